@@ -1,0 +1,21 @@
+"""Lightning glue: thin callbacks, every number comes from a pure function in ``rnnrepair``."""
+
+from callbacks.base_checkpoint import BaseCheckpoint
+from callbacks.epoch_seed import EpochSeed
+from callbacks.epoch_timer import EpochTimer
+from callbacks.influence_analysis import InfluenceAnalysis
+from callbacks.repair_injection import RepairInjection
+from callbacks.repair_report import RepairReport
+from callbacks.state_abstraction import StateAbstraction
+from callbacks.trace_collector import TraceCollector
+
+__all__ = [
+    "BaseCheckpoint",
+    "EpochSeed",
+    "EpochTimer",
+    "InfluenceAnalysis",
+    "RepairInjection",
+    "RepairReport",
+    "StateAbstraction",
+    "TraceCollector",
+]

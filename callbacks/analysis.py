@@ -1,0 +1,184 @@
+"""What the callbacks of the chain have in common: when they run, and whom they read."""
+
+import logging
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback
+from typing_extensions import override
+
+log = logging.getLogger(__name__)
+
+C = TypeVar("C", bound="AnalysisCallback")
+
+
+class AnalysisCallback(Callback):
+    """Base of the chain that ends in the repair report.
+
+    Analysis is due after ``start_epoch`` completed epochs, and then after every
+    ``every_n_epochs`` more, up to ``end_epoch``. It runs at the end of a training epoch; where
+    training continues from a checkpoint that nobody has analysed (a shared base training, or
+    ``start_epoch=0``: a network that is already trained), it runs before the first epoch.
+    """
+
+    reads: ClassVar[tuple[type["AnalysisCallback"], ...]] = ()
+
+    def __init__(
+        self, start_epoch: int = 1, every_n_epochs: int = 1, end_epoch: int | None = None
+    ) -> None:
+        """Set up the calendar.
+
+        Args:
+            start_epoch: completed epochs at the first analysis; 0 analyses before training.
+            every_n_epochs: epochs between analyses.
+            end_epoch: completed epochs after which nothing is analysed any more; None: never.
+
+        Raises:
+            MisconfigurationException: a value out of range.
+        """
+        super().__init__()
+        if start_epoch < 0 or every_n_epochs < 1:
+            raise MisconfigurationException(
+                f"{type(self).__name__} expects start_epoch >= 0 and every_n_epochs >= 1, got "
+                f"{start_epoch} and {every_n_epochs}: see configs/callbacks."
+            )
+        self.start_epoch = start_epoch
+        self.every_n_epochs = every_n_epochs
+        self.end_epoch = end_epoch
+        self.seconds = 0.0
+        self.analysed_epoch: int | None = None
+        self._loaded_epochs = 0
+        self._loaded_step = 0
+
+    @abstractmethod
+    def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        """Analyse the network as it is after ``epoch`` completed epochs."""
+
+    def is_due(self, epoch: int) -> bool:
+        """Return whether the network is analysed after ``epoch`` completed epochs."""
+        started = (
+            epoch >= self.start_epoch and (epoch - self.start_epoch) % self.every_n_epochs == 0
+        )
+        return started and (self.end_epoch is None or epoch <= self.end_epoch)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count the seconds of a block."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - start
+
+    def log_metrics(self, trainer: pl.Trainer, metrics: Mapping[str, float]) -> None:
+        """Send metrics to every logger; works before the first epoch too."""
+        step = max(trainer.global_step, self._loaded_step)
+        for logger in trainer.loggers:
+            logger.log_metrics(dict(metrics), step=step)
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        if trainer.world_size > 1:
+            raise MisconfigurationException(
+                "The analysis reads the whole training set on one device, but the trainer uses "
+                f"{trainer.world_size}: set trainer.devices=1."
+            )
+        for kind in self.reads:
+            self._check_calendar(upstream(trainer, kind, self))
+
+    def _check_calendar(self, source: "AnalysisCallback") -> None:
+        last = self.end_epoch if self.end_epoch is not None else self.start_epoch + 100
+        missing = [
+            e for e in range(self.start_epoch, last + 1) if self.is_due(e) and not source.is_due(e)
+        ]
+        if missing:
+            raise MisconfigurationException(
+                f"{type(self).__name__} is due after epoch {missing[0]}, when "
+                f"{type(source).__name__}, which it reads, is not: give both the same "
+                "start_epoch, every_n_epochs and end_epoch (configs/callbacks)."
+            )
+
+    @override
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        # The loops are restored after on_fit_start, so the count is read here. `processed`
+        # also counts the epoch at whose end the checkpoint was written.
+        self._loaded_epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"][
+            "processed"
+        ]
+        self._loaded_step = checkpoint["global_step"]
+
+    @override
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Before Lightning makes the first train dataloader: what is injected here is seen.
+        if self.is_due(self._loaded_epochs) and self.analysed_epoch != self._loaded_epochs:
+            self._run(trainer, pl_module, self._loaded_epochs)
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.is_due(trainer.current_epoch + 1):
+            self._run(trainer, pl_module, trainer.current_epoch + 1)
+
+    def _run(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        self.analyse(trainer, pl_module, epoch)
+        self.analysed_epoch = epoch
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"analysed_epoch": self.analysed_epoch, "seconds": self.seconds}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.analysed_epoch = state_dict["analysed_epoch"]
+        self.seconds = state_dict["seconds"]
+
+
+def upstream(trainer: pl.Trainer, kind: type[C], reader: Callback) -> C:
+    """Return the callback of a kind that stands before the reader.
+
+    Raises:
+        MisconfigurationException: there is none, several, or it stands after the reader.
+    """
+    found = [c for c in trainer.callbacks if isinstance(c, kind)]  # type: ignore[attr-defined]
+    name, asker = kind.__name__, type(reader).__name__
+    if len(found) != 1:
+        raise MisconfigurationException(
+            f"{asker} reads {name}, and the trainer has {len(found)} of it, expected 1: list "
+            f"{name} once, before {asker} (Trainer(callbacks=[...]) or configs/callbacks)."
+        )
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    if callbacks.index(found[0]) > callbacks.index(reader):
+        raise MisconfigurationException(
+            f"{asker} reads {name}, which stands after it: put {name} before {asker} in the list "
+            "of callbacks."
+        )
+    return found[0]
+
+
+def output_folder(trainer: pl.Trainer, folder: str | None) -> Path:
+    """Return an existing folder that can be written to.
+
+    Raises:
+        MisconfigurationException: it cannot be made or written.
+    """
+    path = Path(folder or trainer.default_root_dir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise MisconfigurationException(
+            f"The output folder {path} cannot be written ({error}): set hydra.run.dir (or "
+            "output_dir of the callbacks) to a folder that can."
+        ) from error
+    return path

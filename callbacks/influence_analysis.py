@@ -1,0 +1,89 @@
+"""Finds the training samples behind each failure of the repair split."""
+
+import pytorch_lightning as pl
+import torch
+from typing_extensions import override
+
+from callbacks.analysis import AnalysisCallback, log, upstream
+from callbacks.state_abstraction import StateAbstraction
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import Influence, InfluenceMethod, TraceSimilarity
+from rnnrepair.traces import Traces
+
+
+class InfluenceAnalysis(AnalysisCallback):
+    """Ranks all training traces for all failures, in one batched operation."""
+
+    reads = (StateAbstraction,)
+
+    def __init__(
+        self,
+        method: InfluenceMethod | None = None,
+        max_failures: int = 1000,
+        start_epoch: int = 1,
+        every_n_epochs: int = 1,
+        end_epoch: int | None = None,
+    ) -> None:
+        """Set up the analysis.
+
+        Args:
+            method: see ``rnnrepair.influence.method``; ``TraceSimilarity`` where None.
+            max_failures: failures looked at, the first by index; bounds the time of an early,
+                bad network.
+            start_epoch: completed epochs at the first analysis.
+            every_n_epochs: epochs between analyses.
+            end_epoch: completed epochs after which nothing is analysed.
+
+        Raises:
+            ConfigurationError: ``max_failures`` below 1.
+        """
+        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        if max_failures < 1:
+            raise ConfigurationError(
+                f"influence max_failures must be at least 1, got {max_failures}."
+            )
+        self.method = method or TraceSimilarity()
+        self.max_failures = max_failures
+        self.influence: Influence | None = None
+        self.n_failures = 0
+
+    @override
+    def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        abstraction = upstream(trainer, StateAbstraction, self).abstraction
+        with self.timed():
+            repair = abstraction.traces["repair"]
+            failures = repair.select(~repair.correct)
+            self.n_failures = len(failures)
+            if self.n_failures > self.max_failures:
+                log.warning(
+                    "%d failures on the repair split, the first %d are looked at "
+                    "(callbacks.influence_analysis.max_failures).",
+                    self.n_failures,
+                    self.max_failures,
+                )
+                failures = failures.select(torch.arange(self.max_failures))
+            fit = abstraction.traces["fit"]
+            # The last analysis of a network without failures leaves nothing to explain.
+            self.influence = (
+                self.method(abstraction.model, fit, failures) if len(failures) else None
+            )
+        metrics = {"influence/failures": float(self.n_failures)}
+        if self.influence is not None:
+            metrics |= influence_metrics(self.influence, fit)
+        self.log_metrics(trainer, metrics)
+
+
+def influence_metrics(influence: Influence, fit: Traces) -> dict[str, float]:
+    """Return the shares of the nearest samples that carry the true and the predicted label."""
+    label_of = torch.full((int(fit.index.max()) + 1,), -1)
+    label_of[fit.index] = fit.label
+    known = influence.nearest >= 0
+    label = torch.where(known, label_of[influence.nearest], -1)
+    failures = influence.failures
+    true = (label == failures.label[:, None]).double().sum() / known.sum()
+    predicted = (label == failures.final_prediction[:, None]).double().sum() / known.sum()
+    return {
+        "influence/true_label_share": float(true),
+        "influence/predicted_label_share": float(predicted),
+        "influence/nearest_distance": float(influence.nearest_distance[:, 0].mean()),
+    }

@@ -1,0 +1,215 @@
+"""Tests the unrepaired and the repaired network and tells people what happened."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytorch_lightning as pl
+from typing_extensions import override
+
+from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from callbacks.epoch_timer import EpochTimer
+from callbacks.influence_analysis import InfluenceAnalysis
+from callbacks.repair_injection import RepairInjection
+from callbacks.report_inputs import failure_cards
+from callbacks.state_abstraction import StateAbstraction
+from callbacks.trace_collector import TraceCollector, repairable_data
+from callbacks.wandb_tables import log_tables
+from rnnrepair.protocols import Split
+from rnnrepair.repair import Outcome, Predictions, predict
+from rnnrepair.report import FailureCard, print_summary, write_report, write_summary
+from rnnrepair.traces import evaluating
+
+SPLITS: tuple[Split, ...] = ("repair", "val", "test")
+
+
+class RepairReport(AnalysisCallback):
+    """Predicts every split before the first repair and after training, and writes the results.
+
+    ``summary.json`` for programs, ``report.html`` and a table on the terminal for people. The
+    test split is predicted, never used for a choice.
+    """
+
+    reads = (TraceCollector, StateAbstraction, InfluenceAnalysis, RepairInjection)
+
+    def __init__(
+        self,
+        start_epoch: int = 1,
+        every_n_epochs: int = 1,
+        end_epoch: int | None = None,
+        experiment: str = "",
+        seed: int = 0,
+        output_dir: str | None = None,
+        max_cards: int = 24,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Set up the report.
+
+        Args:
+            start_epoch: completed epochs at the first analysis.
+            every_n_epochs: epochs between analyses.
+            end_epoch: completed epochs after which nothing is analysed.
+            experiment: name of the run, for the summary.
+            seed: of the run, for the summary.
+            output_dir: of the run; the trainer's root where None.
+            max_cards: failures shown with their samples.
+            notes: warnings that must stand in every output, such as a leaking protocol.
+        """
+        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        self.experiment = experiment
+        self.seed = seed
+        self.output_dir = output_dir
+        self.max_cards = max_cards
+        self.notes = tuple(notes)
+        self.summary: dict[str, Any] = {}
+        self._before: dict[Split, Predictions] = {}
+        self._cards: list[FailureCard] = []
+        self._history: list[dict[str, float]] = []
+        self._start = time.perf_counter()
+        self._earlier_seconds = 0.0
+        self._folder = Path()
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            self._folder = output_folder(trainer, self.output_dir)
+            self._start = time.perf_counter()
+
+    @override
+    def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        """Remember the unrepaired network's predictions, and what this round has done."""
+        if not self._before:
+            self._before = self._predict(trainer, pl_module)
+            self._cards = failure_cards(trainer, self, self.max_cards)
+        self._history.append(self._row(trainer, epoch))
+
+    def _predict(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> dict[Split, Predictions]:
+        collector, data = upstream(trainer, TraceCollector, self), repairable_data(trainer)
+        with evaluating(pl_module):
+            return {
+                split: predict(
+                    collector.recurrent.trace, data.trace_dataloader(split), collector.device
+                )
+                for split in SPLITS
+            }
+
+    def _row(self, trainer: pl.Trainer, epoch: int) -> dict[str, float]:
+        abstraction = upstream(trainer, StateAbstraction, self).abstraction
+        injection = upstream(trainer, RepairInjection, self)
+        return {
+            "epoch": epoch,
+            "val_accuracy": abstraction.traces["val"].accuracy,
+            "repair_accuracy": abstraction.traces["repair"].accuracy,
+            "failures": float(upstream(trainer, InfluenceAnalysis, self).n_failures),
+            "injected": float(len(injection.ledger)),
+            "stability": abstraction.stability.mean,
+            "n_empty": float(abstraction.stability.n_empty),
+            "drift": float("nan") if abstraction.drift is None else abstraction.drift,
+        }
+
+    @override
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self._before:
+            log.warning(
+                "No epoch was analysed, so there is nothing to report: training ended before "
+                "callbacks.*.start_epoch=%d (trainer.max_epochs=%s).",
+                self.start_epoch,
+                trainer.max_epochs,
+            )
+            return
+        after = self._predict(trainer, pl_module)
+        outcomes = {split: Outcome.of(self._before[split], after[split]) for split in SPLITS}
+        self.summary = self._summarise(trainer, outcomes)
+        write_summary(self.summary, self._folder / "summary.json")
+        write_report(
+            self._folder / "report.html",
+            self.summary,
+            self._history,
+            self._cards,
+            {split: (self._before[split], after[split]) for split in SPLITS},
+        )
+        print_summary(self.summary)
+        self.log_metrics(trainer, _final_metrics(self.summary, outcomes))
+        log_tables(trainer, upstream(trainer, RepairInjection, self).ledger, self._cards)
+
+    def _summarise(self, trainer: pl.Trainer, outcomes: Mapping[Split, Outcome]) -> dict[str, Any]:
+        abstraction = upstream(trainer, StateAbstraction, self)
+        injection = upstream(trainer, RepairInjection, self)
+        timers = [c for c in trainer.callbacks if isinstance(c, EpochTimer)]  # type: ignore[attr-defined]
+        data = repairable_data(trainer)
+        test, repair, val = outcomes["test"], outcomes["repair"], outcomes["val"]
+        sizes = {split: len(data.split_index(split)) for split in get_args(Split)}
+        return {
+            "experiment": self.experiment,
+            "seed": self.seed,
+            "strategy": injection.strategy.name,
+            "notes": list(self.notes),
+            "data": {"source": getattr(data, "source", type(data).__name__), **sizes},
+            "n_components": abstraction.abstraction.model.n_states,
+            "stability": abstraction.abstraction.stability.mean,
+            "before": {
+                "test_accuracy": test.before,
+                "repair_accuracy": repair.before,
+                "val_accuracy": val.before,
+                "repair_failures": repair.failures_before,
+                "test_failures": test.failures_before,
+                "val_failures": val.failures_before,
+            },
+            "after": {
+                "test_accuracy": test.after,
+                "repair_accuracy": repair.after,
+                "val_accuracy": val.after,
+                "repaired_share": repair.repaired_share,
+                "test_repaired_share": test.repaired_share,
+                "val_repaired_share": val.repaired_share,
+                "newly_broken": test.newly_broken,
+            },
+            "injected": len(injection.ledger),
+            "judged": injection.judged,
+            "rounds": injection.rounds_made,
+            "stop_reason": injection.stop_reason.value,
+            "time_s": {
+                "fit": sum(sum(t.epoch_seconds) for t in timers),
+                "collect": upstream(trainer, TraceCollector, self).seconds,
+                "abstract": abstraction.seconds,
+                "influence": upstream(trainer, InfluenceAnalysis, self).seconds,
+                "generate": injection.seconds,
+                "total": self._earlier_seconds + time.perf_counter() - self._start,
+            },
+            "epoch_time_s": timers[0].mean_epoch_s if timers else None,
+        }
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {
+            "before": {split: vars(p).copy() for split, p in self._before.items()},
+            "cards": [card.as_state() for card in self._cards],
+            "history": [dict(row) for row in self._history],
+            "total_seconds": self._earlier_seconds + time.perf_counter() - self._start,
+        }
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._before = {
+            split: Predictions(**fields) for split, fields in state_dict["before"].items()
+        }
+        self._cards = [FailureCard(**fields) for fields in state_dict["cards"]]
+        self._history = [dict(row) for row in state_dict["history"]]
+        if self._before:  # a shared base training took its time in another run
+            self._earlier_seconds = state_dict["total_seconds"]
+
+
+def _final_metrics(summary: dict[str, Any], outcomes: Mapping[Split, Outcome]) -> dict[str, float]:
+    metrics = {f"time/{name}_s": float(value) for name, value in summary["time_s"].items()}
+    for split, outcome in outcomes.items():
+        metrics[f"{split}/accuracy_before"] = outcome.before
+        metrics[f"{split}/accuracy_after"] = outcome.after
+        metrics[f"repair/{split}_newly_broken"] = float(outcome.newly_broken)
+        if outcome.repaired_share is not None:
+            metrics[f"repair/{split}_repaired_share"] = outcome.repaired_share
+    return metrics

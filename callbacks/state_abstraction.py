@@ -1,0 +1,147 @@
+"""Groups hidden states into abstract states and traces every split."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from torch import Tensor
+from typing_extensions import override
+
+from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.abstraction import (
+    Abstraction,
+    AbstractionSettings,
+    ReducedStates,
+    StreamingPCA,
+    fit_abstraction,
+)
+from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.seeding import torch_generator
+
+SPLITS: tuple[Split, ...] = ("fit", "repair", "val")
+
+
+class StateAbstraction(AnalysisCallback):
+    """Fits reduction and mixture, and keeps the abstraction of the last analysed epoch."""
+
+    reads = (TraceCollector,)
+
+    def __init__(
+        self,
+        settings: AbstractionSettings | None = None,
+        start_epoch: int = 1,
+        every_n_epochs: int = 1,
+        end_epoch: int | None = None,
+        output_dir: str | None = None,
+        save: bool = True,
+    ) -> None:
+        """Set up the abstraction.
+
+        Args:
+            settings: see ``AbstractionSettings``.
+            start_epoch: completed epochs at the first analysis.
+            every_n_epochs: epochs between analyses.
+            end_epoch: completed epochs after which nothing is analysed.
+            output_dir: of the run; the trainer's root where None.
+            save: write the abstraction and the traces of every analysed epoch.
+        """
+        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        self.settings = settings or AbstractionSettings()
+        self.output_dir = output_dir
+        self.save = save
+        self._folder = Path()
+        self._abstraction: Abstraction | None = None
+        self._sample_state: Tensor | None = None
+
+    @property
+    def abstraction(self) -> Abstraction:
+        """The abstraction of the last analysed epoch."""
+        if self._abstraction is None:
+            raise MisconfigurationException("StateAbstraction has not analysed an epoch yet.")
+        return self._abstraction
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit" and self.save:
+            self._folder = output_folder(trainer, self.output_dir) / "analysis"
+
+    @override
+    def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        collector, data = upstream(trainer, TraceCollector, self), repairable_data(trainer)
+        collected = collector.seconds
+        with self.timed():
+            self._abstraction = self._fit(collector, data)
+            self._sample_state = self._abstraction.sample_state
+            if self.save:
+                self._write(self._folder / f"epoch={epoch:03d}")
+        # The network ran inside the block: those seconds are the collector's.
+        self.seconds -= collector.seconds - collected
+        self.log_metrics(trainer, abstraction_metrics(self._abstraction))
+
+    def _fit(self, collector: TraceCollector, data: RepairableData) -> Abstraction:
+        fit_index = data.split_index("fit")
+        pca = StreamingPCA()
+        for batch in collector.stream("fit", self._pca_sample(fit_index)):
+            pca.update(batch.hidden)
+        reduction = pca.finish(self.settings.reduction_dims)
+        states = {
+            split: ReducedStates.collect(collector.stream(split), reduction, data.num_classes)
+            for split in SPLITS
+        }
+        return fit_abstraction(
+            states,
+            reduction,
+            self.settings,
+            data.num_classes,
+            len(fit_index),
+            self._sample_state,
+        )
+
+    def _pca_sample(self, fit_index: Tensor) -> Tensor:
+        wanted = self.settings.fit_sequences
+        if wanted is None or wanted >= len(fit_index):
+            return fit_index
+        generator = torch_generator(self.settings.seed, "pca sample")
+        return fit_index[torch.randperm(len(fit_index), generator=generator)[:wanted]]
+
+    def _write(self, folder: Path) -> None:
+        self.abstraction.model.save(folder / "abstraction.safetensors")
+        for split, traces in self.abstraction.traces.items():
+            traces.save(folder / "traces" / split)
+        log.debug("abstraction and traces written to %s", folder)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"sample_state": self._sample_state}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._sample_state = state_dict["sample_state"]
+
+
+def abstraction_metrics(abstraction: Abstraction) -> dict[str, float]:
+    """Return what is logged of an abstraction."""
+    stability = abstraction.stability
+    metrics = {
+        "abstraction/n_components": float(abstraction.model.n_states),
+        "abstraction/bic": abstraction.bic,
+        "abstraction/n_empty": float(stability.n_empty),
+        "abstraction/explained_variance": abstraction.model.reduction.explained,
+        "abstraction/converged": float(abstraction.model.mixture.converged),
+        "stability/mean": stability.mean,
+        "stability/weighted_mean": stability.weighted_mean,
+        "stability/min": stability.min,
+        "repair/val_accuracy": abstraction.traces["val"].accuracy,
+        "repair/failures": float((~abstraction.traces["repair"].correct).sum()),
+    }
+    if abstraction.drift is not None:
+        metrics["abstraction/drift"] = abstraction.drift
+    for candidate in abstraction.candidates:
+        metrics[f"abstraction/bic_val_k{candidate.n_components}"] = candidate.bic
+        metrics[f"stability/mean_val_k{candidate.n_components}"] = candidate.stability
+    return metrics

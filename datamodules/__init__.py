@@ -1,0 +1,6 @@
+"""Data modules: sequences in memory with the splits fit, repair, val and test."""
+
+from datamodules.mnist import MNISTRowsDataModule
+from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
+
+__all__ = ["LoadedData", "MNISTRowsDataModule", "SequenceDataModule"]

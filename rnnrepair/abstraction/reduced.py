@@ -1,0 +1,56 @@
+"""Reduced hidden states of a whole split: small enough to keep, enough for any mixture."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnnrepair.abstraction.mixture import Mixture
+from rnnrepair.abstraction.reduction import Reduction
+from rnnrepair.traces import HiddenBatch, Traces, smallest_int
+
+
+@dataclass(frozen=True)
+class ReducedStates:
+    """Everything that one pass of the network leaves behind (S steps, N sequences).
+
+    Attributes:
+        vector: (S, k) float32 reduced hidden states.
+        prediction: (S,) step predictions, smallest integer type.
+        offsets: (N + 1,) int64.
+        index: (N,) int64.
+        label: (N,) int64.
+    """
+
+    vector: Tensor
+    prediction: Tensor
+    offsets: Tensor
+    index: Tensor
+    label: Tensor
+
+    @classmethod
+    def collect(
+        cls, stream: Iterable[HiddenBatch], reduction: Reduction, n_classes: int
+    ) -> "ReducedStates":
+        """Reduce a stream batch by batch; the hidden states themselves are dropped at once."""
+        dtype = smallest_int(n_classes)
+        parts = [
+            (reduction(b.hidden), b.prediction.to(dtype), b.lengths, b.index, b.label)
+            for b in stream
+        ]
+        vector, prediction, lengths, index, label = (torch.cat(p) for p in zip(*parts, strict=True))
+        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        return cls(vector, prediction, offsets, index, label)
+
+    def traces(self, mixture: Mixture, n_classes: int) -> Traces:
+        """Return the traces that a mixture makes of these states."""
+        return Traces(
+            mixture.assign(self.vector).to(smallest_int(mixture.n_components)),
+            self.prediction,
+            self.offsets,
+            self.index,
+            self.label,
+            mixture.n_components,
+            n_classes,
+        )

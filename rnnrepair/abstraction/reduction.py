@@ -1,0 +1,90 @@
+"""Principal components of hidden states that are only seen as a stream."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnnrepair.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A projection of hidden states onto their principal components.
+
+    Attributes:
+        mean: (d,) float32.
+        components: (k, d) float32, orthonormal rows, largest variance first.
+        variance: (k,) float32 variance along each component.
+        total_variance: sum of the variances of all d units.
+    """
+
+    mean: Tensor
+    components: Tensor
+    variance: Tensor
+    total_variance: float
+
+    @property
+    def explained(self) -> float:
+        """Share of the variance that the components keep."""
+        return float(self.variance.sum()) / max(self.total_variance, 1e-30)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """Project (n, d) hidden states to (n, k) float32."""
+        return (hidden - self.mean) @ self.components.T
+
+
+class StreamingPCA:
+    """Exact PCA of a stream in d * d memory; agrees with scikit-learn's ``full`` solver.
+
+    Sums are kept in float64 around the first batch's mean, which avoids the cancellation that
+    raw second moments suffer from.
+
+    Source: RNNRepair, section "state abstraction": PCA on all training state vectors, centred,
+    not whitened.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self.count = 0
+        self._shift = torch.empty(0)
+        self._sum = torch.empty(0)
+        self._outer = torch.empty(0)
+
+    def update(self, hidden: Tensor) -> None:
+        """Add (n, d) hidden states."""
+        x = hidden.double()
+        if self.count == 0:
+            self._shift = x.mean(0)
+            self._sum = torch.zeros_like(self._shift)
+            self._outer = x.new_zeros(x.shape[1], x.shape[1])
+        x = x - self._shift
+        self.count += len(x)
+        self._sum += x.sum(0)
+        self._outer += x.T @ x
+
+    def finish(self, n_components: int) -> Reduction:
+        """Return the projection onto the first components (all d, if fewer than asked for).
+
+        Raises:
+            ConfigurationError: fewer than two state vectors were seen.
+        """
+        if self.count < 2:
+            raise ConfigurationError(
+                f"PCA needs at least 2 hidden states, got {self.count}: the fit split is empty or "
+                "abstraction.fit_sequences is too small."
+            )
+        mean = self._sum / self.count
+        covariance = (self._outer - self.count * torch.outer(mean, mean)) / (self.count - 1)
+        values, vectors = torch.linalg.eigh(covariance)
+        kept = min(n_components, len(values))
+        components = vectors.flip(1).T[:kept]
+        # The sign of an eigenvector is arbitrary: fix it, so that two runs agree.
+        largest = components.abs().argmax(1, keepdim=True)
+        components = components * components.gather(1, largest).sign()
+        return Reduction(
+            (self._shift + mean).float(),
+            components.float().contiguous(),
+            values.flip(0)[:kept].clamp_min(0).float(),
+            float(values.clamp_min(0).sum()),
+        )

@@ -1,0 +1,37 @@
+"""Fingerprints: two runs with the same one may share results."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+
+def fingerprint_tensors(*tensors: Tensor) -> str:
+    """Return a digest of shapes, types and values."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data.cast("B"))
+    return digest.hexdigest()
+
+
+def fingerprint_files(files: Iterable[Path]) -> str:
+    """Return a digest of names and contents of source files, whatever order they come in."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint_config(config: dict[str, Any]) -> str:
+    """Return a digest of plain values (dicts, lists, numbers, strings).
+
+    Example:
+        >>> fingerprint_config({"a": 1, "b": 2}) == fingerprint_config({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,123 @@
+"""One interface for influence: which training samples stand behind each failure."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from rnnrepair.abstraction import AbstractModel
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.distance import Distance, step_distance
+from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
+from rnnrepair.influence.transitions import TransitionIndex
+from rnnrepair.traces import Traces
+
+
+@dataclass(frozen=True)
+class Influence:
+    """Training samples behind M failures, nearest first (-1 where there are no more).
+
+    Attributes:
+        failures: traces of the failures.
+        nearest: (M, top) int64 sample indices among all training samples.
+        nearest_distance: (M, top) float32.
+        sources: (M, top) int64 sample indices among the correctly classified training samples of
+            the failure's true label, from which repair samples are made.
+        source_distance: (M, top) float32.
+    """
+
+    failures: Traces
+    nearest: Tensor
+    nearest_distance: Tensor
+    sources: Tensor
+    source_distance: Tensor
+
+    def __len__(self) -> int:
+        return len(self.failures)
+
+
+class InfluenceMethod(Protocol):
+    """Anything that finds training samples behind failures."""
+
+    def __call__(self, model: AbstractModel, fit: Traces, failures: Traces) -> Influence:
+        """Return the influential samples of every failure."""
+        ...
+
+
+def _indices(traces: Traces, ranking: Ranking) -> Tensor:
+    return torch.where(ranking.row >= 0, traces.index[ranking.row], -1)
+
+
+def _checked(top: int) -> int:
+    if top < 1:
+        raise ConfigurationError(f"influence.top must be at least 1, got {top}.")
+    return top
+
+
+class TraceSimilarity:
+    """Influence as similarity of temporal features (RNNRepair equation 3)."""
+
+    def __init__(self, distance: str = "masked", top: int = 20) -> None:
+        """Set up the method.
+
+        Args:
+            distance: ``masked`` or ``paper``, see ``step_distance``.
+            top: samples kept per failure.
+
+        Raises:
+            ConfigurationError: unknown distance, or ``top`` below 1.
+        """
+        if distance not in list(Distance):
+            raise ConfigurationError(
+                f"influence.distance must be one of {[d.value for d in Distance]}, got "
+                f"{distance!r}."
+            )
+        self.distance = Distance(distance)
+        self.top = _checked(top)
+
+    def __call__(self, model: AbstractModel, fit: Traces, failures: Traces) -> Influence:
+        """Rank all training traces for all failures."""
+        longest = int(failures.lengths.max()) if len(failures) else 1
+        index = TraceIndex(fit, step_distance(model, self.distance), n_steps=longest)
+        nearest = index.rank(failures, self.top)
+        sources = rank_by_label(index, failures, failures.label, self.top, fit.correct)
+        return Influence(
+            failures,
+            _indices(fit, nearest),
+            nearest.distance,
+            _indices(fit, sources),
+            sources.distance,
+        )
+
+
+class TransitionOverlap:
+    """Influence as the share of a failure's transitions that a training sample takes too."""
+
+    def __init__(self, top: int = 20) -> None:
+        """Set up the method; ``top`` samples are kept per failure."""
+        self.top = _checked(top)
+
+    def __call__(self, model: AbstractModel, fit: Traces, failures: Traces) -> Influence:
+        """Rank all training traces for all failures."""
+        nearest = TransitionIndex.build(fit).rank(failures, self.top)
+        row = torch.full_like(nearest.row, -1)
+        distance = torch.full(row.shape, torch.inf)
+        for label in failures.label.unique():
+            chosen = failures.label == label
+            rows = (fit.correct & (fit.label == label)).nonzero()[:, 0]
+            if len(rows) == 0:
+                continue
+            ranking = TransitionIndex.build(fit.select(rows)).rank(
+                failures.select(chosen), self.top
+            )
+            width = ranking.row.shape[1]
+            row[chosen, :width] = rows[ranking.row]
+            distance[chosen, :width] = ranking.distance.float()
+        return Influence(
+            failures,
+            _indices(fit, nearest),
+            nearest.distance.float(),
+            _indices(fit, Ranking(row, distance)),
+            distance,
+        )

@@ -1,0 +1,85 @@
+"""From step budgets to epochs, and the learning rate over them."""
+
+import math
+from dataclasses import dataclass
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from rnnrepair.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Epochs of a run.
+
+    Attributes:
+        base_epochs: before the first repair.
+        round_epochs: after each round of injection.
+        final_epochs: at a lower learning rate, after the last round.
+        total_epochs: all of them.
+        last_analysis: completed epochs at the last round.
+    """
+
+    base_epochs: int
+    round_epochs: int
+    final_epochs: int
+    total_epochs: int
+    last_analysis: int
+
+    @classmethod
+    def from_steps(
+        cls,
+        *,
+        base_steps: int,
+        round_steps: int,
+        final_steps: int,
+        rounds: int,
+        steps_per_epoch: int,
+    ) -> "Schedule":
+        """Turn step budgets into whole epochs, at least one each (``final_steps=0``: none).
+
+        A budget in steps suits 3,000 sequences as well as 50,000; a number of epochs does not.
+
+        Raises:
+            ConfigurationError: a budget below its least value.
+
+        Example:
+            >>> s = Schedule.from_steps(base_steps=2800, round_steps=350, final_steps=350, rounds=3,
+            ...                         steps_per_epoch=352)
+            >>> s.base_epochs, s.round_epochs, s.final_epochs, s.total_epochs, s.last_analysis
+            (8, 1, 1, 12, 10)
+        """
+        least = {
+            "base_steps": (base_steps, 1),
+            "round_steps": (round_steps, 1),
+            "final_steps": (final_steps, 0),
+        }
+        for name, (value, bound) in least.items():
+            if value < bound:
+                raise ConfigurationError(f"schedule.{name} must be at least {bound}, got {value}.")
+        if rounds < 1:
+            raise ConfigurationError(f"repair.rounds must be at least 1, got {rounds}.")
+        base = math.ceil(base_steps / steps_per_epoch)
+        per_round = math.ceil(round_steps / steps_per_epoch)
+        final = math.ceil(final_steps / steps_per_epoch)
+        return cls(
+            base,
+            per_round,
+            final,
+            base + rounds * per_round + final,
+            base + (rounds - 1) * per_round,
+        )
+
+
+def lower_at_the_end(
+    optimizer: Optimizer, total_epochs: int, final_epochs: int, factor: float
+) -> LambdaLR:
+    """Return a scheduler that multiplies the learning rate by ``factor`` in the final epochs.
+
+    The lambda is not part of the scheduler's state, so that one base training can be continued
+    by runs of different lengths.
+    """
+    return LambdaLR(
+        optimizer, lambda epoch: factor if epoch >= total_epochs - final_epochs else 1.0
+    )

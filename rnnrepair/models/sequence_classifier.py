@@ -1,0 +1,135 @@
+"""Recurrent classifier of float sequences."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics.classification import MulticlassAccuracy
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.traces import RecurrentOutput, SequenceBatch
+
+CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeScheduler = Callable[[Optimizer], LRScheduler]
+
+
+class SequenceClassifier(pl.LightningModule):
+    """LSTM, GRU or plain RNN whose last hidden state is classified by a linear head."""
+
+    def __init__(
+        self,
+        input_size: int = 28,
+        num_classes: int = 10,
+        cell: str = "lstm",
+        hidden_size: int = 100,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        optimizer: MakeOptimizer | None = None,
+        scheduler: MakeScheduler | None = None,
+    ) -> None:
+        """Build the network.
+
+        Args:
+            input_size: F, features per step.
+            num_classes: C.
+            cell: ``lstm``, ``gru`` or ``rnn``.
+            hidden_size: d.
+            num_layers: stacked layers; the top one is traced.
+            dropout: between layers and on the final state.
+            optimizer: makes the optimizer from the parameters, Adam where None.
+            scheduler: makes an epoch-wise learning-rate scheduler, none where None.
+
+        Raises:
+            ConfigurationError: unknown cell, or a size out of range.
+        """
+        super().__init__()
+        if cell not in CELLS:
+            raise ConfigurationError(f"model.cell must be one of {sorted(CELLS)}, got {cell!r}.")
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for name, value in sizes.items():
+            if value < 1:
+                raise ConfigurationError(f"model.{name} must be at least 1, got {value}.")
+        if num_classes < 2:
+            raise ConfigurationError(f"model.num_classes must be at least 2, got {num_classes}.")
+        if not 0 <= dropout < 1:
+            raise ConfigurationError(f"model.dropout must lie in [0, 1), got {dropout}.")
+        # Factories would make checkpoints that only unpickling could load.
+        self.save_hyperparameters(ignore=["optimizer", "scheduler"])
+        self.rnn = CELLS[cell](
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first=True,
+            dropout=dropout if num_layers > 1 else 0.0,
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden_size, num_classes)
+        self.make_optimizer: MakeOptimizer = optimizer or Adam
+        self.make_scheduler = scheduler
+        self.val_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.test_accuracy = MulticlassAccuracy(num_classes, average="micro")
+
+    def hidden_states(self, batch: SequenceBatch) -> Tensor:
+        """Return (B, T, d) top-layer states; padding never enters the recurrence."""
+        if batch.is_uniform:
+            return self.rnn(batch.inputs)[0]
+        packed = pack_padded_sequence(
+            batch.inputs, batch.lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        output, _ = self.rnn(packed)
+        return pad_packed_sequence(output, batch_first=True, total_length=batch.inputs.shape[1])[0]
+
+    def final_logits(self, hidden: Tensor, batch: SequenceBatch) -> Tensor:
+        """Return (B, C) logits of the last real step of (B, T, d) states."""
+        if batch.is_uniform:
+            final = hidden[:, -1]
+        else:
+            final = hidden[torch.arange(len(hidden), device=hidden.device), batch.lengths - 1]
+        return self.head(self.dropout(final))
+
+    def trace(self, batch: SequenceBatch) -> RecurrentOutput:
+        """Return logits, step logits and hidden states (see ``RecurrentModule``)."""
+        hidden = self.hidden_states(batch)
+        return RecurrentOutput(
+            self.final_logits(hidden, batch), self.head(hidden), hidden, batch.lengths
+        )
+
+    def forward(self, batch: SequenceBatch) -> RecurrentOutput:
+        """Return the same as ``trace``."""
+        return self.trace(batch)
+
+    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
+        """Cross entropy of the final logits."""
+        loss = cross_entropy(self.final_logits(self.hidden_states(batch), batch), batch.label)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
+        """Log ``val/loss`` and ``val/acc``."""
+        self._evaluate(batch, "val", self.val_accuracy)
+
+    def test_step(self, batch: SequenceBatch, batch_idx: int) -> None:
+        """Log ``test/loss`` and ``test/acc``."""
+        self._evaluate(batch, "test", self.test_accuracy)
+
+    def _evaluate(self, batch: SequenceBatch, split: str, accuracy: MulticlassAccuracy) -> None:
+        logits = self.final_logits(self.hidden_states(batch), batch)
+        accuracy.update(logits, batch.label)
+        size = len(batch)
+        self.log(f"{split}/loss", cross_entropy(logits, batch.label), batch_size=size)
+        self.log(f"{split}/acc", accuracy, prog_bar=True, batch_size=size)
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and, where there is one, the epoch-wise scheduler."""
+        optimizer = self.make_optimizer(self.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}

@@ -1,0 +1,38 @@
+"""Repair: new training samples made from the influential ones, and what they change."""
+
+from rnnrepair.repair.controls import FailureRepair, InfluenceRepair, NoRepair, RandomRepair
+from rnnrepair.repair.edits import IDENTITY, Edit, Mutation
+from rnnrepair.repair.guided import GuidedRepair
+from rnnrepair.repair.image_mutation import ImageMutation
+from rnnrepair.repair.judge import trace_inputs
+from rnnrepair.repair.ledger import LedgerRow, ledger_rows, read_ledger, write_ledger
+from rnnrepair.repair.outcome import Outcome, Predictions, predict
+from rnnrepair.repair.proposal import Proposal, RepairContext, RepairStrategy
+from rnnrepair.repair.rounds import StopReason, reason_to_stop
+from rnnrepair.repair.series_mutation import SeriesMutation
+
+__all__ = [
+    "IDENTITY",
+    "Edit",
+    "FailureRepair",
+    "GuidedRepair",
+    "ImageMutation",
+    "InfluenceRepair",
+    "LedgerRow",
+    "Mutation",
+    "NoRepair",
+    "Outcome",
+    "Predictions",
+    "Proposal",
+    "RandomRepair",
+    "RepairContext",
+    "RepairStrategy",
+    "SeriesMutation",
+    "StopReason",
+    "ledger_rows",
+    "predict",
+    "read_ledger",
+    "reason_to_stop",
+    "trace_inputs",
+    "write_ledger",
+]

@@ -1,0 +1,104 @@
+"""What a strategy is given, and what it proposes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from rnnrepair.influence import Influence, StepDistance
+from rnnrepair.repair.edits import Edit, Mutation
+from rnnrepair.traces import SequenceBatch, Traces
+
+
+@dataclass(frozen=True)
+class RepairContext:
+    """Everything a strategy may look at in one round (M failures).
+
+    Attributes:
+        influence: the failures and the training samples behind them.
+        originals: (n,) int64 indices of the original training samples.
+        fetch: indices to sequences.
+        judge: (inputs (n, T, F), lengths (n,)) to the traces that the network makes of them.
+        distance: between steps of traces.
+        mutation: family of edits.
+        seed: of this round.
+    """
+
+    influence: Influence
+    originals: Tensor
+    fetch: Callable[[Tensor], SequenceBatch]
+    judge: Callable[[Tensor, Tensor], Traces]
+    distance: StepDistance
+    mutation: Mutation
+    seed: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Samples to inject (n of them), best of each failure first.
+
+    Attributes:
+        inputs: (n, T, F).
+        lengths: (n,) int64.
+        label: (n,) int64.
+        parent: (n,) int64 index of the sample each was made from.
+        failure: (n,) int64 row of the failure it is meant for.
+        edits: n edits.
+        reproduces: (n,) bool, samples that the network is known to get wrong like their failure.
+        judged: candidates that the network was run on.
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    label: Tensor
+    parent: Tensor
+    failure: Tensor
+    edits: list[Edit]
+    reproduces: Tensor
+    judged: int = 0
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def select(self, rows: Tensor) -> "Proposal":
+        """Return some of the samples."""
+        return Proposal(
+            self.inputs[rows],
+            self.lengths[rows],
+            self.label[rows],
+            self.parent[rows],
+            self.failure[rows],
+            [self.edits[row] for row in rows.tolist()],
+            self.reproduces[rows],
+            self.judged,
+        )
+
+    def limited(self, room: int) -> "Proposal":
+        """Return at most ``room`` samples: first the best of every failure, then the second ..."""
+        if len(self) <= room:
+            return self
+        order = torch.argsort(self.failure, stable=True)
+        failure = self.failure[order]
+        rank = torch.arange(len(self)) - torch.searchsorted(failure, failure)
+        kept = order[torch.argsort(rank, stable=True)[:room]]
+        return self.select(kept.sort().values)
+
+
+class RepairStrategy(Protocol):
+    """A way to make repair samples; compared with others at equal budget."""
+
+    name: str
+
+    def check(self, budget: int) -> None:
+        """Refuse settings that can never fill the budget.
+
+        Raises:
+            ConfigurationError: names the config key to change.
+        """
+        ...
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Propose ``budget`` samples for each failure (fewer only if candidates run out)."""
+        ...

@@ -1,0 +1,86 @@
+"""Label-preserving edits of time series."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.repair.edits import Edit
+
+
+class SeriesMutation:
+    """Magnitude, time shift, time warp and noise for float sequences (B, T, F)."""
+
+    def __init__(
+        self,
+        magnitude: tuple[float, float] = (0.9, 1.1),
+        shift: int = 2,
+        warp: tuple[float, float] = (0.9, 1.1),
+        noise: float = 0.05,
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            magnitude: smallest and largest factor on all values.
+            shift: steps earlier or later; the edge value is repeated.
+            warp: smallest and largest speed.
+            noise: largest standard deviation of Gaussian noise, in units of the data.
+
+        Raises:
+            ConfigurationError: a limit is out of range.
+        """
+        for name, (low, high) in {"magnitude": magnitude, "warp": warp}.items():
+            if not 0 < low <= high:
+                raise ConfigurationError(
+                    f"repair.mutations.series.{name} must be two factors 0 < low <= high, got "
+                    f"{(low, high)}."
+                )
+        for name, value in {"shift": shift, "noise": noise}.items():
+            if value < 0:
+                raise ConfigurationError(
+                    f"repair.mutations.series.{name} must not be negative, got {value}."
+                )
+        self.magnitude = magnitude
+        self.shift = shift
+        self.warp = warp
+        self.noise = noise
+
+    def check(self, shape: torch.Size) -> None:
+        """Accept float sequences (T, F)."""
+        if len(shape) != 2:
+            raise ConfigurationError(
+                "repair.mutation=series edits float sequences of shape (steps, features), the data "
+                f"have inputs of shape {tuple(shape)}."
+            )
+
+    def draw(self, generator: torch.Generator) -> Edit:
+        """Draw one edit, uniform within the limits."""
+
+        def uniform(low: float, high: float) -> float:
+            return low + (high - low) * float(torch.rand((), generator=generator))
+
+        return Edit(
+            "series",
+            {
+                "magnitude": uniform(*self.magnitude),
+                "shift": round(uniform(-self.shift, self.shift)),
+                "warp": uniform(*self.warp),
+                "noise": uniform(0, self.noise),
+                "noise_seed": float(torch.randint(2**31, (), generator=generator)),
+            },
+        )
+
+    def apply(self, inputs: Tensor, edit: Edit) -> Tensor:
+        """Apply one edit to (B, T, F) sequences."""
+        p = edit.parameters
+        n_steps = inputs.shape[1]
+        warped = interpolate(
+            inputs.transpose(1, 2),
+            size=max(1, round(n_steps * p["warp"])),
+            mode="linear",
+            align_corners=True,
+        ).transpose(1, 2)
+        steps = (torch.arange(n_steps) - int(p["shift"])).clamp(0, warped.shape[1] - 1)
+        generator = torch.Generator().manual_seed(int(p["noise_seed"]))
+        noise = torch.randn(inputs.shape[1:], generator=generator).to(inputs)
+        return warped[:, steps.to(inputs.device)] * p["magnitude"] + p["noise"] * noise
