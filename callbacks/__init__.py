@@ -7,6 +7,7 @@ from callbacks.influence_analysis import InfluenceAnalysis
 from callbacks.repair_injection import RepairInjection
 from callbacks.repair_report import RepairReport
 from callbacks.state_abstraction import StateAbstraction
+from callbacks.target_curve import TargetCurve
 from callbacks.trace_collector import TraceCollector
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "RepairInjection",
     "RepairReport",
     "StateAbstraction",
+    "TargetCurve",
     "TraceCollector",
 ]

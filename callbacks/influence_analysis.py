@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from callbacks.analysis import AnalysisCallback, log, upstream
 from callbacks.state_abstraction import StateAbstraction
+from callbacks.trace_collector import repairable_data
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, InfluenceMethod, TraceSimilarity
 from rnnrepair.traces import Traces
@@ -63,10 +64,10 @@ class InfluenceAnalysis(AnalysisCallback):
                 )
                 failures = failures.select(torch.arange(self.max_failures))
             fit = abstraction.traces["fit"]
-            # The last analysis of a network without failures leaves nothing to explain.
-            self.influence = (
-                self.method(abstraction.model, fit, failures) if len(failures) else None
-            )
+            self.influence = None
+            if len(failures):
+                n_original = len(repairable_data(trainer).split_index("fit"))
+                self.influence = self.method(abstraction.model, fit, failures, n_original)
         metrics = {"influence/failures": float(self.n_failures)}
         if self.influence is not None:
             metrics |= influence_metrics(self.influence, fit)

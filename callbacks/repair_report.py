@@ -106,6 +106,7 @@ class RepairReport(AnalysisCallback):
             "repair_accuracy": abstraction.traces["repair"].accuracy,
             "failures": float(upstream(trainer, InfluenceAnalysis, self).n_failures),
             "injected": float(len(injection.ledger)),
+            "n_components": float(abstraction.model.n_states),
             "stability": abstraction.stability.mean,
             "n_empty": float(abstraction.stability.n_empty),
             "drift": float("nan") if abstraction.drift is None else abstraction.drift,
@@ -137,7 +138,6 @@ class RepairReport(AnalysisCallback):
         log_tables(trainer, upstream(trainer, RepairInjection, self).ledger, self._cards)
 
     def _summarise(self, trainer: pl.Trainer, outcomes: Mapping[Split, Outcome]) -> dict[str, Any]:
-        abstraction = upstream(trainer, StateAbstraction, self)
         injection = upstream(trainer, RepairInjection, self)
         timers = [c for c in trainer.callbacks if isinstance(c, EpochTimer)]  # type: ignore[attr-defined]
         data = repairable_data(trainer)
@@ -149,8 +149,9 @@ class RepairReport(AnalysisCallback):
             "strategy": injection.strategy.name,
             "notes": list(self.notes),
             "data": {"source": getattr(data, "source", type(data).__name__), **sizes},
-            "n_components": abstraction.abstraction.model.n_states,
-            "stability": abstraction.abstraction.stability.mean,
+            # From the history: a run resumed after its last analysis has no abstraction.
+            "n_components": int(self._history[-1]["n_components"]),
+            "stability": self._history[-1]["stability"],
             "before": {
                 "test_accuracy": test.before,
                 "repair_accuracy": repair.before,
@@ -175,7 +176,7 @@ class RepairReport(AnalysisCallback):
             "time_s": {
                 "fit": sum(sum(t.epoch_seconds) for t in timers),
                 "collect": upstream(trainer, TraceCollector, self).seconds,
-                "abstract": abstraction.seconds,
+                "abstract": upstream(trainer, StateAbstraction, self).seconds,
                 "influence": upstream(trainer, InfluenceAnalysis, self).seconds,
                 "generate": injection.seconds,
                 "total": self._earlier_seconds + time.perf_counter() - self._start,

@@ -1,6 +1,7 @@
 """Data modules: sequences in memory with the splits fit, repair, val and test."""
 
 from datamodules.mnist import MNISTRowsDataModule
+from datamodules.mnist_published import MNISTPublishedDataModule
 from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
 
-__all__ = ["LoadedData", "MNISTRowsDataModule", "SequenceDataModule"]
+__all__ = ["LoadedData", "MNISTPublishedDataModule", "MNISTRowsDataModule", "SequenceDataModule"]

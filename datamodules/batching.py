@@ -61,4 +61,7 @@ def batch_loader(
 ) -> "DataLoader[SequenceBatch]":
     """Return a loader that fetches one whole batch a time."""
     batches = EpochBatches(index, batch_size, shuffle=shuffle, seed=seed)
-    return DataLoader(FetchedBatches(fetch), batch_size=None, sampler=batches)
+    # A loader draws a number whenever it is iterated. Without a generator of its own it would
+    # take it from the global stream, and Lightning iterates once less after a resume.
+    generator = torch.Generator()
+    return DataLoader(FetchedBatches(fetch), batch_size=None, sampler=batches, generator=generator)

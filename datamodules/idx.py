@@ -61,6 +61,11 @@ def read_idx(path: Path, n_dimensions: int) -> Tensor:
             f"{path} is no idx file of bytes in {n_dimensions} dimensions: expected it to start "
             f"with {magic.hex()}, found {raw[:4].hex()}: put the official file there."
         )
+    if len(raw) < header:
+        raise DataError(
+            f"{path} is damaged: it ends after {len(raw)} bytes, within its header of {header} "
+            "bytes: delete it and download it again."
+        )
     shape = tuple(int(n) for n in np.frombuffer(raw[4:header], ">u4"))
     expected = int(np.prod(shape, dtype=np.int64))
     if len(raw) - header != expected:

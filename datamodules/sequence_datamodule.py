@@ -99,16 +99,20 @@ class SequenceDataModule(pl.LightningDataModule):
             return
         data = self.load()
         _check(data, self.num_classes)
-        train = split_training(
-            data.label[: data.n_train], self.repair_share, self.val_share, self.seed
-        )
-        self._splits = {**train, "test": torch.arange(data.n_train, len(data.label))}
+        self._splits = self.split(data)
         self._inputs, self._lengths, self._label = data.inputs, data.lengths, data.label
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
             data.inputs, data.lengths, data.label, *self._splits.values()
         )
         self._data = data
+
+    def split(self, data: LoadedData) -> dict[str, Tensor]:
+        """Return the ascending indices of every split; the official test set is not touched."""
+        train = split_training(
+            data.label[: data.n_train], self.repair_share, self.val_share, self.seed
+        )
+        return {**train, "test": torch.arange(data.n_train, len(data.label))}
 
     @property
     def _n_loaded(self) -> int:
@@ -159,9 +163,14 @@ class SequenceDataModule(pl.LightningDataModule):
                 f"Injected samples have shape {tuple(inputs.shape[1:])}, the data "
                 f"{tuple(self.input_shape)}: the mutation must keep the shape."
             )
+        if not len(inputs) == len(lengths) == len(label):
+            raise DataError(
+                f"Injected {len(inputs)} inputs, {len(lengths)} lengths and {len(label)} labels: "
+                "expected the same number of each."
+            )
         _check_values(inputs, lengths, label, self.num_classes, "An injected sample")
         first = len(self._label)
-        self._inputs = torch.cat([self._inputs, inputs])
+        self._inputs = torch.cat([self._inputs, inputs.to(self._inputs)])
         self._lengths = torch.cat([self._lengths, lengths])
         self._label = torch.cat([self._label, label])
         return torch.arange(first, len(self._label))

@@ -39,8 +39,8 @@ class AbstractionSettings:
     selection: str = "bic"
     stability_threshold: float = 0.72
     reduction_dims: int = 10
-    fit_sequences: int | None = 8192
-    fit_states: int = 30_000
+    fit_sequences: int | None = 2048
+    fit_states: int = 20_000
     max_iter: int = 100
     tol: float = 1e-3
     seed: int = 0
@@ -51,6 +51,12 @@ class AbstractionSettings:
         sizes, rule = check_components(self.n_components, self.selection)
         object.__setattr__(self, "sizes", sizes)
         object.__setattr__(self, "rule", rule)
+        if max(sizes) > self.fit_states:
+            raise ConfigurationError(
+                f"abstraction.n_components={max(sizes)} is larger than the number of hidden "
+                f"states it is fitted on, abstraction.fit_states={self.fit_states}: lower the one "
+                "or raise the other."
+            )
         least = {"reduction_dims": 1, "fit_states": 2, "max_iter": 1}
         if self.fit_sequences is not None:
             least["fit_sequences"] = 1

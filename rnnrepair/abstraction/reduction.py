@@ -64,7 +64,9 @@ class StreamingPCA:
         self._outer += x.T @ x
 
     def finish(self, n_components: int) -> Reduction:
-        """Return the projection onto the first components (all d, if fewer than asked for).
+        """Return the projection onto the first components.
+
+        Where all d (or more) are asked for, states are only centred (experiments reference 3.2).
 
         Raises:
             ConfigurationError: fewer than two state vectors were seen.
@@ -77,7 +79,12 @@ class StreamingPCA:
         mean = self._sum / self.count
         covariance = (self._outer - self.count * torch.outer(mean, mean)) / (self.count - 1)
         values, vectors = torch.linalg.eigh(covariance)
-        kept = min(n_components, len(values))
+        if n_components >= len(values):
+            # Nothing to leave out: a rotation would only change what a diagonal mixture sees.
+            variance = covariance.diag().float()
+            centre = (self._shift + mean).float()
+            return Reduction(centre, torch.eye(len(values)), variance, float(variance.sum()))
+        kept = n_components
         components = vectors.flip(1).T[:kept]
         # The sign of an eigenvector is arbitrary: fix it, so that two runs agree.
         largest = components.abs().argmax(1, keepdim=True)

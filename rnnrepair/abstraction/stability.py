@@ -22,7 +22,7 @@ def confidence(counts: Tensor) -> Tensor:
         >>> confidence(torch.tensor([[3, 1], [0, 0]])).tolist()
         [[0.75, 0.25], [0.0, 0.0]]
     """
-    return counts / counts.sum(1, keepdim=True).clamp_min(1)
+    return counts.double() / counts.sum(1, keepdim=True).clamp_min(1)
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,33 @@ class Influence:
 class InfluenceMethod(Protocol):
     """Anything that finds training samples behind failures."""
 
-    def __call__(self, model: AbstractModel, fit: Traces, failures: Traces) -> Influence:
-        """Return the influential samples of every failure."""
+    def __call__(
+        self,
+        model: AbstractModel,
+        fit: Traces,
+        failures: Traces,
+        n_original: int | None = None,
+    ) -> Influence:
+        """Return the influential samples of every failure.
+
+        Args:
+            model: the abstract model that made the traces.
+            fit: N training traces, original samples first, then injected ones.
+            failures: M traces.
+            n_original: number of original samples, the only ones that may be sources: an edit of
+                an edit could drift out of the limits that keep its label. None: all of them.
+        """
         ...
 
 
 def _indices(traces: Traces, ranking: Ranking) -> Tensor:
     return torch.where(ranking.row >= 0, traces.index[ranking.row], -1)
+
+
+def _usable(fit: Traces, n_original: int | None) -> Tensor:
+    """(N,) bool: original samples that are classified correctly."""
+    original = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
+    return fit.correct & original
 
 
 def _checked(top: int) -> int:
@@ -76,12 +96,19 @@ class TraceSimilarity:
         self.distance = Distance(distance)
         self.top = _checked(top)
 
-    def __call__(self, model: AbstractModel, fit: Traces, failures: Traces) -> Influence:
-        """Rank all training traces for all failures."""
+    def __call__(
+        self,
+        model: AbstractModel,
+        fit: Traces,
+        failures: Traces,
+        n_original: int | None = None,
+    ) -> Influence:
+        """Rank all training traces for all failures (see ``InfluenceMethod``)."""
         longest = int(failures.lengths.max()) if len(failures) else 1
         index = TraceIndex(fit, step_distance(model, self.distance), n_steps=longest)
         nearest = index.rank(failures, self.top)
-        sources = rank_by_label(index, failures, failures.label, self.top, fit.correct)
+        usable = _usable(fit, n_original)
+        sources = rank_by_label(index, failures, failures.label, self.top, usable)
         return Influence(
             failures,
             _indices(fit, nearest),
@@ -98,26 +125,32 @@ class TransitionOverlap:
         """Set up the method; ``top`` samples are kept per failure."""
         self.top = _checked(top)
 
-    def __call__(self, model: AbstractModel, fit: Traces, failures: Traces) -> Influence:
-        """Rank all training traces for all failures."""
+    def __call__(
+        self,
+        model: AbstractModel,
+        fit: Traces,
+        failures: Traces,
+        n_original: int | None = None,
+    ) -> Influence:
+        """Rank all training traces for all failures (see ``InfluenceMethod``)."""
         nearest = TransitionIndex.build(fit).rank(failures, self.top)
+        usable = _usable(fit, n_original)
         row = torch.full_like(nearest.row, -1)
         distance = torch.full(row.shape, torch.inf)
         for label in failures.label.unique():
             chosen = failures.label == label
-            rows = (fit.correct & (fit.label == label)).nonzero()[:, 0]
+            rows = (usable & (fit.label == label)).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
             ranking = TransitionIndex.build(fit.select(rows)).rank(
                 failures.select(chosen), self.top
             )
-            width = ranking.row.shape[1]
-            row[chosen, :width] = rows[ranking.row]
-            distance[chosen, :width] = ranking.distance.float()
+            row[chosen] = torch.where(ranking.row >= 0, rows[ranking.row], -1)
+            distance[chosen] = ranking.distance
         return Influence(
             failures,
             _indices(fit, nearest),
-            nearest.distance.float(),
+            nearest.distance,
             _indices(fit, Ranking(row, distance)),
             distance,
         )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
+from torch.nn.functional import pad
 
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.traces import Traces
@@ -87,4 +88,7 @@ class TransitionIndex:
         """Rank training rows by the share of a query's transitions that they lack (ties by row)."""
         lacking = 1 - self.shared(queries) / queries.lengths[:, None]
         order = lacking.argsort(dim=1, stable=True)[:, :top]
-        return Ranking(order, lacking.gather(1, order))
+        beyond = (0, top - order.shape[1])
+        return Ranking(
+            pad(order, beyond, value=-1), pad(lacking.gather(1, order), beyond, value=torch.inf)
+        )

@@ -32,14 +32,15 @@ class RecurrentAdapter:
         """
         self.module = module
         self.rnn = _pick(module, rnn, "rnn", lambda part: isinstance(part, nn.RNNBase))
-        width = self.rnn.hidden_size * (2 if self.rnn.bidirectional else 1)
-        if self.rnn.proj_size:
-            width = self.rnn.proj_size
+        width = self.rnn.proj_size or self.rnn.hidden_size
+        width *= 2 if self.rnn.bidirectional else 1
         self.head = _pick(
             module, head, "head", lambda p: isinstance(p, nn.Linear) and p.in_features == width
         )
-        parameters = list(inspect.signature(module.forward).parameters.values())
-        self._takes_lengths = len([p for p in parameters if p.default is p.empty]) > 1
+        parameters = inspect.signature(module.forward).parameters.values()
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        needed = [p for p in parameters if p.kind in positional and p.default is p.empty]
+        self._takes_lengths = len(needed) > 1
 
     def trace(self, batch: SequenceBatch) -> RecurrentOutput:
         """Run the module and return its logits, step logits and hidden states."""
@@ -47,7 +48,7 @@ class RecurrentAdapter:
         handle = self.rnn.register_forward_hook(lambda _m, _i, output: seen.append(output[0]))
         try:
             arguments = (batch.inputs, batch.lengths) if self._takes_lengths else (batch.inputs,)
-            self.module(*arguments)
+            output = self.module(*arguments)
         finally:
             handle.remove()
         if len(seen) != 1:
@@ -58,9 +59,22 @@ class RecurrentAdapter:
         hidden = self._padded(seen[0], batch)
         step_logits = self.head(hidden)
         rows = torch.arange(len(hidden), device=hidden.device)
-        return RecurrentOutput(
-            step_logits[rows, batch.lengths - 1], step_logits, hidden, batch.lengths
-        )
+        logits = step_logits[rows, batch.lengths - 1]
+        if isinstance(output, Tensor) and output.shape == logits.shape:
+            # A module that ignores lengths classifies after the padding; full rows must agree.
+            full = batch.lengths == batch.inputs.shape[1]
+            self._check_agreement(output[full], logits[full])
+        return RecurrentOutput(logits, step_logits, hidden, batch.lengths)
+
+    def _check_agreement(self, output: Tensor, logits: Tensor) -> None:
+        """Refuse a module that does more than the head to its last hidden state."""
+        if not torch.allclose(output, logits, rtol=1e-3, atol=1e-4, equal_nan=True):
+            raise ConfigurationError(
+                f"{type(self.module).__name__} returns other values than its head makes of the "
+                "last hidden state (it pools, normalises or adds a layer?), so its step "
+                "predictions cannot be derived: give the module a method trace(batch) that "
+                "returns a RecurrentOutput."
+            )
 
     def _padded(self, output: Tensor | PackedSequence, batch: SequenceBatch) -> Tensor:
         if isinstance(output, PackedSequence):

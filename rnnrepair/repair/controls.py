@@ -14,9 +14,10 @@ def edit_each(parents: SequenceBatch, context: RepairContext) -> tuple[Tensor, l
     generator = torch_generator(context.seed, "edits")
     edits = [context.mutation.draw(generator) for _ in range(len(parents))]
     edited = [
-        context.mutation.apply(parents.inputs[i : i + 1], edit) for i, edit in enumerate(edits)
+        context.mutation.apply(parents.inputs[i : i + 1], edit, parents.lengths[i : i + 1])
+        for i, edit in enumerate(edits)
     ]
-    return torch.cat(edited), edits
+    return torch.cat([parents.inputs[:0], *edited]), edits
 
 
 def _unjudged(

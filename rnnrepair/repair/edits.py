@@ -35,8 +35,8 @@ class Mutation(Protocol):
         """Draw one edit."""
         ...
 
-    def apply(self, inputs: Tensor, edit: Edit) -> Tensor:
-        """Apply one edit to a whole batch (B, T, F) of parents."""
+    def apply(self, inputs: Tensor, edit: Edit, lengths: Tensor | None = None) -> Tensor:
+        """Apply one edit to a whole batch (B, T, F) of parents with (B,) true lengths."""
         ...
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.repair.controls import NoRepair
 from rnnrepair.repair.edits import Edit
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.seeding import torch_generator
@@ -47,7 +48,7 @@ class GuidedRepair:
 
     name = "guided"
 
-    def __init__(self, sources: int = 20, mutations: int = 16) -> None:
+    def __init__(self, sources: int = 20, mutations: int = 32) -> None:
         """Set up the strategy.
 
         Args:
@@ -72,7 +73,8 @@ class GuidedRepair:
                 f"repair.budget={budget} samples per failure cannot be chosen from "
                 f"{self.sources} sources x {self.mutations} mutations = "
                 f"{self.sources * self.mutations} candidates: raise "
-                "repair.strategies.guided.mutations or repair.strategies.guided.sources, or lower repair.budget."
+                "repair.strategies.guided.mutations or repair.strategies.guided.sources, or lower "
+                "repair.budget."
             )
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
@@ -97,6 +99,8 @@ class GuidedRepair:
     def _propose_for(
         self, rows: Tensor, sources: Tensor, context: RepairContext, budget: int
     ) -> Proposal:
+        if not (sources >= 0).any():  # the network is right on no sample of these labels
+            return NoRepair().propose(context, budget)
         failures = context.influence.failures.select(rows)
         candidates = self._mutate(sources, context, int(rows[0]))
         lengths = candidates.parents.lengths[candidates.parent_row]
@@ -129,7 +133,9 @@ class GuidedRepair:
         parents = context.fetch(sources[owner, place])
         generator = torch_generator(context.seed, "guided edits", stream)
         edits = [context.mutation.draw(generator) for _ in range(self.mutations)]
-        inputs = torch.cat([context.mutation.apply(parents.inputs, edit) for edit in edits])
+        inputs = torch.cat(
+            [context.mutation.apply(parents.inputs, edit, parents.lengths) for edit in edits]
+        )
         return _Candidates(parents, edits, inputs, owner.repeat(len(edits)))
 
 

@@ -50,11 +50,15 @@ class ImageMutation:
                 f"repair.mutations.image.rotation must lie in [0, {MAX_ROTATION}] degrees, so that "
                 f"labels are kept, got {rotation}."
             )
-        low, high = scale
-        if not 0 < low <= high:
-            raise ConfigurationError(
-                f"repair.mutations.image.scale must be two factors 0 < low <= high, got {scale}."
-            )
+        for name, factors in {"scale": scale, "contrast": contrast}.items():
+            if factors is None:
+                continue
+            low, high = factors
+            if not 0 < low <= high:
+                raise ConfigurationError(
+                    f"repair.mutations.image.{name} must be two factors 0 < low <= high, got "
+                    f"{factors}."
+                )
         for name, value in {
             "translation": translation,
             "shear": shear,
@@ -67,7 +71,7 @@ class ImageMutation:
                 )
         self.rotation = rotation
         self.translation = translation
-        self.scale = (low, high)
+        self.scale = scale
         self.shear = shear
         self.contrast = contrast
         self.blur = blur
@@ -103,7 +107,7 @@ class ImageMutation:
             parameters["noise_seed"] = float(torch.randint(2**31, (), generator=generator))
         return Edit("image", parameters)
 
-    def apply(self, inputs: Tensor, edit: Edit) -> Tensor:
+    def apply(self, inputs: Tensor, edit: Edit, lengths: Tensor | None = None) -> Tensor:
         """Apply one edit to (B, rows, columns) images with pixels in [0, 1]."""
         p = edit.parameters
         images = transforms.affine(

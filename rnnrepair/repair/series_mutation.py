@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair.edits import Edit
@@ -23,7 +22,7 @@ class SeriesMutation:
         Args:
             magnitude: smallest and largest factor on all values.
             shift: steps earlier or later; the edge value is repeated.
-            warp: smallest and largest speed.
+            warp: smallest and largest speed (2 runs through the series twice as fast).
             noise: largest standard deviation of Gaussian noise, in units of the data.
 
         Raises:
@@ -70,17 +69,19 @@ class SeriesMutation:
             },
         )
 
-    def apply(self, inputs: Tensor, edit: Edit) -> Tensor:
-        """Apply one edit to (B, T, F) sequences."""
-        p = edit.parameters
-        n_steps = inputs.shape[1]
-        warped = interpolate(
-            inputs.transpose(1, 2),
-            size=max(1, round(n_steps * p["warp"])),
-            mode="linear",
-            align_corners=True,
-        ).transpose(1, 2)
-        steps = (torch.arange(n_steps) - int(p["shift"])).clamp(0, warped.shape[1] - 1)
+    def apply(self, inputs: Tensor, edit: Edit, lengths: Tensor | None = None) -> Tensor:
+        """Apply one edit to (B, T, F) sequences; padding stays as it is."""
+        p, n_steps = edit.parameters, inputs.shape[1]
+        last = torch.full((len(inputs),), n_steps) if lengths is None else lengths.cpu()
+        last = last[:, None] - 1
+        steps = torch.arange(n_steps)
+        # Where in the parent each step comes from, between two of its real steps.
+        origin = ((steps - p["shift"]) * p["warp"]).clamp_min(0).minimum(last)
+        before = origin.floor().long()
+        share = (origin - before)[..., None].to(inputs)
+        rows = torch.arange(len(inputs))[:, None]
+        warped = torch.lerp(inputs[rows, before], inputs[rows, (before + 1).minimum(last)], share)
         generator = torch.Generator().manual_seed(int(p["noise_seed"]))
         noise = torch.randn(inputs.shape[1:], generator=generator).to(inputs)
-        return warped[:, steps.to(inputs.device)] * p["magnitude"] + p["noise"] * noise
+        edited = warped * p["magnitude"] + p["noise"] * noise
+        return torch.where((steps <= last)[..., None].to(inputs.device), edited, inputs)

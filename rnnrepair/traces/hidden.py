@@ -77,8 +77,9 @@ def hidden_states(
             mask = batch.mask.to(device)
             hidden, prediction = output.hidden[mask], prediction[mask]
         hidden = hidden.float()
-        # The sum is finite only if every term is (or has overflowed): one pass, no mask.
-        if not torch.isfinite(hidden.sum()):
+        # The sum is finite only if every term is: one pass, no mask. The sum of finite terms may
+        # overflow, so a suspicion is confirmed term by term.
+        if not torch.isfinite(hidden.sum()) and not torch.isfinite(hidden).all():
             _raise_for_non_finite(output.hidden, batch)
         yield HiddenBatch(
             hidden.cpu(),

@@ -1,0 +1,43 @@
+# make run and make test each work alone on a fresh checkout.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test lint benchmark clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -e . -c constraints.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -e ".[dev]" -c constraints.txt
+	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed ## Create .venv and install the project
+
+install-dev: $(VENV)/.installed-dev ## Create .venv and install the project with its tools
+
+run: install ## Run the main job: train, find out why it fails, repair (ARGS="seed=1 ...")
+	$(BIN)/python train.py +experiment=mnist_repair $(ARGS)
+
+test: install-dev ## Run all tests (ARGS="-k ranking")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install-dev ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+benchmark: install ## Measure speed and memory as ratios
+	$(BIN)/python scripts/benchmark.py $(ARGS)
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

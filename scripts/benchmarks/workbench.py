@@ -1,0 +1,199 @@
+"""What the measures share: the data, a trained network, its failures and its analysis."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from callbacks import EpochTimer
+from datamodules import MNISTRowsDataModule
+from rnnrepair.abstraction import (
+    Abstraction,
+    AbstractModel,
+    ReducedStates,
+    StreamingPCA,
+    fit_abstraction,
+)
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import Influence
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.traces import HiddenBatch, SequenceBatch, evaluating, hidden_states
+
+FULL_SIZE = 60_000
+# Callbacks of the analysis, in their order; the others belong to every training.
+CHAIN = ("trace_collector", "state_abstraction", "influence_analysis", "repair_injection")
+REPORT = ("repair_report",)
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """Result of one analysis with the seconds of its stages.
+
+    Attributes:
+        abstraction: its traces ``fit`` are all training sequences, ``repair`` the failures.
+        influence: of the failures.
+        seconds: of ``collect`` (network, reduction), ``abstract`` (mixture, assignment) and
+            ``influence`` (index, ranking).
+    """
+
+    abstraction: Abstraction
+    influence: Influence
+    seconds: dict[str, float]
+
+    @property
+    def model(self) -> AbstractModel:
+        """The abstract model."""
+        return self.abstraction.model
+
+    @property
+    def total_s(self) -> float:
+        """Seconds of the whole analysis."""
+        return sum(self.seconds.values())
+
+
+class Workbench:
+    """A network trained for a few hundred steps, and what it gets wrong."""
+
+    def __init__(self, cfg: DictConfig) -> None:
+        """Load the data, train, and find the failures.
+
+        Raises:
+            ConfigurationError: the trained network has no failures.
+        """
+        self.cfg = cfg
+        self.options = cfg.benchmark
+        self.datamodule: MNISTRowsDataModule = instantiate(cfg.datamodule, _convert_="all")
+        self.datamodule.setup()
+        sizes = self.datamodule.sizes()
+        self.n_train = sum(sizes.values()) - sizes["test"]
+        # Everything but the test set: for the user all of it is training data.
+        self.train_index = torch.arange(self.n_train)
+        self.model = self.make_model()
+        train_bare(
+            self.model,
+            self.training_batch(),
+            cfg.datamodule.batch_size,
+            self.options.network_steps,
+        )
+        self.model.eval()
+        self.failures = self._find_failures()[: self.options.failures]
+        if len(self.failures) == 0:
+            raise ConfigurationError("No failures to explain: lower benchmark.network_steps.")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether these are the data that the targets were set for."""
+        return self.n_train == FULL_SIZE
+
+    def make_model(self) -> SequenceClassifier:
+        """Return an untrained network."""
+        return instantiate(self.cfg.model, _convert_="all")
+
+    def training_batch(self) -> SequenceBatch:
+        """Return the whole fit split as one batch."""
+        return self.datamodule.fetch(self.datamodule.split_index("fit"))
+
+    def batches(self, index: Tensor) -> Iterator[SequenceBatch]:
+        """Yield these sequences in evaluation batches."""
+        for part in index.split(self.cfg.datamodule.eval_batch_size):
+            yield self.datamodule.fetch(part)
+
+    def stream(self, index: Tensor) -> Iterator[HiddenBatch]:
+        """Yield the hidden states of these sequences."""
+        with evaluating(self.model):
+            yield from hidden_states(self.model.trace, self.batches(index))
+
+    def _find_failures(self) -> Tensor:
+        index = self.datamodule.split_index("test")
+        wrong = [
+            batch.index[batch.prediction[batch.lengths.cumsum(0) - 1] != batch.label]
+            for batch in self.stream(index)
+        ]
+        return torch.cat(wrong)
+
+    def analyse(self) -> Analysed:
+        """Explain the failures by all training sequences, with the configured settings."""
+        settings = instantiate(self.cfg.abstraction, _convert_="all")
+        n_classes = self.datamodule.num_classes
+        clock = [time.perf_counter()]
+        pca = StreamingPCA()
+        generator = torch.Generator().manual_seed(self.cfg.seed)
+        sample = torch.randperm(self.n_train, generator=generator)[: settings.fit_sequences]
+        for batch in self.stream(sample):
+            pca.update(batch.hidden)
+        reduction = pca.finish(settings.reduction_dims)
+        states = {
+            "fit": ReducedStates.collect(self.stream(self.train_index), reduction, n_classes),
+            "repair": ReducedStates.collect(self.stream(self.failures), reduction, n_classes),
+        }
+        clock.append(time.perf_counter())
+        abstraction = fit_abstraction(states, reduction, settings, n_classes, self.n_train)
+        clock.append(time.perf_counter())
+        method = instantiate(self.cfg.influence, _convert_="all")
+        traces = abstraction.traces
+        influence = method(abstraction.model, traces["fit"], traces["repair"])
+        clock.append(time.perf_counter())
+        names = ("collect", "abstract", "influence")
+        seconds = {n: b - a for n, a, b in zip(names, clock, clock[1:], strict=False)}
+        return Analysed(abstraction, influence, seconds)
+
+    def trainer_s(self) -> float:
+        """Return the seconds of ``training_steps`` steps in the batches of the Trainer."""
+        trainer = make_trainer(self.cfg, [], limit_train_batches=self.options.training_steps)
+        trainer.fit(self.make_model(), self.datamodule)
+        timer = next(c for c in trainer.callbacks if isinstance(c, EpochTimer))
+        return timer.epoch_seconds[0]
+
+    def timed_samples(self) -> int:
+        """Return the samples of a timed training."""
+        wanted = self.options.training_steps * self.cfg.datamodule.batch_size
+        return min(wanted, len(self.datamodule.split_index("fit")))
+
+
+def make_trainer(
+    cfg: DictConfig, analysis: list[pl.Callback], *, limit_train_batches: int
+) -> pl.Trainer:
+    """Return the configured trainer with its loggers and its callbacks, ``analysis`` at the end.
+
+    Its own callbacks are those that every training has; the chain of the analysis is left out.
+    """
+    own = [
+        instantiate(config, _convert_="all")
+        for name, config in cfg.callbacks.items()
+        if name not in CHAIN + REPORT
+        and (name != "progress_bar" or cfg.trainer.enable_progress_bar)
+    ]
+    loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]
+    return instantiate(
+        cfg.trainer,
+        callbacks=own + analysis,
+        logger=loggers,
+        limit_train_batches=limit_train_batches,
+        _convert_="all",
+    )
+
+
+def train_bare(
+    model: SequenceClassifier, data: SequenceBatch, batch_size: int, n_steps: int
+) -> float:
+    """Train by a plain PyTorch loop over tensors and return its seconds."""
+    parameters = [*model.rnn.parameters(), *model.head.parameters()]
+    optimizer = model.make_optimizer(parameters)
+    model.train()
+    done = 0
+    start = time.perf_counter()
+    while done < n_steps:
+        for rows in torch.randperm(len(data)).split(batch_size)[: n_steps - done]:
+            optimizer.zero_grad()
+            hidden, _ = model.rnn(data.inputs[rows])
+            loss = cross_entropy(model.head(hidden[:, -1]), data.label[rows])
+            loss.backward()
+            optimizer.step()
+            done += 1
+    return time.perf_counter() - start

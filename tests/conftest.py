@@ -1,0 +1,178 @@
+"""What several test files need: random traces, abstract models and a data module of tensors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+from datamodules import LoadedData, SequenceDataModule
+from rnnrepair.abstraction import (
+    AbstractionSettings,
+    AbstractModel,
+    Mixture,
+    ReducedStates,
+    Reduction,
+    StreamingPCA,
+    fit_abstraction,
+)
+from rnnrepair.influence import TraceSimilarity, step_distance
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.repair import RepairContext, SeriesMutation, trace_inputs
+from rnnrepair.traces import Traces, evaluating, hidden_states, smallest_int
+
+torch.set_num_threads(1)
+
+
+def random_traces(
+    lengths: Sequence[int], n_states: int = 5, n_classes: int = 3, seed: int = 0
+) -> Traces:
+    """Return random traces whose index is no row number, so that mixing the two up shows."""
+    g = torch.Generator().manual_seed(seed)
+    n_steps, n = sum(lengths), len(lengths)
+    return Traces(
+        torch.randint(n_states, (n_steps,), generator=g).to(smallest_int(n_states)),
+        torch.randint(n_classes, (n_steps,), generator=g).to(smallest_int(n_classes)),
+        torch.tensor([0, *lengths]).cumsum(0),
+        1000 + 3 * torch.randperm(n, generator=g),
+        torch.randint(n_classes, (n,), generator=g),
+        n_states,
+        n_classes,
+    )
+
+
+def random_model(
+    n_states: int = 5, n_classes: int = 3, n_units: int = 6, n_dims: int = 2, seed: int = 0
+) -> AbstractModel:
+    """Return an abstract model in which no two states have the same confidence."""
+    g = torch.Generator().manual_seed(seed)
+    reduction = Reduction(
+        torch.randn(n_units, generator=g),
+        torch.linalg.qr(torch.randn(n_units, n_dims, generator=g))[0].T,
+        torch.rand(n_dims, generator=g),
+        7.0,
+    )
+    mixture = Mixture(
+        torch.rand(n_states, generator=g, dtype=torch.float64).log_softmax(0),
+        torch.randn(n_states, n_dims, generator=g, dtype=torch.float64),
+        0.5 + torch.rand(n_states, n_dims, generator=g, dtype=torch.float64),
+        True,
+        11,
+    )
+    return AbstractModel(
+        reduction, mixture, torch.randint(1, 100, (n_states, n_classes), generator=g)
+    )
+
+
+class TensorData(SequenceDataModule):
+    """A data module whose data are handed over."""
+
+    def __init__(self, data: LoadedData, num_classes: int, **options) -> None:
+        super().__init__(num_classes, **options)
+        self.data = data
+
+    def load(self) -> LoadedData:
+        return self.data
+
+
+@pytest.fixture
+def make_traces():
+    return random_traces
+
+
+@pytest.fixture
+def make_model():
+    return random_model
+
+
+@pytest.fixture
+def loaded():
+    """90 training and 30 test sequences of 3 classes, 5 steps and 4 features, ragged."""
+    g = torch.Generator().manual_seed(7)
+    label = torch.arange(120) % 3
+    weak_signal = 0.4 * torch.nn.functional.one_hot(label, 4)[:, None]
+    inputs = torch.rand(120, 5, 4, generator=g) + weak_signal
+    return LoadedData(inputs, torch.randint(1, 6, (120,), generator=g), label, 90, "tensors")
+
+
+@pytest.fixture
+def make_data(loaded):
+    """Return a function that makes a data module of tensors, set up unless told otherwise."""
+
+    def make(data: LoadedData = loaded, *, setup: bool = True, **options) -> TensorData:
+        module = TensorData(data, **{"num_classes": 3, "batch_size": 16, **options})
+        if setup:
+            module.setup()
+        return module
+
+    return make
+
+
+@dataclass
+class RepairCase:
+    """A real network on real (random) data, analysed, with its failures ready for repair."""
+
+    data: TensorData
+    abstract: AbstractModel
+    fit: Traces
+    context: RepairContext
+
+    @property
+    def failures(self) -> Traces:
+        return self.context.influence.failures
+
+    def with_sources(self, sources: torch.Tensor) -> RepairContext:
+        influence = replace(self.context.influence, sources=sources)
+        return replace(self.context, influence=influence)
+
+
+def trained(network: SequenceClassifier, data: TensorData, steps: int = 12) -> SequenceClassifier:
+    """Teach the network a little: it must be right on some samples of every class, not on all."""
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        torch.nn.init.uniform_(parameter, -0.5, 0.5)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
+    batch = data.fetch(data.split_index("fit"))
+    for _ in range(steps):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(batch).logits, batch.label).backward()
+        optimizer.step()
+    return network
+
+
+@pytest.fixture
+def repair_case(make_data):
+    """A dozen failures, ragged, of a network that predicts all three classes."""
+    data = make_data(repair_share=0.4)
+    network = trained(SequenceClassifier(4, 3, hidden_size=8), data)
+    with evaluating(network):
+        streams = {
+            split: list(hidden_states(network.trace, data.trace_dataloader(split)))
+            for split in ("fit", "repair")
+        }
+        pca = StreamingPCA()
+        for batch in streams["fit"]:
+            pca.update(batch.hidden)
+        reduction = pca.finish(3)
+        states = {s: ReducedStates.collect(batches, reduction, 3) for s, batches in streams.items()}
+        settings = AbstractionSettings(n_components=6, reduction_dims=3)
+        result = fit_abstraction(states, reduction, settings, 3, len(states["fit"].label))
+    repair = result.traces["repair"]
+    influence = TraceSimilarity(top=5)(
+        result.model, result.traces["fit"], repair.select(~repair.correct)
+    )
+
+    def judge(inputs: torch.Tensor, lengths: torch.Tensor) -> Traces:
+        with evaluating(network):
+            return trace_inputs(network.trace, result.model, inputs, lengths, torch.device("cpu"))
+
+    context = RepairContext(
+        influence,
+        data.split_index("fit"),
+        data.fetch,
+        judge,
+        step_distance(result.model, "masked"),
+        SeriesMutation(magnitude=(0.5, 1.5), noise=0.3),
+        seed=5,
+    )
+    return RepairCase(data, result.model, result.traces["fit"], context)

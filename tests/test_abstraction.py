@@ -1,0 +1,212 @@
+"""From hidden states to the abstract model and the traces of every split."""
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from rnnrepair.abstraction import (
+    AbstractionSettings,
+    AbstractModel,
+    ReducedStates,
+    Reduction,
+    count_predictions,
+    fit_abstraction,
+    sample_steps,
+)
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.traces import HiddenBatch
+
+CENTRES = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
+# A projection that does nothing.
+PLAIN = Reduction(torch.zeros(2), torch.eye(2), torch.ones(2), 2.0)
+
+
+def stream(lengths, batch_size, seed=0):
+    """Hidden states around three centres; step t of sequence i is at centre (i + t) % 3."""
+    g = torch.Generator().manual_seed(seed)
+    parts = []
+    for i, length in enumerate(lengths):
+        at = (torch.arange(length) + i) % 3
+        parts.append((CENTRES[at] + 0.5 * torch.randn(length, 2, generator=g), at, i))
+    for rows in torch.arange(len(parts)).split(batch_size):
+        some = [parts[row] for row in rows]
+        yield HiddenBatch(
+            torch.cat([h for h, _, _ in some]),
+            torch.cat([at % 2 for _, at, _ in some]),
+            torch.tensor([len(h) for h, _, _ in some]),
+            torch.tensor([10 + i for _, _, i in some]),
+            torch.tensor([i % 2 for _, _, i in some]),
+        )
+
+
+def reduced(lengths=(4, 2, 6, 5) * 10, batch_size=100, seed=0):
+    return ReducedStates.collect(stream(lengths, batch_size, seed), PLAIN, 2)
+
+
+def settings(**options):
+    return AbstractionSettings(**{"n_components": 3, "reduction_dims": 2, **options})
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_collect_is_the_same_when_streamed(batch_size):
+    whole, streamed = reduced(), reduced(batch_size=batch_size)
+    for name in ("vector", "prediction", "offsets", "index", "label"):
+        torch.testing.assert_close(getattr(streamed, name), getattr(whole, name), rtol=0, atol=0)
+
+
+def test_collect_reduces_when_there_are_more_units_than_dimensions(make_model):
+    reduction = make_model().reduction
+    hidden = torch.randn(5, 6)
+    one = torch.zeros(1, dtype=torch.int64)
+    batch = HiddenBatch(hidden, torch.zeros(5, dtype=torch.int64), one + 5, one, one)
+    collected = ReducedStates.collect([batch], reduction, 3)
+    expected = (hidden.double() - reduction.mean) @ reduction.components.double().T
+    torch.testing.assert_close(collected.vector, expected.float(), rtol=1e-5, atol=1e-5)
+
+
+def test_assign_is_the_state_of_the_reduced_vector(make_model):
+    model, hidden = make_model(), torch.randn(200, 6)
+    vector = (hidden - model.reduction.mean) @ model.reduction.components.T
+    expected = [
+        int(
+            (
+                model.mixture.log_weight
+                + torch.distributions.Normal(model.mixture.mean, model.mixture.variance.sqrt())
+                .log_prob(x.double())
+                .sum(1)
+            ).argmax()
+        )
+        for x in vector
+    ]
+    assert model.assign(hidden).tolist() == expected
+    assert len(set(expected)) > 2
+    assert model.start == model.n_states == 5
+
+
+def test_load_gives_back_what_was_saved(make_model, tmp_path):
+    model = make_model()
+    model.save(tmp_path / "a" / "model.safetensors")
+    loaded = AbstractModel.load(tmp_path / "a" / "model.safetensors")
+    for part, names in {
+        "reduction": ("mean", "components", "variance"),
+        "mixture": ("log_weight", "mean", "variance"),
+    }.items():
+        for name in names:
+            a, b = (getattr(getattr(m, part), name) for m in (model, loaded))
+            assert a.dtype == b.dtype
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert torch.equal(loaded.counts, model.counts)
+    assert loaded.reduction.total_variance == model.reduction.total_variance
+    assert (loaded.mixture.converged, loaded.mixture.n_iter) == (True, 11)
+    hidden = torch.randn(50, 6)
+    assert loaded.assign(hidden).tolist() == model.assign(hidden).tolist()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("metadata", [None, {"version": "99"}])
+def test_load_refuses_when_the_file_is_of_another_version(make_model, tmp_path, metadata):
+    path = tmp_path / "model.safetensors"
+    make_model().save(path)
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, metadata)
+    with pytest.raises(IncompatibleCheckpointError, match="run the analysis again"):
+        AbstractModel.load(path)
+
+
+def test_fit_finds_the_groups_and_counts_their_predictions():
+    states = {"fit": reduced(), "test": reduced((3, 3), seed=1)}
+    result = fit_abstraction(states, PLAIN, settings(), 2, n_original=40)
+    traces = result.traces["fit"]
+    truth = torch.cat([(torch.arange(n) + i) % 3 for i, n in enumerate((4, 2, 6, 5) * 10)])
+    assert len(set(zip(truth.tolist(), traces.state.tolist(), strict=True))) == 3
+    # Centre 1 is always predicted 1, the others 0: every state is certain.
+    assert result.stability.mean == 1
+    assert int(result.model.counts.sum()) == len(truth)
+    assert torch.equal(result.model.counts, count_predictions(traces.code, 3, 2))
+    assert result.traces["test"].index.tolist() == [10, 11]
+    assert result.drift is None
+
+
+@pytest.mark.parametrize("selection", ["bic", "stability"])
+def test_fit_chooses_on_val_when_there_are_several_k(selection):
+    states = {"fit": reduced(), "val": reduced(seed=1)}
+    result = fit_abstraction(
+        states, PLAIN, settings(n_components=[1, 3, 8], selection=selection), 2, 40
+    )
+    assert result.model.n_states == 3
+    assert [c.n_components for c in result.candidates] == [1, 3, 8]
+    one = fit_abstraction(states, PLAIN, settings(), 2, 40)
+    chosen = result.candidates[1]
+    assert chosen.bic == pytest.approx(one.model.mixture.bic(states["val"].vector))
+    assert chosen.bic != pytest.approx(one.bic, rel=1e-6)
+    # What the choice is made on must not be what the mixture was fitted on.
+    assert one.bic == pytest.approx(one.model.mixture.bic(states["fit"].vector))
+
+
+def test_fit_refuses_when_several_k_have_no_val():
+    with pytest.raises(ConfigurationError, match="val"):
+        fit_abstraction({"fit": reduced()}, PLAIN, settings(n_components=[2, 3]), 2, 40)
+
+
+def test_fit_keeps_the_names_of_states_when_the_network_moves_on():
+    first = fit_abstraction({"fit": reduced()}, PLAIN, settings(), 2, 40)
+    old = reduced()
+    moved = ReducedStates(
+        old.vector @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]]) + 50,
+        old.prediction,
+        old.offsets,
+        old.index,
+        old.label,
+    )
+    second = fit_abstraction({"fit": moved}, PLAIN, settings(), 2, 40, first.sample_state)
+    assert second.drift == 0
+    assert second.traces["fit"].state.tolist() == first.traces["fit"].state.tolist()
+
+
+@pytest.mark.parametrize("n_now", [2, 3, 5])
+def test_fit_measures_the_drift_when_states_are_regrouped(n_now):
+    first = fit_abstraction({"fit": reduced()}, PLAIN, settings(), 2, 40)
+    second = fit_abstraction(
+        {"fit": reduced()}, PLAIN, settings(n_components=n_now), 2, 40, first.sample_state
+    )
+    changed = (second.sample_state != first.sample_state).double().mean().item()
+    assert second.drift == pytest.approx(changed)
+    assert (second.drift == 0) == (n_now == 3)
+
+
+def test_fit_looks_at_the_original_sequences_when_some_were_injected():
+    """The sample must hold the same steps in every epoch."""
+    alone, more = reduced((4, 2, 6, 5) * 10), reduced((4, 2, 6, 5) * 10 + (3, 3, 3))
+    a, b = (fit_abstraction({"fit": s}, PLAIN, settings(), 2, 40) for s in (alone, more))
+    assert len(a.sample_state) == len(b.sample_state) == len(alone.vector)
+    torch.testing.assert_close(a.model.mixture.mean, b.model.mixture.mean, rtol=0, atol=0)
+    assert len(b.traces["fit"]) == 43
+
+
+@pytest.mark.parametrize(("n_steps", "wanted"), [(50, 100), (100, 100), (1000, 100)])
+def test_sample_is_ascending_distinct_and_repeatable_when_limited(n_steps, wanted):
+    steps = sample_steps(n_steps, settings(fit_states=wanted))
+    assert len(steps) == min(n_steps, wanted)
+    assert (steps.diff() > 0).all()
+    assert 0 <= int(steps.min()) <= int(steps.max()) < n_steps
+    assert torch.equal(steps, sample_steps(n_steps, settings(fit_states=wanted)))
+    other = sample_steps(n_steps, settings(fit_states=wanted, seed=1))
+    assert torch.equal(steps, other) == (n_steps <= wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_components", 0),
+        ("selection", "aic"),
+        ("reduction_dims", 0),
+        ("fit_sequences", 0),
+        ("fit_states", 1),
+        ("max_iter", 0),
+    ],
+)
+def test_settings_name_the_key_when_a_value_is_out_of_range(name, value):
+    with pytest.raises(ConfigurationError, match=rf"abstraction\.{name}"):
+        AbstractionSettings(**{name: value})

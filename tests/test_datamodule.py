@@ -1,0 +1,244 @@
+"""The in-memory data module: splits without a leak, order by seed and epoch, injection."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from datamodules.batching import EpochBatches, batch_loader
+from datamodules.splits import split_training
+from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
+from rnnrepair.protocols import RepairableData
+from rnnrepair.traces import SequenceBatch
+
+SPLITS = ("fit", "repair", "val", "test")
+
+
+def some(n=3):
+    return torch.rand(n, 5, 4), torch.full((n,), 5), torch.arange(n) % 3
+
+
+def unbalanced(n=1200):
+    """Three classes with shares of 80, 15 and 5 percent, mixed."""
+    label = torch.zeros(n, dtype=torch.int64)
+    label[: n * 15 // 100] = 1
+    label[: n * 5 // 100] = 2
+    return label[torch.randperm(n, generator=torch.Generator().manual_seed(0))]
+
+
+@pytest.mark.parametrize("shares", [(1 / 6, 1 / 12), (0.5, 0.25), (0.05, 0.9), (1 / 3, 1 / 3)])
+def test_splits_are_disjoint_and_complete_when_shares_differ(shares):
+    split = split_training(unbalanced(), *shares, seed=0)
+    together = torch.cat(list(split.values()))
+    assert sorted(together.tolist()) == list(range(1200))
+    for rows in split.values():
+        assert (rows.diff() > 0).all()
+    for name, share in zip(("repair", "val"), shares, strict=True):
+        assert abs(len(split[name]) - 1200 * share) <= 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_splits_give_each_class_its_share_when_unbalanced(seed):
+    label = unbalanced()
+    split = split_training(label, 1 / 6, 1 / 12, seed)
+    for name, share in {"repair": 1 / 6, "val": 1 / 12, "fit": 3 / 4}.items():
+        for c, size in enumerate(label.bincount().tolist()):
+            assert abs(int((label[split[name]] == c).sum()) - share * size) < 2.5
+
+
+def test_splits_depend_on_the_seed_alone():
+    torch.manual_seed(0)
+    a, b = (split_training(unbalanced(), 0.2, 0.1, seed=1) for _ in range(2))
+    other = split_training(unbalanced(), 0.2, 0.1, seed=2)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not any(torch.equal(a[name], other[name]) for name in a)
+
+
+@pytest.mark.parametrize(
+    ("n", "shares"),
+    [(90, (0.5, 0.5)), (90, (-0.1, 0.1)), (90, (0.1, 1.0)), (90, (0.0, 0.1)), (5, (0.1, 0.1))],
+)
+def test_splits_are_refused_when_one_would_be_empty(n, shares):
+    with pytest.raises(ConfigurationError, match=r"repair_share and datamodule\.val_share"):
+        split_training(torch.zeros(n, dtype=torch.int64), *shares, seed=0)
+
+
+def test_module_numbers_samples_by_row_and_keeps_the_test_set_apart(make_data, loaded):
+    data = make_data()
+    assert isinstance(data, RepairableData)
+    assert data.split_index("test").tolist() == list(range(90, 120))
+    assert sum(data.sizes().values()) == 120
+    index = torch.tensor([95, 3, 3])
+    batch = data.fetch(index)
+    assert torch.equal(batch.inputs, loaded.inputs[index])
+    assert torch.equal(batch.lengths, loaded.lengths[index])
+    assert torch.equal(batch.label, loaded.label[index])
+    assert batch.index.tolist() == [95, 3, 3]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_trace_loader_yields_the_whole_split_in_ascending_order(make_data, split):
+    data = make_data(eval_batch_size=7)
+    batches = list(data.trace_dataloader(split))
+    assert all(isinstance(batch, SequenceBatch) for batch in batches)
+    assert max(map(len, batches)) == 7
+    index = torch.cat([batch.index for batch in batches])
+    assert torch.equal(index, data.split_index(split))
+
+
+def order(loader):
+    return torch.cat([batch.index for batch in loader]).tolist()
+
+
+def test_training_order_depends_on_seed_and_epoch_alone(make_data):
+    def orders(seed, noise):
+        loader = make_data(seed=seed).train_dataloader()
+        result = []
+        for epoch in range(2):
+            torch.rand(noise)
+            loader.sampler.set_epoch(epoch)
+            result.append(order(loader))
+        return result
+
+    first, second = orders(0, 1)
+    assert orders(0, 5) == [first, second]
+    assert first != second
+    assert sorted(first) == sorted(second) == make_data().split_index("fit").tolist()
+    assert orders(1, 1)[0] != first
+
+
+def test_training_sees_every_sample_once_when_some_are_injected(make_data):
+    data = make_data()
+    new = data.inject(*some())
+    assert new.tolist() == [120, 121, 122]
+    seen = order(data.train_dataloader())
+    assert sorted(seen) == [*data.split_index("fit").tolist(), 120, 121, 122]
+    # They are not always the last, as in the original.
+    assert seen[-3:] != [120, 121, 122]
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 3), (9, 3), (1, 5)])
+def test_batches_are_as_many_as_announced(n, size):
+    batches = EpochBatches(torch.arange(n), size, shuffle=True)
+    found = list(batches)
+    assert len(found) == len(batches)
+    assert sorted(torch.cat(found).tolist()) == list(range(n))
+
+
+def test_loader_fetches_once_a_batch():
+    asked = []
+    loader = batch_loader(lambda index: asked.append(index.tolist()), torch.arange(5), 2)
+    list(loader)
+    assert asked == [[0, 1], [2, 3], [4]]
+
+
+def test_injected_samples_are_fetched_and_traced_after_the_original_ones(make_data):
+    data = make_data()
+    steps = data.steps_per_epoch
+    inputs, lengths, label = some()
+    new = data.inject(inputs, lengths, label)
+    more = data.inject(*some(2))
+    assert more.tolist() == [123, 124]
+    assert data.n_injected == 5
+    batch = data.fetch(new)
+    assert torch.equal(batch.inputs, inputs)
+    assert torch.equal(batch.label, label)
+    assert order(data.trace_dataloader("fit"))[-5:] == [120, 121, 122, 123, 124]
+    for split in SPLITS:
+        assert int(data.split_index(split).max()) < 120
+    for split in SPLITS[1:]:
+        assert order(data.trace_dataloader(split)) == data.split_index(split).tolist()
+    assert data.steps_per_epoch == steps
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, n, y: (x[:, :4], n - 1, y), "shape"),
+        (lambda x, n, y: (x / 0, n, y), "NaN or infinity"),
+        (lambda x, n, y: (x, n, y + 1), "labels"),
+        (lambda x, n, y: (x, n, y - 1), "labels"),
+        (lambda x, n, y: (x, n * 0, y), "lengths"),
+        (lambda x, n, y: (x, n + 1, y), "lengths"),
+    ],
+)
+def test_inject_refuses_and_changes_nothing_when_samples_are_bad(make_data, change, message):
+    data = make_data()
+    with pytest.raises(DataError, match=message):
+        data.inject(*change(*some()))
+    assert data.n_injected == 0
+
+
+def test_state_restores_the_injected_samples_when_resumed(make_data):
+    data = make_data()
+    data.inject(*some())
+    state = data.state_dict()
+    assert len(state["inputs"]) == 3  # the data themselves stay out of the checkpoint
+    assert state["inputs"].untyped_storage().nbytes() == 3 * 5 * 4 * 4
+    resumed = make_data()
+    resumed.inject(*some(7))  # an earlier life
+    resumed.load_state_dict(state)
+    assert resumed.n_injected == 3
+    assert torch.equal(resumed.training_index(), data.training_index())
+    index = torch.arange(123)
+    for name in ("inputs", "lengths", "label"):
+        assert torch.equal(getattr(resumed.fetch(index), name), getattr(data.fetch(index), name))
+
+
+@pytest.mark.parametrize(
+    "options", [{"seed": 1}, {"repair_share": 0.2}, {"val_share": 0.2}, {"data": "other"}]
+)
+def test_state_is_refused_when_data_or_split_differ(make_data, loaded, options):
+    state = make_data().state_dict()
+    if "data" in options:
+        inputs = loaded.inputs.clone()
+        inputs[100, 0, 0] += 0.1
+        options = {"data": replace(loaded, inputs=inputs)}
+    with pytest.raises(IncompatibleCheckpointError, match="other data or another split"):
+        make_data(**options).load_state_dict(state)
+
+
+def test_state_is_refused_when_of_another_version(make_data):
+    data = make_data()
+    with pytest.raises(IncompatibleCheckpointError, match="99"):
+        data.load_state_dict({**data.state_dict(), "version": 99})
+
+
+def test_batch_size_does_not_count_as_other_data(make_data):
+    make_data(batch_size=3).load_state_dict(make_data().state_dict())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"inputs": torch.full((120, 5, 4), torch.nan)}, "sample 0 holds NaN"),
+        ({"label": torch.full((120,), 3)}, r"labels must lie in 0 \.\. 2"),
+        ({"label": torch.full((120,), -1)}, "labels"),
+        ({"lengths": torch.full((120,), 0)}, "lengths"),
+        ({"lengths": torch.full((120,), 6)}, "lengths"),
+        ({"n_train": 120}, "test samples"),
+        ({"n_train": 0}, "training"),
+    ],
+)
+def test_setup_refuses_when_the_data_are_bad(make_data, loaded, change, message):
+    with pytest.raises(DataError, match=message):
+        make_data(replace(loaded, **change))
+
+
+def test_setup_loads_once_when_called_for_every_stage(make_data):
+    data = make_data()
+    data.inject(*some())
+    for stage in ("fit", "validate", "test"):
+        data.setup(stage)
+    assert data.n_injected == 3
+
+
+@pytest.mark.parametrize("name", ["batch_size", "eval_batch_size"])
+def test_module_names_the_key_when_a_size_is_out_of_range(make_data, name):
+    with pytest.raises(ConfigurationError, match=rf"datamodule\.{name}"):
+        make_data(**{name: 0})
+
+
+def test_module_says_so_when_it_is_not_set_up(make_data):
+    with pytest.raises(ConfigurationError, match="setup"):
+        make_data(setup=False).state_dict()

@@ -1,0 +1,128 @@
+"""Keeps the table "Rooms" of the design true: who may import whom."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Modules beside the rooms, which every room may use.
+SHARED = {"atomic", "errors", "fingerprint", "protocols", "seeding"}
+ROOMS = ("traces", "abstraction", "influence", "repair")
+
+# Room -> rooms of rnnrepair and foreign packages that it may import.
+RULES = {
+    "traces": (set(), {"torch", "numpy"}),
+    "abstraction": ({"traces"}, {"torch", "numpy", "sklearn", "scipy", "safetensors"}),
+    "influence": ({"traces", "abstraction"}, {"torch", "numpy", "scipy"}),
+    "repair": (
+        {"traces", "abstraction", "influence"},
+        {"torch", "numpy", "torchvision"},
+    ),
+    "models": ({"traces"}, {"torch", "numpy", "pytorch_lightning", "torchmetrics"}),
+    "analysis": (
+        {*ROOMS, "models"},
+        {"torch", "numpy", "scipy", "sklearn", "pandas", "pytorch_lightning"},
+    ),
+    "report": (
+        {*ROOMS, "analysis"},
+        {"torch", "numpy", "scipy", "pandas", "matplotlib", "jinja2", "rich", "PIL", "markupsafe"},
+    ),
+    "callbacks": (
+        {*ROOMS, "models", "analysis", "report"},
+        {
+            "torch",
+            "numpy",
+            "pytorch_lightning",
+            "lightning_fabric",
+            "typing_extensions",
+            "tqdm",
+            "wandb",
+        },
+    ),
+    "datamodules": (
+        {"traces"},
+        {"torch", "numpy", "pandas", "pytorch_lightning", "torchvision", "torchtext", "mlxtend"},
+    ),
+}
+
+
+def files_of(room):
+    folder = ROOT / room
+    return sorted((folder if folder.is_dir() else ROOT / "rnnrepair" / room).rglob("*.py"))
+
+
+def imports(file):
+    """Every imported module, lazily or for type checking only as well."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            if node.module == "rnnrepair":
+                yield from (f"rnnrepair.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def test_every_room_is_under_a_rule():
+    rooms = {
+        path.name for path in (ROOT / "rnnrepair").iterdir() if (path / "__init__.py").exists()
+    }
+    assert rooms <= RULES.keys()
+    modules = {path.stem for path in (ROOT / "rnnrepair").glob("*.py")} - {"__init__"}
+    assert modules == SHARED
+    assert all(files_of(room) for room in rooms | {"callbacks", "datamodules"})
+
+
+@pytest.mark.parametrize("room", RULES)
+def test_room_imports_only_what_the_design_allows(room):
+    rooms, packages = RULES[room]
+    allowed = packages | {room} | set(sys.stdlib_module_names)
+    for file in files_of(room):
+        for module in imports(file):
+            package, *rest = module.split(".")
+            if package == "rnnrepair":
+                assert rest, f"{file} imports the whole package"
+                assert rest[0] in rooms | SHARED | {room}, f"{file} imports {module}"
+            else:
+                assert package in allowed, f"{file} imports {module}"
+
+
+@pytest.mark.parametrize("module", sorted(SHARED))
+def test_shared_module_depends_on_no_room_but_traces(module):
+    for name in imports(ROOT / "rnnrepair" / f"{module}.py"):
+        package, *rest = name.split(".")
+        assert package in {"rnnrepair", "torch", "numpy"} | set(sys.stdlib_module_names), name
+        if package == "rnnrepair":
+            assert rest[0] in SHARED or (module == "protocols" and rest[0] == "traces"), name
+
+
+def test_core_knows_neither_glue_nor_configuration():
+    """Said once more without the table, so that a new room cannot slip through."""
+    for file in (ROOT / "rnnrepair").rglob("*.py"):
+        found = {module.split(".")[0] for module in imports(file)}
+        foreign = {"callbacks", "datamodules", "scripts", "train", "hydra", "omegaconf", "wandb"}
+        assert not found & foreign, file
+        if "models" not in file.parts and "analysis" not in file.parts:
+            assert "pytorch_lightning" not in found, file
+        assert not found & {"lightning", "pickle"}, file
+
+
+def test_influence_fits_nothing_and_builds_on_abstract_models():
+    for file in files_of("influence"):
+        assert "sklearn" not in {module.split(".")[0] for module in imports(file)}, file
+
+
+def test_loading_never_unpickles():
+    for file in (f for room in RULES for f in files_of(room)):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            given = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
+            call = ast.unparse(node.func)
+            if call == "torch.load":
+                assert given.get("weights_only") is True, f"{file}:{node.lineno}"
+            if call == "np.load":
+                assert given.get("allow_pickle") is False, f"{file}:{node.lineno}"

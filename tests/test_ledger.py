@@ -1,0 +1,93 @@
+"""The ledger: every injected sample can be explained and rebuilt."""
+
+import json
+
+import pytest
+import torch
+
+from rnnrepair.repair import (
+    GuidedRepair,
+    InfluenceRepair,
+    LedgerRow,
+    ledger_rows,
+    read_ledger,
+    write_ledger,
+)
+
+
+@pytest.fixture
+def made(repair_case):
+    """A guided round that was injected: the proposal, its new ids and its rows."""
+    proposal = GuidedRepair().propose(repair_case.context, 3)
+    new_id = repair_case.data.inject(proposal.inputs, proposal.lengths, proposal.label)
+    influence = repair_case.context.influence
+    rows = ledger_rows(proposal, new_id, influence, repair_case.abstract, "guided", 4, 99)
+    return proposal, new_id, rows
+
+
+def test_sample_is_rebuilt_bit_for_bit_when_the_ledger_was_read_from_disk(
+    repair_case, made, tmp_path
+):
+    write_ledger(made[2], tmp_path / "ledger.csv")
+    for row in read_ledger(tmp_path / "ledger.csv"):
+        parent = repair_case.data.fetch(torch.tensor([row.parent_id]))
+        child = repair_case.data.fetch(torch.tensor([row.new_id]))
+        rebuilt = repair_case.context.mutation.apply(parent.inputs, row.as_edit(), parent.lengths)
+        assert torch.equal(rebuilt, child.inputs)
+        assert (row.label, parent.lengths) == (child.label, child.lengths)
+
+
+def test_rows_name_samples_by_index_when_positions_differ(repair_case, made):
+    proposal, new_id, rows = made
+    assert [row.new_id for row in rows] == new_id.tolist()
+    assert [row.parent_id for row in rows] == proposal.parent.tolist()
+    ids = repair_case.failures.index[proposal.failure].tolist()
+    assert [row.failure_id for row in rows] == ids
+    assert set(ids) <= set(repair_case.data.split_index("repair").tolist())
+    assert {(row.strategy, row.epoch, row.seed) for row in rows} == {("guided", 4, 99)}
+
+
+def test_rows_aim_at_the_transition_that_leaves_the_truth(repair_case, made):
+    failures, (proposal, _, rows) = repair_case.failures, made
+    starts = 0
+    for row, f in zip(rows, proposal.failure.tolist(), strict=True):
+        a, b = failures.offsets[f : f + 2].tolist()
+        states = [repair_case.abstract.start, *failures.state[a:b].tolist()]
+        assert (row.state_from, row.state_to) == (states[row.step], states[row.step + 1])
+        right = (failures.prediction[a:b] == failures.label[f]).tolist()
+        assert not any(right[row.step :])
+        assert row.step == 0 or right[row.step - 1]
+        starts += row.step == 0
+    assert 0 < starts < len(rows)
+
+
+def test_ledger_is_the_same_when_written_and_read(made, tmp_path):
+    path = tmp_path / "new folder" / "ledger.csv"
+    write_ledger(made[2], path)
+    assert read_ledger(path) == made[2]
+    write_ledger(made[2][:2], path)
+    assert read_ledger(path) == made[2][:2]
+    assert [file.name for file in path.parent.iterdir()] == ["ledger.csv"]
+
+
+def test_ledger_keeps_its_header_when_empty(tmp_path):
+    write_ledger([], tmp_path / "ledger.csv")
+    assert read_ledger(tmp_path / "ledger.csv") == []
+    assert (tmp_path / "ledger.csv").read_text().startswith("new_id,parent_id,failure_id")
+
+
+def test_parameters_keep_every_bit_when_written_as_text(tmp_path):
+    parameters = {"angle": 0.1 + 0.2, "noise_seed": float(2**31 - 1), "tiny": 1e-300}
+    row = LedgerRow(1, 2, 3, 'a, "b"', 4, "image", json.dumps(parameters), 5, 6, 7, 8, 2**62)
+    write_ledger([row], tmp_path / "ledger.csv")
+    (found,) = read_ledger(tmp_path / "ledger.csv")
+    assert found == row
+    assert found.as_edit().parameters == parameters
+
+
+def test_rows_are_as_many_as_samples_when_the_proposal_was_limited(repair_case):
+    proposal = InfluenceRepair().propose(repair_case.context, 3).limited(5)
+    rows = ledger_rows(
+        proposal, torch.arange(5), repair_case.context.influence, repair_case.abstract, "x", 1, 0
+    )
+    assert [row.as_edit() for row in rows] == proposal.edits

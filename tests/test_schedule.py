@@ -1,0 +1,72 @@
+"""Step budgets to epochs, and the learning rate over them."""
+
+import pytest
+import torch
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.models import Schedule, lower_at_the_end
+
+STEPS = {"base_steps": 100, "round_steps": 10, "final_steps": 20, "rounds": 3}
+
+
+@pytest.mark.parametrize(
+    ("steps_per_epoch", "epochs"),
+    [
+        (10, (10, 1, 2)),
+        (9, (12, 2, 3)),  # never fewer steps than asked for
+        (100, (1, 1, 1)),
+        (1000, (1, 1, 1)),  # at least one epoch each
+        (1, (100, 10, 20)),
+    ],
+)
+def test_schedule_has_at_least_the_steps_when_epochs_are_whole(steps_per_epoch, epochs):
+    s = Schedule.from_steps(**STEPS, steps_per_epoch=steps_per_epoch)
+    assert (s.base_epochs, s.round_epochs, s.final_epochs) == epochs
+    base, per_round, final = epochs
+    # The first round is made when the base is done, each later one a round's epochs later.
+    rounds_made_at = [base + i * per_round for i in range(3)]
+    assert s.last_analysis == rounds_made_at[-1]
+    assert s.total_epochs == rounds_made_at[-1] + per_round + final
+
+
+def test_schedule_has_no_final_phase_when_it_has_no_steps():
+    s = Schedule.from_steps(**{**STEPS, "final_steps": 0, "rounds": 1}, steps_per_epoch=10)
+    assert (s.final_epochs, s.total_epochs, s.last_analysis) == (0, 11, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "key"),
+    [
+        ("base_steps", 0, r"schedule\.base_steps"),
+        ("round_steps", 0, r"schedule\.round_steps"),
+        ("final_steps", -1, r"schedule\.final_steps"),
+        ("rounds", 0, r"repair\.rounds"),
+    ],
+)
+def test_schedule_names_the_key_when_a_budget_is_out_of_range(name, value, key):
+    with pytest.raises(ConfigurationError, match=key):
+        Schedule.from_steps(**{**STEPS, name: value}, steps_per_epoch=10)
+
+
+def rates(total, final, epochs, state=None):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.8)
+    scheduler = lower_at_the_end(optimizer, total, final, 0.25)
+    if state is not None:
+        optimizer.load_state_dict(state[0])
+        scheduler.load_state_dict(state[1])
+    seen = []
+    for _ in range(epochs):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen, (optimizer.state_dict(), scheduler.state_dict())
+
+
+@pytest.mark.parametrize(("final", "low"), [(0, 0), (2, 2), (5, 5)])
+def test_rate_is_low_in_the_final_epochs_only(final, low):
+    assert rates(5, final, 5)[0] == pytest.approx([0.8] * (5 - low) + [0.2] * low)
+
+
+def test_base_training_can_be_continued_by_a_run_of_another_length():
+    _, state = rates(5, 1, 3)
+    assert rates(8, 2, 5, state)[0] == pytest.approx([0.8, 0.8, 0.8, 0.2, 0.2])

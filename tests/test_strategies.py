@@ -1,0 +1,234 @@
+"""Strategies on a real network: equal budget, right parents, guided finds what it promises."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import TraceIndex
+from rnnrepair.repair import (
+    FailureRepair,
+    GuidedRepair,
+    InfluenceRepair,
+    NoRepair,
+    Proposal,
+    RandomRepair,
+    guided,
+)
+
+ACTIVE = [RandomRepair, InfluenceRepair, FailureRepair, GuidedRepair]
+# More samples than candidates that reproduce the fault, for some failures.
+MANY = 30
+FIELDS = ("inputs", "lengths", "label", "parent", "failure", "reproduces")
+
+
+def assert_same(left, right):
+    for name in FIELDS:
+        assert torch.equal(getattr(left, name), getattr(right, name)), name
+    assert left.edits == right.edits
+
+
+@pytest.mark.parametrize("strategy", ACTIVE)
+@pytest.mark.parametrize("budget", [1, 3, 8])
+def test_strategy_spends_the_same_budget_as_any_other(repair_case, strategy, budget):
+    proposal = strategy().propose(repair_case.context, budget)
+    served = Counter(proposal.failure.tolist())
+    with_sources = (repair_case.context.influence.sources >= 0).any(1)
+    assert with_sources.all()
+    assert served == dict.fromkeys(range(len(repair_case.failures)), budget)
+
+
+@pytest.mark.parametrize("strategy", ACTIVE)
+def test_sample_is_its_parent_with_its_edit_when_rebuilt(repair_case, strategy):
+    proposal = strategy().propose(repair_case.context, 3)
+    assert len(proposal) == len(proposal.edits) == len(proposal.reproduces)
+    for i, edit in enumerate(proposal.edits):
+        parent = repair_case.data.fetch(proposal.parent[i : i + 1])
+        if edit.name != "copy":
+            parent.inputs = repair_case.context.mutation.apply(parent.inputs, edit, parent.lengths)
+        assert torch.equal(proposal.inputs[i], parent.inputs[0])
+        assert proposal.label[i] == parent.label[0]
+        assert proposal.lengths[i] == parent.lengths[0]
+
+
+@pytest.mark.parametrize("strategy", ACTIVE)
+def test_proposal_depends_on_the_seed_of_the_round_alone(repair_case, strategy):
+    context = repair_case.context
+    first = strategy().propose(context, 2)
+    state = torch.get_rng_state()
+    torch.rand(5)
+    assert_same(strategy().propose(context, 2), first)
+    torch.set_rng_state(state)
+    other = strategy().propose(type(context)(**{**vars(context), "seed": context.seed + 1}), 2)
+    assert torch.equal(other.inputs, first.inputs) == (strategy is FailureRepair)
+
+
+def test_none_proposes_nothing(repair_case):
+    proposal = NoRepair().propose(repair_case.context, 5)
+    assert len(proposal) == 0
+    assert proposal.inputs.shape == (0, 5, 4)
+
+
+def test_random_takes_any_training_sample_whatever_failed(repair_case):
+    proposal = RandomRepair().propose(repair_case.context, 60)
+    fit = set(repair_case.data.split_index("fit").tolist())
+    assert set(proposal.parent.tolist()) == fit
+
+
+def test_influence_takes_the_sources_in_turn_when_the_budget_is_larger(repair_case):
+    sources = repair_case.context.influence.sources.clone()
+    sources[0, 2:] = -1
+    sources[1] = -1
+    proposal = InfluenceRepair().propose(repair_case.with_sources(sources), 7)
+    a, b = sources[0, :2].tolist()
+    assert proposal.parent[proposal.failure == 0].tolist() == [a, b, a, b, a, b, a]
+    assert not (proposal.failure == 1).any()
+    last = proposal.failure == 2
+    assert proposal.parent[last].tolist() == [*sources[2].tolist(), *sources[2, :2].tolist()]
+    assert len({str(edit) for edit in proposal.edits}) == len(proposal)
+
+
+def test_failures_are_copied_when_they_are_injected_themselves(repair_case):
+    proposal = FailureRepair().propose(repair_case.context, 2)
+    index = repair_case.failures.index
+    assert proposal.parent.tolist() == index.repeat_interleave(2).tolist()
+    assert torch.equal(proposal.inputs, repair_case.data.fetch(proposal.parent).inputs)
+
+
+@pytest.mark.parametrize("strategy", [InfluenceRepair, GuidedRepair])
+def test_proposal_is_empty_when_no_failure_has_a_source(repair_case, strategy):
+    """A network that predicts one class is right on no sample of any failing class."""
+    none = torch.full_like(repair_case.context.influence.sources, -1)
+    proposal = strategy().propose(repair_case.with_sources(none), 3)
+    assert len(proposal) == 0
+    assert proposal.inputs.shape == (0, 5, 4)
+
+
+def test_guided_says_truly_what_reproduces_the_fault(repair_case):
+    proposal = GuidedRepair().propose(repair_case.context, MANY)
+    traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
+    wrong = repair_case.failures.final_prediction[proposal.failure]
+    assert torch.equal(traces.final_prediction == wrong, proposal.reproduces)
+    assert proposal.reproduces.any()
+    assert not proposal.reproduces.all()
+    assert torch.equal(proposal.label, repair_case.failures.label[proposal.failure])
+
+
+def test_guided_puts_reproduction_first_and_then_the_nearest(repair_case):
+    proposal = GuidedRepair().propose(repair_case.context, MANY)
+    traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
+    index = TraceIndex(traces, repair_case.context.distance, 5)
+    distance = index.distances(repair_case.failures)
+    for failure in range(len(repair_case.failures)):
+        rows = (proposal.failure == failure).nonzero()[:, 0]
+        keys = [(not proposal.reproduces[r], float(distance[r, failure])) for r in rows]
+        assert keys == sorted(keys)
+
+
+def test_guided_selects_nearer_samples_than_unselected_edits_are(repair_case):
+    def mean_distance(proposal):
+        traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
+        index = TraceIndex(traces, repair_case.context.distance, 5)
+        distance = index.distances(repair_case.failures)
+        return distance[torch.arange(len(proposal)), proposal.failure].mean()
+
+    selected, unselected = (
+        mean_distance(s().propose(repair_case.context, 4)) for s in (GuidedRepair, InfluenceRepair)
+    )
+    assert selected < unselected
+
+
+@pytest.mark.parametrize("at_a_time", [None, 1])
+def test_guided_never_proposes_the_same_sample_twice(repair_case, monkeypatch, at_a_time):
+    if at_a_time:
+        monkeypatch.setattr(guided, "JUDGED_AT_A_TIME", at_a_time)
+    proposal = GuidedRepair().propose(repair_case.context, 10)
+    samples = {x.numpy().tobytes() for x in proposal.inputs}
+    assert len(samples) == len(proposal) == 10 * len(repair_case.failures)
+    parents = Counter(proposal.parent.tolist())
+    assert max(parents.values()) > 10  # failures do share their sources
+
+
+def test_guided_uses_right_samples_of_the_true_label_as_parents(repair_case):
+    proposal = GuidedRepair().propose(repair_case.context, 5)
+    right = set(repair_case.fit.index[repair_case.fit.correct].tolist())
+    assert set(proposal.parent.tolist()) <= right
+    for parent, failure in zip(proposal.parent, proposal.failure, strict=True):
+        assert parent in repair_case.context.influence.sources[failure]
+
+
+def test_guided_serves_the_others_when_some_failures_have_no_source(repair_case):
+    sources = repair_case.context.influence.sources.clone()
+    sources[::2] = -1
+    proposal = GuidedRepair().propose(repair_case.with_sources(sources), 3)
+    served = Counter(proposal.failure.tolist())
+    assert served == dict.fromkeys(range(1, len(sources), 2), 3)
+
+
+def test_guided_refuses_a_budget_that_no_candidates_could_fill():
+    strategy = GuidedRepair()
+    strategy.check(1)
+    with pytest.raises(ConfigurationError, match=r"repair\.budget"):
+        strategy.check(10**9)
+
+
+def greedy(owner, parent, edit, reproduces, distance, budget):
+    """Owner after owner, the best that nobody has taken."""
+    taken, kept = set(), []
+    for who in sorted(set(owner)):
+        rows = [r for r, o in enumerate(owner) if o == who]
+        rows.sort(key=lambda r: (not reproduces[r], distance[r], r))
+        mine = []
+        for r in rows:
+            if len(mine) < budget and (parent[r], edit[r]) not in taken:
+                taken.add((parent[r], edit[r]))
+                mine.append(r)
+        kept += mine
+    return kept
+
+
+@pytest.mark.parametrize("budget", [1, 3, 100])
+@pytest.mark.parametrize("seed", range(4))
+def test_choose_is_greedy_when_owners_share_samples(budget, seed):
+    g = torch.Generator().manual_seed(seed)
+    owner, parent, edit, near = (torch.randint(n, (200,), generator=g) for n in (6, 9, 5, 4))
+    reproduces = torch.rand(200, generator=g) < 0.3
+    chosen = guided.choose(owner, parent, edit, reproduces, near.float() / 4, budget).tolist()
+    lists = (x.tolist() for x in (owner, parent, edit, reproduces, near))
+    assert chosen == greedy(*lists, budget)
+
+
+def proposal_for(failure):
+    n = len(failure)
+    rows = torch.arange(n)
+    return Proposal(
+        rows[:, None, None].float(),
+        rows + 1,
+        rows,
+        rows,
+        torch.tensor(failure),
+        [f"edit {i}" for i in range(n)],
+        rows % 2 == 0,
+        judged=77,
+    )
+
+
+@pytest.mark.parametrize("failure", [[0, 0, 0, 1, 1, 1, 2], [2, 0, 2, 1, 0, 2, 0], [3, 3, 3, 1]])
+def test_limited_serves_every_failure_in_turn_when_there_is_less_room(failure):
+    proposal = proposal_for(failure)
+    available = Counter(failure)
+    for room in range(len(failure) + 2):
+        limited = proposal.limited(room)
+        assert len(limited) == min(room, len(failure))
+        served = Counter(limited.failure.tolist())
+        # Nobody is served a second more than one who still has samples left.
+        hungry = [served[f] for f in available if served[f] < available[f]]
+        if hungry:
+            assert max(served.values(), default=0) <= min(hungry) + 1
+        # The best of each failure come first.
+        for f in available:
+            mine = [i for i, owner in enumerate(failure) if owner == f]
+            assert limited.parent[limited.failure == f].tolist() == mine[: served[f]]
+        assert limited.edits == [f"edit {i}" for i in limited.parent.tolist()]
+        assert limited.judged == 77
