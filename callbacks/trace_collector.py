@@ -23,7 +23,7 @@ from rnnrepair.traces import (
     hidden_states,
 )
 
-SAMPLE_BATCH = 1000
+SAMPLE_BATCH = 500
 Judge = Callable[[Tensor, Tensor], Traces]
 
 

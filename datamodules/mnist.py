@@ -36,7 +36,7 @@ class MNISTRowsDataModule(SequenceDataModule):
         source: str = "auto",
         verify_checksum: bool = True,
         batch_size: int = 128,
-        eval_batch_size: int = 1000,
+        eval_batch_size: int = 500,
         repair_share: float = 1 / 6,
         val_share: float = 1 / 12,
         seed: int = 0,

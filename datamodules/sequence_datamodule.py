@@ -51,7 +51,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self,
         num_classes: int,
         batch_size: int = 128,
-        eval_batch_size: int = 1000,
+        eval_batch_size: int = 500,
         repair_share: float = 1 / 6,
         val_share: float = 1 / 12,
         seed: int = 0,

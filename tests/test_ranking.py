@@ -78,15 +78,15 @@ def test_rank_is_the_same_when_queries_come_in_chunks(make_traces, make_model, m
     assert torch.equal(parts.distance, whole.distance)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, 9])
 @pytest.mark.parametrize("kind", list(Distance))
-def test_distances_are_the_same_when_segments_have_another_length(
-    make_traces, make_model, monkeypatch, steps, kind
-):
-    train, queries = make_traces(RAGGED), make_traces([4, 9, 1], seed=1)
-    whole = index_of(train, make_model(), kind).distances(queries)
-    monkeypatch.setattr(ranking, "SEGMENT_STEPS", steps)
-    assert torch.equal(index_of(train, make_model(), kind).distances(queries), whole)
+def test_distances_are_the_same_when_no_runs_are_joined(make_traces, make_model, monkeypatch, kind):
+    # Few codes and many traces: runs repeat, so that joining them pays.
+    train, queries = make_traces([8] * 3000 + [3, 5]), make_traces([4, 8, 1], seed=1)
+    joined = index_of(train, make_model(), kind)
+    assert joined._levels
+    monkeypatch.setattr(ranking, "_merge_runs", lambda member, n_rows: ([], member))
+    alone = index_of(train, make_model(), kind)
+    assert torch.equal(joined.distances(queries), alone.distances(queries))
 
 
 @pytest.mark.parametrize("rows", [[0, 3, 70], [5], list(range(72))])

@@ -10,8 +10,6 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.distance import StepDistance
 from rnnrepair.traces import Traces
 
-# Steps that are looked up together; training traces share most of their short runs.
-SEGMENT_STEPS = 4
 # Queries ranked at a time: the tables then stay in the processor's cache.
 QUERY_CHUNK = 32
 # Training traces whose nearest one is found before any are sorted.
@@ -35,9 +33,10 @@ class Ranking:
 class TraceIndex:
     """Training traces, prepared for ranking.
 
-    Each trace is cut into segments of a few steps. A segment occurs in many traces, so its
-    distance to a query is computed once per *different* segment and looked up per trace: the
-    work falls from N * T to N * T / 4 plus the number of different segments.
+    Training traces share most of their short runs. So the distance of a run of two steps to a
+    query is computed once per *different* run, then that of four steps from two runs of two, and
+    so on, as long as it saves look-ups; what is left to do for each of N traces is to add up a
+    few runs instead of T steps.
     """
 
     def __init__(self, traces: Traces, distance: StepDistance, n_steps: int | None = None) -> None:
@@ -52,21 +51,12 @@ class TraceIndex:
         self.n_steps = max(int(traces.lengths.max()), n_steps or 0)
         self.distance = distance
         self.table = distance.exact(self.n_steps)
-        padded = traces.padded_code(self.n_steps).long()
         base = distance.n_codes + 1
-        patterns, members, first = [], [], 0
-        for start in range(0, self.n_steps, SEGMENT_STEPS):
-            segment = padded[:, start : start + SEGMENT_STEPS]
-            powers = base ** torch.arange(segment.shape[1])
-            keys, member = torch.unique((segment * powers).sum(1), return_inverse=True)
-            # One row per different segment, as positions in the (T * A) rows of query_table.
-            steps = torch.arange(start, start + segment.shape[1])
-            patterns.append((keys[:, None] // powers % base + steps * base).int())
-            members.append(member + first)
-            first += len(keys)
-        self._patterns = patterns
+        # Rows of the query table: code c at step t stands in row t * base + c.
+        member = traces.padded_code(self.n_steps).long() + torch.arange(self.n_steps) * base
+        self._levels, member = _merge_runs(member, self.n_steps * base)
         # int32: the look-ups wait for memory.
-        self._member = torch.stack(members, 1).int()
+        self._member = member.int()
         # One number where all lengths are equal: then there is one divisor per query.
         lengths = traces.lengths
         self._lengths = lengths[:1] if bool((lengths == lengths[0]).all()) else lengths
@@ -87,12 +77,11 @@ class TraceIndex:
                 f"A query has {longest} steps, the index was built for {self.n_steps}: pass "
                 "n_steps."
             )
-        query_table = self._query_table(queries)
-        segment_table = torch.cat(
-            [embedding_bag(p, query_table, mode="sum") for p in self._patterns]
-        )
+        table = self._query_table(queries)
+        for patterns in self._levels:
+            table = torch.cat([embedding_bag(p, table, mode="sum") for p in patterns])
         member = self._member if rows is None else self._member[rows]
-        total = embedding_bag(member, segment_table, mode="sum")
+        total = embedding_bag(member, table, mode="sum")
         if not self.distance.masked:
             return total.div_(self.n_steps)
         lengths = self._lengths if rows is None or len(self._lengths) == 1 else self._lengths[rows]
@@ -124,6 +113,34 @@ class TraceIndex:
             found = row >= 0
             row[found] = rows[row[found]]
         return Ranking(row, torch.cat([p.distance for p in parts]))
+
+
+def _merge_runs(member: Tensor, n_rows: int) -> tuple[list[list[Tensor]], Tensor]:
+    """Join neighbouring runs, level by level.
+
+    Args:
+        member: (N, T) int64, row of each step in the query table.
+        n_rows: rows of the query table.
+
+    Returns:
+        The levels, each a list of (U, 2) or (U, 1) int32 patterns: every different run as rows of
+        the table of the level below; and (N, R) int64 rows of each trace in the topmost table.
+    """
+    levels: list[list[Tensor]] = []
+    while member.shape[1] > 1:
+        patterns, members, first = [], [], 0
+        for run in member.split(2, dim=1):
+            powers = n_rows ** torch.arange(run.shape[1])
+            keys, joined = torch.unique((run * powers).sum(1), return_inverse=True)
+            patterns.append((keys[:, None] // powers % n_rows).int())
+            members.append(joined + first)
+            first += len(keys)
+        saved = len(member) * (member.shape[1] - len(members))
+        if 2 * first >= saved:
+            break
+        levels.append(patterns)
+        member, n_rows = torch.stack(members, 1), first
+    return levels, member
 
 
 def _smallest(distance: Tensor, top: int) -> Ranking:

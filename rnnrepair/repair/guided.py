@@ -48,7 +48,7 @@ class GuidedRepair:
 
     name = "guided"
 
-    def __init__(self, sources: int = 20, mutations: int = 32) -> None:
+    def __init__(self, sources: int = 20, mutations: int = 16) -> None:
         """Set up the strategy.
 
         Args:

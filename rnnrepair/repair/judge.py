@@ -8,7 +8,7 @@ from torch import Tensor
 from rnnrepair.abstraction import AbstractModel, ReducedStates
 from rnnrepair.traces import RecurrentOutput, SequenceBatch, Traces, hidden_states
 
-JUDGE_BATCH = 1000
+JUDGE_BATCH = 500
 
 
 def trace_inputs(
