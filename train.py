@@ -1,7 +1,9 @@
 """Train, analyse and repair: ``python train.py [-m] +experiment=NAME [overrides]``."""
 
+import inspect
 import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
-import callbacks as callbacks_package
 import datamodules as datamodules_package
-from callbacks import BaseCheckpoint, RepairReport, TraceCollector
+from callbacks import BaseCheckpoint, RepairReport, TraceCollector, epoch_seed
 from rnnrepair import models as models_package
+from rnnrepair import seeding
+from rnnrepair import traces as traces_package
 from rnnrepair.errors import (
     ConfigurationError,
     DataError,
@@ -28,12 +31,38 @@ from rnnrepair.models import Schedule
 
 log = logging.getLogger("train")
 
+# Parts of trainer and callbacks that leave the weights of the base training as they are.
+NOT_OF_THE_BASE = {
+    "max_epochs",
+    "default_root_dir",
+    "enable_progress_bar",
+    "enable_model_summary",
+    "log_every_n_steps",
+    "epoch_timer",
+    "progress_bar",
+    "model_checkpoint",
+    "trace_collector",
+    "state_abstraction",
+    "influence_analysis",
+    "repair_injection",
+    "repair_report",
+}
+
 USER_ERRORS = (
     ConfigurationError,
     DataError,
     IncompatibleCheckpointError,
     MisconfigurationException,
     NonFiniteError,
+)
+
+
+# Warnings of libraries that tell a user of this program nothing, each with the reason.
+HARMLESS_WARNINGS = (
+    r".*LeafSpec.*",  # Lightning uses a deprecated name of torch, once per epoch
+    r"Experiment logs directory .* exists and is not empty",  # keep_metrics has seen to it
+    r"The dirpath has changed",  # a shared base training was written by another run
+    r"The number of training batches .* is smaller than the logging interval",
 )
 
 
@@ -48,6 +77,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         callbacks.
     """
     check_config(cfg)
+    for message in HARMLESS_WARNINGS:
+        warnings.filterwarnings("ignore", message)
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -61,7 +92,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         for name, config in cfg.callbacks.items()
         if name != "progress_bar" or cfg.trainer.enable_progress_bar
     ]
-    base = share_base(cfg, datamodule.fingerprint, callbacks)
+    base = share_base(cfg, datamodule.fingerprint, model, callbacks)
+    keep_metrics(Path(cfg.paths.output_dir))
     loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]
     trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, _convert_="all")
     for logger in trainer.loggers:
@@ -111,6 +143,12 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
     for name, value in vars(schedule).items():
         if plan[name] is None:
             plan[name] = value
+    if plan.total_epochs - plan.final_epochs < min(plan.base_epochs, plan.total_epochs):
+        raise ConfigurationError(
+            f"schedule.total_epochs={plan.total_epochs} leaves {plan.final_epochs} final epochs "
+            f"inside the {plan.base_epochs} base epochs: raise schedule.total_epochs, or lower "
+            "schedule.base_epochs or schedule.final_epochs."
+        )
     log.info(
         "Schedule: %d base epochs, %d rounds of %d, %d at the end.",
         plan.base_epochs,
@@ -120,45 +158,76 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
     )
 
 
-def share_base(cfg: DictConfig, data: str, callbacks: list[pl.Callback]) -> str | None:
+def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> str:
+    """Return a name that two runs share only if their weights after the base training agree.
+
+    It covers the configuration of model, optimizer, scheduler and trainer, of every callback that
+    acts during the base training, the data and their order, the code of all that, the versions of
+    torch and Lightning, and the kind of device.
+
+    Args:
+        cfg: composed configuration with a planned schedule.
+        data: fingerprint of data and splits.
+        model: the network, whose source file counts.
+    """
+    plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    network = dict(plain["model"])
+    if network.get("scheduler"):
+        # What it does after the base training may differ (plan_epochs keeps it out of the base).
+        ending = {"total_epochs", "final_epochs", "factor"}
+        network["scheduler"] = {k: v for k, v in network["scheduler"].items() if k not in ending}
+    same = {
+        "model": network,
+        "data": [data, plain["datamodule"]["batch_size"], plain["datamodule"].get("seed")],
+        "trainer": {k: v for k, v in plain["trainer"].items() if k not in NOT_OF_THE_BASE},
+        "callbacks": {k: v for k, v in plain["callbacks"].items() if k not in NOT_OF_THE_BASE},
+        "base_epochs": plain["schedule"]["base_epochs"],
+        "seed": plain["seed"],
+        "threads": torch.get_num_threads(),
+        "cuda": torch.cuda.is_available(),
+        "versions": [str(torch.__version__), pl.__version__],
+        "code": fingerprint_files(
+            [
+                Path(seeding.__file__),
+                Path(epoch_seed.__file__),
+                Path(inspect.getfile(type(model))),
+                *(
+                    file
+                    for package in (datamodules_package, models_package, traces_package)
+                    for file in Path(package.__path__[0]).glob("*.py")
+                ),
+            ]
+        ),
+    }
+    return fingerprint_config(same)[:32]
+
+
+def share_base(
+    cfg: DictConfig, data: str, model: pl.LightningModule, callbacks: list[pl.Callback]
+) -> str | None:
     """Add the callback that shares the base training; return its checkpoint if it is there.
 
-    The fingerprint covers everything that can change the base weights: configuration of model,
-    data, seed and trainer, the data themselves, the code, and torch's version.
+    A run that continues from ``ckpt_path`` neither uses nor makes a shared base: its past may be
+    another one than its configuration says.
     """
-    if not cfg.schedule.share_base:
+    chain = [i for i, c in enumerate(callbacks) if isinstance(c, TraceCollector)]
+    if not cfg.schedule.share_base or cfg.ckpt_path is not None or not chain:
         return None
-    same = OmegaConf.to_container(
-        OmegaConf.create(
-            {
-                "model": {k: v for k, v in cfg.model.items() if k != "scheduler"},
-                "batch_size": cfg.datamodule.batch_size,
-                "trainer": {
-                    k: v
-                    for k, v in cfg.trainer.items()
-                    if k not in ("max_epochs", "default_root_dir", "enable_progress_bar")
-                },
-                "base_epochs": cfg.schedule.base_epochs,
-                "seed": cfg.seed,
-                "threads": torch.get_num_threads(),
-                "torch": str(torch.__version__),
-            }
-        ),
-        resolve=True,
-    )
-    code = fingerprint_files(
-        file
-        for package in (callbacks_package, datamodules_package, models_package)
-        for file in Path(package.__path__[0]).glob("*.py")
-    )
-    name = fingerprint_config({"config": same, "data": data, "code": code})
-    path = Path(cfg.paths.cache_dir).resolve() / "base" / f"{name[:32]}.ckpt"
-    first = next(i for i, c in enumerate(callbacks) if isinstance(c, TraceCollector))
-    callbacks.insert(first, BaseCheckpoint(path, cfg.schedule.base_epochs))
+    name = base_fingerprint(cfg, data, model)
+    path = Path(cfg.paths.cache_dir).resolve() / "base" / f"{name}.ckpt"
+    callbacks.insert(chain[0], BaseCheckpoint(path, cfg.schedule.base_epochs))
     if not path.is_file():
         return None
     log.info("Base training taken from %s", path)
     return str(path)
+
+
+def keep_metrics(folder: Path) -> None:
+    """Rename the metrics of an earlier run in this folder, which Lightning would delete."""
+    old = folder / "metrics.csv"
+    if old.is_file():
+        earlier = len(list(folder.glob("metrics_until_*.csv")))
+        old.rename(folder / f"metrics_until_{earlier + 1}.csv")
 
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="train")

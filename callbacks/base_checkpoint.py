@@ -24,4 +24,4 @@ class BaseCheckpoint(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.current_epoch + 1 == self.base_epochs and not self.path.exists():
             with write_file(self.path) as draft:
-                trainer.save_checkpoint(draft)
+                trainer.save_checkpoint(draft, weights_only=False)  # the optimizer too

@@ -4,7 +4,7 @@ import pytorch_lightning as pl
 import torch
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback, log, upstream
+from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import repairable_data
 from rnnrepair.errors import ConfigurationError
@@ -24,6 +24,7 @@ class InfluenceAnalysis(AnalysisCallback):
         start_epoch: int = 1,
         every_n_epochs: int = 1,
         end_epoch: int | None = None,
+        output_dir: str | None = None,
     ) -> None:
         """Set up the analysis.
 
@@ -34,6 +35,8 @@ class InfluenceAnalysis(AnalysisCallback):
             start_epoch: completed epochs at the first analysis.
             every_n_epochs: epochs between analyses.
             end_epoch: completed epochs after which nothing is analysed.
+            output_dir: of the run, gets the tables of every analysed epoch; none are written
+                where None.
 
         Raises:
             ConfigurationError: ``max_failures`` below 1.
@@ -47,6 +50,7 @@ class InfluenceAnalysis(AnalysisCallback):
         self.max_failures = max_failures
         self.influence: Influence | None = None
         self.n_failures = 0
+        self.output_dir = output_dir
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -69,6 +73,9 @@ class InfluenceAnalysis(AnalysisCallback):
                 n_original = len(repairable_data(trainer).split_index("fit"))
                 self.influence = self.method(abstraction.model, fit, failures, n_original)
         metrics = {"influence/failures": float(self.n_failures)}
+        if self.influence is not None and self.output_dir is not None:
+            folder = output_folder(trainer, self.output_dir) / "analysis"
+            self.influence.save(folder / f"epoch={epoch:03d}" / "influence.safetensors")
         if self.influence is not None:
             metrics |= influence_metrics(self.influence, fit)
         self.log_metrics(trainer, metrics)

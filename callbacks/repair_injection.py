@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
+from tqdm import tqdm
 from typing_extensions import override
 
 from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
@@ -204,6 +205,9 @@ class RepairInjection(AnalysisCallback):
             distance=step_distance(model, "masked"),
             mutation=self.mutation,
             seed=seed,
+            progress=partial(
+                tqdm, desc="Judging candidates", leave=False, disable=not collector.progress
+            ),
         )
         per_failure = -(-wanted // len(influence))
         return self.strategy.propose(context, per_failure).limited(wanted)

@@ -170,6 +170,7 @@ class RepairReport(AnalysisCallback):
                 "newly_broken": test.newly_broken,
             },
             "injected": len(injection.ledger),
+            "steps": trainer.global_step,
             "judged": injection.judged,
             "rounds": injection.rounds_made,
             "stop_reason": injection.stop_reason.value,
@@ -201,8 +202,7 @@ class RepairReport(AnalysisCallback):
         }
         self._cards = [FailureCard(**fields) for fields in state_dict["cards"]]
         self._history = [dict(row) for row in state_dict["history"]]
-        if self._before:  # a shared base training took its time in another run
-            self._earlier_seconds = state_dict["total_seconds"]
+        self._earlier_seconds = state_dict["total_seconds"]
 
 
 def _final_metrics(summary: dict[str, Any], outcomes: Mapping[Split, Outcome]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 import hashlib
 
-import numpy as np
 import torch
 
 
@@ -26,8 +25,3 @@ def derive_seed(seed: int, *names: str | int) -> int:
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
     """Return a CPU generator for the stream called ``names``."""
     return torch.Generator().manual_seed(derive_seed(seed, *names))
-
-
-def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
-    """Return a numpy generator for the stream called ``names``."""
-    return np.random.default_rng(derive_seed(seed, *names))

@@ -12,7 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rnnrepair.errors import DataError
-from rnnrepair.report.comparison import REFERENCES, compare, read_runs, unpaired_seeds
+from rnnrepair.report.comparison import (
+    REFERENCES,
+    compare,
+    read_runs,
+    unequal_budgets,
+    unpaired_seeds,
+)
 
 PERCENT = {"test_repaired_share", "repaired_share"}
 
@@ -40,6 +46,12 @@ def main() -> None:
         for cells in rows:
             pretty.add_row(*cells)
         Console().print(pretty)
+    unequal = unequal_budgets(runs)
+    if unequal:
+        print(
+            f"UNEQUAL BUDGETS: in seeds {unequal} strategies injected different numbers of samples "
+            "(a stop reason in summary.json says why): set repair.patience to repair.rounds."
+        )
     for strategy, seeds in unpaired_seeds(runs).items():
         print(f"{strategy} lacks seeds {seeds}: its pairs use the seeds that both have.")
 

@@ -7,14 +7,21 @@ import pytest
 from scipy import stats
 
 from rnnrepair.errors import DataError
-from rnnrepair.report.comparison import compare, interval, paired, read_runs, unpaired_seeds
+from rnnrepair.report.comparison import (
+    compare,
+    interval,
+    paired,
+    read_runs,
+    unequal_budgets,
+    unpaired_seeds,
+)
 
 
-def write(folder, strategy, seed, accuracy, share=0.5):
+def write(folder, strategy, seed, accuracy, share=0.5, injected=10):
     run = folder / f"{strategy}-{seed}"
     run.mkdir()
     after = {"test_accuracy": accuracy, "test_repaired_share": share, "newly_broken": 3}
-    summary = {"strategy": strategy, "seed": seed, "injected": 10, "after": after}
+    summary = {"strategy": strategy, "seed": seed, "injected": injected, "after": after}
     (run / "summary.json").write_text(json.dumps(summary))
 
 
@@ -58,6 +65,16 @@ def test_pairs_are_made_by_seed_not_by_position(tmp_path):
 
 def test_metrics_that_were_not_measured_are_left_out(runs):
     assert "targets_right" not in set(compare(runs).metric)
+
+
+def test_seeds_with_unequal_budgets_are_found(tmp_path, runs):
+    assert unequal_budgets(runs) == []
+    folder = tmp_path / "more"
+    folder.mkdir()
+    write(folder, "random", 1, 0.98, injected=8)
+    write(folder, "guided", 1, 0.98, injected=10)
+    write(folder, "none", 1, 0.98, injected=0)
+    assert unequal_budgets(read_runs(folder)) == [1]
 
 
 def test_interval_covers_the_mean_95_times_in_100():

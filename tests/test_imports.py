@@ -15,7 +15,7 @@ ROOMS = ("traces", "abstraction", "influence", "repair")
 RULES = {
     "traces": (set(), {"torch", "numpy"}),
     "abstraction": ({"traces"}, {"torch", "numpy", "sklearn", "scipy", "safetensors"}),
-    "influence": ({"traces", "abstraction"}, {"torch", "numpy", "scipy"}),
+    "influence": ({"traces", "abstraction"}, {"torch", "numpy", "scipy", "safetensors"}),
     "repair": (
         {"traces", "abstraction", "influence"},
         {"torch", "numpy", "torchvision"},

@@ -1,15 +1,19 @@
 """One interface for influence: which training samples stand behind each failure."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel
+from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.distance import Distance, step_distance
 from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
+from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.transitions import TransitionIndex
 from rnnrepair.traces import Traces
 
@@ -35,6 +39,21 @@ class Influence:
 
     def __len__(self) -> int:
         return len(self.failures)
+
+    def save(self, path: Path) -> None:
+        """Write the tables as one safetensors file; loading it runs no code."""
+        tensors = {
+            "failure": self.failures.index,
+            "label": self.failures.label,
+            "predicted": self.failures.final_prediction,
+            "step": responsible_step(self.failures),
+            "nearest": self.nearest,
+            "nearest_distance": self.nearest_distance,
+            "sources": self.sources,
+            "source_distance": self.source_distance,
+        }
+        with write_file(path) as draft:
+            save_file({name: t.contiguous() for name, t in tensors.items()}, draft)
 
 
 class InfluenceMethod(Protocol):

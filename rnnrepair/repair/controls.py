@@ -45,9 +45,7 @@ class NoRepair(_Control):
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Propose nothing."""
-        batch = context.fetch(context.originals[:0])
-        empty = batch.label
-        return Proposal(batch.inputs, batch.lengths, empty, empty, empty, [], empty.bool())
+        return Proposal.empty(context)
 
 
 class RandomRepair(_Control):

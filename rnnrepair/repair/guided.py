@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.repair.controls import NoRepair
 from rnnrepair.repair.edits import Edit
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.seeding import torch_generator
@@ -83,7 +82,7 @@ class GuidedRepair:
         at_a_time = max(1, JUDGED_AT_A_TIME // (self.sources * self.mutations))
         parts = [
             self._propose_for(rows, sources[rows], context, budget)
-            for rows in torch.arange(len(sources)).split(at_a_time)
+            for rows in context.progress(torch.arange(len(sources)).split(at_a_time))
         ]
         return Proposal(
             torch.cat([p.inputs for p in parts]),
@@ -100,7 +99,7 @@ class GuidedRepair:
         self, rows: Tensor, sources: Tensor, context: RepairContext, budget: int
     ) -> Proposal:
         if not (sources >= 0).any():  # the network is right on no sample of these labels
-            return NoRepair().propose(context, budget)
+            return Proposal.empty(context)
         failures = context.influence.failures.select(rows)
         candidates = self._mutate(sources, context, int(rows[0]))
         lengths = candidates.parents.lengths[candidates.parent_row]

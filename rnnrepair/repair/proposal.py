@@ -1,7 +1,7 @@
 """What a strategy is given, and what it proposes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -24,6 +24,7 @@ class RepairContext:
         distance: between steps of traces.
         mutation: family of edits.
         seed: of this round.
+        progress: wraps a long loop in a progress bar.
     """
 
     influence: Influence
@@ -33,6 +34,7 @@ class RepairContext:
     distance: StepDistance
     mutation: Mutation
     seed: int
+    progress: Callable[[Sequence[Tensor]], Iterable[Tensor]] = field(default=iter)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,13 @@ class Proposal:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    @classmethod
+    def empty(cls, context: RepairContext) -> "Proposal":
+        """Return a proposal of no samples, of the data's shape."""
+        batch = context.fetch(context.originals[:0])
+        none = batch.label
+        return cls(batch.inputs, batch.lengths, none, none, none, [], none.bool())
 
     def select(self, rows: Tensor) -> "Proposal":
         """Return some of the samples."""

@@ -18,6 +18,7 @@ METRICS = {
     "test_accuracy": ("after", "test_accuracy"),
     "newly_broken": ("after", "newly_broken"),
     "injected": ("injected",),
+    "steps": ("steps",),
     "targets_right": ("after", "targets_right"),
 }
 REFERENCES = ("none", "random", "failures")
@@ -150,6 +151,12 @@ def _ratio_interval(above: np.ndarray, below: np.ndarray) -> tuple[float, float]
     ratios = above[draws].mean(1) / below[draws].mean(1)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return float(low), float(high)
+
+
+def unequal_budgets(runs: pd.DataFrame) -> list[int]:
+    """Return the seeds in which strategies that inject got different numbers of samples."""
+    different = runs[runs["injected"] > 0].groupby("seed")["injected"].nunique() > 1
+    return [int(seed) for seed in different.index[different]]
 
 
 def unpaired_seeds(runs: pd.DataFrame) -> dict[str, Sequence[int]]:

@@ -38,9 +38,9 @@ def test_resumed_run_equals_uninterrupted(quick, monkeypatch, epoch):
 
     make = program.share_base
 
-    def with_crash(cfg, data, callbacks):
+    def with_crash(cfg, data, model, callbacks):
         callbacks.append(Crash(epoch, 3))
-        return make(cfg, data, callbacks)
+        return make(cfg, data, model, callbacks)
 
     monkeypatch.setattr(program, "share_base", with_crash)
     with pytest.raises(RuntimeError, match="power cut"):
