@@ -205,7 +205,11 @@ def test_state_is_refused_when_of_another_version(make_data):
 
 
 def test_batch_size_does_not_count_as_other_data(make_data):
-    make_data(batch_size=3).load_state_dict(make_data().state_dict())
+    other, injected = make_data(), make_data().fetch(torch.tensor([1, 2]))
+    other.inject(injected.inputs, injected.lengths, injected.label)
+    data = make_data(batch_size=3)
+    data.load_state_dict(other.state_dict())
+    assert data.n_injected == 2
 
 
 @pytest.mark.parametrize(
