@@ -82,6 +82,17 @@ def _indices(traces: Traces, ranking: Ranking) -> Tensor:
     return torch.where(ranking.row >= 0, traces.index[ranking.row], -1)
 
 
+def _influence(fit: Traces, failures: Traces, nearest: Ranking, sources: Ranking) -> Influence:
+    """Turn rows of the training traces into sample indices."""
+    return Influence(
+        failures,
+        _indices(fit, nearest),
+        nearest.distance,
+        _indices(fit, sources),
+        sources.distance,
+    )
+
+
 def _usable(fit: Traces, n_original: int | None) -> Tensor:
     """(N,) bool: original samples that are classified correctly."""
     original = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
@@ -128,13 +139,7 @@ class TraceSimilarity:
         nearest = index.rank(failures, self.top)
         usable = _usable(fit, n_original)
         sources = rank_by_label(index, failures, failures.label, self.top, usable)
-        return Influence(
-            failures,
-            _indices(fit, nearest),
-            nearest.distance,
-            _indices(fit, sources),
-            sources.distance,
-        )
+        return _influence(fit, failures, nearest, sources)
 
 
 class TransitionOverlap:
@@ -166,10 +171,4 @@ class TransitionOverlap:
             )
             row[chosen] = torch.where(ranking.row >= 0, rows[ranking.row], -1)
             distance[chosen] = ranking.distance
-        return Influence(
-            failures,
-            _indices(fit, nearest),
-            nearest.distance,
-            _indices(fit, Ranking(row, distance)),
-            distance,
-        )
+        return _influence(fit, failures, nearest, Ranking(row, distance))

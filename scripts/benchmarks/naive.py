@@ -28,13 +28,19 @@ def pad(features: Features, traces: Traces, n_steps: int) -> np.ndarray:
     return padded
 
 
+def pad_both(
+    train: Traces, train_features: Features, query: Traces, query_features: Features
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both sides padded to the longest of all."""
+    n_steps = int(max(train.lengths.max(), query.lengths.max()))
+    return pad(train_features, train, n_steps), pad(query_features, query, n_steps)
+
+
 def paper(
     train: Traces, train_features: Features, query: Traces, query_features: Features
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the (N,) distances of all training traces to one query, and their order."""
-    n_steps = int(max(train.lengths.max(), query.lengths.max()))
-    rows = pad(train_features, train, n_steps)
-    goal = pad(query_features, query, n_steps)
+    rows, goal = pad_both(train, train_features, query, query_features)
     for padded in (rows, goal):
         padded[..., 0] = (padded[..., 0] + 1) / (train.n_states + 2)
         padded[..., 1] = (padded[..., 1] + 1) / (train.n_classes + 1)
@@ -46,11 +52,9 @@ def masked(
     train: Traces, train_features: Features, query: Traces, query_features: Features
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the same for the masked distance, straight from its definition."""
-    n_steps = int(max(train.lengths.max(), query.lengths.max()))
-    rows = pad(train_features, train, n_steps)
-    goal = pad(query_features, query, n_steps)
+    rows, goal = pad_both(train, train_features, query, query_features)
     step = (rows[..., :2] != goal[..., :2]).sum(-1) + np.abs(rows - goal)[..., 2:].sum(-1) / 2
     common = np.minimum(train.lengths.numpy(), int(query.lengths[0]))
-    step[np.arange(n_steps) >= common[:, None]] = 0
+    step[np.arange(rows.shape[1]) >= common[:, None]] = 0
     distance = step.sum(1) / 3 / common
     return distance, np.argsort(distance)
