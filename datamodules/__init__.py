@@ -3,5 +3,12 @@
 from datamodules.mnist import MNISTRowsDataModule
 from datamodules.mnist_published import MNISTPublishedDataModule
 from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
+from datamodules.sequences import Sequences
 
-__all__ = ["LoadedData", "MNISTPublishedDataModule", "MNISTRowsDataModule", "SequenceDataModule"]
+__all__ = [
+    "LoadedData",
+    "MNISTPublishedDataModule",
+    "MNISTRowsDataModule",
+    "SequenceDataModule",
+    "Sequences",
+]

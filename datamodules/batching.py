@@ -17,10 +17,32 @@ class EpochBatches(Sampler[Tensor]):
     Lightning calls ``set_epoch``.
     """
 
-    def __init__(self, index: Tensor, batch_size: int, *, shuffle: bool, seed: int = 0) -> None:
-        """Set up the batches of (n,) indices."""
+    def __init__(
+        self,
+        index: Tensor,
+        batch_size: int,
+        *,
+        lengths: Tensor | None = None,
+        bucket_batches: int = 1,
+        shuffle: bool,
+        seed: int = 0,
+    ) -> None:
+        """Set up the batches.
+
+        Args:
+            index: (n,).
+            batch_size: indices a batch.
+            lengths: (n,) steps of each, for bucketing.
+            bucket_batches: batches drawn at a time and sorted by length; 1 for no bucketing.
+            shuffle: draw a new order every epoch.
+            seed: of the order.
+        """
         self.index = index
         self.batch_size = batch_size
+        # Where all lengths are equal there is nothing to sort.
+        several = lengths is not None and len(lengths) > 0 and bool((lengths != lengths[0]).any())
+        self.lengths = lengths if several and bucket_batches > 1 else None
+        self.bucket_batches = bucket_batches
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
@@ -33,11 +55,21 @@ class EpochBatches(Sampler[Tensor]):
         return -(-len(self.index) // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = self.index
-        if self.shuffle:
-            generator = torch_generator(self.seed, "order", self.epoch)
-            order = order[torch.randperm(len(order), generator=generator)]
-        yield from order.split(self.batch_size)
+        if not self.shuffle:
+            yield from self.index.split(self.batch_size)
+            return
+        generator = torch_generator(self.seed, "order", self.epoch)
+        order = torch.randperm(len(self.index), generator=generator)
+        if self.lengths is None:
+            yield from self.index[order].split(self.batch_size)
+            return
+        # Sequences of like length share a batch: sorted within buckets drawn at random, and the
+        # batches in random order again, so that short ones do not come first.
+        buckets = order.split(self.batch_size * self.bucket_batches)
+        order = torch.cat([b[self.lengths[b].argsort(stable=True)] for b in buckets])
+        batches = order.split(self.batch_size)
+        for number in torch.randperm(len(batches), generator=generator).tolist():
+            yield self.index[batches[number]]
 
 
 class FetchedBatches(Dataset[SequenceBatch]):
@@ -56,11 +88,20 @@ def batch_loader(
     index: Tensor,
     batch_size: int,
     *,
+    lengths: Tensor | None = None,
+    bucket_batches: int = 1,
     shuffle: bool = False,
     seed: int = 0,
 ) -> "DataLoader[SequenceBatch]":
-    """Return a loader that fetches one whole batch a time."""
-    batches = EpochBatches(index, batch_size, shuffle=shuffle, seed=seed)
+    """Return a loader that fetches one whole batch a time (see ``EpochBatches``)."""
+    batches = EpochBatches(
+        index,
+        batch_size,
+        lengths=lengths,
+        bucket_batches=bucket_batches,
+        shuffle=shuffle,
+        seed=seed,
+    )
     # A loader draws a number whenever it is iterated. Without a generator of its own it would
     # take it from the global stream, and Lightning iterates once less after a resume.
     generator = torch.Generator()

@@ -10,6 +10,7 @@ from torchvision.datasets import MNIST
 
 from datamodules.idx import check_md5, find_file, read_idx
 from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
+from datamodules.sequences import Sequences
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 
@@ -170,4 +171,4 @@ class MNISTRowsDataModule(SequenceDataModule):
 def _rows(images: Tensor, label: Tensor, n_train: int, source: str) -> LoadedData:
     inputs = images.float() / 255
     lengths = torch.full((len(inputs),), SIZE)
-    return LoadedData(inputs, lengths, label.long(), n_train, source)
+    return LoadedData(Sequences.from_padded(inputs, lengths), label.long(), n_train, source)

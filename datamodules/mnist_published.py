@@ -67,22 +67,22 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
             extra, label = extra[:0], label[:0]
         elif self.images == "random":
             extra = turn_randomly(extra, self.seed)
-        n = data.n_train
+        n, n_all = data.n_train, len(data.label)
+        train = data.sequences.between(0, n).extended(extra, torch.full((len(extra),), SIZE))
         return LoadedData(
-            torch.cat([data.inputs[:n], extra, data.inputs[n:]]),
-            torch.full((len(data.label) + len(extra),), SIZE),
+            train.joined(data.sequences.between(n, n_all)),
             torch.cat([data.label[:n], label, data.label[n:]]),
             n + len(extra),
             data.source,
         )
 
-    def split(self, data: LoadedData) -> dict[str, Tensor]:
+    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
         """Train on everything; the targets are test digits (this is the leak)."""
-        test = torch.arange(data.n_train, len(data.label))
+        test = torch.arange(n_train, len(label))
         others = torch.ones(len(test), dtype=torch.bool)
         others[self._targets] = False
         return {
-            "fit": torch.arange(data.n_train),
+            "fit": torch.arange(n_train),
             "repair": test[self._targets],
             "val": test[others],
             "test": test,

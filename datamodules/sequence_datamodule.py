@@ -10,39 +10,45 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.batching import batch_loader
+from datamodules.sequences import Sequences
 from datamodules.splits import split_training
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.traces import SequenceBatch
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class LoadedData:
-    """What a data set gives to ``SequenceDataModule`` (n training and m test sequences).
+    """What a data set gives to ``SequenceDataModule``: training, then val, then test sequences.
 
     Attributes:
-        inputs: (n + m, T, F) float32, training first.
-        lengths: (n + m,) int64.
-        label: (n + m,) int64.
-        n_train: n.
+        sequences: all n of them.
+        label: (n,) int64.
+        n_train: training sequences; ``fit`` and ``repair`` are carved from them.
         source: where the data came from, for the log and the summary.
+        n_val: sequences of an official val set; 0 carves ``val`` from the training sequences.
     """
 
-    inputs: Tensor
-    lengths: Tensor
+    sequences: Sequences
     label: Tensor
     n_train: int
     source: str
+    n_val: int = 0
+
+    @property
+    def first_test(self) -> int:
+        """Row of the first test sequence."""
+        return self.n_train + self.n_val
 
 
 class SequenceDataModule(pl.LightningDataModule):
     """Base of the data modules; a subclass only says how its data are loaded.
 
-    Samples are numbered: training 0 .. n - 1, test n .. n + m - 1, injected from there on. The
-    number is the row in memory, so fetching is one gather.
+    Samples are numbered in the order of ``LoadedData``, injected ones from there on. The number
+    is the row in memory, so fetching is one gather.
     """
 
     num_classes: int
@@ -55,6 +61,7 @@ class SequenceDataModule(pl.LightningDataModule):
         repair_share: float = 1 / 6,
         val_share: float = 1 / 12,
         seed: int = 0,
+        bucket_batches: int = 100,
     ) -> None:
         """Set up splits and batches.
 
@@ -63,14 +70,21 @@ class SequenceDataModule(pl.LightningDataModule):
             batch_size: training sequences a step.
             eval_batch_size: sequences a step where nothing is learnt.
             repair_share: share of the training samples that supplies the failures to repair.
-            val_share: share that chooses.
+            val_share: share that chooses; not used where the data have a val set of their own.
             seed: of the split and of the order of training.
+            bucket_batches: batches drawn at a time and sorted by length, so that sequences of
+                like length meet in a batch; 1 leaves the order to chance alone.
 
         Raises:
-            ConfigurationError: a batch size below 1.
+            ConfigurationError: a size below 1.
         """
         super().__init__()
-        for name, value in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
+        sizes = {
+            "batch_size": batch_size,
+            "eval_batch_size": eval_batch_size,
+            "bucket_batches": bucket_batches,
+        }
+        for name, value in sizes.items():
             if value < 1:
                 raise ConfigurationError(f"datamodule.{name} must be at least 1, got {value}.")
         self.num_classes = num_classes
@@ -79,11 +93,13 @@ class SequenceDataModule(pl.LightningDataModule):
         self.repair_share = repair_share
         self.val_share = val_share
         self.seed = seed
+        self.bucket_batches = bucket_batches
         self.source = ""
         self.fingerprint = ""
         self._data: LoadedData | None = None
         self._splits: dict[str, Tensor] = {}
-        self._inputs = self._lengths = self._label = torch.empty(0)
+        self._sequences = Sequences(torch.empty(0), torch.zeros(1, dtype=torch.int64))
+        self._label = torch.empty(0, dtype=torch.int64)
 
     @abstractmethod
     def load(self) -> LoadedData:
@@ -99,20 +115,33 @@ class SequenceDataModule(pl.LightningDataModule):
             return
         data = self.load()
         _check(data, self.num_classes)
-        self._splits = self.split(data)
-        self._inputs, self._lengths, self._label = data.inputs, data.lengths, data.label
+        self._splits = self.split(data.label, data.n_train, data.n_val)
+        self._sequences, self._label = data.sequences, data.label
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
-            data.inputs, data.lengths, data.label, *self._splits.values()
+            data.sequences.values, data.sequences.offsets, data.label, *self._splits.values()
         )
         self._data = data
 
-    def split(self, data: LoadedData) -> dict[str, Tensor]:
-        """Return the ascending indices of every split; the official test set is not touched."""
-        train = split_training(
-            data.label[: data.n_train], self.repair_share, self.val_share, self.seed
+    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
+        """Return the ascending indices of every split; official val and test sets stay whole.
+
+        Args:
+            label: (n,) of all samples.
+            n_train: see ``LoadedData``.
+            n_val: see ``LoadedData``.
+        """
+        carve_val = n_val == 0
+        split = split_training(
+            label[:n_train], self.repair_share, self.val_share if carve_val else None, self.seed
         )
-        return {**train, "test": torch.arange(data.n_train, len(data.label))}
+        if not carve_val:
+            split["val"] = torch.arange(n_train, n_train + n_val)
+        return split | {"test": torch.arange(n_train + n_val, len(label))}
+
+    def model_arguments(self) -> dict[str, Any]:
+        """Return what the model must know of the data before it can be built."""
+        return {}
 
     @property
     def _n_loaded(self) -> int:
@@ -124,11 +153,6 @@ class SequenceDataModule(pl.LightningDataModule):
     def n_injected(self) -> int:
         """Number of repair samples in the training set."""
         return len(self._label) - self._n_loaded
-
-    @property
-    def input_shape(self) -> torch.Size:
-        """(T, F) of one sequence."""
-        return self._inputs.shape[1:]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -145,7 +169,8 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def fetch(self, index: Tensor) -> SequenceBatch:
         """Return the sequences with these indices, in this order."""
-        return SequenceBatch(index, self._inputs[index], self._lengths[index], self._label[index])
+        inputs, lengths = self._sequences.take(index)
+        return SequenceBatch(index, inputs, lengths, self._label[index])
 
     def training_index(self) -> Tensor:
         """Return the (n,) indices of the fit split and of all injected samples."""
@@ -155,30 +180,38 @@ class SequenceDataModule(pl.LightningDataModule):
     def inject(self, inputs: Tensor, lengths: Tensor, label: Tensor) -> Tensor:
         """Add samples to the training set of the next epoch and return their new (n,) indices.
 
+        Args:
+            inputs: (n, T, F) features or (n, T) tokens.
+            lengths: (n,) int64, steps that count.
+            label: (n,) int64.
+
         Raises:
-            DataError: another shape than the data, NaN, or labels out of range.
+            DataError: steps of another shape than the data's, NaN, or labels out of range.
         """
-        if inputs.shape[1:] != self.input_shape:
+        if len(inputs) != len(label):
             raise DataError(
-                f"Injected samples have shape {tuple(inputs.shape[1:])}, the data "
-                f"{tuple(self.input_shape)}: the mutation must keep the shape."
+                f"Injected {len(inputs)} inputs and {len(label)} labels: expected as many of each."
             )
-        if not len(inputs) == len(lengths) == len(label):
-            raise DataError(
-                f"Injected {len(inputs)} inputs, {len(lengths)} lengths and {len(label)} labels: "
-                "expected the same number of each."
-            )
-        _check_values(inputs, lengths, label, self.num_classes, "An injected sample")
+        extended = self._sequences.extended(inputs, lengths)
         first = len(self._label)
-        self._inputs = torch.cat([self._inputs, inputs.to(self._inputs)])
-        self._lengths = torch.cat([self._lengths, lengths])
+        _check_values(
+            extended.between(first, len(extended)), label, self.num_classes, "An injected sample"
+        )
+        self._sequences = extended
         self._label = torch.cat([self._label, label])
         return torch.arange(first, len(self._label))
 
     def train_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return shuffled batches of the fit split and of all injected samples."""
+        index = self.training_index()
         return batch_loader(
-            self.fetch, self.training_index(), self.batch_size, shuffle=True, seed=self.seed
+            self.fetch,
+            index,
+            self.batch_size,
+            lengths=self._sequences.lengths[index],
+            bucket_batches=self.bucket_batches,
+            shuffle=True,
+            seed=self.seed,
         )
 
     def val_dataloader(self) -> "DataLoader[SequenceBatch]":
@@ -190,20 +223,21 @@ class SequenceDataModule(pl.LightningDataModule):
         return self.trace_dataloader("test")
 
     def trace_dataloader(self, split: Split) -> "DataLoader[SequenceBatch]":
-        """Return batches of a whole split in ascending index order."""
+        """Return batches of a whole split, in ascending order of length, then of index."""
         index = self.training_index() if split == "fit" else self._splits[split]
-        return batch_loader(self.fetch, index, self.eval_batch_size)
+        by_length = self._sequences.lengths[index].argsort(stable=True)
+        return batch_loader(self.fetch, index[by_length], self.eval_batch_size)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the injected samples and the identity of the data they were made for."""
-        first = self._n_loaded
+        injected = self._sequences.between(self._n_loaded, len(self._label))
         return {
             "version": STATE_VERSION,
             "fingerprint": self.fingerprint,
-            # Clones: a view would drag the whole data set into the checkpoint.
-            "inputs": self._inputs[first:].clone(),
-            "lengths": self._lengths[first:].clone(),
-            "label": self._label[first:].clone(),
+            "values": injected.values,
+            "offsets": injected.offsets,
+            # A clone: a view would drag the labels of the whole data set into the checkpoint.
+            "label": self._label[self._n_loaded :].clone(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -223,39 +257,43 @@ class SequenceDataModule(pl.LightningDataModule):
                 "datamodule.source, repair_share and val_share of the run that wrote it "
                 "(its .hydra/config.yaml), or start without ckpt_path."
             )
-        first = self._n_loaded
-        self._inputs = torch.cat([self._inputs[:first], state_dict["inputs"]])
-        self._lengths = torch.cat([self._lengths[:first], state_dict["lengths"]])
-        self._label = torch.cat([self._label[:first], state_dict["label"]])
+        loaded = self._sequences.between(0, self._n_loaded)
+        self._sequences = loaded.joined(Sequences(state_dict["values"], state_dict["offsets"]))
+        self._label = torch.cat([self._label[: self._n_loaded], state_dict["label"]])
 
 
 def _check(data: LoadedData, num_classes: int) -> None:
-    if not 0 < data.n_train < len(data.label):
+    n_test = len(data.label) - data.first_test
+    if data.n_train < 1 or data.n_val < 0 or n_test < 1:
         raise DataError(
-            f"{data.source}: expected training and test samples, got {data.n_train} and "
-            f"{len(data.label) - data.n_train}."
+            f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}."
         )
-    _check_values(data.inputs, data.lengths, data.label, num_classes, data.source)
+    if len(data.sequences) != len(data.label):
+        raise DataError(
+            f"{data.source}: {len(data.sequences)} sequences and {len(data.label)} labels: "
+            "expected as many of each."
+        )
+    _check_values(data.sequences, data.label, num_classes, data.source)
 
 
-def _check_values(
-    inputs: Tensor, lengths: Tensor, label: Tensor, num_classes: int, source: str
-) -> None:
-    finite = torch.isfinite(inputs).flatten(1).all(1)
-    if not finite.all():
-        bad = int((~finite).nonzero()[0])
-        raise DataError(
-            f"{source}: sample {bad} holds NaN or infinity ({int((~finite).sum())} samples do): "
-            "clean the data."
-        )
+def _check_values(sequences: Sequences, label: Tensor, num_classes: int, source: str) -> None:
+    if sequences.values.is_floating_point():
+        finite = torch.isfinite(sequences.values).flatten(1).all(1)
+        if not finite.all():
+            steps = (~finite).nonzero()[:, 0]
+            bad = (torch.searchsorted(sequences.offsets, steps, right=True) - 1).unique()
+            raise DataError(
+                f"{source}: sample {int(bad[0])} holds NaN or infinity ({len(bad)} samples do): "
+                "clean the data."
+            )
     low, high = (int(label.min()), int(label.max())) if len(label) else (0, 0)
     if low < 0 or high >= num_classes:
         raise DataError(
             f"{source}: labels must lie in 0 .. {num_classes - 1} (datamodule.num_classes="
             f"{num_classes}), found {low} .. {high}."
         )
-    if len(lengths) and not (int(lengths.min()) >= 1 and int(lengths.max()) <= inputs.shape[1]):
+    if len(label) and int(sequences.lengths.min()) < 1:
+        empty = int((sequences.lengths < 1).nonzero()[0])
         raise DataError(
-            f"{source}: lengths must lie in 1 .. {inputs.shape[1]}, found {int(lengths.min())} .. "
-            f"{int(lengths.max())}."
+            f"{source}: sample {empty} has no steps; every sequence needs at least one."
         )

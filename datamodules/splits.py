@@ -8,7 +8,7 @@ from rnnrepair.seeding import torch_generator
 
 
 def split_training(
-    label: Tensor, repair_share: float, val_share: float, seed: int
+    label: Tensor, repair_share: float, val_share: float | None, seed: int
 ) -> dict[str, Tensor]:
     """Split training samples 0 .. n - 1 into ``fit``, ``repair`` and ``val``, ascending indices.
 
@@ -18,23 +18,26 @@ def split_training(
     Args:
         label: (n,) classes.
         repair_share: share that supplies the failures to repair.
-        val_share: share that chooses.
+        val_share: share that chooses; None carves no ``val``.
         seed: of the split.
 
     Raises:
         ConfigurationError: the shares leave nothing for ``fit``, or a split is empty.
     """
-    if min(repair_share, val_share) < 0 or repair_share + val_share >= 1:
+    carved = 0.0 if val_share is None else val_share
+    if min(repair_share, carved) < 0 or repair_share + carved >= 1:
         raise ConfigurationError(
             "datamodule.repair_share and datamodule.val_share must be at least 0 and together "
-            f"less than 1, got {repair_share} and {val_share}."
+            f"less than 1, got {repair_share} and {carved}."
         )
     generator = torch_generator(seed, "split")
     shuffled = torch.randperm(len(label), generator=generator)
     by_class = shuffled[label[shuffled].argsort(stable=True)]
     repair, rest = _systematic(by_class, repair_share)
-    val, fit = _systematic(rest, val_share / (1 - repair_share))
-    split = {"fit": fit.sort().values, "repair": repair.sort().values, "val": val.sort().values}
+    val, fit = _systematic(rest, carved / (1 - repair_share))
+    split = {"fit": fit.sort().values, "repair": repair.sort().values}
+    if val_share is not None:
+        split["val"] = val.sort().values
     empty = [name for name, rows in split.items() if len(rows) == 0]
     if empty:
         raise ConfigurationError(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import callbacks
-from datamodules import LoadedData, SequenceDataModule
+from datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.repair import GuidedRepair, SeriesMutation
 from rnnrepair.traces import SequenceBatch
@@ -30,8 +30,8 @@ class Waves(SequenceDataModule):
         time = torch.arange(40) * speed
         inputs = torch.stack([WAVES[c](t) for c, t in zip(label.tolist(), time, strict=True)])
         inputs += 0.6 * torch.randn(inputs.shape, generator=generator)
-        lengths = torch.full((4000,), 40)
-        return LoadedData(inputs[..., None], lengths, label, n_train=3000, source="waves")
+        sequences = Sequences.from_padded(inputs[..., None], torch.full((4000,), 40))
+        return LoadedData(sequences, label, n_train=3000, source="waves")
 
 
 class WaveNet(pl.LightningModule):

@@ -30,9 +30,9 @@ class RepairableData(Protocol):
     num_classes: int
 
     def trace_dataloader(self, split: Split) -> Iterable[SequenceBatch]:
-        """Return batches of the whole split, in ascending index order, without augmentation.
+        """Return batches of the whole split, in any order, without augmentation.
 
-        ``fit`` includes the samples injected so far, after the original ones.
+        ``fit`` includes the samples injected so far; their indices are higher than all others.
         """
         ...
 

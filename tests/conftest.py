@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from datamodules import LoadedData, SequenceDataModule
+from datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.abstraction import (
     AbstractionSettings,
     AbstractModel,
@@ -92,7 +92,8 @@ def loaded():
     label = torch.arange(120) % 3
     weak_signal = 0.4 * torch.nn.functional.one_hot(label, 4)[:, None]
     inputs = torch.rand(120, 5, 4, generator=g) + weak_signal
-    return LoadedData(inputs, torch.randint(1, 6, (120,), generator=g), label, 90, "tensors")
+    lengths = torch.randint(1, 6, (120,), generator=g)
+    return LoadedData(Sequences.from_padded(inputs, lengths), label, 90, "tensors")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Strategies on a real network: equal budget, right parents, guided finds what it promises."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -47,7 +48,8 @@ def test_sample_is_its_parent_with_its_edit_when_rebuilt(repair_case, strategy):
         parent = repair_case.data.fetch(proposal.parent[i : i + 1])
         if edit.name != "copy":
             parent.inputs = repair_case.context.mutation.apply(parent.inputs, edit, parent.lengths)
-        assert torch.equal(proposal.inputs[i], parent.inputs[0])
+        n = int(parent.lengths)  # what stands behind the end does not count
+        assert torch.equal(proposal.inputs[i, :n], parent.inputs[0, :n])
         assert proposal.label[i] == parent.label[0]
         assert proposal.lengths[i] == parent.lengths[0]
 
@@ -67,7 +69,7 @@ def test_proposal_depends_on_the_seed_of_the_round_alone(repair_case, strategy):
 def test_none_proposes_nothing(repair_case):
     proposal = NoRepair().propose(repair_case.context, 5)
     assert len(proposal) == 0
-    assert proposal.inputs.shape == (0, 5, 4)
+    assert proposal.inputs.shape[::2] == (0, 4)
 
 
 def test_random_takes_any_training_sample_whatever_failed(repair_case):
@@ -102,7 +104,7 @@ def test_proposal_is_empty_when_no_failure_has_a_source(repair_case, strategy):
     none = torch.full_like(repair_case.context.influence.sources, -1)
     proposal = strategy().propose(repair_case.with_sources(none), 3)
     assert len(proposal) == 0
-    assert proposal.inputs.shape == (0, 5, 4)
+    assert proposal.inputs.shape[::2] == (0, 4)
 
 
 def test_guided_says_truly_what_reproduces_the_fault(repair_case):
@@ -232,3 +234,20 @@ def test_limited_serves_every_failure_in_turn_when_there_is_less_room(failure):
             assert limited.parent[limited.failure == f].tolist() == mine[: served[f]]
         assert limited.edits == [f"edit {i}" for i in limited.parent.tolist()]
         assert limited.judged == 77
+
+
+def test_proposals_of_different_widths_are_joined_without_loss(repair_case):
+    whole = RandomRepair().propose(repair_case.context, 4)
+    rows = torch.arange(len(whole))
+    short = whole.select(rows[whole.lengths <= 2])
+    short = replace(short, inputs=short.inputs[:, :2])
+    long = whole.select(rows[whole.lengths > 2])
+    assert len(short)
+    assert len(long)
+    joined = Proposal.joined([short, long])
+    assert len(joined) == len(whole)
+    mask = torch.arange(joined.inputs.shape[1]) < joined.lengths[:, None]
+    order = torch.cat([rows[whole.lengths <= 2], rows[whole.lengths > 2]])
+    assert torch.equal(joined.inputs[mask], whole.inputs[order][mask])
+    assert joined.edits == [whole.edits[i] for i in order.tolist()]
+    assert torch.equal(joined.parent, whole.parent[order])

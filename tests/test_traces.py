@@ -131,7 +131,7 @@ def test_load_refuses_when_the_folder_is_foreign_or_of_another_version(make_trac
         Traces.load(tmp_path)
     make_traces(LENGTHS).save(tmp_path / "traces")
     manifest = tmp_path / "traces/manifest.json"
-    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 99'))
+    manifest.write_text(manifest.read_text().replace('"version": 2', '"version": 99'))
     with pytest.raises(IncompatibleCheckpointError, match="99"):
         Traces.load(tmp_path / "traces")
 

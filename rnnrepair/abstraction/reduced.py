@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rnnrepair.abstraction.mixture import Mixture
 from rnnrepair.abstraction.reduction import Reduction
-from rnnrepair.traces import HiddenBatch, Traces, smallest_int
+from rnnrepair.traces import HiddenBatch, Traces, smallest_int, steps_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class ReducedStates:
         offsets: (N + 1,) int64.
         index: (N,) int64.
         label: (N,) int64.
+        token: (S,) int32 tokens, None where inputs are features.
     """
 
     vector: Tensor
@@ -28,20 +29,32 @@ class ReducedStates:
     offsets: Tensor
     index: Tensor
     label: Tensor
+    token: Tensor | None = None
 
     @classmethod
     def collect(
         cls, stream: Iterable[HiddenBatch], reduction: Reduction, n_classes: int
     ) -> "ReducedStates":
-        """Reduce a stream batch by batch; the hidden states themselves are dropped at once."""
+        """Reduce a stream batch by batch; the hidden states themselves are dropped at once.
+
+        Sequences end up in ascending order of their index, whatever order they come in.
+        """
         dtype = smallest_int(n_classes)
         parts = [
-            (reduction(b.hidden), b.prediction.to(dtype), b.lengths, b.index, b.label)
+            (reduction(b.hidden), b.prediction.to(dtype), b.lengths, b.index, b.label, b.token)
             for b in stream
         ]
-        vector, prediction, lengths, index, label = (torch.cat(p) for p in zip(*parts, strict=True))
+        *columns, tokens = zip(*parts, strict=True)
+        vector, prediction, lengths, index, label = map(torch.cat, columns)
+        token = None if tokens[0] is None else torch.cat(tokens)
         offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        return cls(vector, prediction, offsets, index, label)
+        order = index.argsort()
+        if not torch.equal(index, index[order]):
+            steps, offsets = steps_of(offsets, order)
+            vector, prediction = vector[steps], prediction[steps]
+            token = None if token is None else token[steps]
+            index, label = index[order], label[order]
+        return cls(vector, prediction, offsets, index, label, token)
 
     def traces(self, mixture: Mixture, n_classes: int) -> Traces:
         """Return the traces that a mixture makes of these states."""
@@ -53,4 +66,5 @@ class ReducedStates:
             self.label,
             mixture.n_components,
             n_classes,
+            self.token,
         )

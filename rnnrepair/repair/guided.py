@@ -84,16 +84,7 @@ class GuidedRepair:
             self._propose_for(rows, sources[rows], context, budget)
             for rows in context.progress(torch.arange(len(sources)).split(at_a_time))
         ]
-        return Proposal(
-            torch.cat([p.inputs for p in parts]),
-            torch.cat([p.lengths for p in parts]),
-            torch.cat([p.label for p in parts]),
-            torch.cat([p.parent for p in parts]),
-            torch.cat([p.failure for p in parts]),
-            [edit for p in parts for edit in p.edits],
-            torch.cat([p.reproduces for p in parts]),
-            sum(p.judged for p in parts),
-        )
+        return Proposal.joined(parts)
 
     def _propose_for(
         self, rows: Tensor, sources: Tensor, context: RepairContext, budget: int

@@ -45,12 +45,13 @@ def predict(
     batches: Iterable[SequenceBatch],
     device: torch.device | str = "cpu",
 ) -> Predictions:
-    """Predict every sequence; call it inside ``evaluating``."""
+    """Predict every sequence, in ascending order of index; call it inside ``evaluating``."""
     parts = [
         (b.index.cpu(), b.label.cpu(), trace(b.to(device)).logits.argmax(-1).cpu()) for b in batches
     ]
     index, label, predicted = (torch.cat(p) for p in zip(*parts, strict=True))
-    return Predictions(index, label, predicted)
+    order = index.argsort()
+    return Predictions(index[order], label[order], predicted[order])
 
 
 @dataclass(frozen=True)

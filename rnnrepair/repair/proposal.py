@@ -71,6 +71,21 @@ class Proposal:
         none = batch.label
         return cls(batch.inputs, batch.lengths, none, none, none, [], none.bool())
 
+    @classmethod
+    def joined(cls, parts: Sequence["Proposal"]) -> "Proposal":
+        """Return the samples of all parts, one part behind the other, padded to the widest."""
+        width = max(p.inputs.shape[1] for p in parts)
+        return cls(
+            torch.cat([_widened(p.inputs, width) for p in parts]),
+            torch.cat([p.lengths for p in parts]),
+            torch.cat([p.label for p in parts]),
+            torch.cat([p.parent for p in parts]),
+            torch.cat([p.failure for p in parts]),
+            [edit for p in parts for edit in p.edits],
+            torch.cat([p.reproduces for p in parts]),
+            sum(p.judged for p in parts),
+        )
+
     def select(self, rows: Tensor) -> "Proposal":
         """Return some of the samples."""
         return Proposal(
@@ -93,6 +108,12 @@ class Proposal:
         rank = torch.arange(len(self)) - torch.searchsorted(failure, failure)
         kept = order[torch.argsort(rank, stable=True)[:room]]
         return self.select(kept.sort().values)
+
+
+def _widened(inputs: Tensor, width: int) -> Tensor:
+    """Pad (n, T, ...) on the right to ``width`` steps."""
+    padding = inputs.new_zeros(len(inputs), width - inputs.shape[1], *inputs.shape[2:])
+    return torch.cat([inputs, padding], 1)
 
 
 class RepairStrategy(Protocol):

@@ -1,5 +1,6 @@
 """Label-preserving edits of time series."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -81,7 +82,8 @@ class SeriesMutation:
         share = (origin - before)[..., None].to(inputs)
         rows = torch.arange(len(inputs))[:, None]
         warped = torch.lerp(inputs[rows, before], inputs[rows, (before + 1).minimum(last)], share)
-        generator = torch.Generator().manual_seed(int(p["noise_seed"]))
-        noise = torch.randn(inputs.shape[1:], generator=generator).to(inputs)
+        # numpy draws step after step, so the noise does not depend on how far a batch is padded.
+        generator = np.random.default_rng(int(p["noise_seed"]))
+        noise = torch.from_numpy(generator.standard_normal(inputs.shape[1:])).to(inputs)
         edited = warped * p["magnitude"] + p["noise"] * noise
         return torch.where((steps <= last)[..., None].to(inputs.device), edited, inputs)

@@ -2,7 +2,7 @@
 
 from rnnrepair.traces.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.traces.hidden import HiddenBatch, device_of, evaluating, hidden_states
-from rnnrepair.traces.traces import Traces, smallest_int
+from rnnrepair.traces.traces import Traces, smallest_int, steps_of
 
 __all__ = [
     "HiddenBatch",
@@ -13,4 +13,5 @@ __all__ = [
     "evaluating",
     "hidden_states",
     "smallest_int",
+    "steps_of",
 ]

@@ -21,6 +21,7 @@ class HiddenBatch:
         lengths: (B,) int64.
         index: (B,) int64.
         label: (B,) int64.
+        token: (n,) int32, what was read at every step, None where inputs are features.
     """
 
     hidden: Tensor
@@ -28,6 +29,7 @@ class HiddenBatch:
     lengths: Tensor
     index: Tensor
     label: Tensor
+    token: Tensor | None = None
 
 
 def device_of(module: nn.Module) -> torch.device:
@@ -87,7 +89,15 @@ def hidden_states(
             batch.lengths.cpu(),
             batch.index.cpu(),
             batch.label.cpu(),
+            _tokens(batch),
         )
+
+
+def _tokens(batch: SequenceBatch) -> Tensor | None:
+    if batch.inputs.is_floating_point():
+        return None
+    inputs = batch.inputs.cpu()
+    return (inputs.flatten() if batch.is_uniform else inputs[batch.mask.cpu()]).int()
 
 
 def _raise_for_non_finite(hidden: Tensor, batch: SequenceBatch) -> None:

@@ -11,8 +11,9 @@ from torch import Tensor
 from rnnrepair.atomic import write_folder
 from rnnrepair.errors import IncompatibleCheckpointError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _ARRAYS = ("state", "prediction", "offsets", "index", "label")
+_OPTIONAL = ("token",)
 
 
 def smallest_int(n_values: int) -> torch.dtype:
@@ -25,6 +26,19 @@ def smallest_int(n_values: int) -> torch.dtype:
     if n_values <= 256:
         return torch.uint8
     return torch.int16 if n_values <= 2**15 else torch.int32
+
+
+def steps_of(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the (s,) positions of the steps of some sequences, and their own (n + 1,) offsets.
+
+    Args:
+        offsets: (N + 1,) of all sequences.
+        rows: (n,) sequences wanted, in this order.
+    """
+    lengths = offsets.diff()[rows]
+    own = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    within = torch.arange(int(own[-1])) - own[:-1].repeat_interleave(lengths)
+    return offsets[rows].repeat_interleave(lengths) + within, own
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,7 @@ class Traces:
         label: (N,) int64 true class.
         n_states: K.
         n_classes: C.
+        token: (S,) int32 what was read at each step, None where inputs are features.
     """
 
     state: Tensor
@@ -51,6 +66,7 @@ class Traces:
     label: Tensor
     n_states: int
     n_classes: int
+    token: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -98,10 +114,7 @@ class Traces:
     def select(self, rows: Tensor) -> "Traces":
         """Return the sequences in these rows (positions or mask), in this order."""
         rows = rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
-        lengths = self.lengths[rows]
-        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        within = torch.arange(int(offsets[-1])) - offsets[:-1].repeat_interleave(lengths)
-        steps = self.offsets[rows].repeat_interleave(lengths) + within
+        steps, offsets = steps_of(self.offsets, rows)
         return Traces(
             self.state[steps],
             self.prediction[steps],
@@ -110,6 +123,7 @@ class Traces:
             self.label[rows],
             self.n_states,
             self.n_classes,
+            None if self.token is None else self.token[steps],
         )
 
     def save(self, folder: Path, fingerprint: str = "") -> None:
@@ -120,8 +134,9 @@ class Traces:
             "n_classes": self.n_classes,
             "fingerprint": fingerprint,
         }
+        arrays = [*_ARRAYS, *(name for name in _OPTIONAL if getattr(self, name) is not None)]
         with write_folder(folder) as draft:
-            for name in _ARRAYS:
+            for name in arrays:
                 np.save(draft / f"{name}.npy", getattr(self, name).numpy())
             (draft / "manifest.json").write_text(json.dumps(manifest, indent=2))
 
@@ -145,10 +160,11 @@ class Traces:
                 f"{FORMAT_VERSION}; run the analysis again."
             )
         # Copy-on-write maps: torch refuses read-only memory, and nothing is read before its use.
+        present = [*_ARRAYS, *(name for name in _OPTIONAL if (folder / f"{name}.npy").is_file())]
         arrays = {
             name: torch.from_numpy(
                 np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
             )
-            for name in _ARRAYS
+            for name in present
         }
         return cls(**arrays, n_states=manifest["n_states"], n_classes=manifest["n_classes"])

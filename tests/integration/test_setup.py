@@ -21,7 +21,7 @@ from callbacks import (
     TargetCurve,
     TraceCollector,
 )
-from datamodules import LoadedData, SequenceDataModule
+from datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.errors import DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
@@ -35,13 +35,14 @@ class Steps(SequenceDataModule):
         generator = torch.Generator().manual_seed(0)
         label = torch.randint(2, (300,), generator=generator)
         inputs = torch.randn(300, 6, 3, generator=generator) + label[:, None, None] * 0.8
-        return LoadedData(inputs, torch.full((300,), 6), label, 240, "steps")
+        sequences = Sequences.from_padded(inputs, torch.full((300,), 6))
+        return LoadedData(sequences, label, 240, "steps")
 
 
 class NaNSteps(Steps):
     def load(self):
         data = super().load()
-        data.inputs[7, 2, 1] = float("nan")
+        data.sequences.values[7 * 6 + 2, 1] = float("nan")
         return data
 
 
