@@ -86,7 +86,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     datamodule.setup()
     log.info("Data: %s, %s", datamodule.source, datamodule.sizes())
     plan_epochs(cfg, datamodule.steps_per_epoch)
-    model = instantiate(cfg.model, _convert_="all")
+    make_model = instantiate(cfg.model, _partial_=True, _convert_="all")
+    model = make_model(**datamodule.model_arguments())
     callbacks = [
         instantiate(config, _convert_="all")
         for name, config in cfg.callbacks.items()

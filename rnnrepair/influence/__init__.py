@@ -1,5 +1,6 @@
 """Influence without gradients: training samples and segments behind each failure."""
 
+from rnnrepair.influence.contexts import ContextIndex, Contexts
 from rnnrepair.influence.distance import (
     Distance,
     StepDistance,
@@ -18,6 +19,8 @@ from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
 
 __all__ = [
+    "ContextIndex",
+    "Contexts",
     "Distance",
     "Influence",
     "InfluenceMethod",

@@ -16,16 +16,20 @@ from rnnrepair.influence.ranking import Ranking
 from rnnrepair.traces import Traces
 
 
-def transition_keys(traces: Traces) -> Tensor:
-    """Return (S,) int64 keys of the transitions (q_{i-1}, y_{i-1}) -> (q_i, y_i).
+def previous_code(traces: Traces) -> Tensor:
+    """Return (S,) int64 codes of the steps before; the first step comes from START (``n_codes``).
 
-    The first transition of a sequence starts in START, which is none of the K states.
+    START is none of the K states.
     """
     code = traces.code.long()
-    start = traces.n_codes
-    previous = torch.cat([code.new_full((1,), start), code[:-1]])
-    previous[traces.offsets[:-1]] = start
-    return previous * (traces.n_codes + 1) + code
+    previous = torch.cat([code.new_full((1,), traces.n_codes), code[:-1]])
+    previous[traces.offsets[:-1]] = traces.n_codes
+    return previous
+
+
+def transition_keys(traces: Traces) -> Tensor:
+    """Return (S,) int64 keys of the transitions (q_{i-1}, y_{i-1}) -> (q_i, y_i)."""
+    return previous_code(traces) * (traces.n_codes + 1) + traces.code.long()
 
 
 @dataclass(frozen=True)

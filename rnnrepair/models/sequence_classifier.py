@@ -1,4 +1,4 @@
-"""Recurrent classifier of float sequences."""
+"""Recurrent classifier of feature or token sequences."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,12 +17,18 @@ from rnnrepair.traces import RecurrentOutput, SequenceBatch
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
+# Token that stands behind the end of a sequence; its vector is not trained.
+PADDING = 1
+
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
 
 
 class SequenceClassifier(pl.LightningModule):
-    """LSTM, GRU or plain RNN whose last hidden state is classified by a linear head."""
+    """LSTM, GRU or plain RNN whose last hidden state is classified by a linear head.
+
+    Reads features (B, T, F), or, where it has a vocabulary, tokens (B, T) through an embedding.
+    """
 
     def __init__(
         self,
@@ -32,18 +38,24 @@ class SequenceClassifier(pl.LightningModule):
         hidden_size: int = 100,
         num_layers: int = 1,
         dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        vocabulary_size: int | None = None,
+        vectors: Tensor | None = None,
         optimizer: MakeOptimizer | None = None,
         scheduler: MakeScheduler | None = None,
     ) -> None:
         """Build the network.
 
         Args:
-            input_size: F, features per step.
+            input_size: F, features per step, or E, width of the embedding.
             num_classes: C.
             cell: ``lstm``, ``gru`` or ``rnn``.
             hidden_size: d.
             num_layers: stacked layers; the top one is traced.
             dropout: between layers and on the final state.
+            embedding_dropout: on the embedded tokens.
+            vocabulary_size: V, where inputs are tokens 0 .. V - 1; 1 stands for padding.
+            vectors: (V, E) the embedding to start from; gives V and E.
             optimizer: makes the optimizer from the parameters, Adam where None.
             scheduler: makes an epoch-wise learning-rate scheduler, none where None.
 
@@ -53,16 +65,25 @@ class SequenceClassifier(pl.LightningModule):
         super().__init__()
         if cell not in CELLS:
             raise ConfigurationError(f"model.cell must be one of {sorted(CELLS)}, got {cell!r}.")
+        if vectors is not None:
+            vocabulary_size, input_size = vectors.shape
         sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
         for name, value in sizes.items():
             if value < 1:
                 raise ConfigurationError(f"model.{name} must be at least 1, got {value}.")
         if num_classes < 2:
             raise ConfigurationError(f"model.num_classes must be at least 2, got {num_classes}.")
-        if not 0 <= dropout < 1:
-            raise ConfigurationError(f"model.dropout must lie in [0, 1), got {dropout}.")
-        # Factories would make checkpoints that only unpickling could load.
-        self.save_hyperparameters(ignore=["optimizer", "scheduler"])
+        for name, share in {"dropout": dropout, "embedding_dropout": embedding_dropout}.items():
+            if not 0 <= share < 1:
+                raise ConfigurationError(f"model.{name} must lie in [0, 1), got {share}.")
+        # Factories would make checkpoints that only unpickling could load; the vectors are among
+        # the weights.
+        self.save_hyperparameters(ignore=["optimizer", "scheduler", "vectors"])
+        self.embedding: nn.Embedding | None = None
+        if vocabulary_size is not None:
+            self.embedding = nn.Embedding(vocabulary_size, input_size, padding_idx=PADDING)
+        if self.embedding is not None and vectors is not None:
+            self.embedding.weight.data.copy_(vectors)
         self.rnn = CELLS[cell](
             input_size,
             hidden_size,
@@ -71,6 +92,7 @@ class SequenceClassifier(pl.LightningModule):
             dropout=dropout if num_layers > 1 else 0.0,
         )
         self.dropout = nn.Dropout(dropout)
+        self.embedding_dropout = nn.Dropout(embedding_dropout)
         self.head = nn.Linear(hidden_size, num_classes)
         self.make_optimizer: MakeOptimizer = optimizer or Adam
         self.make_scheduler = scheduler
@@ -79,10 +101,13 @@ class SequenceClassifier(pl.LightningModule):
 
     def hidden_states(self, batch: SequenceBatch) -> Tensor:
         """Return (B, T, d) top-layer states; padding never enters the recurrence."""
+        inputs = batch.inputs
+        if self.embedding is not None:
+            inputs = self.embedding_dropout(self.embedding(inputs))
         if batch.is_uniform:
-            return self.rnn(batch.inputs)[0]
+            return self.rnn(inputs)[0]
         packed = pack_padded_sequence(
-            batch.inputs, batch.lengths.cpu(), batch_first=True, enforce_sorted=False
+            inputs, batch.lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         output, _ = self.rnn(packed)
         return pad_packed_sequence(output, batch_first=True, total_length=batch.inputs.shape[1])[0]

@@ -1,0 +1,18 @@
+"""Text data modules, from files and downloads to numbered tokens."""
+
+from datamodules.text.csv_text import CSVTextDataModule
+from datamodules.text.imdb import IMDbDataModule
+from datamodules.text.snippets import MovieSnippetsDataModule
+from datamodules.text.sst import SSTDataModule
+from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from datamodules.text.toxic import ToxicDataModule
+
+__all__ = [
+    "CSVTextDataModule",
+    "IMDbDataModule",
+    "LoadedTexts",
+    "MovieSnippetsDataModule",
+    "SSTDataModule",
+    "TextDataModule",
+    "ToxicDataModule",
+]

@@ -1,0 +1,80 @@
+"""Files of data sets: found, downloaded with a checksum, decoded with a clear error."""
+
+import gzip
+import hashlib
+import logging
+from pathlib import Path
+from urllib.error import URLError
+
+from torch.hub import download_url_to_file
+
+from rnnrepair.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 digest of some bytes as hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_sha256(content: bytes, expected: str, name: str) -> None:
+    """Refuse content of another digest.
+
+    Raises:
+        DataError: names the file, and what to do.
+    """
+    found = sha256(content)
+    if found != expected:
+        raise DataError(
+            f"{name} has SHA-256 {found[:12]}..., expected {expected[:12]}...: the file is damaged "
+            "or another one; delete it and download it again, or set "
+            "datamodule.verify_checksum=false."
+        )
+
+
+def download(url: str, path: Path, sha256_prefix: str | None) -> Path:
+    """Download a file; it appears whole and checked, or not at all.
+
+    Raises:
+        DataError: it cannot be had; names the URL and the folder to put it into.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.info("Downloading %s", url)
+        download_url_to_file(url, str(path), hash_prefix=sha256_prefix, progress=False)
+    except (URLError, OSError, RuntimeError) as error:
+        raise DataError(
+            f"the download of {url} failed ({error}): put the file into {path.parent.resolve()} by "
+            "hand, or set paths.data_dir (or RNNREPAIR_DATA) to the folder that holds it"
+        ) from error
+    return path
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file, unpacked where it is gzipped.
+
+    Raises:
+        DataError: the archive is damaged, for example half downloaded.
+    """
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} cannot be read ({error}): download it again.") from error
+
+
+def decode(content: bytes, name: str, encoding: str = "utf-8") -> str:
+    """Decode text.
+
+    Raises:
+        DataError: bytes of another encoding; names file and line.
+    """
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{name}, line {line}: byte {content[error.start]:#04x} is no {encoding}: convert the "
+            "file, or name its encoding (datamodule.encoding=latin-1)."
+        ) from error

@@ -1,0 +1,32 @@
+"""A test set for data that come without one."""
+
+import torch
+from torch import Tensor
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.seeding import torch_generator
+
+
+def hold_out(labels: list[str], share: float) -> tuple[Tensor, int]:
+    """Return the order that puts the training rows first, and their number.
+
+    The same rows are test for every seed of a run: which they are is a matter of the data set.
+    Each class gives its share.
+
+    Args:
+        labels: n names of classes.
+        share: of test.
+
+    Raises:
+        ConfigurationError: the share is out of range.
+    """
+    if not 0 < share < 1:
+        raise ConfigurationError(f"datamodule.test_share must lie between 0 and 1, got {share}.")
+    generator = torch_generator(0, "held-out test rows")
+    is_test = torch.zeros(len(labels), dtype=torch.bool)
+    for name in sorted(set(labels)):
+        rows = torch.tensor([i for i, label in enumerate(labels) if label == name])
+        drawn = rows[torch.randperm(len(rows), generator=generator)]
+        is_test[drawn[: round(share * len(rows))]] = True
+    order = is_test.int().argsort(stable=True)
+    return order, int((~is_test).sum())

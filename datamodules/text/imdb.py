@@ -1,0 +1,129 @@
+"""Large Movie Review Dataset: 25,000 training and 25,000 test reviews."""
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from datamodules.text.files import decode, download, read_bytes
+from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from rnnrepair.errors import DataError
+
+URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+ARCHIVE = "aclImdb_v1.tar.gz"
+MD5 = "7c2ac02c03563afcf9b574c7e56c153a"
+CSV = "imdb_reviews_50k.csv"
+COLUMNS = ["split", "label", "id", "text"]
+
+
+class IMDbDataModule(TextDataModule):
+    """Reviews from the official archive, from it unpacked, or from one csv file.
+
+    Source: experiments reference 1.5.
+    """
+
+    def __init__(self, verify_checksum: bool = True, **text: Any) -> None:
+        """Set up the source.
+
+        Args:
+            verify_checksum: compare the archive with the published MD5.
+            **text: see ``TextDataModule``.
+        """
+        super().__init__(("neg", "pos"), **text)
+        self.verify_checksum = verify_checksum
+
+    @property
+    def folder(self) -> Path:
+        """Where the reviews are looked for."""
+        return self.data_dir / "imdb"
+
+    def read(self) -> LoadedTexts:
+        """Read all labelled reviews, training first.
+
+        Raises:
+            DataError: nothing to read, or a damaged file.
+        """
+        for name in (f"{CSV}.gz", CSV):
+            if (self.folder / name).is_file():
+                return self._from_csv(self.folder / name)
+        if (self.folder / "aclImdb").is_dir():
+            return self._from_folder(self.folder / "aclImdb")
+        archive = self.folder / ARCHIVE
+        if not archive.is_file():
+            download(URL, archive, None)
+        if self.verify_checksum:
+            found = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
+            if found != MD5:
+                raise DataError(
+                    f"{archive} has MD5 {found}, expected {MD5}: it is damaged or half "
+                    f"downloaded; delete it and download {URL} again."
+                )
+        return self._from_archive(archive)
+
+    def _from_csv(self, path: Path) -> LoadedTexts:
+        reviews = pd.read_csv(
+            io.StringIO(decode(read_bytes(path), str(path))), dtype=str, keep_default_na=False
+        )
+        missing = [c for c in COLUMNS if c not in reviews.columns]
+        if missing:
+            raise DataError(f"{path} lacks the columns {missing}, expected {COLUMNS}.")
+        twice = reviews.duplicated(["split", "label", "id"])
+        if twice.any():
+            raise DataError(
+                f"{path}: {int(twice.sum())} reviews occur twice (split, label and id), the first "
+                f"in row {int(twice.to_numpy().argmax()) + 2}: remove the copies."
+            )
+        unknown = sorted(set(reviews["split"]) - {"train", "test"})
+        if unknown:
+            raise DataError(f"{path}: the column split must hold train or test, found {unknown}.")
+        train = reviews[reviews["split"] == "train"]
+        ordered = pd.concat([train, reviews[reviews["split"] == "test"]])
+        return LoadedTexts(ordered["text"].tolist(), ordered["label"].tolist(), len(train), "imdb")
+
+    def _from_folder(self, folder: Path) -> LoadedTexts:
+        files = [
+            (part, label, file)
+            for part in ("train", "test")
+            for label in ("neg", "pos")
+            for file in sorted((folder / part / label).glob("*.txt"))
+        ]
+        return _reviews(
+            [(part, label, decode(file.read_bytes(), str(file))) for part, label, file in files],
+            folder,
+        )
+
+    def _from_archive(self, path: Path) -> LoadedTexts:
+        found = []
+        try:
+            with tarfile.open(path) as archive:
+                for member in archive:
+                    parts = Path(member.name).parts
+                    wanted = len(parts) == 4 and parts[1] in {"train", "test"}
+                    file = (
+                        archive.extractfile(member) if wanted and parts[2] in self._names else None
+                    )
+                    if file is not None:
+                        found.append((member.name, parts[1], parts[2], file.read()))
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise DataError(f"{path} cannot be read ({error}): download {URL} again.") from error
+        found.sort(key=lambda entry: entry[0])
+        return _reviews([(p, label, decode(text, name)) for name, p, label, text in found], path)
+
+    @property
+    def _names(self) -> list[str]:
+        return self.classes or []
+
+
+def _reviews(reviews: list[tuple[str, str, str]], path: Path) -> LoadedTexts:
+    train = [review for review in reviews if review[0] == "train"]
+    test = [review for review in reviews if review[0] == "test"]
+    if not train or not test:
+        raise DataError(
+            f"{path} holds {len(train)} training and {len(test)} test reviews: expected "
+            f"train/neg, train/pos, test/neg and test/pos, as in {URL}."
+        )
+    both = train + test
+    return LoadedTexts([r[2] for r in both], [r[1] for r in both], len(train), "imdb")

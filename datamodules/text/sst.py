@@ -1,0 +1,105 @@
+"""Stanford Sentiment Treebank: whole sentences, positive or negative."""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from datamodules.text.files import check_sha256, decode, download
+from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from rnnrepair.errors import DataError
+
+URL = "https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip"
+ARCHIVE = "trainDevTestTrees_PTB.zip"
+PARTS = ("train", "dev", "test")
+SHA256 = {
+    "train": "e2f3f41b0b1e6d4dddc0effe3bfc2d27ed8928079aa9a03d652311614fc5feb7",
+    "dev": "0e9336aed6e4730e19f58d00a77b3f0297efdb755f7b5e598c98a05e3f97ea40",
+    "test": "6e54806dee95cf80cd918e7dfb3f6770f6df24bf826f289a4d1f709e1c8f6761",
+}
+NEUTRAL = 2
+_LEAF = re.compile(r"\(\d ([^() ]+)\)")
+# The treebank writes brackets and slashes so that they do not disturb its own.
+_ESCAPES = {"-LRB-": "(", "-RRB-": ")", "\\/": "/", "\\*": "*"}
+
+
+class SSTDataModule(TextDataModule):
+    """6,920 training, 872 val and 1,821 test sentences; neutral ones are left out.
+
+    Source: experiments reference 1.4. The official dev set is ``val``.
+    """
+
+    def __init__(self, verify_checksum: bool = True, **text: Any) -> None:
+        """Set up the source.
+
+        Args:
+            verify_checksum: compare the three files with the official digests.
+            **text: see ``TextDataModule``.
+        """
+        super().__init__(("negative", "positive"), **text)
+        self.verify_checksum = verify_checksum
+
+    @property
+    def folder(self) -> Path:
+        """Where the archive, or ``trees/`` unpacked, is looked for."""
+        return self.data_dir / "sst"
+
+    def read(self) -> LoadedTexts:
+        """Read the trees from the folder, or download them into it.
+
+        Raises:
+            DataError: a file is missing, damaged or foreign.
+        """
+        if not (self.folder / ARCHIVE).is_file() and not (self.folder / "trees").is_dir():
+            download(URL, self.folder / ARCHIVE, None)
+        texts: list[str] = []
+        labels: list[str] = []
+        sizes = []
+        for part in PARTS:
+            content = self._content(part)
+            if self.verify_checksum:
+                check_sha256(content, SHA256[part], f"{self.folder}: trees/{part}.txt")
+            pairs = parse_trees(decode(content, f"trees/{part}.txt"), f"trees/{part}.txt")
+            texts += [text for text, _ in pairs]
+            labels += [label for _, label in pairs]
+            sizes.append(len(pairs))
+        return LoadedTexts(texts, labels, sizes[0], "sst", n_val=sizes[1])
+
+    def _content(self, part: str) -> bytes:
+        file = self.folder / "trees" / f"{part}.txt"
+        if file.is_file():
+            return file.read_bytes()
+        try:
+            with zipfile.ZipFile(self.folder / ARCHIVE) as archive:
+                return archive.read(f"trees/{part}.txt")
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{self.folder / ARCHIVE} cannot be read ({error}): delete it and download {URL} "
+                "again."
+            ) from error
+
+
+def parse_trees(content: str, name: str) -> list[tuple[str, str]]:
+    """Return (sentence, class) of every tree that is not neutral.
+
+    Args:
+        content: one tree a line, ``(3 (2 It) (3 (3 works) (2 .)))``.
+        name: of the file, for the error.
+
+    Raises:
+        DataError: a line is no tree.
+    """
+    pairs = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        words = _LEAF.findall(line)
+        if not re.match(r"\([0-4] ", line) or not words:
+            raise DataError(f"{name}, line {number} is no sentiment tree: {line[:60]!r}.")
+        root = int(line[1])
+        if root == NEUTRAL:
+            continue
+        for escape, plain in _ESCAPES.items():
+            words = [word.replace(escape, plain) for word in words]
+        pairs.append((" ".join(words), "positive" if root > NEUTRAL else "negative"))
+    return pairs

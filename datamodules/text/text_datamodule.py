@@ -1,0 +1,247 @@
+"""Base of the text data modules: from named texts to numbered tokens, without a leak."""
+
+import logging
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
+from datamodules.sequences import Sequences
+from datamodules.text.language import (
+    Vocabulary,
+    make_tokenizer,
+    read_vectors,
+    vectors_for,
+)
+from datamodules.text.tokenised import TokenisedTexts
+from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.fingerprint import fingerprint_config, fingerprint_tensors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedTexts:
+    """What a text data set gives to ``TextDataModule``: training, then val, then test texts.
+
+    Attributes:
+        texts: n texts.
+        labels: n names of classes.
+        n_train: training texts.
+        source: where they came from.
+        n_val: texts of an official val set.
+    """
+
+    texts: list[str]
+    labels: list[str]
+    n_train: int
+    source: str
+    n_val: int = 0
+
+
+class TextDataModule(SequenceDataModule):
+    """Tokenises and numbers texts; a subclass only says where they come from.
+
+    The vocabulary is made of the fit split alone. Labels get their numbers by name.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str] | None,
+        tokenizer: str = "basic_english",
+        lower: bool = True,
+        max_tokens: int = 400,
+        max_vocabulary: int | None = 25_000,
+        min_count: int = 1,
+        vectors: str = "auto",
+        embedding_size: int = 100,
+        data_dir: str = "data",
+        cache_dir: str = ".cache",
+        batch_size: int = 64,
+        eval_batch_size: int = 500,
+        repair_share: float = 1 / 6,
+        val_share: float = 1 / 12,
+        seed: int = 0,
+        bucket_batches: int = 100,
+    ) -> None:
+        """Set up tokens and vectors.
+
+        Args:
+            classes: names of the classes in the order of their numbers; None takes the names
+                found, in alphabetical order.
+            tokenizer: see ``make_tokenizer``.
+            lower: lower-case the texts first.
+            max_tokens: longer texts are cut behind this many tokens, and counted.
+            max_vocabulary: most frequent words kept, None for all.
+            min_count: times that a word must occur in the fit split.
+            vectors: file of word vectors (``.npz`` or GloVe text), ``none`` to learn them from
+                random ones, or ``auto``: a file in ``<data_dir>/wordvec`` of the right width.
+            embedding_size: width of the vectors.
+            data_dir: folder of the data sets.
+            cache_dir: keeps tokenised texts.
+            batch_size: see ``SequenceDataModule``, as the rest.
+            eval_batch_size: texts a step where nothing is learnt.
+            repair_share: share of the training texts that supplies the failures.
+            val_share: share that chooses, where there is no official val set.
+            seed: of splits, order and drawn vectors.
+            bucket_batches: batches sorted by length at a time.
+
+        Raises:
+            ConfigurationError: a value out of range.
+        """
+        n_classes = len(classes) if classes else 2
+        super().__init__(
+            n_classes, batch_size, eval_batch_size, repair_share, val_share, seed, bucket_batches
+        )
+        sizes = {
+            "max_tokens": max_tokens,
+            "min_count": min_count,
+            "embedding_size": embedding_size,
+            "max_vocabulary": 1 if max_vocabulary is None else max_vocabulary,
+        }
+        for name, value in sizes.items():
+            if value < 1:
+                raise ConfigurationError(f"datamodule.{name} must be at least 1, got {value}.")
+        make_tokenizer(tokenizer)  # refuses unknown ones
+        self.classes = list(classes) if classes else None
+        self.tokenizer = tokenizer
+        self.lower = lower
+        self.max_tokens = max_tokens
+        self.max_vocabulary = max_vocabulary
+        self.min_count = min_count
+        self.wanted_vectors = vectors
+        self.embedding_size = embedding_size
+        self.data_dir = Path(data_dir).expanduser()
+        self.cache_dir = Path(cache_dir).expanduser()
+        self.vocabulary = Vocabulary([])
+        self.vectors = torch.empty(0)
+
+    @abstractmethod
+    def read(self) -> LoadedTexts:
+        """Read all texts; called once."""
+
+    def load(self) -> LoadedData:
+        """Read, clean, tokenise and number the texts.
+
+        Raises:
+            DataError: unknown labels, one class only, or nothing left.
+        """
+        vector_source = self._vector_source()
+        texts = self.read()
+        tokenised, label, texts = self._clean(texts)
+        fit = self.split(label, texts.n_train, texts.n_val)["fit"]
+        counts = tokenised.counts(fit)
+        self.vocabulary = Vocabulary.of(counts, self.max_vocabulary, self.min_count)
+        found = vectors_for(self.vocabulary, vector_source, self.embedding_size, self.seed)
+        self.vectors = found.table
+        values = tokenised.numbered(self.vocabulary)
+        log.info(
+            "%d texts, %d words in the vocabulary (%d with a vector), %.1f tokens a text, "
+            "%.2f %% of all tokens unknown.",
+            len(label),
+            len(self.vocabulary),
+            found.known,
+            len(values) / len(label),
+            100 * float((values == self.vocabulary.unknown).double().mean()),
+        )
+        sequences = Sequences(values, tokenised.offsets, self.vocabulary.padding)
+        return LoadedData(sequences, label, texts.n_train, texts.source, texts.n_val)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load, check and split the data, once; the words and vectors are part of what they are."""
+        if self._data is not None:
+            return
+        super().setup(stage)
+        self.fingerprint = fingerprint_config(
+            {
+                "data": self.fingerprint,
+                "words": self.vocabulary.words,
+                "vectors": fingerprint_tensors(self.vectors),
+            }
+        )
+
+    def model_arguments(self) -> dict[str, Any]:
+        """Return the word vectors that the embedding starts from, and the number of classes."""
+        return {"vectors": self.vectors, "num_classes": self.num_classes}
+
+    def _clean(self, texts: LoadedTexts) -> tuple[TokenisedTexts, Tensor, LoadedTexts]:
+        """Tokenise, drop what holds no token, cut what is too long; each counted in the log."""
+        label = self._numbered_labels(texts)
+        words = [text.lower() for text in texts.texts] if self.lower else texts.texts
+        tokenised = TokenisedTexts.cached(words, self.tokenizer, self.cache_dir / "text")
+        filled = tokenised.lengths > 0
+        n_train = int(filled[: texts.n_train].sum())
+        n_val = int(filled[texts.n_train : texts.n_train + texts.n_val].sum())
+        if not filled.all():
+            log.warning(
+                "%d of %d texts hold no token and are left out, the first is number %d.",
+                int((~filled).sum()),
+                len(filled),
+                int((~filled).nonzero()[0]),
+            )
+        rows = filled.nonzero()[:, 0]
+        n_long = int((tokenised.lengths > self.max_tokens).sum())
+        if n_long:
+            log.warning(
+                "%d of %d texts are longer than datamodule.max_tokens=%d (the longest has %d "
+                "tokens) and are cut there.",
+                n_long,
+                len(filled),
+                self.max_tokens,
+                int(tokenised.lengths.max()),
+            )
+        label = label[rows]
+        present = label[:n_train].unique()
+        if len(present) < 2:
+            names = [(self.classes or [])[c] for c in present.tolist()]
+            raise DataError(
+                f"{texts.source}: the training texts carry {len(names)} class ({names}), expected "
+                "at least two."
+            )
+        kept = replace(texts, texts=[], labels=[], n_train=n_train, n_val=n_val)
+        return tokenised.select(rows, self.max_tokens), label, kept
+
+    def _numbered_labels(self, texts: LoadedTexts) -> Tensor:
+        if self.classes is None:
+            self.classes = sorted(set(texts.labels))
+        self.num_classes = len(self.classes)
+        number = {name: i for i, name in enumerate(self.classes)}
+        unknown = Counter(name for name in texts.labels if name not in number)
+        if unknown:
+            row = next(i for i, name in enumerate(texts.labels) if name not in number)
+            raise DataError(
+                f"{texts.source}: unknown labels {dict(unknown.most_common(5))}, the first at text "
+                f"{row}; datamodule.classes are {self.classes}."
+            )
+        return torch.tensor([number[name] for name in texts.labels])
+
+    def _vector_source(self) -> tuple[list[str], Tensor] | None:
+        if self.wanted_vectors == "none":
+            return None
+        if self.wanted_vectors != "auto":
+            return read_vectors(Path(self.wanted_vectors).expanduser(), self.cache_dir)
+        folder = self.data_dir / "wordvec"
+        width = f"{self.embedding_size}d"
+        files = sorted(
+            file
+            for file in (folder.iterdir() if folder.is_dir() else ())
+            if file.suffix in {".npz", ".txt"} and width in file.name
+        )
+        if files:
+            log.info("Word vectors: %s", files[0])
+            return read_vectors(files[0], self.cache_dir)
+        log.warning(
+            "No file of %s-wide word vectors in %s: the embedding starts from random vectors, "
+            "which costs accuracy. Put glove.6B.%s.txt of https://nlp.stanford.edu/data/"
+            "glove.6B.zip there, or set datamodule.vectors.",
+            self.embedding_size,
+            folder.resolve(),
+            width,
+        )
+        return None

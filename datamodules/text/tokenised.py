@@ -1,0 +1,109 @@
+"""Tokenised texts as whole numbers, kept between runs."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from datamodules.text.language import Vocabulary, make_tokenizer
+from rnnrepair.atomic import write_file
+from rnnrepair.fingerprint import fingerprint_config
+from rnnrepair.traces import steps_of
+
+log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TokenisedTexts:
+    """N texts as numbers of words; every word that occurs has one, whatever split it is in.
+
+    Attributes:
+        words: W different tokens in order of first occurrence.
+        values: (S,) int32 numbers of tokens.
+        offsets: (N + 1,) int64.
+    """
+
+    words: list[str]
+    values: Tensor
+    offsets: Tensor
+
+    @classmethod
+    def of(cls, texts: Sequence[str], tokenizer: str, progress: bool = True) -> "TokenisedTexts":
+        """Tokenise texts."""
+        tokenize = make_tokenizer(tokenizer)
+        number: dict[str, int] = {}
+        lengths, values = [0], []
+        for text in tqdm(texts, desc="Tokenising", leave=False, disable=not progress):
+            tokens = tokenize(text)
+            values += [number.setdefault(token, len(number)) for token in tokens]
+            lengths.append(len(tokens))
+        return cls(
+            list(number),
+            torch.tensor(values, dtype=torch.int32),
+            torch.tensor(lengths).cumsum(0),
+        )
+
+    @classmethod
+    def cached(
+        cls, texts: Sequence[str], tokenizer: str, folder: Path, progress: bool = True
+    ) -> "TokenisedTexts":
+        """Tokenise texts, or take what an earlier run has made of the same ones."""
+        name = fingerprint_config(
+            {"texts": list(texts), "tokenizer": tokenizer, "version": FORMAT_VERSION}
+        )
+        path = folder / f"{name[:32]}.npz"
+        if path.is_file():
+            log.debug("tokens taken from %s", path)
+            with np.load(path, allow_pickle=False) as file:
+                words = file["words"].tobytes().decode().split("\0")
+                return cls(
+                    words if file["values"].size else [],
+                    torch.from_numpy(file["values"]),
+                    torch.from_numpy(file["offsets"]),
+                )
+        made = cls.of(texts, tokenizer, progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        with write_file(path) as draft, draft.open("wb") as file:
+            joined = "\0".join(made.words).encode()
+            np.savez(
+                file,
+                words=np.frombuffer(joined, dtype=np.uint8),
+                values=made.values.numpy(),
+                offsets=made.offsets.numpy(),
+            )
+        return made
+
+    @property
+    def lengths(self) -> Tensor:
+        """(N,) int64."""
+        return self.offsets.diff()
+
+    def select(self, rows: Tensor, max_tokens: int | None = None) -> "TokenisedTexts":
+        """Return some of the texts, cut to their first ``max_tokens`` tokens."""
+        steps, offsets = steps_of(self.offsets, rows)
+        if max_tokens is not None:
+            lengths = offsets.diff()
+            within = torch.arange(len(steps)) - offsets[:-1].repeat_interleave(lengths)
+            steps = steps[within < max_tokens]
+            kept = lengths.clamp_max(max_tokens)
+            offsets = torch.cat([kept.new_zeros(1), kept.cumsum(0)])
+        return TokenisedTexts(self.words, self.values[steps], offsets)
+
+    def counts(self, rows: Tensor) -> Counter[str]:
+        """Return how often each word occurs in some of the texts."""
+        steps, _ = steps_of(self.offsets, rows)
+        count = torch.bincount(self.values[steps].long(), minlength=len(self.words))
+        return Counter({w: n for w, n in zip(self.words, count.tolist(), strict=True) if n})
+
+    def numbered(self, vocabulary: Vocabulary) -> Tensor:
+        """Return (S,) int32 numbers in a vocabulary."""
+        table = torch.tensor([vocabulary.number(word) for word in self.words], dtype=torch.int32)
+        return table[self.values.long()]

@@ -1,0 +1,159 @@
+"""Jigsaw's toxic comments: short ones, as many toxic as clean ones."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from datamodules.text.files import decode, download, read_bytes
+from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.seeding import torch_generator
+
+URL = (
+    "https://raw.githubusercontent.com/alm0st907/ursotoxic/master/"
+    "jigsaw-toxic-comment-classification-challenge.zip"
+)
+FULL = "train.csv"
+# Of the full train.csv of 159,571 comments, as git names its content.
+GIT_BLOB = "7c2081f2e2f02d79d354c359a41e84bcec7cc92f"
+KINDS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
+
+
+class ToxicDataModule(TextDataModule):
+    """Comments under 200 characters, balanced; toxic where any of the six labels is set.
+
+    Reads ``toxic/train.csv`` or, where there is none, the one other csv file in that folder (a
+    subset). Which clean comments are drawn and which are test is a matter of the data set: the
+    same for every ``seed``.
+
+    Source: experiments reference 1.3.
+    """
+
+    def __init__(
+        self,
+        max_characters: int = 200,
+        test_share: float = 0.1,
+        draw_seed: int = 123,
+        verify_checksum: bool = True,
+        **text: Any,
+    ) -> None:
+        """Set up the source.
+
+        Args:
+            max_characters: comments of this length or longer are left out.
+            test_share: share of the balanced comments that is kept for test.
+            draw_seed: of the balancing and of the test comments.
+            verify_checksum: compare a full ``train.csv`` with the official one.
+            **text: see ``TextDataModule``.
+
+        Raises:
+            ConfigurationError: ``test_share`` out of range.
+        """
+        super().__init__(("clean", "toxic"), **text)
+        if not 0 < test_share < 1:
+            raise ConfigurationError(
+                f"datamodule.test_share must lie between 0 and 1, got {test_share}."
+            )
+        self.max_characters = max_characters
+        self.test_share = test_share
+        self.draw_seed = draw_seed
+        self.verify_checksum = verify_checksum
+
+    @property
+    def folder(self) -> Path:
+        """Where the csv file is looked for."""
+        return self.data_dir / "toxic"
+
+    def read(self) -> LoadedTexts:
+        """Read, filter and balance the comments.
+
+        Raises:
+            DataError: no file, a damaged one, or columns missing.
+        """
+        path = self._file()
+        comments = read_comments(path)
+        text = comments["comment_text"].fillna("_na_")
+        short = text.str.len() < self.max_characters
+        toxic = comments[KINDS].max(axis=1) > 0
+        generator = torch_generator(self.draw_seed, "toxic comments")
+        groups = []
+        wanted = min(int((short & toxic).sum()), int((short & ~toxic).sum()))
+        for group in (short & ~toxic, short & toxic):
+            rows = torch.from_numpy(group.to_numpy().nonzero()[0].copy())
+            groups.append(rows[torch.randperm(len(rows), generator=generator)[:wanted]])
+        rows = torch.cat(groups)
+        rows = rows[torch.randperm(len(rows), generator=generator)]
+        n_train = int((1 - self.test_share) * len(rows))
+        chosen = rows.tolist()
+        return LoadedTexts(
+            text.iloc[chosen].tolist(),
+            ["toxic" if is_toxic else "clean" for is_toxic in toxic.iloc[chosen]],
+            n_train,
+            f"toxic ({path.name})",
+        )
+
+    def _file(self) -> Path:
+        full = self.folder / FULL
+        if not full.is_file():
+            others = sorted(self.folder.glob("*.csv*")) if self.folder.is_dir() else []
+            if len(others) == 1:
+                return others[0]
+            if others:
+                raise DataError(
+                    f"{self.folder.resolve()} holds {[p.name for p in others]}, expected train.csv "
+                    "or one csv file: remove the others."
+                )
+            self._download(full)
+        if self.verify_checksum:
+            content = full.read_bytes()
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+            if blob.hexdigest() != GIT_BLOB:
+                raise DataError(
+                    f"{full} is not the official file (its git blob is {blob.hexdigest()[:12]}..., "
+                    f"expected {GIT_BLOB[:12]}...): download it again, or set "
+                    "datamodule.verify_checksum=false."
+                )
+        return full
+
+    def _download(self, path: Path) -> None:
+        archive = download(URL, self.folder / "jigsaw.zip", None)
+        try:
+            with zipfile.ZipFile(archive) as outer:
+                name = next(n for n in outer.namelist() if Path(n).name in {FULL, f"{FULL}.zip"})
+                content = outer.read(name)
+            if name.endswith(".zip"):
+                with zipfile.ZipFile(io.BytesIO(content)) as inner:
+                    content = inner.read(FULL)
+        except (StopIteration, KeyError, zipfile.BadZipFile) as error:
+            raise DataError(f"{archive} holds no {FULL} ({error}): delete it.") from error
+        path.write_bytes(content)
+
+
+def read_comments(path: Path) -> pd.DataFrame:
+    """Return the comments with their labels.
+
+    Raises:
+        DataError: columns are missing, labels are not 0 or 1, or an id occurs twice.
+    """
+    content = decode(read_bytes(path), str(path))
+    comments = pd.read_csv(io.StringIO(content), dtype={"id": str, "comment_text": str})
+    missing = [c for c in ["id", "comment_text", *KINDS] if c not in comments.columns]
+    if missing:
+        raise DataError(
+            f"{path} lacks the columns {missing}, it has {list(comments.columns)}: expected "
+            "Jigsaw's train.csv."
+        )
+    if not comments[KINDS].isin([0, 1]).all(axis=None):
+        raise DataError(f"{path}: the columns {KINDS} must hold 0 or 1.")
+    twice = comments["id"][comments["id"].duplicated()]
+    if len(twice):
+        raise DataError(
+            f"{path}: {len(twice)} ids occur twice, the first is {twice.iloc[0]!r}: a comment "
+            "could stand in training and in test; remove the copies."
+        )
+    return comments

@@ -1,0 +1,129 @@
+"""Contexts by numbers agree with brute force; renumbering of states changes nothing."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import ContextIndex
+
+TOP = 12
+# Responsible steps of the seven failures: the first of all, the last, and some between.
+STEP = torch.tensor([0, 8, 12, 3, 7, 0, 10])
+
+
+def with_tokens(traces, n_tokens=4, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    n_steps = int(traces.offsets[-1])
+    return replace(traces, token=torch.randint(n_tokens, (n_steps,), generator=g).int())
+
+
+@pytest.fixture
+def small(make_traces):
+    """Few states, classes and tokens, so that long common runs occur."""
+    g = torch.Generator().manual_seed(1)
+    lengths = torch.randint(1, 20, (300,), generator=g).tolist()
+    fit = with_tokens(make_traces(lengths, n_states=2, n_classes=2), 2)
+    failures = with_tokens(make_traces([1, 9, 13, 6, 12, 3, 11], 2, 2, seed=5), 2, seed=5)
+    return fit, failures
+
+
+def steps(traces, row):
+    """Return the transitions of a trace as tuples (code before, token, code)."""
+    own = slice(int(traces.offsets[row]), int(traces.offsets[row + 1]))
+    code = traces.code[own].tolist()
+    return list(zip(["start", *code], traces.token[own].tolist(), code, strict=False))
+
+
+def brute_force(fit, failures, step, allowed, label, top):
+    """For each failure the best (sample, position, run), by comparing everything."""
+    result = []
+    for m in range(len(failures)):
+        context = steps(failures, m)[: int(step[m])]
+        found = []
+        for row in range(len(fit)):
+            if not allowed[row] or fit.label[row] != label[m]:
+                continue
+            own = steps(fit, row)
+            best = None
+            for p in range(len(own)):
+                run = 0
+                while (
+                    run < min(p + 1, len(context))
+                    and own[p - run] == context[len(context) - 1 - run]
+                ):
+                    run += 1
+                if run and (best is None or run > best[0]):
+                    best = (run, p)
+            if best is None and not context:
+                best = (0, -1)
+            if best is None:
+                visits = [p for p in range(len(own)) if own[p][2] == context[-1][2]]
+                best = (0, visits[0]) if visits else None
+            if best is not None:
+                found.append((-best[0], row, best[1]))
+        found.sort()
+        result.append([(int(fit.index[row]), p, -run) for run, row, p in found[:top]])
+    return result
+
+
+def as_lists(contexts):
+    rows = zip(
+        contexts.sample.tolist(), contexts.position.tolist(), contexts.run.tolist(), strict=True
+    )
+    return [[(s, p, r) for s, p, r in zip(*row, strict=True) if s >= 0] for row in rows]
+
+
+def test_contexts_agree_with_brute_force(small):
+    fit, failures = small
+    allowed = torch.arange(len(fit)) % 5 > 0
+    found = as_lists(ContextIndex(fit).nearest(failures, STEP, TOP, allowed, failures.label))
+    assert found == brute_force(fit, failures, STEP, allowed, failures.label, TOP)
+    # The case is worth its name: runs of several tokens occur, and samples without a common one.
+    runs = [r for row in found for _, _, r in row]
+    assert max(runs) >= 3
+    assert min(runs) == 0
+
+
+def test_contexts_do_not_depend_on_the_numbering_of_states(small):
+    fit, failures = small
+    swapped = [replace(t, state=1 - t.state) for t in small]
+    allowed = torch.ones(len(fit), dtype=torch.bool)
+    arguments = (STEP, TOP, allowed, failures.label)
+    assert as_lists(ContextIndex(fit).nearest(failures, *arguments)) == as_lists(
+        ContextIndex(swapped[0]).nearest(swapped[1], *arguments)
+    )
+
+
+def test_drawn_samples_visit_the_state_and_are_drawn_without_replacement(small):
+    fit, failures = small
+    allowed = torch.arange(len(fit)) % 5 > 0
+    index = ContextIndex(fit)
+    drawn = as_lists(index.drawn(failures, STEP, 8, allowed, failures.label, seed=3))
+    everyone = as_lists(index.nearest(failures, STEP, len(fit), allowed, failures.label))
+    for own, possible in zip(drawn, everyone, strict=True):
+        samples = [s for s, _, _ in own]
+        assert len(set(samples)) == len(samples) == min(8, len(possible))
+        assert set(samples) <= {s for s, _, _ in possible}
+    assert drawn == as_lists(index.drawn(failures, STEP, 8, allowed, failures.label, seed=3))
+    assert drawn != as_lists(index.drawn(failures, STEP, 8, allowed, failures.label, seed=4))
+
+
+def test_tokens_that_training_never_saw_match_nothing(small):
+    fit, failures = small
+    strange = replace(failures, token=torch.full_like(failures.token, 1_000_000))
+    allowed = torch.ones(len(fit), dtype=torch.bool)
+    found = ContextIndex(fit).nearest(strange, STEP, TOP, allowed, failures.label)
+    assert not found.run.any()
+    assert (found.sample >= 0).any()
+
+
+def test_index_takes_few_bytes_a_step(make_traces):
+    fit = with_tokens(make_traces([40] * 500, 20, 2), 3000)
+    assert ContextIndex(fit).nbytes <= 20 * int(fit.offsets[-1])
+
+
+def test_features_are_refused(make_traces):
+    with pytest.raises(ConfigurationError, match="influence=similarity"):
+        ContextIndex(make_traces([3, 4]))
