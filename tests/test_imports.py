@@ -43,7 +43,16 @@ RULES = {
     ),
     "datamodules": (
         {"traces"},
-        {"torch", "numpy", "pandas", "pytorch_lightning", "torchvision", "torchtext", "mlxtend"},
+        {
+            "torch",
+            "numpy",
+            "pandas",
+            "pytorch_lightning",
+            "torchvision",
+            "torchtext",
+            "mlxtend",
+            "tqdm",
+        },
     ),
 }
 
@@ -126,3 +135,13 @@ def test_loading_never_unpickles():
                 assert given.get("weights_only") is True, f"{file}:{node.lineno}"
             if call == "np.load":
                 assert given.get("allow_pickle") is False, f"{file}:{node.lineno}"
+
+
+def test_one_file_knows_torchtext():
+    found = {
+        file.name
+        for room in RULES
+        for file in files_of(room)
+        if "torchtext" in {module.split(".")[0] for module in imports(file)}
+    }
+    assert found == {"language.py"}

@@ -1,9 +1,12 @@
 """The step at which a failure leaves the truth, against a backward scan."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 import torch
 
-from rnnrepair.influence import responsible_step
+from rnnrepair.influence import responsible_segment, responsible_step
 from rnnrepair.traces import Traces
 
 
@@ -55,3 +58,38 @@ def test_step_is_one_of_the_sequence_when_the_last_prediction_is_right():
 def test_step_is_none_when_there_are_no_failures(make_traces):
     none = make_traces([3, 2]).select(torch.tensor([], dtype=torch.int64))
     assert responsible_step(none).tolist() == []
+
+
+def test_segment_is_the_fall_of_confidence_around_the_responsible_step(make_traces, make_model):
+    confidence = make_model(n_states=7).confidence
+    traces = make_traces([1, 4, 9, 2, 7, 3, 5, 8] * 30, n_states=7)
+    failures = traces.select(~traces.correct)
+    found = responsible_segment(failures, confidence).tolist()
+    states = [s.long() for s in failures.state.split(failures.lengths.tolist())]
+    expected = []
+    for step, own, label in zip(
+        responsible_step(failures).tolist(), states, failures.label.tolist(), strict=True
+    ):
+        truth = confidence[own, label].tolist()
+        falls = [False] + [b < a for a, b in pairwise(truth)]
+        first, end = step, step + 1
+        while falls[first] and falls[first - 1] and first > 0:
+            first -= 1
+        while end < len(own) and falls[end]:
+            end += 1
+        expected.append([first, end])
+    assert found == expected
+    widths = {end - first for first, end in expected}
+    assert {1, 2, 3} <= widths
+
+
+def test_segment_does_not_depend_on_the_numbering_of_states(make_traces, make_model):
+    confidence = make_model(n_states=7).confidence
+    failures = make_traces([6] * 40, n_states=7)
+    new = torch.tensor([3, 5, 0, 6, 1, 2, 4])
+    renamed = torch.empty_like(confidence)
+    renamed[new] = confidence
+    other = replace(failures, state=new[failures.state.long()])
+    assert torch.equal(
+        responsible_segment(failures, confidence), responsible_segment(other, renamed)
+    )

@@ -11,11 +11,12 @@ from rnnrepair.influence.distance import (
 from rnnrepair.influence.method import (
     Influence,
     InfluenceMethod,
+    SegmentInfluence,
     TraceSimilarity,
     TransitionOverlap,
 )
 from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
-from rnnrepair.influence.segments import responsible_step
+from rnnrepair.influence.segments import responsible_segment, responsible_step
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Influence",
     "InfluenceMethod",
     "Ranking",
+    "SegmentInfluence",
     "StepDistance",
     "TraceIndex",
     "TraceSimilarity",
@@ -33,6 +35,7 @@ __all__ = [
     "masked_distance",
     "paper_distance",
     "rank_by_label",
+    "responsible_segment",
     "responsible_step",
     "step_distance",
     "transition_keys",

@@ -1,6 +1,6 @@
 """One interface for influence: which training samples stand behind each failure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from rnnrepair.abstraction import AbstractModel
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.contexts import ContextIndex, Contexts
 from rnnrepair.influence.distance import Distance, step_distance
 from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
 from rnnrepair.influence.segments import responsible_step
@@ -29,6 +30,11 @@ class Influence:
         sources: (M, top) int64 sample indices among the correctly classified training samples of
             the failure's true label, from which repair samples are made.
         source_distance: (M, top) float32.
+        contexts: training samples of the true label that come to where each failure goes wrong,
+            longest common run first; None where the method does not look for them.
+        drawn: the same, drawn at random: the control.
+        contrast: (M,) float32, mean distance to the nearest samples of the true label minus that
+            to those of the predicted label; above 0 where the failure is more like the latter.
     """
 
     failures: Traces
@@ -36,6 +42,9 @@ class Influence:
     nearest_distance: Tensor
     sources: Tensor
     source_distance: Tensor
+    contexts: Contexts | None = None
+    drawn: Contexts | None = None
+    contrast: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.failures)
@@ -52,6 +61,11 @@ class Influence:
             "sources": self.sources,
             "source_distance": self.source_distance,
         }
+        for name, contexts in {"context": self.contexts, "drawn": self.drawn}.items():
+            if contexts is not None:
+                tensors |= {f"{name}_{part}": t for part, t in vars(contexts).items()}
+        if self.contrast is not None:
+            tensors["contrast"] = self.contrast
         with write_file(path) as draft:
             save_file({name: t.contiguous() for name, t in tensors.items()}, draft)
 
@@ -134,12 +148,72 @@ class TraceSimilarity:
         n_original: int | None = None,
     ) -> Influence:
         """Rank all training traces for all failures (see ``InfluenceMethod``)."""
+        return self.ranked(self.index(model, fit, failures), failures, n_original)
+
+    def index(self, model: AbstractModel, fit: Traces, failures: Traces) -> TraceIndex:
+        """Prepare training traces for ranking by the failures."""
         longest = int(failures.lengths.max()) if len(failures) else 1
-        index = TraceIndex(fit, step_distance(model, self.distance), n_steps=longest)
+        return TraceIndex(fit, step_distance(model, self.distance), n_steps=longest)
+
+    def ranked(self, index: TraceIndex, failures: Traces, n_original: int | None) -> Influence:
+        """Rank indexed training traces for all failures."""
+        fit = index.traces
         nearest = index.rank(failures, self.top)
         usable = _usable(fit, n_original)
         sources = rank_by_label(index, failures, failures.label, self.top, usable)
         return _influence(fit, failures, nearest, sources)
+
+
+class SegmentInfluence:
+    """Similarity, and the training samples that come to where each failure goes wrong.
+
+    Source: RNNRepair section 4.4; experiments reference 8.2, 8.3 and, for the contrast, 10.6.
+    """
+
+    def __init__(self, distance: str = "masked", top: int = 20, seed: int = 0) -> None:
+        """Set up the method.
+
+        Args:
+            distance: see ``TraceSimilarity``.
+            top: samples kept per failure, of each kind.
+            seed: of the random samples.
+        """
+        self.similarity = TraceSimilarity(distance, top)
+        self.top = top
+        self.seed = seed
+
+    def __call__(
+        self,
+        model: AbstractModel,
+        fit: Traces,
+        failures: Traces,
+        n_original: int | None = None,
+    ) -> Influence:
+        """Rank training traces and their contexts for all failures (see ``InfluenceMethod``).
+
+        Raises:
+            ConfigurationError: the traces hold no tokens.
+        """
+        contexts = ContextIndex(fit)
+        index = self.similarity.index(model, fit, failures)
+        influence = self.similarity.ranked(index, failures, n_original)
+        originals = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
+        wrong = rank_by_label(
+            index, failures, failures.final_prediction, self.top, _usable(fit, n_original)
+        )
+        step = responsible_step(failures)
+        return replace(
+            influence,
+            contexts=contexts.nearest(failures, step, self.top, originals, failures.label),
+            drawn=contexts.drawn(failures, step, self.top, originals, failures.label, self.seed),
+            contrast=_mean_distance(influence.source_distance) - _mean_distance(wrong.distance),
+        )
+
+
+def _mean_distance(distance: Tensor) -> Tensor:
+    """Return (M,) mean of the finite distances (M, top)."""
+    finite = distance.isfinite()
+    return torch.where(finite, distance, 0).sum(1) / finite.sum(1).clamp_min(1)
 
 
 class TransitionOverlap:
