@@ -12,13 +12,19 @@ from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from callbacks.epoch_timer import EpochTimer
 from callbacks.influence_analysis import InfluenceAnalysis
 from callbacks.repair_injection import RepairInjection
-from callbacks.report_inputs import failure_cards
+from callbacks.report_inputs import failure_cards, names_of
 from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import TraceCollector, repairable_data
 from callbacks.wandb_tables import log_tables
 from rnnrepair.protocols import Split
 from rnnrepair.repair import Outcome, Predictions, predict
-from rnnrepair.report import FailureCard, print_summary, write_report, write_summary
+from rnnrepair.report import (
+    FailureCard,
+    print_failures,
+    print_summary,
+    write_report,
+    write_summary,
+)
 from rnnrepair.traces import evaluating
 
 SPLITS: tuple[Split, ...] = ("repair", "val", "test")
@@ -123,6 +129,7 @@ class RepairReport(AnalysisCallback):
             )
             return
         after = self._predict(trainer, pl_module)
+        names = names_of(repairable_data(trainer))
         outcomes = {split: Outcome.of(self._before[split], after[split]) for split in SPLITS}
         self.summary = self._summarise(trainer, outcomes)
         write_summary(self.summary, self._folder / "summary.json")
@@ -132,10 +139,12 @@ class RepairReport(AnalysisCallback):
             self._history,
             self._cards,
             {split: (self._before[split], after[split]) for split in SPLITS},
+            names,
         )
         print_summary(self.summary)
+        print_failures(self._cards, after["repair"], names)
         self.log_metrics(trainer, _final_metrics(self.summary, outcomes))
-        log_tables(trainer, upstream(trainer, RepairInjection, self).ledger, self._cards)
+        log_tables(trainer, upstream(trainer, RepairInjection, self).ledger, self._cards, names)
 
     def _summarise(self, trainer: pl.Trainer, outcomes: Mapping[Split, Outcome]) -> dict[str, Any]:
         injection = upstream(trainer, RepairInjection, self)

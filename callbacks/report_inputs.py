@@ -3,15 +3,24 @@
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
+from torch import Tensor
 
 from callbacks.analysis import upstream
 from callbacks.influence_analysis import InfluenceAnalysis
 from callbacks.repair_injection import RepairInjection
+from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import repairable_data
-from rnnrepair.influence import responsible_step
-from rnnrepair.report import FailureCard
+from rnnrepair.influence import Influence, responsible_segment, responsible_step
+from rnnrepair.protocols import RepairableData
+from rnnrepair.repair import marked
+from rnnrepair.report import FailureCard, Names
 
 SHOWN = 8
+
+
+def names_of(data: RepairableData) -> Names:
+    """Return what the data call their classes and tokens, as far as they say."""
+    return Names(getattr(data, "classes", None) or (), getattr(data, "words", ()))
 
 
 def failure_cards(trainer: pl.Trainer, reader: Callback, at_most: int) -> list[FailureCard]:
@@ -21,28 +30,57 @@ def failure_cards(trainer: pl.Trainer, reader: Callback, at_most: int) -> list[F
         return []
     data = repairable_data(trainer)
     ledger = upstream(trainer, RepairInjection, reader).ledger
-    failures, step = influence.failures, responsible_step(influence.failures)
+    model = upstream(trainer, StateAbstraction, reader).abstraction.model
+    failures = influence.failures
+    step, segment = responsible_step(failures), responsible_segment(failures, model.confidence)
     cards = []
     for row in range(min(at_most, len(failures))):
         index = failures.index[row : row + 1]
-        found = influence.nearest[row, :SHOWN]
-        found = found[found >= 0]
+        found, caption, mark = _nearest(influence, row)
         nearest = data.fetch(found)
-        new_id = [entry.new_id for entry in ledger if entry.failure_id == int(index)][:SHOWN]
+        made = [entry for entry in ledger if entry.failure_id == int(index)][:SHOWN]
+        injected = data.fetch(torch.tensor([entry.new_id for entry in made], dtype=torch.int64))
         one = failures.select(torch.tensor([row]))
         cards.append(
             FailureCard(
                 index=int(index),
                 label=int(one.label),
                 predicted=int(one.final_prediction),
-                inputs=data.fetch(index).inputs[0].clone(),
+                inputs=data.fetch(index).sequences()[0],
                 states=one.state.long(),
                 predictions=one.prediction.long(),
                 step=int(step[row]),
-                nearest=nearest.inputs,
+                segment=(int(segment[row, 0]), int(segment[row, 1])),
+                nearest=nearest.sequences(),
                 nearest_label=nearest.label,
-                nearest_distance=influence.nearest_distance[row, : len(found)].clone(),
-                injected=data.fetch(torch.tensor(new_id, dtype=torch.int64)).inputs,
+                nearest_caption=caption,
+                nearest_mark=mark,
+                injected=injected.sequences(),
+                injected_label=injected.label,
+                injected_mark=[marked(entry.as_edit()) for entry in made],
             )
         )
     return cards
+
+
+def _nearest(influence: Influence, row: int) -> tuple[Tensor, list[str], list[tuple[int, int]]]:
+    """Return the samples to show, how near they are, and what they share with the failure."""
+    contexts = influence.contexts
+    if contexts is None:
+        found = influence.nearest[row, :SHOWN]
+        found = found[found >= 0]
+        distance = influence.nearest_distance[row, : len(found)].tolist()
+        return found, [f"{d:.3f}" for d in distance], [(0, 0)] * len(found)
+    found = contexts.sample[row, :SHOWN]
+    found = found[found >= 0]
+    end = (contexts.position[row, : len(found)] + 1).tolist()
+    run = contexts.run[row, : len(found)].tolist()
+    # Without a common run, the visit of the state is what they share: the one word before it.
+    mark = [(e - max(r, min(e, 1)), e) for e, r in zip(end, run, strict=True)]
+    return found, [_shared(r) for r in run], mark
+
+
+def _shared(run: int) -> str:
+    if run == 0:
+        return "comes to the same state"
+    return f"{run} word{'' if run == 1 else 's'} in common up to there"

@@ -3,28 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 
-import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from rnnrepair.repair import LedgerRow
-from rnnrepair.report import FailureCard
+from rnnrepair.report import FailureCard, Names
 
 MAX_ROWS = 10_000
 
 
 def log_tables(
-    trainer: pl.Trainer, ledger: Sequence[LedgerRow], cards: Sequence[FailureCard]
+    trainer: pl.Trainer, ledger: Sequence[LedgerRow], cards: Sequence[FailureCard], names: Names
 ) -> None:
     """Log the tables to every W&B logger of the trainer."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            _log_tables(logger, ledger[:MAX_ROWS], cards)
+            _log_tables(logger, ledger[:MAX_ROWS], cards, names)
 
 
 def _log_tables(
-    logger: WandbLogger, ledger: Sequence[LedgerRow], cards: Sequence[FailureCard]
+    logger: WandbLogger, ledger: Sequence[LedgerRow], cards: Sequence[FailureCard], names: Names
 ) -> None:
     import wandb  # slow import, needed only with this logger
 
@@ -33,23 +33,25 @@ def _log_tables(
     influential = wandb.Table(["failure", "label", "predicted", "step", "nearest", "injected"])
     for card in cards:
         influential.add_data(
-            _image(wandb, card.inputs[None]),
-            card.label,
-            card.predicted,
+            _shown(wandb, [card.inputs], names),
+            names.of_class(card.label),
+            names.of_class(card.predicted),
             card.step,
-            _image(wandb, card.nearest),
-            _image(wandb, card.injected),
+            _shown(wandb, card.nearest, names),
+            _shown(wandb, card.injected, names),
         )
     tables["influence/failures"] = influential
     # No step by hand: together with Lightning's own counter it makes tables vanish.
     logger.experiment.log(tables)
 
 
-def _image(wandb: object, samples: Tensor) -> object:
-    """Return (n, T, F) samples side by side as one picture; one pixel where there are none."""
+def _shown(wandb: object, samples: Sequence[Tensor], names: Names) -> object:
+    """Return samples side by side as one picture, or as lines of words."""
     if len(samples) == 0:
-        return wandb.Image(np.zeros((1, 1), np.uint8))  # type: ignore[attr-defined]
-    strip = samples.transpose(0, 1).flatten(1)
+        return None
+    if not samples[0].is_floating_point():
+        return "\n".join(" ".join(names.of_tokens(tokens)) for tokens in samples)
+    strip = pad_sequence(list(samples)).flatten(1)
     low, high = float(strip.min()), float(strip.max())
     pixels = (strip - low) / max(high - low, 1e-9) * 255
     return wandb.Image(pixels.byte().numpy())  # type: ignore[attr-defined]

@@ -10,9 +10,10 @@ from html.parser import HTMLParser
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from rnnrepair.repair import Predictions, StopReason
-from rnnrepair.report import FailureCard, write_report
+from rnnrepair.report import FailureCard, Names, print_failures, write_report
 from rnnrepair.report.outcome_view import confusions, split_views
 from rnnrepair.report.strips import runs
 
@@ -115,18 +116,23 @@ def card_of(index=100, n_steps=28, n_features=28, label=4, predicted=9, step=20,
         states=states,
         predictions=predictions,
         step=step,
-        nearest=torch.rand(samples, n_steps, n_features),
+        segment=(step, step + 1),
+        nearest=list(torch.rand(samples, n_steps, n_features)),
         nearest_label=torch.tensor([predicted, label] * samples)[:samples],
-        nearest_distance=torch.linspace(0.125, 0.5, samples),
-        injected=torch.rand(samples, n_steps, n_features),
+        nearest_caption=[f"{0.125 * (i + 1):.3f}" for i in range(samples)],
+        nearest_mark=[(0, 0)] * samples,
+        injected=list(torch.rand(samples, n_steps, n_features)),
+        injected_label=torch.tensor([label] * samples, dtype=torch.int64),
+        injected_mark=[(0, 0)] * samples,
     )
 
 
 @pytest.fixture
 def page_of(tmp_path):
-    def write(summary=None, history=None, cards=(), predictions=PREDICTIONS):
+    def write(summary=None, history=None, cards=(), predictions=PREDICTIONS, names=None):
         path = tmp_path / "report.html"
-        write_report(path, summary or summary_of(), history or [row_of(9)], cards, predictions)
+        history = history or [row_of(9)]
+        write_report(path, summary or summary_of(), history, cards, predictions, names)
         assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
         return Page(path.read_text(encoding="utf-8"))
 
@@ -223,10 +229,8 @@ def test_image_keeps_its_rows_and_shows_high_values_dark(page_of):
     assert picture.getpixel((5, 27)) == 255
 
 
-def test_series_are_drawn_as_lines_and_padding_is_cut(page_of):
-    card = card_of(n_steps=10, n_features=3, step=4, samples=0)
-    padded = replace(card, inputs=torch.cat([card.inputs, torch.zeros(5, 3)]))
-    page = page_of(cards=[padded])
+def test_series_are_drawn_as_lines(page_of):
+    page = page_of(cards=[card_of(n_steps=10, n_features=3, step=4, samples=0)])
     assert not page.pictures
     assert "at step 5 of 10" in page.text
     lines = [v for n, v in page.attributes if n == "class" and v.startswith("line series-2")]
@@ -239,7 +243,7 @@ def test_series_are_drawn_as_lines_and_padding_is_cut(page_of):
 def test_values_that_are_no_numbers_do_not_stop_the_page(page_of):
     card = card_of(n_features=2)
     card.inputs[3] = math.nan
-    card.nearest_distance[-1] = math.inf
+    card.nearest[-1][:] = math.inf
     assert "True label 4" in page_of(cards=[card]).text
     assert "nan" not in " ".join(v for n, v in page_of(cards=[card]).attributes if n == "d")
 
@@ -287,3 +291,65 @@ def test_runs_cover_the_sequence_once():
     found = runs(torch.tensor([3, 3, 1, 3]))
     assert [(r.value, r.start, r.stop) for r in found] == [(3, 0, 2), (1, 2, 3), (3, 3, 4)]
     assert [r.steps for r in found] == ["steps 1 to 2", "step 3", "step 4"]
+
+
+WORDS = ("<unk>", "<pad>", "not", "a", "good", "film", "<b>")
+NAMES = Names(("negative", "positive"), WORDS)
+
+
+def text_card(index=100):
+    """ "a good film" is positive; "not" at its end turned the prediction."""
+    return FailureCard(
+        index=index,
+        label=1,
+        predicted=0,
+        inputs=torch.tensor([3, 4, 5, 2]),
+        states=torch.tensor([4, 5, 5, 9]),
+        predictions=torch.tensor([1, 1, 1, 0]),
+        step=3,
+        segment=(2, 4),
+        nearest=[torch.tensor([3, 4, 6]), torch.tensor([5])],
+        nearest_label=torch.tensor([1, 1]),
+        nearest_caption=["2 words in common up to there", "comes to the same state"],
+        nearest_mark=[(0, 2), (0, 1)],
+        injected=[torch.tensor([3, 4, 2, 6])],
+        injected_label=torch.tensor([1]),
+        injected_mark=[(2, 3)],
+    )
+
+
+def test_text_is_shown_as_words_with_the_segment_marked(page_of, tmp_path):
+    page = page_of(cards=[text_card()], names=NAMES)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "True label positive, predicted negative" in page.text
+    assert "at step 4 of 4, where positive turned into negative" in page.text
+    assert "a good film not" in page.text
+    spans = re.findall(r'<span class="(segment|responsible|common)"[^>]*>([^<]*)</span>', html)
+    assert spans == [
+        ("segment", "film"),
+        ("responsible", "not"),
+        ("common", "a"),
+        ("common", "good"),
+        ("common", "film"),
+        ("common", "not"),
+    ]
+    assert "2 words in common up to there" in page.text
+    assert "step 4: predicted negative, state 9" in html
+    assert "&lt;b&gt;" in html
+    assert not page.pictures
+
+
+def test_terminal_shows_failures_as_text():
+    console = Console(width=100, record=True, force_terminal=True)
+    print_failures([text_card(100), text_card(101)], PREDICTIONS["repair"][1], NAMES, console)
+    text = console.export_text()
+    assert "repaired (sample 100): true positive, predicted negative" in text
+    assert "still wrong (sample 101)" in text
+    assert "a good film not" in text
+    assert "reversed: the responsible word" in text
+
+
+def test_terminal_is_silent_about_pictures():
+    console = Console(width=100, record=True)
+    print_failures([card_of()], PREDICTIONS["repair"][1], Names(), console)
+    assert console.export_text() == ""

@@ -166,6 +166,11 @@ class TextDataModule(SequenceDataModule):
             }
         )
 
+    @property
+    def words(self) -> list[str]:
+        """Words by the number of their token."""
+        return self.vocabulary.words
+
     def model_arguments(self) -> dict[str, Any]:
         """Return the word vectors that the embedding starts from, and the number of classes."""
         return {"vectors": self.vectors, "num_classes": self.num_classes}

@@ -2,6 +2,7 @@
 
 from rnnrepair.repair.controls import FailureRepair, InfluenceRepair, NoRepair, RandomRepair
 from rnnrepair.repair.edits import IDENTITY, Edit, Mutation
+from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
 from rnnrepair.repair.guided import GuidedRepair
 from rnnrepair.repair.image_mutation import ImageMutation
 from rnnrepair.repair.judge import trace_inputs
@@ -22,6 +23,7 @@ __all__ = [
     "Mutation",
     "NoRepair",
     "Outcome",
+    "Pick",
     "Predictions",
     "Proposal",
     "RandomRepair",
@@ -29,8 +31,12 @@ __all__ = [
     "RepairStrategy",
     "SeriesMutation",
     "StopReason",
+    "graft",
+    "grafted",
     "ledger_rows",
+    "marked",
     "predict",
+    "proposal_of",
     "read_ledger",
     "reason_to_stop",
     "trace_inputs",

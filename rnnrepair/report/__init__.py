@@ -2,6 +2,15 @@
 
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.html import write_report
-from rnnrepair.report.summary import print_summary, write_summary
+from rnnrepair.report.names import Names
+from rnnrepair.report.summary import write_summary
+from rnnrepair.report.terminal import print_failures, print_summary
 
-__all__ = ["FailureCard", "print_summary", "write_report", "write_summary"]
+__all__ = [
+    "FailureCard",
+    "Names",
+    "print_failures",
+    "print_summary",
+    "write_report",
+    "write_summary",
+]

@@ -1,24 +1,31 @@
 """What the page tells of one failure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from rnnrepair.repair import Predictions
-from rnnrepair.report.cards import FailureCard
+from rnnrepair.report.cards import FailureCard, Mark
 from rnnrepair.report.colours import Colour, class_colours
 from rnnrepair.report.drawing import Drawing
+from rnnrepair.report.names import Names
 from rnnrepair.report.pictures import thumbnail, value_range
 from rnnrepair.report.sequence_figure import sequence_figure
+from rnnrepair.report.text_figure import TextFigure, failure_text, sample_text
 from rnnrepair.report.wording import count
+
+Figure = Drawing | TextFigure
 
 
 @dataclass(frozen=True)
 class Sample:
     """A training sample beside a failure."""
 
-    drawing: Drawing
-    label: str = ""
-    colour: Colour | None = None
-    distance: str = ""
+    figure: Figure
+    label: str
+    colour: Colour
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,9 +34,9 @@ class CardView:
 
     Attributes:
         index: of the failure.
-        label: its true class.
-        predicted: the class that the unrepaired network gives it.
-        final: the class after the run, None where it was not predicted.
+        label: name of its true class.
+        predicted: of the class that the unrepaired network gives it.
+        final: of the class after the run, None where it was not predicted.
         story: when the prediction left the truth.
         neighbourhood: what the influential samples have in common.
         figure: the sequence, step by step.
@@ -38,12 +45,12 @@ class CardView:
     """
 
     index: int
-    label: int
-    predicted: int
-    final: int | None
+    label: str
+    predicted: str
+    final: str | None
     story: str
     neighbourhood: str
-    figure: Drawing
+    figure: Figure
     nearest: tuple[Sample, ...]
     injected: tuple[Sample, ...]
 
@@ -56,44 +63,66 @@ class CardView:
     def weight(self) -> int:
         """Characters of the page that it takes, about."""
         samples = self.nearest + self.injected
-        return 2500 + self.figure.weight + sum(350 + s.drawing.weight for s in samples)
+        return 2500 + self.figure.weight + sum(350 + s.figure.weight for s in samples)
 
 
-def card_view(card: FailureCard, after: Predictions) -> CardView:
+def card_view(card: FailureCard, after: Predictions, names: Names) -> CardView:
     """Prepare a card; ``after`` are the predictions of its split after the run."""
-    card = _without_padding(card)
-    shown = [p for p in (card.inputs, card.nearest, card.injected) if p.numel()]
-    scale = value_range(shown)
     labels = card.nearest_label.tolist()
-    colours = class_colours([card.label, card.predicted, *card.predictions.tolist(), *labels])
-    nearest = zip(card.nearest, labels, card.nearest_distance.tolist(), strict=True)
+    shown = [card.label, card.predicted, *card.predictions.tolist(), *labels]
+    colours = class_colours([*shown, *card.injected_label.tolist()])
+    final = _prediction_of(card.index, after)
+    if card.is_text:
+        figure: Figure = failure_text(card, names)
+    else:
+        figure = sequence_figure(card, _scale(card))
+
+    def samples(
+        kind: str,
+        inputs: Sequence[Tensor],
+        label: Tensor,
+        marks: Sequence[Mark],
+        captions: Sequence[str],
+    ) -> tuple[Sample, ...]:
+        found = zip(inputs, label.tolist(), marks, captions, strict=True)
+        made = []
+        for one, of, mark, caption in found:
+            description = f"{kind} sample of class {names.of_class(of)}"
+            if card.is_text:
+                own: Figure = sample_text(one, mark, names, description)
+            else:
+                own = thumbnail(one, _scale(card), description)
+            made.append(Sample(own, names.of_class(of), colours[of], caption))
+        return tuple(made)
+
     return CardView(
         index=card.index,
-        label=card.label,
-        predicted=card.predicted,
-        final=_prediction_of(card.index, after),
-        story=_story(card),
-        neighbourhood=_neighbourhood(card, labels),
-        figure=sequence_figure(card, scale),
-        nearest=tuple(
-            Sample(
-                thumbnail(inputs, scale, f"Influential sample of class {label}"),
-                str(label),
-                colours[label],
-                f"{distance:.3f}",
-            )
-            for inputs, label, distance in nearest
+        label=names.of_class(card.label),
+        predicted=names.of_class(card.predicted),
+        final=None if final is None else names.of_class(final),
+        story=_story(card, names),
+        neighbourhood=_neighbourhood(card, labels, names),
+        figure=figure,
+        nearest=samples(
+            "Influential",
+            card.nearest,
+            card.nearest_label,
+            card.nearest_mark,
+            card.nearest_caption,
         ),
-        injected=tuple(
-            Sample(thumbnail(inputs, scale, "Injected sample")) for inputs in card.injected
+        injected=samples(
+            "Injected",
+            card.injected,
+            card.injected_label,
+            card.injected_mark,
+            [""] * len(card.injected),
         ),
     )
 
 
-def _without_padding(card: FailureCard) -> FailureCard:
-    """Cut the inputs to the steps that were read."""
-    fields = card.as_state() | {"inputs": card.inputs[: len(card.states)]}
-    return FailureCard(**fields)
+def _scale(card: FailureCard) -> tuple[float, float]:
+    """Return the range of values that the pictures of a card share."""
+    return value_range([card.inputs, *card.nearest, *card.injected])
 
 
 def _prediction_of(index: int, predictions: Predictions) -> int | None:
@@ -101,29 +130,29 @@ def _prediction_of(index: int, predictions: Predictions) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def _story(card: FailureCard) -> str:
+def _story(card: FailureCard, names: Names) -> str:
     """Say when the step prediction left the truth, and what the abstraction saw there."""
     n_steps, step = len(card.predictions), card.step
-    turned = int(card.predictions[step])
+    label, turned = names.of_class(card.label), int(card.predictions[step])
     if not bool((card.predictions == card.label).any()):
         return (
-            f"No step was ever predicted {card.label}: the prediction was wrong from step 1 to "
+            f"No step was ever predicted {label}: the prediction was wrong from step 1 to "
             f"step {n_steps}, where the network is in state {int(card.states[-1])}."
         )
-    ending = "" if turned == card.predicted else f" and ended as {card.predicted}"
+    ending = "" if turned == card.predicted else f" and ended as {names.of_class(card.predicted)}"
     old, new = int(card.states[step - 1]), int(card.states[step])
     way = f"stayed in state {new}" if old == new else f"went from state {old} to state {new}"
     return (
         f"The prediction left the truth for good at step {step + 1} of {n_steps}, where "
-        f"{card.label} turned into {turned}{ending}: the network {way}."
+        f"{label} turned into {names.of_class(turned)}{ending}: the network {way}."
     )
 
 
-def _neighbourhood(card: FailureCard, labels: list[int]) -> str:
+def _neighbourhood(card: FailureCard, labels: list[int], names: Names) -> str:
     if not labels:
         return "No training sample takes a similar way through the states."
     true, wrong = labels.count(card.label), labels.count(card.predicted)
     return (
         f"Of the {count(len(labels), 'sample')} shown, {wrong} carry the predicted label "
-        f"{card.predicted} and {true} the true label {card.label}."
+        f"{names.of_class(card.predicted)} and {true} the true label {names.of_class(card.label)}."
     )

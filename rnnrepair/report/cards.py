@@ -5,6 +5,9 @@ from typing import Any
 
 from torch import Tensor
 
+Mark = tuple[int, int]
+"""First step and end of a part of a sequence; (0, 0) for none."""
+
 
 @dataclass(frozen=True)
 class FailureCard:
@@ -14,14 +17,18 @@ class FailureCard:
         index: of the failure.
         label: its true class.
         predicted: the class that the unrepaired network gives it.
-        inputs: (T, F).
+        inputs: (T, F) features or (T,) tokens.
         states: (T,) abstract state after each step.
         predictions: (T,) step predictions.
         step: after which the prediction leaves the truth for good.
-        nearest: (n, T, F) influential training samples, nearest first.
+        segment: the responsible segment around it.
+        nearest: n influential training samples, (T_i, F) or (T_i,), nearest first.
         nearest_label: (n,).
-        nearest_distance: (n,).
-        injected: (m, T, F) samples injected for it.
+        nearest_caption: n words on how near each is.
+        nearest_mark: n parts that the samples have in common with the failure.
+        injected: m samples injected for it, (T_i, F) or (T_i,).
+        injected_label: (m,).
+        injected_mark: m parts that come from the failure.
     """
 
     index: int
@@ -31,11 +38,20 @@ class FailureCard:
     states: Tensor
     predictions: Tensor
     step: int
-    nearest: Tensor
+    segment: Mark
+    nearest: list[Tensor]
     nearest_label: Tensor
-    nearest_distance: Tensor
-    injected: Tensor
+    nearest_caption: list[str]
+    nearest_mark: list[Mark]
+    injected: list[Tensor]
+    injected_label: Tensor
+    injected_mark: list[Mark]
 
     def as_state(self) -> dict[str, Any]:
         """Return plain values and tensors for a checkpoint."""
         return dict(vars(self))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether inputs are tokens."""
+        return not self.inputs.is_floating_point()

@@ -14,6 +14,7 @@ from rnnrepair.report import wording
 from rnnrepair.report.card_view import card_view
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.curves import charts
+from rnnrepair.report.names import Names
 from rnnrepair.report.outcome_view import confusions, split_views
 
 CARDS_WEIGHT = 4_000_000
@@ -34,6 +35,7 @@ def write_report(
     history: Sequence[Mapping[str, float]],
     cards: Sequence[FailureCard],
     predictions: Mapping[Split, tuple[Predictions, Predictions]],
+    names: Names | None = None,
 ) -> None:
     """Write a page that needs no other file and no network.
 
@@ -44,10 +46,14 @@ def write_report(
             ``failures``, ``injected``, ``stability``, ``n_empty``, ``drift``.
         cards: failures on the repair split, with their samples.
         predictions: of the unrepaired and of the final network; at least repair and test.
+        names: of classes and tokens; numbers where None.
     """
-    views = [card_view(card, predictions["repair"][1]) for card in cards]
+    names = names or Names()
+    views = [card_view(card, predictions["repair"][1], names) for card in cards]
     shown = sum(total <= CARDS_WEIGHT for total in accumulate(view.weight for view in views))
-    page = _environment().get_template("report.html.jinja")
+    environment = _environment()
+    environment.filters["class_name"] = names.of_class
+    page = environment.get_template("report.html.jinja")
     text = page.render(
         summary=summary,
         stop_reason=StopReason(summary["stop_reason"]).message,

@@ -44,6 +44,13 @@ class SequenceBatch:
         steps = torch.arange(self.inputs.shape[1], device=self.lengths.device)
         return steps < self.lengths[:, None]
 
+    def sequences(self) -> list[Tensor]:
+        """Return copies of the (T_i, F) or (T_i,) inputs without their padding."""
+        return [
+            row[:length].clone()
+            for row, length in zip(self.inputs, self.lengths.tolist(), strict=True)
+        ]
+
 
 @dataclass
 class RecurrentOutput:
