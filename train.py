@@ -150,6 +150,11 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
             f"inside the {plan.base_epochs} base epochs: raise schedule.total_epochs, or lower "
             "schedule.base_epochs or schedule.final_epochs."
         )
+    if not 0 <= plan.settle_epochs <= plan.base_epochs:
+        raise ConfigurationError(
+            f"schedule.settle_epochs={plan.settle_epochs} must lie in 0 .. {plan.base_epochs}, the "
+            "number of base epochs."
+        )
     log.info(
         "Schedule: %d base epochs, %d rounds of %d, %d at the end.",
         plan.base_epochs,
@@ -175,7 +180,7 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
     network = dict(plain["model"])
     if network.get("scheduler"):
         # What it does after the base training may differ (plan_epochs keeps it out of the base).
-        ending = {"total_epochs", "final_epochs", "factor"}
+        ending = {"total_epochs", "final_epochs", "final_factor"}
         network["scheduler"] = {k: v for k, v in network["scheduler"].items() if k not in ending}
     same = {
         "model": network,

@@ -53,6 +53,13 @@ class InfluenceAnalysis(AnalysisCallback):
         self.output_dir = output_dir
 
     @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            data = repairable_data(trainer)
+            self.method.check(data.fetch(data.split_index("fit")[:1]).inputs)
+
+    @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         with self.timed():

@@ -114,6 +114,12 @@ class RepairInjection(AnalysisCallback):
         if stage != "fit":
             return
         self._ledger_file = output_folder(trainer, self.output_dir) / "ledger.csv"
+        missing = self.strategy.needs - upstream(trainer, InfluenceAnalysis, self).method.finds
+        if missing:
+            raise MisconfigurationException(
+                f"The strategy {self.strategy.name} reads {sorted(missing)}, which the influence "
+                "method does not look for: set influence=segment."
+            )
         if isinstance(self.strategy, NoRepair):
             return
         _check_trainer(trainer)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.repair import Edit, ImageMutation, SeriesMutation
+from rnnrepair.repair import Edit, ImageMutation, SeriesMutation, TokenMutation
 
 MUTATIONS = {
     "image": ImageMutation(),
@@ -201,3 +201,44 @@ def test_check_refuses_when_the_data_have_another_shape(mutation, shape, fits):
     else:
         with pytest.raises(ConfigurationError, match=r"repair\.mutation"):
             MUTATIONS[mutation].check(torch.Size(shape))
+
+
+TOKENS = torch.randint(2, 50, (6, 40), generator=torch.Generator().manual_seed(0))
+
+
+def test_tokens_are_hidden_within_the_limit_and_padding_is_left_alone():
+    mutation = TokenMutation(hidden=0.5)
+    g = torch.Generator().manual_seed(1)
+    lengths = torch.tensor([40, 3, 17, 40, 25, 1])
+    shares = []
+    for _ in range(50):
+        edit = mutation.draw(g)
+        hidden = mutation.apply(TOKENS, edit, lengths) == 0
+        assert not hidden[torch.arange(40) >= lengths[:, None]].any()
+        shares.append((edit.parameters["share"], float(hidden[0].double().mean())))
+    wanted, found = torch.tensor(shares).T
+    assert 0.0 <= wanted.min() < 0.1 < 0.4 < wanted.max() <= 0.5
+    # The share that is drawn is the share that is hidden, on average over draws.
+    assert abs(float((wanted - found).mean())) < 0.03
+    assert torch.corrcoef(torch.stack([wanted, found]))[0, 1] > 0.8
+
+
+def test_hidden_tokens_do_not_depend_on_padding_or_batch():
+    mutation = TokenMutation()
+    edit = Edit("hide", {"share": 0.4, "seed": 3.0})
+    whole = mutation.apply(TOKENS, edit)
+    assert torch.equal(mutation.apply(TOKENS[2:3, :20], edit), whole[2:3, :20])
+    assert (whole != TOKENS).any()
+    assert torch.equal(whole[whole != 0], TOKENS[whole != 0])
+
+
+@pytest.mark.parametrize("hidden", [0.0, -0.1, 0.6])
+def test_token_mutation_names_the_key_when_out_of_range(hidden):
+    with pytest.raises(ConfigurationError, match=r"token\.hidden"):
+        TokenMutation(hidden)
+
+
+def test_token_mutation_refuses_features():
+    TokenMutation().check(torch.Size([7]))
+    with pytest.raises(ConfigurationError, match="mutation=image"):
+        TokenMutation().check(torch.Size([7, 3]))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.models import Schedule, lower_at_the_end
+from rnnrepair.models import Schedule, staged_rates
 
 STEPS = {"base_steps": 100, "round_steps": 10, "final_steps": 20, "rounds": 3}
 
@@ -50,7 +50,7 @@ def test_schedule_names_the_key_when_a_budget_is_out_of_range(name, value, key):
 
 def rates(total, final, epochs, state=None):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.8)
-    scheduler = lower_at_the_end(optimizer, total, final, 0.25)
+    scheduler = staged_rates(optimizer, 1, total, final_epochs=final, final_factor=0.25)
     if state is not None:
         optimizer.load_state_dict(state[0])
         scheduler.load_state_dict(state[1])
@@ -70,3 +70,14 @@ def test_rate_is_low_in_the_final_epochs_only(final, low):
 def test_base_training_can_be_continued_by_a_run_of_another_length():
     _, state = rates(5, 1, 3)
     assert rates(8, 2, 5, state)[0] == pytest.approx([0.8, 0.8, 0.8, 0.2, 0.2])
+
+
+def test_every_stage_has_its_own_rate():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = staged_rates(optimizer, 3, 7, 1, 0.2, 0.5, 2, 0.1)
+    seen = []
+    for _ in range(7):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert seen == pytest.approx([1, 1, 0.2, 0.5, 0.5, 0.1, 0.1])

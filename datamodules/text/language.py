@@ -123,7 +123,7 @@ def read_vectors(path: Path, cache_dir: Path) -> tuple[list[str], Tensor]:
     context = ssl._create_default_https_context
     try:
         loaded = Vectors(name=str(path), cache=str(cache_dir))
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:  # TypeError: two values a line
         raise DataError(f"{path} is no file of word vectors in text form: {error}") from error
     finally:
         # torchtext 0.6.0 turns the certificate check off for the whole process.

@@ -33,8 +33,10 @@ class Influence:
         contexts: training samples of the true label that come to where each failure goes wrong,
             longest common run first; None where the method does not look for them.
         drawn: the same, drawn at random: the control.
+        opposites: (M, top) int64 nearest correctly classified training samples of the *predicted*
+            label: what the failure is mistaken for.
         contrast: (M,) float32, mean distance to the nearest samples of the true label minus that
-            to those of the predicted label; above 0 where the failure is more like the latter.
+            to the opposites; above 0 where the failure is more like the latter.
     """
 
     failures: Traces
@@ -44,6 +46,7 @@ class Influence:
     source_distance: Tensor
     contexts: Contexts | None = None
     drawn: Contexts | None = None
+    opposites: Tensor | None = None
     contrast: Tensor | None = None
 
     def __len__(self) -> int:
@@ -64,14 +67,29 @@ class Influence:
         for name, contexts in {"context": self.contexts, "drawn": self.drawn}.items():
             if contexts is not None:
                 tensors |= {f"{name}_{part}": t for part, t in vars(contexts).items()}
-        if self.contrast is not None:
-            tensors["contrast"] = self.contrast
+        for name in ("opposites", "contrast"):
+            if getattr(self, name) is not None:
+                tensors[name] = getattr(self, name)
         with write_file(path) as draft:
             save_file({name: t.contiguous() for name, t in tensors.items()}, draft)
 
 
 class InfluenceMethod(Protocol):
-    """Anything that finds training samples behind failures."""
+    """Anything that finds training samples behind failures.
+
+    Attributes:
+        finds: optional fields of ``Influence`` that it fills.
+    """
+
+    finds: frozenset[str]
+
+    def check(self, inputs: Tensor) -> None:
+        """Refuse sequences (B, T, F) or (B, T) that the method cannot read.
+
+        Raises:
+            ConfigurationError: names the config key to change.
+        """
+        ...
 
     def __call__(
         self,
@@ -122,6 +140,8 @@ def _checked(top: int) -> int:
 class TraceSimilarity:
     """Influence as similarity of temporal features (RNNRepair equation 3)."""
 
+    finds: frozenset[str] = frozenset()
+
     def __init__(self, distance: str = "masked", top: int = 20) -> None:
         """Set up the method.
 
@@ -139,6 +159,9 @@ class TraceSimilarity:
             )
         self.distance = Distance(distance)
         self.top = _checked(top)
+
+    def check(self, inputs: Tensor) -> None:
+        """Accept features and tokens."""
 
     def __call__(
         self,
@@ -170,6 +193,8 @@ class SegmentInfluence:
     Source: RNNRepair section 4.4; experiments reference 8.2, 8.3 and, for the contrast, 10.6.
     """
 
+    finds = frozenset({"contexts", "drawn", "opposites", "contrast"})
+
     def __init__(self, distance: str = "masked", top: int = 20, seed: int = 0) -> None:
         """Set up the method.
 
@@ -181,6 +206,18 @@ class SegmentInfluence:
         self.similarity = TraceSimilarity(distance, top)
         self.top = top
         self.seed = seed
+
+    def check(self, inputs: Tensor) -> None:
+        """Accept tokens only.
+
+        Raises:
+            ConfigurationError: inputs are features.
+        """
+        if inputs.is_floating_point():
+            raise ConfigurationError(
+                "influence=segment compares runs of tokens, and these data are features: set "
+                "influence=similarity and repair=default."
+            )
 
     def __call__(
         self,
@@ -198,7 +235,7 @@ class SegmentInfluence:
         index = self.similarity.index(model, fit, failures)
         influence = self.similarity.ranked(index, failures, n_original)
         originals = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
-        wrong = rank_by_label(
+        opposites = rank_by_label(
             index, failures, failures.final_prediction, self.top, _usable(fit, n_original)
         )
         step = responsible_step(failures)
@@ -206,7 +243,8 @@ class SegmentInfluence:
             influence,
             contexts=contexts.nearest(failures, step, self.top, originals, failures.label),
             drawn=contexts.drawn(failures, step, self.top, originals, failures.label, self.seed),
-            contrast=_mean_distance(influence.source_distance) - _mean_distance(wrong.distance),
+            opposites=_indices(fit, opposites),
+            contrast=_mean_distance(influence.source_distance) - _mean_distance(opposites.distance),
         )
 
 
@@ -219,9 +257,14 @@ def _mean_distance(distance: Tensor) -> Tensor:
 class TransitionOverlap:
     """Influence as the share of a failure's transitions that a training sample takes too."""
 
+    finds: frozenset[str] = frozenset()
+
     def __init__(self, top: int = 20) -> None:
         """Set up the method; ``top`` samples are kept per failure."""
         self.top = _checked(top)
+
+    def check(self, inputs: Tensor) -> None:
+        """Accept features and tokens."""
 
     def __call__(
         self,

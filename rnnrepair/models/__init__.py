@@ -1,7 +1,7 @@
 """Networks, and adapters that make other people's networks traceable."""
 
 from rnnrepair.models.adapter import RecurrentAdapter, as_recurrent
-from rnnrepair.models.schedule import Schedule, lower_at_the_end
+from rnnrepair.models.schedule import Schedule, staged_rates
 from rnnrepair.models.sequence_classifier import SequenceClassifier
 
 __all__ = [
@@ -9,5 +9,5 @@ __all__ = [
     "Schedule",
     "SequenceClassifier",
     "as_recurrent",
-    "lower_at_the_end",
+    "staged_rates",
 ]

@@ -72,14 +72,37 @@ class Schedule:
         )
 
 
-def lower_at_the_end(
-    optimizer: Optimizer, total_epochs: int, final_epochs: int, factor: float
+def staged_rates(
+    optimizer: Optimizer,
+    base_epochs: int,
+    total_epochs: int,
+    settle_epochs: int = 0,
+    settle_factor: float = 1.0,
+    round_factor: float = 1.0,
+    final_epochs: int = 0,
+    final_factor: float = 1.0,
 ) -> LambdaLR:
-    """Return a scheduler that multiplies the learning rate by ``factor`` in the final epochs.
+    """Return a scheduler that multiplies the learning rate by a factor in each stage of a run.
 
     The lambda is not part of the scheduler's state, so that one base training can be continued
     by runs of different lengths.
+
+    Args:
+        optimizer: whose rate it is.
+        base_epochs: epochs before the first repair.
+        total_epochs: all epochs.
+        settle_epochs: the last of the base epochs, in which the network settles.
+        settle_factor: on the rate in those.
+        round_factor: on the rate between the base and the final epochs.
+        final_epochs: the last of all epochs.
+        final_factor: on the rate in those.
     """
-    return LambdaLR(
-        optimizer, lambda epoch: factor if epoch >= total_epochs - final_epochs else 1.0
-    )
+
+    def factor(epoch: int) -> float:
+        if epoch >= total_epochs - final_epochs:
+            return final_factor
+        if epoch >= base_epochs:
+            return round_factor
+        return settle_factor if epoch >= base_epochs - settle_epochs else 1.0
+
+    return LambdaLR(optimizer, factor)

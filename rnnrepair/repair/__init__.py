@@ -1,5 +1,6 @@
 """Repair: new training samples made from the influential ones, and what they change."""
 
+from rnnrepair.repair.contrast import ContrastRepair
 from rnnrepair.repair.controls import FailureRepair, InfluenceRepair, NoRepair, RandomRepair
 from rnnrepair.repair.edits import IDENTITY, Edit, Mutation
 from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
@@ -10,15 +11,23 @@ from rnnrepair.repair.ledger import LedgerRow, ledger_rows, read_ledger, write_l
 from rnnrepair.repair.outcome import Outcome, Predictions, predict
 from rnnrepair.repair.proposal import Proposal, RepairContext, RepairStrategy
 from rnnrepair.repair.rounds import StopReason, reason_to_stop
+from rnnrepair.repair.segment_controls import (
+    InsertionRepair,
+    RandomContextRepair,
+    RandomSampleRepair,
+)
 from rnnrepair.repair.series_mutation import SeriesMutation
+from rnnrepair.repair.token_mutation import TokenMutation
 
 __all__ = [
     "IDENTITY",
+    "ContrastRepair",
     "Edit",
     "FailureRepair",
     "GuidedRepair",
     "ImageMutation",
     "InfluenceRepair",
+    "InsertionRepair",
     "LedgerRow",
     "Mutation",
     "NoRepair",
@@ -26,11 +35,14 @@ __all__ = [
     "Pick",
     "Predictions",
     "Proposal",
+    "RandomContextRepair",
     "RandomRepair",
+    "RandomSampleRepair",
     "RepairContext",
     "RepairStrategy",
     "SeriesMutation",
     "StopReason",
+    "TokenMutation",
     "graft",
     "grafted",
     "ledger_rows",

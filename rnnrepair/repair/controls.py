@@ -33,6 +33,7 @@ class _Control:
     """A strategy that judges no candidates, so that any budget can be filled."""
 
     name: str
+    needs: frozenset[str] = frozenset()
 
     def check(self, budget: int) -> None:
         """Any budget will do."""

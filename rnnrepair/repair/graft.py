@@ -22,7 +22,9 @@ def graft(at: int, first: int, end: int, resume: int) -> Edit:
 
 
 def grafted(parent: Tensor, failure: Tensor, edit: Edit) -> Tensor:
-    """Return the (T,) tokens that a graft makes of the (T',) tokens of parent and failure."""
+    """Return the (T,) tokens that a graft, or a copy, makes of the tokens of parent and failure."""
+    if edit.name != GRAFT:
+        return parent
     at, first, end, resume = (int(edit.parameters[k]) for k in ("at", "first", "end", "resume"))
     return torch.cat([parent[:at], failure[first:end], parent[resume:]])
 
@@ -37,7 +39,7 @@ def marked(edit: Edit) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Pick:
-    """A sample to make: the row of a failure, the index of its parent, and the graft."""
+    """A sample to make: the row of a failure, the index of its parent, a graft or a copy."""
 
     failure: int
     parent: int

@@ -46,6 +46,7 @@ class GuidedRepair:
     """
 
     name = "guided"
+    needs: frozenset[str] = frozenset()
 
     def __init__(self, sources: int = 20, mutations: int = 16) -> None:
         """Set up the strategy.

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, StepDistance
 from rnnrepair.repair.edits import Edit, Mutation
 from rnnrepair.traces import SequenceBatch, Traces
@@ -117,9 +118,15 @@ def _widened(inputs: Tensor, width: int) -> Tensor:
 
 
 class RepairStrategy(Protocol):
-    """A way to make repair samples; compared with others at equal budget."""
+    """A way to make repair samples; compared with others at equal budget.
+
+    Attributes:
+        name: for the summary and the ledger.
+        needs: optional fields of ``Influence`` that it reads.
+    """
 
     name: str
+    needs: frozenset[str]
 
     def check(self, budget: int) -> None:
         """Refuse settings that can never fill the budget.
@@ -132,3 +139,20 @@ class RepairStrategy(Protocol):
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Propose ``budget`` samples for each failure (fewer only if candidates run out)."""
         ...
+
+
+T = TypeVar("T")
+
+
+def found(part: T | None) -> T:
+    """Return an optional field of ``Influence`` that a strategy needs.
+
+    Raises:
+        ConfigurationError: the influence method does not look for it.
+    """
+    if part is None:
+        raise ConfigurationError(
+            "The repair strategy needs what the influence method does not look for: set "
+            "influence=segment."
+        )
+    return part

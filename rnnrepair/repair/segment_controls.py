@@ -6,45 +6,38 @@ edit a copy, and positions that are valid by construction.
 
 import torch
 
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Contexts, responsible_step
 from rnnrepair.repair.edits import Edit
 from rnnrepair.repair.graft import Pick, graft, proposal_of
-from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.proposal import Proposal, RepairContext, found
 from rnnrepair.seeding import torch_generator
 
 
 def insertion(at: int, step: int) -> Edit:
-    """Return the edit that inserts the failure's token of a step before the parent's step ``at``."""
+    """Return the edit that inserts a token of the failure before the parent's step ``at``."""
     return graft(at, step, step + 1, at)
 
 
-def insert_at(contexts: Contexts | None, context: RepairContext, budget: int) -> Proposal:
+def insert_at(contexts: Contexts, context: RepairContext, budget: int) -> Proposal:
     """Insert each failure's responsible token where its contexts end, nearest context first.
 
     A failure with fewer contexts than ``budget`` uses them again.
-
-    Raises:
-        ConfigurationError: the influence method has looked for no contexts.
     """
-    if contexts is None:
-        raise ConfigurationError(
-            "Segment repair needs the contexts of failures: set influence=segment."
-        )
     step = responsible_step(context.influence.failures).tolist()
     picks = []
     for row, (samples, positions) in enumerate(
         zip(contexts.sample.tolist(), contexts.position.tolist(), strict=True)
     ):
-        found = [(s, p) for s, p in zip(samples, positions, strict=True) if s >= 0]
-        for turn in range(budget if found else 0):
-            sample, position = found[turn % len(found)]
+        known = [(s, p) for s, p in zip(samples, positions, strict=True) if s >= 0]
+        for turn in range(budget if known else 0):
+            sample, position = known[turn % len(known)]
             picks.append(Pick(row, sample, insertion(position + 1, step[row])))
     return proposal_of(picks, context)
 
 
 class _Segment:
     name: str
+    needs: frozenset[str] = frozenset()
 
     def check(self, budget: int) -> None:
         """Any budget will do: contexts are used again where there are too few."""
@@ -79,10 +72,11 @@ class RandomContextRepair(_Segment):
     """
 
     name = "random_context"
+    needs = frozenset({"drawn"})
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Insert where the samples visit the state, in the order of the draw."""
-        return insert_at(context.influence.drawn, context, budget)
+        return insert_at(found(context.influence.drawn), context, budget)
 
 
 class InsertionRepair(_Segment):
@@ -92,7 +86,8 @@ class InsertionRepair(_Segment):
     """
 
     name = "insertion"
+    needs = frozenset({"contexts"})
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Insert where the common run ends."""
-        return insert_at(context.influence.contexts, context, budget)
+        return insert_at(found(context.influence.contexts), context, budget)

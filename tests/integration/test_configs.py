@@ -19,7 +19,12 @@ def options(group):
 
 
 # An option that only makes sense together with another one.
-TOGETHER = {"datamodule=mnist_published": ("+experiment=mnist_repair_published",)}
+TOGETHER = {
+    "datamodule=mnist_published": ("+experiment=mnist_repair_published",),
+    "datamodule=csv": ("datamodule.path=reviews.csv",),
+    "model=text_classifier": ("datamodule=sst",),
+    "csv_repair": ("datamodule.path=reviews.csv",),
+}
 
 
 def resolvable(tmp_path, *overrides):
@@ -32,7 +37,8 @@ def resolvable(tmp_path, *overrides):
 
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_composes_and_instantiates(experiment, tmp_path):
-    cfg = resolvable(tmp_path, f"+experiment={experiment}", "logger=csv")
+    more = TOGETHER.get(experiment, ())
+    cfg = resolvable(tmp_path, f"+experiment={experiment}", "logger=csv", *more)
     assert cfg.name == experiment
     for part in ("datamodule", "model", "abstraction", "influence"):
         assert instantiate(cfg[part], _convert_="all") is not None

@@ -1,0 +1,60 @@
+"""Guided repair of text: failures beside the training samples that made them fail."""
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.repair.edits import IDENTITY
+from rnnrepair.repair.graft import Pick, proposal_of
+from rnnrepair.repair.proposal import Proposal, RepairContext, found
+
+
+class ContrastRepair:
+    """``guided``: contrast pairs of a failure and what its wrong label comes from.
+
+    A failure is taken for the wrong label because the network treats it like certain training
+    samples of that label. Trained on copies of the failure alone, the network unlearns those
+    samples too. So each failure is injected together with them: the copies say what is to change,
+    the samples of the predicted label that come nearest to it say what is not.
+
+    Source: ours; experiments reference 10.6 names the contrast.
+    """
+
+    name = "guided"
+    needs = frozenset({"opposites"})
+
+    def __init__(self, opposites: float = 0.4) -> None:
+        """Set up the strategy.
+
+        Args:
+            opposites: share of the samples that are influential training samples of the predicted
+                label; the others are copies of the failure.
+
+        Raises:
+            ConfigurationError: the share is out of range.
+        """
+        if not 0 <= opposites < 1:
+            raise ConfigurationError(
+                f"repair.strategies.guided.opposites must lie in [0, 1), got {opposites}."
+            )
+        self.opposites = opposites
+
+    def check(self, budget: int) -> None:
+        """Any budget will do: samples are copied again where there are too few."""
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Propose copies of each failure and of its opposites, evenly mixed."""
+        influence = context.influence
+        nearest = found(influence.opposites).tolist()
+        picks = []
+        for row, (failure, opposites) in enumerate(
+            zip(influence.failures.index.tolist(), nearest, strict=True)
+        ):
+            known = [sample for sample in opposites if sample >= 0]
+            used = 0
+            for place in range(budget):
+                # The first is the failure; from there on an opposite whenever one is owed.
+                owed = int((place + 1) * self.opposites + 1e-9) > used
+                if known and owed:
+                    picks.append(Pick(row, known[used % len(known)], IDENTITY))
+                    used += 1
+                else:
+                    picks.append(Pick(row, failure, IDENTITY))
+        return proposal_of(picks, context)

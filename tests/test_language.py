@@ -1,0 +1,92 @@
+"""Vocabulary and word vectors."""
+
+import ssl
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules.text.language import (
+    Vocabulary,
+    make_tokenizer,
+    read_vectors,
+    vectors_for,
+)
+from rnnrepair.errors import ConfigurationError, DataError
+
+
+def test_vocabulary_goes_by_frequency_then_alphabet_behind_the_specials():
+    vocabulary = Vocabulary.of(Counter({"b": 2, "a": 2, "c": 5, "d": 1}), 3, 1)
+    assert vocabulary.words == ["<unk>", "<pad>", "c", "a", "b"]
+    assert [vocabulary.number(w) for w in ("c", "d", "<pad>")] == [2, 0, 1]
+    assert vocabulary.decode(torch.tensor([3, 0])) == ["a", "<unk>"]
+    assert Vocabulary.of(Counter({"b": 2, "d": 1}), None, 2).words == ["<unk>", "<pad>", "b"]
+
+
+def test_specials_in_the_text_get_no_second_number():
+    vocabulary = Vocabulary.of(Counter({"<unk>": 9, "<pad>": 8, "a": 1}), None, 1)
+    assert vocabulary.words == ["<unk>", "<pad>", "a"]
+
+
+def test_vectors_stand_at_the_numbers_of_their_words():
+    vocabulary = Vocabulary(["<unk>", "<pad>", "good", "film", "strange"])
+    vectors = torch.tensor([[1.0, 2.0], [3.0, 5.0], [7.0, -8.0]])
+    found = vectors_for(vocabulary, (["film", "unused", "good"], vectors), 2, seed=0)
+    assert found.known == 2
+    assert found.table[:4].tolist() == [[0, 0], [0, 0], [7, -8], [1, 2]]
+    again = vectors_for(vocabulary, (["film", "unused", "good"], vectors), 2, seed=0)
+    other = vectors_for(vocabulary, (["film", "unused", "good"], vectors), 2, seed=1)
+    assert torch.equal(found.table, again.table)
+    assert not torch.equal(found.table[4], other.table[4])
+
+
+def test_vectors_of_another_width_are_refused():
+    with pytest.raises(DataError, match=r"embedding_size=2"):
+        vectors_for(Vocabulary(["<unk>", "<pad>"]), (["a"], torch.zeros(1, 2)), 3, seed=0)
+
+
+def test_vectors_are_read_from_glove_text_and_from_npz_alike(tmp_path):
+    text = tmp_path / "glove.3d.txt"
+    text.write_text("good 1.5 2 0\nfilm -1 0.25 4\n", encoding="utf-8")
+    np.savez(
+        tmp_path / "v.npz",
+        words=np.array(["good", "film"]),
+        vectors=np.array([[1.5, 2, 0], [-1, 0.25, 4]], np.float16),
+    )
+    checked = ssl._create_default_https_context
+    for _ in range(2):  # the second time from torchtext's own file
+        words, vectors = read_vectors(text, tmp_path / "cache")
+        assert words == ["good", "film"]
+        assert vectors.tolist() == [[1.5, 2.0, 0.0], [-1.0, 0.25, 4.0]]
+    assert ssl._create_default_https_context is checked
+    words, vectors = read_vectors(tmp_path / "v.npz", tmp_path)
+    assert words == ["good", "film"]
+    assert vectors.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.npz", None, "does not exist"),
+        ("other.npz", {"a": np.zeros(3)}, "named words and vectors"),
+        ("short.npz", {"words": np.array(["a"]), "vectors": np.zeros((2, 3))}, "row for each"),
+        ("narrow.txt", "a 1 2\nb 1 2\n", "text form"),
+        ("ragged.txt", "a 1 2 3\nb 1 2\n", "text form"),
+    ],
+)
+def test_files_of_another_form_are_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    if isinstance(content, dict):
+        np.savez(path, **content)
+    elif content:
+        path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_vectors(path, tmp_path / "cache")
+
+
+def test_tokenizers():
+    assert make_tokenizer("split")("It's  fine") == ["It's", "fine"]
+    assert make_tokenizer("basic_english")("Not good!") == ["not", "good", "!"]
+    with pytest.raises(ConfigurationError, match=r"datamodule\.tokenizer must be one of"):
+        make_tokenizer("magic")
