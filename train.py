@@ -41,6 +41,7 @@ NOT_OF_THE_BASE = {
     "epoch_timer",
     "progress_bar",
     "model_checkpoint",
+    "last_checkpoint",
     "trace_collector",
     "state_abstraction",
     "influence_analysis",

@@ -97,8 +97,11 @@ def influence_metrics(influence: Influence, fit: Traces) -> dict[str, float]:
     failures = influence.failures
     true = (label == failures.label[:, None]).double().sum() / known.sum()
     predicted = (label == failures.final_prediction[:, None]).double().sum() / known.sum()
-    return {
+    metrics = {
         "influence/true_label_share": float(true),
         "influence/predicted_label_share": float(predicted),
         "influence/nearest_distance": float(influence.nearest_distance[:, 0].mean()),
     }
+    if influence.contrast is not None:
+        metrics["influence/contrast"] = float(influence.contrast.nanmean())
+    return metrics

@@ -16,9 +16,20 @@ from rnnrepair.abstraction import (
     StreamingPCA,
     fit_abstraction,
 )
-from rnnrepair.influence import TraceSimilarity, step_distance
+from rnnrepair.influence import (
+    InfluenceMethod,
+    SegmentInfluence,
+    TraceSimilarity,
+    step_distance,
+)
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.repair import RepairContext, SeriesMutation, trace_inputs
+from rnnrepair.repair import (
+    Mutation,
+    RepairContext,
+    SeriesMutation,
+    TokenMutation,
+    trace_inputs,
+)
 from rnnrepair.traces import Traces, evaluating, hidden_states, smallest_int
 
 torch.set_num_threads(1)
@@ -146,6 +157,29 @@ def repair_case(make_data):
     """A dozen failures, ragged, of a network that predicts all three classes."""
     data = make_data(repair_share=0.4)
     network = trained(SequenceClassifier(4, 3, hidden_size=8), data)
+    mutation = SeriesMutation(magnitude=(0.5, 1.5), noise=0.3)
+    return case_of(data, network, TraceSimilarity(top=5), mutation)
+
+
+@pytest.fixture
+def text_case(make_data):
+    """Failures of a network that reads 20 tokens; some of them give the class away."""
+    g = torch.Generator().manual_seed(3)
+    label = torch.arange(200) % 3
+    tokens = torch.randint(2, 20, (200, 9), generator=g)
+    clear = torch.rand(200, 9, generator=g) < 0.25
+    tokens[clear] = 2 + label[:, None].expand(-1, 9)[clear]
+    lengths = torch.randint(1, 10, (200,), generator=g)
+    sequences = Sequences.from_padded(tokens, lengths, padding=1)
+    data = make_data(LoadedData(sequences, label, 160, "tokens"), repair_share=0.3)
+    network = trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data)
+    return case_of(data, network, SegmentInfluence(top=5), TokenMutation())
+
+
+def case_of(
+    data: TensorData, network: SequenceClassifier, method: InfluenceMethod, mutation: Mutation
+) -> RepairCase:
+    """Analyse a network and find the samples behind its failures."""
     with evaluating(network):
         streams = {
             split: list(hidden_states(network.trace, data.trace_dataloader(split)))
@@ -159,9 +193,7 @@ def repair_case(make_data):
         settings = AbstractionSettings(n_components=6, reduction_dims=3)
         result = fit_abstraction(states, reduction, settings, 3, len(states["fit"].label))
     repair = result.traces["repair"]
-    influence = TraceSimilarity(top=5)(
-        result.model, result.traces["fit"], repair.select(~repair.correct)
-    )
+    influence = method(result.model, result.traces["fit"], repair.select(~repair.correct))
 
     def judge(inputs: torch.Tensor, lengths: torch.Tensor) -> Traces:
         with evaluating(network):
@@ -173,7 +205,7 @@ def repair_case(make_data):
         data.fetch,
         judge,
         step_distance(result.model, "masked"),
-        SeriesMutation(magnitude=(0.5, 1.5), noise=0.3),
+        mutation,
         seed=5,
     )
     return RepairCase(data, result.model, result.traces["fit"], context)

@@ -36,7 +36,8 @@ class Influence:
         opposites: (M, top) int64 nearest correctly classified training samples of the *predicted*
             label: what the failure is mistaken for.
         contrast: (M,) float32, mean distance to the nearest samples of the true label minus that
-            to the opposites; above 0 where the failure is more like the latter.
+            to the opposites: above 0 where the failure is more like the latter, NaN where there
+            are none of either.
     """
 
     failures: Traces
@@ -249,9 +250,9 @@ class SegmentInfluence:
 
 
 def _mean_distance(distance: Tensor) -> Tensor:
-    """Return (M,) mean of the finite distances (M, top)."""
+    """Return (M,) mean of the finite distances (M, top), NaN where there are none."""
     finite = distance.isfinite()
-    return torch.where(finite, distance, 0).sum(1) / finite.sum(1).clamp_min(1)
+    return torch.where(finite, distance, 0).sum(1) / finite.sum(1)
 
 
 class TransitionOverlap:

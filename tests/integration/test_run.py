@@ -282,3 +282,13 @@ def easy_module():
 
 
 EasyData = easy_module()
+
+
+def test_last_checkpoint_is_the_last_epoch_though_val_has_not_improved(quick):
+    cfg = quick("repair.strategy=none", "model.optimizer.lr=0.0")
+    train(cfg)
+    folder = Path(cfg.paths.output_dir, "checkpoints")
+    epoch = {
+        path.stem: torch.load(path, weights_only=True)["epoch"] for path in folder.glob("*.ckpt")
+    }
+    assert epoch == {"best": 0, "last": cfg.schedule.total_epochs - 1}

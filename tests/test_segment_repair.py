@@ -1,0 +1,181 @@
+"""Segment repair: equal budgets, one edit a copy, positions that are valid, right parents."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import TraceIndex, responsible_step, step_distance
+from rnnrepair.repair import (
+    ContrastRepair,
+    FailureRepair,
+    InsertionRepair,
+    RandomContextRepair,
+    RandomSampleRepair,
+    graft,
+    grafted,
+    marked,
+)
+from rnnrepair.repair.edits import IDENTITY
+
+INSERTING = [RandomSampleRepair, RandomContextRepair, InsertionRepair]
+STRATEGIES = [*INSERTING, ContrastRepair, FailureRepair]
+
+
+@pytest.fixture
+def case(text_case):
+    failures = text_case.failures
+    assert len(failures) >= 8
+    # All kinds of failures: both directions, and some whose first word is responsible.
+    assert (
+        len(set(zip(failures.label.tolist(), failures.final_prediction.tolist(), strict=True))) > 3
+    )
+    assert (responsible_step(failures) == 0).any()
+    assert (responsible_step(failures) > 0).any()
+    return text_case
+
+
+def tokens(case, index):
+    return case.data.fetch(torch.tensor([index])).sequences()[0]
+
+
+def made(proposal):
+    return [row[:n] for row, n in zip(proposal.inputs, proposal.lengths.tolist(), strict=True)]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("budget", [1, 3, 8])
+def test_every_strategy_spends_the_same_budget(case, strategy, budget):
+    proposal = strategy().propose(case.context, budget)
+    assert Counter(proposal.failure.tolist()) == dict.fromkeys(range(len(case.failures)), budget)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_sample_is_rebuilt_from_parent_failure_and_edit(case, strategy):
+    proposal = strategy().propose(case.context, 4)
+    for i, child in enumerate(made(proposal)):
+        parent = tokens(case, int(proposal.parent[i]))
+        failure = tokens(case, int(case.failures.index[proposal.failure[i]]))
+        assert torch.equal(child, grafted(parent, failure, proposal.edits[i]))
+        label = case.data.fetch(proposal.parent[i : i + 1]).label
+        assert proposal.label[i] == label[0]
+
+
+@pytest.mark.parametrize("strategy", INSERTING)
+def test_insertion_adds_the_responsible_token_and_nothing_else(case, strategy):
+    proposal = strategy().propose(case.context, 4)
+    step = responsible_step(case.failures)
+    originals = set(case.data.split_index("fit").tolist())
+    for i, child in enumerate(made(proposal)):
+        row = int(proposal.failure[i])
+        failure = tokens(case, int(case.failures.index[row]))
+        parent = tokens(case, int(proposal.parent[i]))
+        first, end = marked(proposal.edits[i])
+        assert end == first + 1
+        assert child[first] == failure[step[row]]
+        assert torch.equal(torch.cat([child[:first], child[end:]]), parent)
+        assert int(proposal.parent[i]) in originals
+
+
+@pytest.mark.parametrize("strategy", [RandomContextRepair, InsertionRepair])
+def test_insertion_stands_where_the_parent_comes_to_the_failures_state(case, strategy):
+    proposal = strategy().propose(case.context, 3)
+    step = responsible_step(case.failures)
+    row_of = {int(index): row for row, index in enumerate(case.fit.index)}
+    for i, edit in enumerate(proposal.edits):
+        m, at = int(proposal.failure[i]), int(edit.parameters["at"])
+        assert proposal.label[i] == case.failures.label[m]
+        if step[m] == 0:
+            assert at == 0
+            continue
+        before = case.failures.code[case.failures.offsets[m] + step[m] - 1]
+        own = case.fit.offsets[row_of[int(proposal.parent[i])]]
+        assert case.fit.code[own + at - 1] == before
+
+
+def test_random_samples_and_positions_reach_everything(case):
+    proposal = RandomSampleRepair().propose(case.context, 60)
+    assert set(proposal.label.tolist()) == {0, 1, 2}
+    assert len(set(proposal.parent.tolist())) > 60
+    lengths = proposal.lengths - 1  # of the parents
+    at = torch.tensor([edit.parameters["at"] for edit in proposal.edits])
+    assert (at == 0).any()
+    assert (at == lengths).any()
+    assert ((at > 0) & (at < lengths)).any()
+    assert int((lengths - at).min()) == 0
+
+
+@pytest.mark.parametrize(("opposites", "budget", "wanted"), [(0.4, 5, 2), (0.0, 5, 0), (0.5, 3, 1)])
+def test_contrast_mixes_failures_with_what_they_are_mistaken_for(case, opposites, budget, wanted):
+    proposal = ContrastRepair(opposites).propose(case.context, budget)
+    failures = case.failures
+    right = set(case.fit.index[case.fit.correct].tolist())
+    assert set(map(id, proposal.edits)) == {id(IDENTITY)}
+    for m in range(len(failures)):
+        own = (proposal.failure == m).nonzero()[:, 0].tolist()
+        copies = [i for i in own if proposal.parent[i] == failures.index[m]]
+        others = [i for i in own if proposal.parent[i] != failures.index[m]]
+        assert own[0] in copies
+        assert len(others) == wanted
+        for i in others:
+            assert proposal.label[i] == failures.final_prediction[m]
+            assert int(proposal.parent[i]) in right
+    assert proposal.lengths.min() >= 1
+
+
+def test_contrast_falls_back_to_the_failure_where_nothing_resembles_it(case):
+    nobody = torch.full_like(case.context.influence.opposites, -1)
+    context = replace(case.context, influence=replace(case.context.influence, opposites=nobody))
+    proposal = ContrastRepair().propose(context, 4)
+    assert torch.equal(proposal.parent, case.failures.index[proposal.failure])
+
+
+@pytest.mark.parametrize("strategy", [ContrastRepair, InsertionRepair, RandomContextRepair])
+def test_what_was_not_looked_for_is_named(case, strategy):
+    plain = replace(case.context.influence, contexts=None, drawn=None, opposites=None)
+    with pytest.raises(ConfigurationError, match="influence=segment"):
+        strategy().propose(replace(case.context, influence=plain), 2)
+
+
+@pytest.mark.parametrize("strategy", [RandomSampleRepair, RandomContextRepair])
+def test_proposal_depends_on_the_seed_alone(case, strategy):
+    first = strategy().propose(case.context, 3)
+    torch.rand(5)
+    second = strategy().propose(case.context, 3)
+    assert torch.equal(first.inputs, second.inputs)
+    assert first.edits == second.edits
+
+
+def test_contrast_score_is_the_difference_of_two_mean_distances(case):
+    influence, fit = case.context.influence, case.fit
+    index = TraceIndex(fit, step_distance(case.abstract, "masked"), n_steps=9)
+    distance = index.distances(case.failures)
+    for m in range(len(case.failures)):
+        nearest = [
+            distance[fit.correct & (fit.label == label), m].sort().values[:5].mean()
+            for label in (case.failures.label[m], case.failures.final_prediction[m])
+        ]
+        assert influence.contrast[m] == pytest.approx(float(nearest[0] - nearest[1]), abs=1e-6)
+
+
+def test_grafts():
+    parent, failure = torch.arange(10, 15), torch.arange(5)
+    assert grafted(parent, failure, graft(2, 1, 3, 2)).tolist() == [10, 11, 1, 2, 12, 13, 14]
+    assert grafted(parent, failure, graft(0, 0, 5, 0)).tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        10,
+        11,
+        12,
+        13,
+        14,
+    ]
+    assert grafted(parent, failure, graft(2, 3, 5, 5)).tolist() == [10, 11, 3, 4]
+    assert torch.equal(grafted(parent, failure, IDENTITY), parent)
+    assert marked(graft(2, 1, 3, 2)) == (2, 4)
+    assert marked(IDENTITY) == (0, 0)
