@@ -71,6 +71,10 @@ class TraceIndex:
         Raises:
             ConfigurationError: a query is longer than the index was built for.
         """
+        return self._totals(queries, rows).div_(self._divisor(queries, rows))
+
+    def _totals(self, queries: Traces, rows: Tensor | None) -> Tensor:
+        """Return (n, M) float32 sums of step distances."""
         longest = int(queries.lengths.max())
         if longest > self.n_steps:
             raise ConfigurationError(
@@ -78,14 +82,17 @@ class TraceIndex:
                 "n_steps."
             )
         table = self._query_table(queries)
-        for patterns in self._levels:
-            table = torch.cat([embedding_bag(p, table, mode="sum") for p in patterns])
+        for runs, starts in self._levels:
+            table = embedding_bag(runs, table, starts, mode="sum")
         member = self._member if rows is None else self._member[rows]
-        total = embedding_bag(member, table, mode="sum")
+        return embedding_bag(member, table, mode="sum")
+
+    def _divisor(self, queries: Traces, rows: Tensor | None) -> Tensor:
+        """Return (n, M), or (1, M) where it is the same for all training traces."""
         if not self.distance.masked:
-            return total.div_(self.n_steps)
+            return torch.full((1, len(queries)), self.n_steps)
         lengths = self._lengths if rows is None or len(self._lengths) == 1 else self._lengths[rows]
-        return total.div_(torch.minimum(lengths[:, None], queries.lengths))
+        return torch.minimum(lengths[:, None], queries.lengths)
 
     def _query_table(self, queries: Traces) -> Tensor:
         """Return (T * A, M): distance of code a to what each query does at step t."""
@@ -105,7 +112,7 @@ class TraceIndex:
         """
         rows = None if allowed is None else allowed.nonzero()[:, 0]
         parts = [
-            _smallest(self.distances(queries.select(chunk), rows), top)
+            self._rank(queries.select(chunk), top, rows)
             for chunk in torch.arange(len(queries)).split(QUERY_CHUNK)
         ]
         row = torch.cat([p.row for p in parts])
@@ -114,8 +121,16 @@ class TraceIndex:
             row[found] = rows[row[found]]
         return Ranking(row, torch.cat([p.distance for p in parts]))
 
+    def _rank(self, queries: Traces, top: int, rows: Tensor | None) -> Ranking:
+        totals, divisor = self._totals(queries, rows), self._divisor(queries, rows)
+        if len(divisor) != 1:
+            return _smallest(totals.div_(divisor), top)
+        # One divisor a query: sums have the order of means, and few of them need dividing.
+        ranking = _smallest(totals, top)
+        return Ranking(ranking.row, ranking.distance / divisor.T)
 
-def _merge_runs(member: Tensor, n_rows: int) -> tuple[list[list[Tensor]], Tensor]:
+
+def _merge_runs(member: Tensor, n_rows: int) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
     """Join neighbouring runs, level by level.
 
     Args:
@@ -123,10 +138,11 @@ def _merge_runs(member: Tensor, n_rows: int) -> tuple[list[list[Tensor]], Tensor
         n_rows: rows of the query table.
 
     Returns:
-        The levels, each a list of (U, 2) or (U, 1) int32 patterns: every different run as rows of
-        the table of the level below; and (N, R) int64 rows of each trace in the topmost table.
+        The levels, each the rows of the table of the level below that make up its different runs,
+        (E,) int32 one run behind the other, and where each run starts, (U,) int32; and (N, R)
+        int64 rows of each trace in the topmost table.
     """
-    levels: list[list[Tensor]] = []
+    levels: list[tuple[Tensor, Tensor]] = []
     while member.shape[1] > 1:
         patterns, members, first = [], [], 0
         for run in member.split(2, dim=1):
@@ -138,7 +154,10 @@ def _merge_runs(member: Tensor, n_rows: int) -> tuple[list[list[Tensor]], Tensor
         saved = len(member) * (member.shape[1] - len(members))
         if 2 * first >= saved:
             break
-        levels.append(patterns)
+        # One table for all runs of a level: joining tables would write each of them twice.
+        sizes = torch.cat([torch.full((len(p),), p.shape[1]) for p in patterns])
+        starts = (sizes.cumsum(0) - sizes).int()
+        levels.append((torch.cat([p.flatten() for p in patterns]), starts))
         member, n_rows = torch.stack(members, 1), first
     return levels, member
 
