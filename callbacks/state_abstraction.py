@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from typing_extensions import override
@@ -14,12 +13,11 @@ from callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.abstraction import (
     Abstraction,
     AbstractionSettings,
-    ReducedStates,
-    StreamingPCA,
     fit_abstraction,
+    pca_sample,
+    reduce_states,
 )
 from rnnrepair.protocols import RepairableData, Split
-from rnnrepair.seeding import torch_generator
 
 SPLITS: tuple[Split, ...] = ("fit", "repair", "val")
 
@@ -84,14 +82,12 @@ class StateAbstraction(AnalysisCallback):
 
     def _fit(self, collector: TraceCollector, data: RepairableData) -> Abstraction:
         fit_index = data.split_index("fit")
-        pca = StreamingPCA()
-        for batch in collector.stream("fit", self._pca_sample(fit_index)):
-            pca.update(batch.hidden)
-        reduction = pca.finish(self.settings.reduction_dims)
-        states = {
-            split: ReducedStates.collect(collector.stream(split), reduction, data.num_classes)
-            for split in SPLITS
-        }
+        states, reduction = reduce_states(
+            collector.stream("fit", pca_sample(fit_index, self.settings)),
+            {split: collector.stream(split) for split in SPLITS},
+            self.settings.reduction_dims,
+            data.num_classes,
+        )
         return fit_abstraction(
             states,
             reduction,
@@ -100,13 +96,6 @@ class StateAbstraction(AnalysisCallback):
             len(fit_index),
             self._sample_state,
         )
-
-    def _pca_sample(self, fit_index: Tensor) -> Tensor:
-        wanted = self.settings.fit_sequences
-        if wanted is None or wanted >= len(fit_index):
-            return fit_index
-        generator = torch_generator(self.settings.seed, "pca sample")
-        return fit_index[torch.randperm(len(fit_index), generator=generator)[:wanted]]
 
     def _write(self, folder: Path) -> None:
         self.abstraction.model.save(folder / "abstraction.safetensors")

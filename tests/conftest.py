@@ -11,10 +11,9 @@ from rnnrepair.abstraction import (
     AbstractionSettings,
     AbstractModel,
     Mixture,
-    ReducedStates,
     Reduction,
-    StreamingPCA,
     fit_abstraction,
+    reduce_states,
 )
 from rnnrepair.influence import (
     InfluenceMethod,
@@ -182,14 +181,11 @@ def case_of(
     """Analyse a network and find the samples behind its failures."""
     with evaluating(network):
         streams = {
-            split: list(hidden_states(network.trace, data.trace_dataloader(split)))
+            split: hidden_states(network.trace, data.trace_dataloader(split))
             for split in ("fit", "repair")
         }
-        pca = StreamingPCA()
-        for batch in streams["fit"]:
-            pca.update(batch.hidden)
-        reduction = pca.finish(3)
-        states = {s: ReducedStates.collect(batches, reduction, 3) for s, batches in streams.items()}
+        sample = hidden_states(network.trace, data.trace_dataloader("fit"))
+        states, reduction = reduce_states(sample, streams, 3, 3)
         settings = AbstractionSettings(n_components=6, reduction_dims=3)
         result = fit_abstraction(states, reduction, settings, 3, len(states["fit"].label))
     repair = result.traces["repair"]

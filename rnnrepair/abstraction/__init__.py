@@ -4,12 +4,13 @@ from rnnrepair.abstraction.fit import (
     Abstraction,
     AbstractionSettings,
     fit_abstraction,
+    pca_sample,
     sample_steps,
 )
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.mixture import Mixture, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
-from rnnrepair.abstraction.reduced import ReducedStates
+from rnnrepair.abstraction.reduced import ReducedStates, reduce_states
 from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
 from rnnrepair.abstraction.selection import Candidate, Selection, choose
 from rnnrepair.abstraction.stability import Stability, confidence, count_predictions
@@ -31,5 +32,7 @@ __all__ = [
     "fit_abstraction",
     "fit_mixture",
     "match_states",
+    "pca_sample",
+    "reduce_states",
     "sample_steps",
 ]

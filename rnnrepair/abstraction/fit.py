@@ -93,6 +93,15 @@ class Abstraction:
         return self.model.stability
 
 
+def pca_sample(fit_index: Tensor, settings: AbstractionSettings) -> Tensor:
+    """Return the indices of the fit sequences that the PCA sees, the same in every epoch."""
+    wanted = settings.fit_sequences
+    if wanted is None or wanted >= len(fit_index):
+        return fit_index
+    generator = torch_generator(settings.seed, "pca sample")
+    return fit_index[torch.randperm(len(fit_index), generator=generator)[:wanted]]
+
+
 def sample_steps(n_steps: int, settings: AbstractionSettings) -> Tensor:
     """Return the ascending positions of the steps that the mixture is fitted on.
 

@@ -1,13 +1,14 @@
 """Reduced hidden states of a whole split: small enough to keep, enough for any mixture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from rnnrepair.abstraction.mixture import Mixture
-from rnnrepair.abstraction.reduction import Reduction
+from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
+from rnnrepair.protocols import Split
 from rnnrepair.traces import HiddenBatch, Traces, smallest_int, steps_of
 
 
@@ -68,3 +69,28 @@ class ReducedStates:
             n_classes,
             self.token,
         )
+
+
+def reduce_states(
+    sample: Iterable[HiddenBatch],
+    streams: Mapping[Split, Iterable[HiddenBatch]],
+    reduction_dims: int,
+    n_classes: int,
+) -> tuple[dict[Split, ReducedStates], Reduction]:
+    """Fit the reduction on a sample, and reduce every split with it, one stream after the other.
+
+    Args:
+        sample: hidden states of the sequences that the PCA sees, see ``pca_sample``.
+        streams: hidden states of every split; each is read once.
+        reduction_dims: principal components kept.
+        n_classes: C.
+    """
+    pca = StreamingPCA()
+    for batch in sample:
+        pca.update(batch.hidden)
+    reduction = pca.finish(reduction_dims)
+    states = {
+        split: ReducedStates.collect(stream, reduction, n_classes)
+        for split, stream in streams.items()
+    }
+    return states, reduction

@@ -16,9 +16,9 @@ from datamodules import MNISTRowsDataModule
 from rnnrepair.abstraction import (
     Abstraction,
     AbstractModel,
-    ReducedStates,
-    StreamingPCA,
     fit_abstraction,
+    pca_sample,
+    reduce_states,
 )
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence
@@ -122,16 +122,12 @@ class Workbench:
         settings = instantiate(self.cfg.abstraction, _convert_="all")
         n_classes = self.datamodule.num_classes
         clock = [time.perf_counter()]
-        pca = StreamingPCA()
-        generator = torch.Generator().manual_seed(self.cfg.seed)
-        sample = torch.randperm(self.n_train, generator=generator)[: settings.fit_sequences]
-        for batch in self.stream(sample):
-            pca.update(batch.hidden)
-        reduction = pca.finish(settings.reduction_dims)
-        states = {
-            "fit": ReducedStates.collect(self.stream(self.train_index), reduction, n_classes),
-            "repair": ReducedStates.collect(self.stream(self.failures), reduction, n_classes),
-        }
+        states, reduction = reduce_states(
+            self.stream(pca_sample(self.train_index, settings)),
+            {"fit": self.stream(self.train_index), "repair": self.stream(self.failures)},
+            settings.reduction_dims,
+            n_classes,
+        )
         clock.append(time.perf_counter())
         abstraction = fit_abstraction(states, reduction, settings, n_classes, self.n_train)
         clock.append(time.perf_counter())
