@@ -9,6 +9,10 @@ class DataError(ValueError):
     """A file or a tensor of the data set is damaged, foreign or out of range."""
 
 
+class MissingDataError(DataError):
+    """A data set is neither in its folder nor to be had from elsewhere."""
+
+
 class NonFiniteError(FloatingPointError):
     """NaN or infinity in inputs or hidden states: training has diverged or the data are broken."""
 

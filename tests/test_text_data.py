@@ -6,6 +6,7 @@ import json
 import logging
 import tarfile
 import zipfile
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -18,12 +19,14 @@ from datamodules.text import (
     SSTDataModule,
     TextDataModule,
     ToxicDataModule,
+    files,
+    public_text,
 )
 from datamodules.text.held_out import hold_out
-from datamodules.text.snippets import parse_ratings
+from datamodules.text.snippets_source import parse_ratings
 from datamodules.text.sst import parse_trees
 from datamodules.text.tokenised import TokenisedTexts
-from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.errors import ConfigurationError, DataError, MissingDataError
 
 SMALL = {"vectors": "none", "embedding_size": 4, "repair_share": 0.2, "val_share": 0.2}
 
@@ -423,6 +426,34 @@ def test_snippets_are_read_from_the_source_archive(tmp_path):
     archive.write_bytes(outer.getvalue()[:100])
     with pytest.raises(DataError, match="delete it"):
         MovieSnippetsDataModule(verify_checksum=False, **options).setup()
+
+
+def test_snippets_stand_in_loudly_where_a_set_cannot_be_had(tmp_path, caplog, monkeypatch):
+    pairs = [("positive" if i % 2 else "negative", f"sentence {i}") for i in range(60)]
+    monkeypatch.setattr(public_text, "read_snippets", lambda *_: pairs)
+    monkeypatch.setattr(files, "download_url_to_file", no_network)
+    options = {**SMALL, "data_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
+    for kind in (SSTDataModule, ToxicDataModule, IMDbDataModule):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            module = kind(**options)
+            module.setup()
+        assert "FALLING BACK" in caplog.text
+        assert "http" in caplog.text
+        assert str(tmp_path) in caplog.text
+        assert module.source == "snippets"
+        assert module.classes == ["negative", "positive"]
+        assert kind(source="snippets", **options).read().source == "snippets"
+        with pytest.raises(MissingDataError, match="no network"):
+            kind(source="download", **options).setup()
+        with pytest.raises(MissingDataError, match=r"does not exist.*datamodule\.source=auto"):
+            kind(source="folder", **options).setup()
+    with pytest.raises(ConfigurationError, match=r"datamodule\.source must be one of"):
+        SSTDataModule(source="floppy", **options)
+
+
+def no_network(*_, **__):
+    raise URLError("no network")
 
 
 def add(file, name, content):

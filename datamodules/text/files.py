@@ -8,7 +8,7 @@ from urllib.error import URLError
 
 from torch.hub import download_url_to_file
 
-from rnnrepair.errors import DataError
+from rnnrepair.errors import DataError, MissingDataError
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ def download(url: str, path: Path, sha256_prefix: str | None) -> Path:
     """Download a file; it appears whole and checked, or not at all.
 
     Raises:
-        DataError: it cannot be had; names the URL and the folder to put it into.
+        MissingDataError: it cannot be had; names the URL and the folder to put it into.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         log.info("Downloading %s", url)
         download_url_to_file(url, str(path), hash_prefix=sha256_prefix, progress=False)
     except (URLError, OSError, RuntimeError) as error:
-        raise DataError(
+        raise MissingDataError(
             f"the download of {url} failed ({error}): put the file into {path.parent.resolve()} by "
             "hand, or set paths.data_dir (or RNNREPAIR_DATA) to the folder that holds it"
         ) from error

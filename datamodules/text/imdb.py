@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from datamodules.text.files import decode, download, read_bytes
-from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from datamodules.text.files import decode, read_bytes
+from datamodules.text.public_text import PublicTextDataModule
+from datamodules.text.text_datamodule import LoadedTexts
 from rnnrepair.errors import DataError
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -19,28 +20,22 @@ CSV = "imdb_reviews_50k.csv"
 COLUMNS = ["split", "label", "id", "text"]
 
 
-class IMDbDataModule(TextDataModule):
+class IMDbDataModule(PublicTextDataModule):
     """Reviews from the official archive, from it unpacked, or from one csv file.
 
     Source: experiments reference 1.5.
     """
 
-    def __init__(self, verify_checksum: bool = True, **text: Any) -> None:
-        """Set up the source.
-
-        Args:
-            verify_checksum: compare the archive with the published MD5.
-            **text: see ``TextDataModule``.
-        """
+    def __init__(self, **text: Any) -> None:
+        """Set up the source; see ``PublicTextDataModule``."""
         super().__init__(("neg", "pos"), **text)
-        self.verify_checksum = verify_checksum
 
     @property
     def folder(self) -> Path:
         """Where the reviews are looked for."""
         return self.data_dir / "imdb"
 
-    def read(self) -> LoadedTexts:
+    def read_official(self) -> LoadedTexts:
         """Read all labelled reviews, training first.
 
         Raises:
@@ -51,9 +46,7 @@ class IMDbDataModule(TextDataModule):
                 return self._from_csv(self.folder / name)
         if (self.folder / "aclImdb").is_dir():
             return self._from_folder(self.folder / "aclImdb")
-        archive = self.folder / ARCHIVE
-        if not archive.is_file():
-            download(URL, archive, None)
+        archive = self.obtain(URL, self.folder / ARCHIVE)
         if self.verify_checksum:
             found = hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
             if found != MD5:

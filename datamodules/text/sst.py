@@ -5,8 +5,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from datamodules.text.files import check_sha256, decode, download
-from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from datamodules.text.files import check_sha256, decode
+from datamodules.text.public_text import PublicTextDataModule
+from datamodules.text.text_datamodule import LoadedTexts
 from rnnrepair.errors import DataError
 
 URL = "https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip"
@@ -23,35 +24,29 @@ _LEAF = re.compile(r"\(\d ([^() ]+)\)")
 _ESCAPES = {"-LRB-": "(", "-RRB-": ")", "\\/": "/", "\\*": "*"}
 
 
-class SSTDataModule(TextDataModule):
+class SSTDataModule(PublicTextDataModule):
     """6,920 training, 872 val and 1,821 test sentences; neutral ones are left out.
 
     Source: experiments reference 1.4. The official dev set is ``val``.
     """
 
-    def __init__(self, verify_checksum: bool = True, **text: Any) -> None:
-        """Set up the source.
-
-        Args:
-            verify_checksum: compare the three files with the official digests.
-            **text: see ``TextDataModule``.
-        """
+    def __init__(self, **text: Any) -> None:
+        """Set up the source; see ``PublicTextDataModule``."""
         super().__init__(("negative", "positive"), **text)
-        self.verify_checksum = verify_checksum
 
     @property
     def folder(self) -> Path:
         """Where the archive, or ``trees/`` unpacked, is looked for."""
         return self.data_dir / "sst"
 
-    def read(self) -> LoadedTexts:
+    def read_official(self) -> LoadedTexts:
         """Read the trees from the folder, or download them into it.
 
         Raises:
             DataError: a file is missing, damaged or foreign.
         """
-        if not (self.folder / ARCHIVE).is_file() and not (self.folder / "trees").is_dir():
-            download(URL, self.folder / ARCHIVE, None)
+        if not (self.folder / "trees").is_dir():
+            self.obtain(URL, self.folder / ARCHIVE)
         texts: list[str] = []
         labels: list[str] = []
         sizes = []

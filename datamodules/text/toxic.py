@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from datamodules.text.files import decode, download, read_bytes
-from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from datamodules.text.files import decode, read_bytes
+from datamodules.text.public_text import PublicTextDataModule
+from datamodules.text.text_datamodule import LoadedTexts
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 
@@ -24,7 +25,7 @@ GIT_BLOB = "7c2081f2e2f02d79d354c359a41e84bcec7cc92f"
 KINDS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
 
 
-class ToxicDataModule(TextDataModule):
+class ToxicDataModule(PublicTextDataModule):
     """Comments under 200 characters, balanced; toxic where any of the six labels is set.
 
     Reads ``toxic/train.csv`` or, where there is none, the one other csv file in that folder (a
@@ -39,7 +40,6 @@ class ToxicDataModule(TextDataModule):
         max_characters: int = 200,
         test_share: float = 0.1,
         draw_seed: int = 123,
-        verify_checksum: bool = True,
         **text: Any,
     ) -> None:
         """Set up the source.
@@ -48,8 +48,7 @@ class ToxicDataModule(TextDataModule):
             max_characters: comments of this length or longer are left out.
             test_share: share of the balanced comments that is kept for test.
             draw_seed: of the balancing and of the test comments.
-            verify_checksum: compare a full ``train.csv`` with the official one.
-            **text: see ``TextDataModule``.
+            **text: see ``PublicTextDataModule``.
 
         Raises:
             ConfigurationError: ``test_share`` out of range.
@@ -62,14 +61,13 @@ class ToxicDataModule(TextDataModule):
         self.max_characters = max_characters
         self.test_share = test_share
         self.draw_seed = draw_seed
-        self.verify_checksum = verify_checksum
 
     @property
     def folder(self) -> Path:
         """Where the csv file is looked for."""
         return self.data_dir / "toxic"
 
-    def read(self) -> LoadedTexts:
+    def read_official(self) -> LoadedTexts:
         """Read, filter and balance the comments.
 
         Raises:
@@ -121,7 +119,7 @@ class ToxicDataModule(TextDataModule):
         return full
 
     def _download(self, path: Path) -> None:
-        archive = download(URL, self.folder / "jigsaw.zip", None)
+        archive = self.obtain(URL, self.folder / "jigsaw.zip")
         try:
             with zipfile.ZipFile(archive) as outer:
                 name = next(n for n in outer.namelist() if Path(n).name in {FULL, f"{FULL}.zip"})
