@@ -20,6 +20,7 @@ from callbacks import BaseCheckpoint, RepairReport, TraceCollector, epoch_seed
 from rnnrepair import models as models_package
 from rnnrepair import seeding
 from rnnrepair import traces as traces_package
+from rnnrepair.allocator import keep_freed_memory
 from rnnrepair.errors import (
     ConfigurationError,
     DataError,
@@ -80,6 +81,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     check_config(cfg)
     for message in HARMLESS_WARNINGS:
         warnings.filterwarnings("ignore", message)
+    keep_freed_memory()
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)

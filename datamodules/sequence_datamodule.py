@@ -172,6 +172,10 @@ class SequenceDataModule(pl.LightningDataModule):
         inputs, lengths = self._sequences.take(index)
         return SequenceBatch(index, inputs, lengths, self._label[index])
 
+    def lengths_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) steps of the sequences with these indices."""
+        return self._sequences.lengths[index]
+
     def training_index(self) -> Tensor:
         """Return the (n,) indices of the fit split and of all injected samples."""
         injected = torch.arange(self._n_loaded, len(self._label))
@@ -208,7 +212,7 @@ class SequenceDataModule(pl.LightningDataModule):
             self.fetch,
             index,
             self.batch_size,
-            lengths=self._sequences.lengths[index],
+            lengths=self.lengths_of(index),
             bucket_batches=self.bucket_batches,
             shuffle=True,
             seed=self.seed,
@@ -225,7 +229,7 @@ class SequenceDataModule(pl.LightningDataModule):
     def trace_dataloader(self, split: Split) -> "DataLoader[SequenceBatch]":
         """Return batches of a whole split, in ascending order of length, then of index."""
         index = self.training_index() if split == "fit" else self._splits[split]
-        by_length = self._sequences.lengths[index].argsort(stable=True)
+        by_length = self.lengths_of(index).argsort(stable=True)
         return batch_loader(self.fetch, index[by_length], self.eval_batch_size)
 
     def state_dict(self) -> dict[str, Any]:

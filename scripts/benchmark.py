@@ -13,13 +13,14 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 import torch
-from benchmarks import analysis, attribution, generation, memory, ranking, training
+from benchmarks import analysis, attribution, generation, memory, ranking, text, training
 from benchmarks.measure import Measure
 from benchmarks.workbench import Workbench
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from rnnrepair.allocator import keep_freed_memory
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
 
@@ -30,6 +31,7 @@ MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "analysis": analysis.measure,
     "memory": memory.measure,
     "generation": generation.measure,
+    "text": text.measure,
 }
 
 
@@ -44,6 +46,7 @@ def benchmark(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigurationError(
             f"benchmark.measures must be among {list(MEASURES)}, got {sorted(unknown)}."
         )
+    keep_freed_memory()
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
