@@ -31,4 +31,4 @@ def test_freed_blocks_are_used_again():
         )
         for how in ("default", "keep")
     }
-    assert faults["keep"] < faults["default"] / 10
+    assert faults["keep"] < faults["default"] / 2
