@@ -1,5 +1,6 @@
 """Measure speed and memory as ratios in one run: ``python scripts/benchmark.py [overrides]``."""
 
+import gc
 import json
 import logging
 import os
@@ -54,6 +55,7 @@ def benchmark(cfg: DictConfig) -> dict[str, Any]:
     load = os.getloadavg()[0]
     console.print("Loading the data and training the network to analyse ...")
     bench = Workbench(cfg)
+    gc.freeze()  # as train.py does
     rows: list[Measure] = []
     for name in cfg.benchmark.measures:
         console.print(f"Measuring {name} ...")
