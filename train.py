@@ -1,6 +1,5 @@
 """Train, analyse and repair: ``python train.py [-m] +experiment=NAME [overrides]``."""
 
-import gc
 import inspect
 import logging
 import sys
@@ -21,7 +20,7 @@ from callbacks import BaseCheckpoint, RepairReport, TraceCollector, epoch_seed
 from rnnrepair import models as models_package
 from rnnrepair import seeding
 from rnnrepair import traces as traces_package
-from rnnrepair.allocator import keep_freed_memory
+from rnnrepair.allocator import collector_at_rest, keep_freed_memory
 from rnnrepair.errors import (
     ConfigurationError,
     DataError,
@@ -103,10 +102,8 @@ def train(cfg: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, _convert_="all")
     for logger in trainer.loggers:
         logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
-    # What is there by now stays: without this, the collector walks through all imported modules
-    # again and again, a quarter of a second each time.
-    gc.freeze()
-    trainer.fit(model, datamodule, ckpt_path=cfg.ckpt_path or base, weights_only=True)
+    with collector_at_rest():
+        trainer.fit(model, datamodule, ckpt_path=cfg.ckpt_path or base, weights_only=True)
     reports = [c for c in callbacks if isinstance(c, RepairReport)]
     summary = reports[0].summary if reports else {}
     objects = {"trainer": trainer, "model": model, "datamodule": datamodule, "callbacks": callbacks}

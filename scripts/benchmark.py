@@ -1,6 +1,5 @@
 """Measure speed and memory as ratios in one run: ``python scripts/benchmark.py [overrides]``."""
 
-import gc
 import json
 import logging
 import os
@@ -21,7 +20,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from rnnrepair.allocator import keep_freed_memory
+from rnnrepair.allocator import collector_at_rest, keep_freed_memory
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
 
@@ -55,11 +54,11 @@ def benchmark(cfg: DictConfig) -> dict[str, Any]:
     load = os.getloadavg()[0]
     console.print("Loading the data and training the network to analyse ...")
     bench = Workbench(cfg)
-    gc.freeze()  # as train.py does
     rows: list[Measure] = []
     for name in cfg.benchmark.measures:
         console.print(f"Measuring {name} ...")
-        rows += MEASURES[name](bench)
+        with collector_at_rest():  # as in train.py
+            rows += MEASURES[name](bench)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {

@@ -1,10 +1,13 @@
 """The allocator keeps what is freed, where it is glibc's."""
 
+import gc
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from rnnrepair.allocator import collector_at_rest
 
 # Page faults of allocating and touching 64 MB a few times, in a process of its own.
 PROGRAM = """
@@ -32,3 +35,11 @@ def test_freed_blocks_are_used_again():
         for how in ("default", "keep")
     }
     assert faults["keep"] < faults["default"] / 2
+
+
+def test_collector_looks_at_everything_again_afterwards():
+    before = gc.get_freeze_count()
+    with pytest.raises(RuntimeError), collector_at_rest():
+        assert gc.get_freeze_count() > before + 10_000
+        raise RuntimeError
+    assert gc.get_freeze_count() == 0

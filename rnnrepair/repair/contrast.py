@@ -20,7 +20,7 @@ class ContrastRepair:
     name = "guided"
     needs = frozenset({"opposites"})
 
-    def __init__(self, opposites: float = 0.4) -> None:
+    def __init__(self, opposites: float = 0.2) -> None:
         """Set up the strategy.
 
         Args:
