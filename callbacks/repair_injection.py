@@ -187,13 +187,16 @@ class RepairInjection(AnalysisCallback):
             proposal, new_id, influence, model, self.strategy.name, epoch, seed
         )
         write_ledger(self.ledger, self._ledger_file)
+        told = ""
+        if proposal.judged:
+            n = int(proposal.reproduces.sum())
+            told = f", {n} of them reproduce the fault ({proposal.judged} judged)"
         log.info(
-            "Round %d: %d samples for %d failures, %d of them reproduce the fault (%d judged).",
+            "Round %d: %d samples for %d failures%s.",
             self.rounds_made,
             len(proposal),
             len(influence),
-            int(proposal.reproduces.sum()),
-            proposal.judged,
+            told,
         )
 
     def _propose(
@@ -254,7 +257,7 @@ def _check_trainer(trainer: pl.Trainer) -> None:
         late = getattr(callback, "_save_on_train_epoch_end", None)
         if isinstance(callback, ModelCheckpoint) and not late and not validates_inside:
             raise MisconfigurationException(
-                "ModelCheckpoint would save before the repair samples of the epoch are injected, "
+                "A ModelCheckpoint would save before the repair samples of the epoch are injected, "
                 "and a resumed run would lose them: set save_on_train_epoch_end=true in "
-                "configs/callbacks (model_checkpoint)."
+                "configs/callbacks/default.yaml."
             )
