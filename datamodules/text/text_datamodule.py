@@ -64,11 +64,7 @@ class TextDataModule(SequenceDataModule):
         data_dir: str = "data",
         cache_dir: str = ".cache",
         batch_size: int = 64,
-        eval_batch_size: int = 500,
-        repair_share: float = 1 / 6,
-        val_share: float = 1 / 12,
-        seed: int = 0,
-        bucket_batches: int = 100,
+        **data: Any,
     ) -> None:
         """Set up tokens and vectors.
 
@@ -85,20 +81,14 @@ class TextDataModule(SequenceDataModule):
             embedding_size: width of the vectors.
             data_dir: folder of the data sets.
             cache_dir: keeps tokenised texts.
-            batch_size: see ``SequenceDataModule``, as the rest.
-            eval_batch_size: texts a step where nothing is learnt.
-            repair_share: share of the training texts that supplies the failures.
-            val_share: share that chooses, where there is no official val set.
-            seed: of splits, order and drawn vectors.
-            bucket_batches: batches sorted by length at a time.
+            batch_size: training texts a step.
+            **data: see ``SequenceDataModule``; the seed is that of the drawn vectors too.
 
         Raises:
             ConfigurationError: a value out of range.
         """
         n_classes = len(classes) if classes else 2
-        super().__init__(
-            n_classes, batch_size, eval_batch_size, repair_share, val_share, seed, bucket_batches
-        )
+        super().__init__(n_classes, batch_size, **data)
         sizes = {
             "max_tokens": max_tokens,
             "min_count": min_count,
