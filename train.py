@@ -40,6 +40,7 @@ NOT_OF_THE_BASE = {
     "enable_model_summary",
     "log_every_n_steps",
     "epoch_timer",
+    "from_scratch",
     "progress_bar",
     "model_checkpoint",
     "last_checkpoint",

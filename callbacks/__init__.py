@@ -3,6 +3,7 @@
 from callbacks.base_checkpoint import BaseCheckpoint
 from callbacks.epoch_seed import EpochSeed
 from callbacks.epoch_timer import EpochTimer
+from callbacks.from_scratch import FromScratch
 from callbacks.influence_analysis import InfluenceAnalysis
 from callbacks.repair_injection import RepairInjection
 from callbacks.repair_report import RepairReport
@@ -14,6 +15,7 @@ __all__ = [
     "BaseCheckpoint",
     "EpochSeed",
     "EpochTimer",
+    "FromScratch",
     "InfluenceAnalysis",
     "RepairInjection",
     "RepairReport",

@@ -17,6 +17,7 @@ from datamodules.text import (
     LoadedTexts,
     MovieSnippetsDataModule,
     SSTDataModule,
+    SSTPublishedDataModule,
     TextDataModule,
     ToxicDataModule,
     files,
@@ -302,6 +303,18 @@ def test_sst_reads_its_archive_and_checks_it(tmp_path):
     archive.write_bytes(archive.read_bytes()[:-30])
     with pytest.raises(DataError, match="cannot be read"):
         SSTDataModule(**options).setup()
+
+
+def test_published_protocol_draws_its_failures_from_the_test_set(tmp_path):
+    sst_folder(tmp_path)
+    options = {**SMALL, "data_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
+    module = SSTPublishedDataModule(verify_checksum=False, tokenizer="split", **options)
+    module.setup()
+    assert module.split_index("fit").tolist() == list(range(40))
+    repair = module.split_index("repair")
+    assert repair.tolist() == [47, 49, 51, 53]
+    assert module.fetch(repair).label.tolist() == [1, 1, 1, 1]
+    assert set(repair.tolist()) < set(module.split_index("test").tolist())
 
 
 KINDS = "toxic,severe_toxic,obscene,threat,insult,identity_hate"

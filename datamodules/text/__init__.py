@@ -4,6 +4,7 @@ from datamodules.text.csv_text import CSVTextDataModule
 from datamodules.text.imdb import IMDbDataModule
 from datamodules.text.snippets import MovieSnippetsDataModule
 from datamodules.text.sst import SSTDataModule
+from datamodules.text.sst_published import SSTPublishedDataModule
 from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
 from datamodules.text.toxic import ToxicDataModule
 
@@ -13,6 +14,7 @@ __all__ = [
     "LoadedTexts",
     "MovieSnippetsDataModule",
     "SSTDataModule",
+    "SSTPublishedDataModule",
     "TextDataModule",
     "ToxicDataModule",
 ]

@@ -1,5 +1,6 @@
 """Segment repair from a file of the user's own, through the same callbacks as everything else."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
+from pytorch_lightning import Callback
 
+import train as program
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import grafted, read_ledger
@@ -161,3 +164,44 @@ def test_run_folder_is_complete(quick, tmp_path):
     train(quick("repair.strategy=none"))
     names = {p.name for p in Path(tmp_path / "run").iterdir()}
     assert {"summary.json", "report.html", "ledger.csv", "metrics.csv", "checkpoints"} <= names
+
+
+class Watch(Callback):
+    """Remembers what every epoch starts with."""
+
+    def __init__(self):
+        self.weights, self.states = {}, {}
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx == 0:
+            self.weights[trainer.current_epoch] = copy.deepcopy(pl_module.state_dict())
+            self.states[trainer.current_epoch] = len(trainer.optimizers[0].state)
+
+
+def test_retraining_starts_with_the_first_weights_and_no_memory(quick, monkeypatch):
+    watches = []
+
+    def with_watch(cfg, data, model, callbacks):
+        watches.append(Watch())
+        callbacks.append(watches[-1])
+        return make(cfg, data, model, callbacks)
+
+    make = program.share_base
+    monkeypatch.setattr(program, "share_base", with_watch)
+    retrain = ("callbacks=segment_published", "repair.rounds=1", "repair.strategy=insertion")
+    _, made = train(quick(*retrain, "model.scheduler=null", folder="made"))
+    _, reused = train(quick(*retrain, "model.scheduler=null", folder="reused"))
+    first, second = watches
+    assert same(first.weights[0], first.weights[3])
+    assert not same(first.weights[0], first.weights[1])
+    assert (first.states[0], first.states[3]) == (0, 0)
+    assert first.states[1] > 0
+    # The second run takes the base from the first and starts anew all the same.
+    assert min(second.weights) == 3
+    assert same(second.weights[3], first.weights[0])
+    assert same(made["model"].state_dict(), reused["model"].state_dict())
+    assert made["datamodule"].n_injected > 0
+
+
+def same(left, right):
+    return all(torch.equal(left[name], right[name]) for name in left)

@@ -1,0 +1,58 @@
+"""Starts the training anew with what a round has injected: the published way to repair."""
+
+import copy
+from typing import Any
+
+import pytorch_lightning as pl
+from typing_extensions import override
+
+from callbacks.analysis import AnalysisCallback, log
+from callbacks.repair_injection import RepairInjection
+
+
+class FromScratch(AnalysisCallback):
+    """Puts the initial weights back after a round, so that the epochs behind it are a retraining.
+
+    Source: RNNRepair section 4.4, where every repair is a training from scratch on the edited
+    data.
+    """
+
+    reads = (RepairInjection,)
+
+    def __init__(
+        self, start_epoch: int = 1, every_n_epochs: int = 1, end_epoch: int | None = None
+    ) -> None:
+        """Set up the calendar, see ``AnalysisCallback``."""
+        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        self._initial: dict[str, Any] = {}
+        self._clear_optimizers = False
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            # A checkpoint is loaded after this hook: these are the weights of a new network.
+            self._initial = copy.deepcopy(pl_module.state_dict())
+
+    @override
+    def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        pl_module.load_state_dict(self._initial)
+        self._clear_optimizers = True
+        log.info("Training starts from scratch.")
+
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Not in `analyse`: before the first epoch the optimizers are restored after it.
+        if self._clear_optimizers:
+            for optimizer in trainer.optimizers:
+                optimizer.state.clear()
+            self._clear_optimizers = False
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"clear_optimizers": self._clear_optimizers}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._clear_optimizers = state_dict["clear_optimizers"]

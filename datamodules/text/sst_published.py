@@ -1,0 +1,29 @@
+"""The authors' segment-repair protocol on SST, which leaks: its targets are test sentences."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datamodules.text.sst import SSTDataModule
+
+
+class SSTPublishedDataModule(SSTDataModule):
+    """All training sentences train; positive test sentences supply the failures to repair.
+
+    Source: RNNRepair section 4.4, experiments reference 8.1. ``repair`` is a part of ``test``.
+    """
+
+    def __init__(self, **text: Any) -> None:
+        """Set up the protocol; see ``SSTDataModule``. There is no other source than SST."""
+        super().__init__(**{"source": "folder", **text})
+
+    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
+        """Train on everything; the failures come from the test set (this is the leak)."""
+        test = torch.arange(n_train + n_val, len(label))
+        return {
+            "fit": torch.arange(n_train),
+            "repair": test[label[test] == 1],
+            "val": torch.arange(n_train, n_train + n_val),
+            "test": test,
+        }
