@@ -13,9 +13,9 @@ from rich.table import Table
 
 from rnnrepair.errors import DataError
 from rnnrepair.report.comparison import (
-    REFERENCES,
     compare,
     read_runs,
+    references,
     unequal_budgets,
     unpaired_seeds,
 )
@@ -35,9 +35,10 @@ def main() -> None:
         sys.exit(f"compare: {error}")
     table = compare(runs)
     table.to_csv(arguments.folder / "comparison.csv", index=False)
-    rows = [_cells(row) for _, row in table.iterrows()]
+    against = references(runs)
+    rows = [_cells(row, against) for _, row in table.iterrows()]
     header = ["metric", "strategy", "seeds", "mean", "95 % interval"]
-    header += [f"{part} {name}" for name in REFERENCES for part in ("minus", "p vs")]
+    header += [f"minus {name} (p)" for name in against]
     if arguments.markdown:
         for line in (header, ["---"] * len(header), *rows):
             print("| " + " | ".join(line) + " |")
@@ -56,7 +57,7 @@ def main() -> None:
         print(f"{strategy} lacks seeds {seeds}: its pairs use the seeds that both have.")
 
 
-def _cells(row: "pd.Series[float]") -> list[str]:
+def _cells(row: "pd.Series[float]", against: list[str]) -> list[str]:
     metric = str(row["metric"])
     cells = [
         metric,
@@ -65,12 +66,16 @@ def _cells(row: "pd.Series[float]") -> list[str]:
         _number(row["mean"], metric),
         f"{_number(row['low'], metric)} .. {_number(row['high'], metric)}",
     ]
-    for name in REFERENCES:
-        p = row.get(f"p_{name}")
-        itself = row["strategy"] == name or pd.isna(row.get(f"diff_{name}"))
-        cells.append("" if itself else _number(row[f"diff_{name}"], metric, sign=True))
-        cells.append("" if itself or pd.isna(p) else f"{p:.2g}")
-    return cells
+    return cells + [_difference(row, name, metric) for name in against]
+
+
+def _difference(row: "pd.Series[float]", reference: str, metric: str) -> str:
+    """Return the paired difference to a reference and its p-value, where there is one."""
+    difference, p = row.get(f"diff_{reference}"), row.get(f"p_{reference}")
+    if row["strategy"] == reference or pd.isna(difference):
+        return ""
+    told = _number(difference, metric, sign=True)
+    return told if pd.isna(p) else f"{told} ({p:.2g})"
 
 
 def _number(value: float, metric: str, *, sign: bool = False) -> str:

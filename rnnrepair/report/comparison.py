@@ -21,7 +21,16 @@ METRICS = {
     "steps": ("steps",),
     "targets_right": ("after", "targets_right"),
 }
-REFERENCES = ("none", "random", "failures")
+# Strategies that others are compared with, in this order, as far as they were run.
+REFERENCES = (
+    "none",
+    "random",
+    "random_sample",
+    "random_context",
+    "insertion",
+    "influence",
+    "failures",
+)
 
 
 def read_runs(folder: Path) -> pd.DataFrame:
@@ -54,6 +63,12 @@ def read_runs(folder: Path) -> pd.DataFrame:
             + ", ".join(twice["run"])
         )
     return runs
+
+
+def references(runs: pd.DataFrame) -> list[str]:
+    """Return the strategies that the others are compared with."""
+    present = set(runs["strategy"])
+    return [name for name in REFERENCES if name in present]
 
 
 def _look_up(summary: Any, keys: Sequence[str]) -> float:
@@ -105,12 +120,12 @@ def compare(runs: pd.DataFrame) -> pd.DataFrame:
                 "low": low,
                 "high": high,
             }
-            for reference in REFERENCES:
+            for reference in references(runs):
                 row |= _against(runs, reference, metric, values)
             rows.append(row)
         rows.append(_error_ratio(runs, str(strategy), group))
     order = {name: i for i, name in enumerate((*METRICS, "test_error_ratio"))}
-    table = pd.DataFrame(rows).astype({f"pairs_{name}": "Int64" for name in REFERENCES})
+    table = pd.DataFrame(rows).astype({f"pairs_{name}": "Int64" for name in references(runs)})
     return table.sort_values("metric", key=lambda column: column.map(order), kind="stable")
 
 
