@@ -51,6 +51,18 @@ NOT_OF_THE_BASE = {
     "repair_report",
 }
 
+# Parts of the data module that change neither the data (they have a fingerprint of their own) nor
+# the batches of training.
+NOT_OF_THE_BATCHES = {
+    "cache_dir",
+    "data_dir",
+    "eval_batch_size",
+    "path",
+    "source",
+    "vectors",
+    "verify_checksum",
+}
+
 USER_ERRORS = (
     ConfigurationError,
     DataError,
@@ -187,9 +199,13 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
         # What it does after the base training may differ (plan_epochs keeps it out of the base).
         ending = {"total_epochs", "final_epochs", "final_factor"}
         network["scheduler"] = {k: v for k, v in network["scheduler"].items() if k not in ending}
+    follows = plain["schedule"]["total_epochs"] - plain["schedule"]["final_epochs"]
     same = {
         "model": network,
-        "data": [data, plain["datamodule"]["batch_size"], plain["datamodule"].get("seed")],
+        "data": data,
+        "batches": {k: v for k, v in plain["datamodule"].items() if k not in NOT_OF_THE_BATCHES},
+        # The rate that the base ends with is that of the epoch after it.
+        "ends_at_once": follows <= plain["schedule"]["base_epochs"],
         "trainer": {k: v for k, v in plain["trainer"].items() if k not in NOT_OF_THE_BASE},
         "callbacks": {k: v for k, v in plain["callbacks"].items() if k not in NOT_OF_THE_BASE},
         "base_epochs": plain["schedule"]["base_epochs"],

@@ -171,8 +171,7 @@ class RepairInjection(AnalysisCallback):
             return
         if len(proposal) < wanted:
             log.warning(
-                "Strategy %s found %d of %d samples: raise repair.strategies.guided.mutations or "
-                "influence.top, or lower repair.budget.",
+                "Strategy %s found %d of %d samples: raise influence.top, or lower repair.budget.",
                 self.strategy.name,
                 len(proposal),
                 wanted,

@@ -14,6 +14,7 @@ from rnnrepair.influence import Influence, responsible_segment, responsible_step
 from rnnrepair.protocols import RepairableData
 from rnnrepair.repair import marked
 from rnnrepair.report import FailureCard, Names
+from rnnrepair.traces import Traces
 
 SHOWN = 8
 
@@ -54,6 +55,7 @@ def failure_cards(trainer: pl.Trainer, reader: Callback, at_most: int) -> list[F
                 nearest=nearest.sequences(),
                 nearest_label=nearest.label,
                 nearest_caption=caption,
+                nearest_note=_note(influence, row, one, names_of(data)),
                 nearest_mark=mark,
                 injected=injected.sequences(),
                 injected_label=injected.label,
@@ -77,10 +79,28 @@ def _nearest(influence: Influence, row: int) -> tuple[Tensor, list[str], list[tu
     run = contexts.run[row, : len(found)].tolist()
     # Without a common run, the visit of the state is what they share: the one word before it.
     mark = [(e - max(r, min(e, 1)), e) for e, r in zip(end, run, strict=True)]
-    return found, [_shared(r) for r in run], mark
+    return found, [_shared(r, e) for r, e in zip(run, end, strict=True)], mark
 
 
-def _shared(run: int) -> str:
+def _note(influence: Influence, row: int, failure: Traces, names: Names) -> str:
+    """Say what contexts are, and which label the failure as a whole resembles."""
+    if influence.contexts is None or influence.contrast is None:
+        return ""
+    true = names.of_class(int(failure.label))
+    predicted = names.of_class(int(failure.final_prediction))
+    contrast = float(influence.contrast[row])
+    told = f"Samples of the true label {true} that come to where the prediction leaves the truth."
+    if contrast != contrast:  # no sample of one of the labels is classified correctly
+        return told
+    like, unlike = (predicted, true) if contrast > 0 else (true, predicted)
+    return (
+        f"{told} As a whole the failure is nearer to training samples of {like} than of {unlike}."
+    )
+
+
+def _shared(run: int, end: int) -> str:
+    if end == 0:
+        return "at its start, as in the failure"
     if run == 0:
         return "comes to the same state"
     return f"{run} word{'' if run == 1 else 's'} in common up to there"

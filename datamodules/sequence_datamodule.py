@@ -257,9 +257,9 @@ class SequenceDataModule(pl.LightningDataModule):
             )
         if state_dict["fingerprint"] != self.fingerprint:
             raise IncompatibleCheckpointError(
-                "The checkpoint was made with other data or another split: use the seed, "
-                "datamodule.source, repair_share and val_share of the run that wrote it "
-                "(its .hydra/config.yaml), or start without ckpt_path."
+                "The checkpoint was made with other data or another split: use the seed and "
+                "the datamodule section of the run that wrote it (its .hydra/config.yaml), or "
+                "start without ckpt_path."
             )
         loaded = self._sequences.between(0, self._n_loaded)
         self._sequences = loaded.joined(Sequences(state_dict["values"], state_dict["offsets"]))

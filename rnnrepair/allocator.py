@@ -32,6 +32,7 @@ def collector_at_rest() -> Iterator[None]:
     Otherwise it walks through the objects of all imported modules again and again, a quarter of a
     second each time.
     """
+    gc.collect()  # or the rubbish of an earlier run would be kept for good
     gc.freeze()
     try:
         yield

@@ -65,6 +65,16 @@ def test_vectors_are_read_from_glove_text_and_from_npz_alike(tmp_path):
     assert vectors.dtype == torch.float32
 
 
+def test_vectors_of_another_file_of_the_same_name_are_not_taken_for_it(tmp_path):
+    for folder, value in (("a", "1"), ("b", "5")):
+        (tmp_path / folder).mkdir()
+        text = f"{folder}good {value} 2 3\n\xff 9 9 9\n".encode("latin-1")
+        (tmp_path / folder / "vec.txt").write_bytes(text)
+        words, vectors = read_vectors(tmp_path / folder / "vec.txt", tmp_path / "cache")
+        # A word that is no UTF-8 is left out, with its vector.
+        assert (words, vectors.tolist()) == ([f"{folder}good"], [[float(value), 2, 3]])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -72,6 +82,7 @@ def test_vectors_are_read_from_glove_text_and_from_npz_alike(tmp_path):
         ("other.npz", {"a": np.zeros(3)}, "named words and vectors"),
         ("short.npz", {"words": np.array(["a"]), "vectors": np.zeros((2, 3))}, "row for each"),
         ("narrow.txt", "a 1 2\nb 1 2\n", "text form"),
+        ("half.npz", "PK\x03\x04", "half copied"),
         ("ragged.txt", "a 1 2 3\nb 1 2\n", "text form"),
     ],
 )

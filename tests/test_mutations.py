@@ -232,6 +232,15 @@ def test_hidden_tokens_do_not_depend_on_padding_or_batch():
     assert torch.equal(whole[whole != 0], TOKENS[whole != 0])
 
 
+def test_a_text_is_never_hidden_as_a_whole():
+    edits = [Edit("hide", {"share": 0.5, "seed": float(seed)}) for seed in range(40)]
+    words = torch.tensor([[7, 1], [8, 9]])
+    left = [TokenMutation(0.5).apply(words, edit, torch.tensor([1, 2])) for edit in edits]
+    assert all(t[0].tolist() == [7, 1] for t in left)
+    assert all(t[1].any() for t in left)
+    assert any((t[1] == 0).any() for t in left)
+
+
 @pytest.mark.parametrize("hidden", [0.0, -0.1, 0.6])
 def test_token_mutation_names_the_key_when_out_of_range(hidden):
     with pytest.raises(ConfigurationError, match=r"token\.hidden"):

@@ -263,6 +263,45 @@ def test_paths_that_cannot_be_read_are_named(tmp_path, path, error, message):
         CSVTextDataModule(str(tmp_path / path) if path else "", **SMALL).setup()
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["text,label\nGreat, fun,pos\nNice, but,neg\n", "text,label\nfine,pos\nNice, but,neg\n", ""],
+)
+def test_rows_with_more_fields_than_columns_are_refused_and_not_shifted(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match="not in quotes"):
+        csv_module(path)
+
+
+def test_quotes_in_tab_separated_texts_are_only_characters(tmp_path):
+    path = tmp_path / "a.tsv"
+    rows = "".join(f'"Quite {i}\t{"yes" if i % 2 else "no"}\n' for i in range(40))
+    path.write_text("text\tlabel\n" + rows)
+    assert sum(csv_module(path, tokenizer="split").sizes().values()) == 40
+
+
+def test_classes_may_be_numbers_and_encodings_must_exist(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"w{i},{i % 2}\n" for i in range(40)))
+    assert csv_module(path, classes=[1, 0]).classes == ["1", "0"]
+    with pytest.raises(ConfigurationError, match=r"datamodule\.encoding"):
+        csv_module(path, encoding="klingon")
+
+
+def test_test_texts_that_were_trained_on_are_counted(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        given(tmp_path, change=lambda t, y: t.__setitem__(35, t[2]))
+    assert "1 test texts stand among the training texts" in caplog.text
+
+
+def test_tokens_of_any_kind_survive_the_cache(tmp_path):
+    texts = ["a b\0c d", "e f \ud800"]
+    for _ in range(2):
+        kept = TokenisedTexts.cached(texts, "split", tmp_path)
+        assert kept.words == ["a", "b\0c", "d", "e", "f", "\ud800"]
+
+
 def test_half_an_archive_is_refused(tmp_path):
     path = write_rows(tmp_path / "a.csv.gz")
     path.write_bytes(path.read_bytes()[:-20])

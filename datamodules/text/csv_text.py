@@ -1,5 +1,7 @@
 """Texts and labels from a file of the user's own."""
 
+import codecs
+import csv
 import io
 import logging
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from datamodules.text.files import decode, read_bytes
+from datamodules.text.files import decode, read_bytes, read_table
 from datamodules.text.held_out import hold_out
 from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
 from rnnrepair.errors import ConfigurationError, DataError
@@ -51,7 +53,13 @@ class CSVTextDataModule(TextDataModule):
         Raises:
             ConfigurationError: no path, or another kind of file.
         """
-        super().__init__(classes, **text)
+        super().__init__([_name(c) for c in classes] if classes else None, **text)
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise ConfigurationError(
+                f"datamodule.encoding={encoding!r} is unknown: take utf-8, latin-1, cp1252, ..."
+            ) from error
         if not path:
             raise ConfigurationError(
                 "datamodule.path is empty: name a csv, tsv, jsonl or parquet file."
@@ -112,21 +120,18 @@ class CSVTextDataModule(TextDataModule):
         try:
             if kind == ".parquet":
                 return pd.read_parquet(self.path)
-            content = io.StringIO(decode(read_bytes(self.path), str(self.path), self.encoding))
+            hint = ", or name its encoding (datamodule.encoding=latin-1)"
+            content = decode(read_bytes(self.path), str(self.path), self.encoding, hint)
             if kind == ".jsonl":
-                return pd.read_json(content, lines=True, dtype=False)
-            return pd.read_csv(
-                content,
-                sep="\t" if kind == ".tsv" else ",",
-                dtype=str,
-                keep_default_na=False,
-                na_values=[""],
-            )
+                return pd.read_json(io.StringIO(content), lines=True, dtype=False)
+            # Tab-separated files have no quotes: one in a text would swallow the lines behind it.
+            tabs = {"sep": "\t", "quoting": csv.QUOTE_NONE} if kind == ".tsv" else {}
+            return read_table(content, str(self.path), **tabs)
         except ImportError as error:
             raise DataError(f"{self.path}: parquet needs pyarrow: pip install pyarrow.") from error
-        except (ValueError, pd.errors.ParserError) as error:
-            if isinstance(error, DataError):
-                raise
+        except DataError:
+            raise
+        except ValueError as error:
             raise DataError(f"{self.path} cannot be read as {kind[1:]}: {error}") from error
 
     def _check(self, table: pd.DataFrame) -> None:

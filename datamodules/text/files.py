@@ -2,10 +2,14 @@
 
 import gzip
 import hashlib
+import io
 import logging
+import warnings
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
+import pandas as pd
 from torch.hub import download_url_to_file
 
 from rnnrepair.errors import DataError, MissingDataError
@@ -64,8 +68,39 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read ({error}): download it again.") from error
 
 
-def decode(content: bytes, name: str, encoding: str = "utf-8") -> str:
+def read_table(content: str, name: str, **options: Any) -> pd.DataFrame:
+    """Read comma- or tab-separated values, every field as text.
+
+    Raises:
+        DataError: the content is cut, empty, or has rows of more fields than there are columns.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Without index_col pandas takes the first field of longer rows for a name of the row.
+            return pd.read_csv(
+                io.StringIO(content),
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+                index_col=False,
+                **options,
+            )
+    except (ValueError, pd.errors.ParserWarning) as error:
+        raise DataError(
+            f"{name} cannot be read as a table ({error}): it may be cut, or have texts that hold "
+            "the separator and are not in quotes."
+        ) from error
+
+
+def decode(content: bytes, name: str, encoding: str = "utf-8", hint: str = "") -> str:
     """Decode text.
+
+    Args:
+        content: bytes.
+        name: of the file, for the error.
+        encoding: of the file.
+        hint: what else can be done about bytes of another encoding.
 
     Raises:
         DataError: bytes of another encoding; names file and line.
@@ -76,5 +111,5 @@ def decode(content: bytes, name: str, encoding: str = "utf-8") -> str:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
             f"{name}, line {line}: byte {content[error.start]:#04x} is no {encoding}: convert the "
-            "file, or name its encoding (datamodule.encoding=latin-1)."
+            f"file{hint}."
         ) from error

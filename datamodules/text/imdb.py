@@ -1,14 +1,13 @@
 """Large Movie Review Dataset: 25,000 training and 25,000 test reviews."""
 
 import hashlib
-import io
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from datamodules.text.files import decode, read_bytes
+from datamodules.text.files import decode, read_bytes, read_table
 from datamodules.text.public_text import PublicTextDataModule
 from datamodules.text.text_datamodule import LoadedTexts
 from rnnrepair.errors import DataError
@@ -57,9 +56,7 @@ class IMDbDataModule(PublicTextDataModule):
         return self._from_archive(archive)
 
     def _from_csv(self, path: Path) -> LoadedTexts:
-        reviews = pd.read_csv(
-            io.StringIO(decode(read_bytes(path), str(path))), dtype=str, keep_default_na=False
-        )
+        reviews = read_table(decode(read_bytes(path), str(path)), str(path))
         missing = [c for c in COLUMNS if c not in reviews.columns]
         if missing:
             raise DataError(f"{path} lacks the columns {missing}, expected {COLUMNS}.")

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 from torchtext.data.utils import get_tokenizer
 from torchtext.vocab import Vectors, Vocab
 
+from rnnrepair.atomic import write_folder
 from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.fingerprint import fingerprint_config
 from rnnrepair.seeding import torch_generator
 
 UNKNOWN, PADDING = "<unk>", "<pad>"
@@ -108,27 +111,40 @@ def read_vectors(path: Path, cache_dir: Path) -> tuple[list[str], Tensor]:
             "datamodule.vectors, or set datamodule.vectors=none."
         )
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            if not {"words", "vectors"} <= set(file.files):
-                raise DataError(
-                    f"{path} holds {file.files}, expected arrays named words and vectors."
-                )
-            words, vectors = file["words"].tolist(), torch.from_numpy(file["vectors"]).float()
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except (OSError, ValueError, BadZipFile) as error:
+            raise DataError(f"{path} cannot be read ({error}): it may be half copied.") from error
+        if not {"words", "vectors"} <= set(arrays):
+            raise DataError(
+                f"{path} holds {list(arrays)}, expected arrays named words and vectors."
+            )
+        words, vectors = arrays["words"].tolist(), torch.from_numpy(arrays["vectors"]).float()
         if vectors.dim() != 2 or len(vectors) != len(words):
             raise DataError(
                 f"{path}: {len(words)} words and vectors of shape {tuple(vectors.shape)}, expected "
                 "a row for each word."
             )
         return words, vectors
+    # torchtext keeps what it has read under the file's name alone; another file of that name, or a
+    # newer one, must not be taken for it.
+    state = path.stat()
+    identity = {"path": str(path.resolve()), "size": state.st_size, "time": state.st_mtime_ns}
+    kept = cache_dir / "vectors" / fingerprint_config(identity)[:32]
     context = ssl._create_default_https_context
     try:
-        loaded = Vectors(name=str(path), cache=str(cache_dir))
+        if not kept.is_dir():
+            with write_folder(kept) as draft:
+                Vectors(name=str(path), cache=str(draft))
+        loaded = Vectors(name=str(path), cache=str(kept))
     except (RuntimeError, TypeError, ValueError) as error:  # TypeError: two values a line
         raise DataError(f"{path} is no file of word vectors in text form: {error}") from error
     finally:
         # torchtext 0.6.0 turns the certificate check off for the whole process.
         ssl._create_default_https_context = context
-    return loaded.itos, loaded.vectors
+    # Words that are no UTF-8 are left out by torchtext, with empty rows at the end.
+    return loaded.itos, loaded.vectors[: len(loaded.itos)]
 
 
 def vectors_for(

@@ -175,11 +175,17 @@ class TextDataModule(SequenceDataModule):
         n_val = int(filled[texts.n_train : texts.n_train + texts.n_val].sum())
         if not filled.all():
             log.warning(
-                "%d of %d texts hold no token and are left out, the first is number %d.",
+                "%d of %d texts hold no token and are left out, the first is number %d (from 0; "
+                "training, val, test).",
                 int((~filled).sum()),
                 len(filled),
                 int((~filled).nonzero()[0]),
             )
+        first_test = texts.n_train + texts.n_val
+        known = set(words[: texts.n_train])
+        twice = sum(text in known for text in words[first_test:])
+        if twice:
+            log.warning("%d test texts stand among the training texts, word for word.", twice)
         rows = filled.nonzero()[:, 0]
         n_long = int((tokenised.lengths > self.max_tokens).sum())
         if n_long:
@@ -212,7 +218,7 @@ class TextDataModule(SequenceDataModule):
             row = next(i for i, name in enumerate(texts.labels) if name not in number)
             raise DataError(
                 f"{texts.source}: unknown labels {dict(unknown.most_common(5))}, the first at text "
-                f"{row}; datamodule.classes are {self.classes}."
+                f"{row} (from 0; training, val, test); datamodule.classes are {self.classes}."
             )
         return torch.tensor([number[name] for name in texts.labels])
 

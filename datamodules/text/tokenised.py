@@ -1,5 +1,6 @@
 """Tokenised texts as whole numbers, kept between runs."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from rnnrepair.traces import steps_of
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,17 @@ class TokenisedTexts:
         if path.is_file():
             log.debug("tokens taken from %s", path)
             with np.load(path, allow_pickle=False) as file:
-                words = file["words"].tobytes().decode().split("\0")
                 return cls(
-                    words if file["values"].size else [],
+                    json.loads(file["words"].tobytes()),
                     torch.from_numpy(file["values"]),
                     torch.from_numpy(file["offsets"]),
                 )
         made = cls.of(texts, tokenizer, progress)
         folder.mkdir(parents=True, exist_ok=True)
         with write_file(path) as draft, draft.open("wb") as file:
-            joined = "\0".join(made.words).encode()
             np.savez(
                 file,
-                words=np.frombuffer(joined, dtype=np.uint8),
+                words=np.frombuffer(json.dumps(made.words).encode(), dtype=np.uint8),
                 values=made.values.numpy(),
                 offsets=made.offsets.numpy(),
             )

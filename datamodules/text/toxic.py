@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from datamodules.text.files import decode, read_bytes
+from datamodules.text.files import decode, read_bytes, read_table
 from datamodules.text.public_text import PublicTextDataModule
 from datamodules.text.text_datamodule import LoadedTexts
+from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 
@@ -119,7 +120,7 @@ class ToxicDataModule(PublicTextDataModule):
         return full
 
     def _download(self, path: Path) -> None:
-        archive = self.obtain(URL, self.folder / "jigsaw.zip")
+        archive = self.obtain(URL, self.folder / Path(URL).name)
         try:
             with zipfile.ZipFile(archive) as outer:
                 name = next(n for n in outer.namelist() if Path(n).name in {FULL, f"{FULL}.zip"})
@@ -129,7 +130,8 @@ class ToxicDataModule(PublicTextDataModule):
                     content = inner.read(FULL)
         except (StopIteration, KeyError, zipfile.BadZipFile) as error:
             raise DataError(f"{archive} holds no {FULL} ({error}): delete it.") from error
-        path.write_bytes(content)
+        with write_file(path) as draft:
+            draft.write_bytes(content)
 
 
 def read_comments(path: Path) -> pd.DataFrame:
@@ -139,15 +141,16 @@ def read_comments(path: Path) -> pd.DataFrame:
         DataError: columns are missing, labels are not 0 or 1, or an id occurs twice.
     """
     content = decode(read_bytes(path), str(path))
-    comments = pd.read_csv(io.StringIO(content), dtype={"id": str, "comment_text": str})
+    comments = read_table(content, str(path))
     missing = [c for c in ["id", "comment_text", *KINDS] if c not in comments.columns]
     if missing:
         raise DataError(
             f"{path} lacks the columns {missing}, it has {list(comments.columns)}: expected "
             "Jigsaw's train.csv."
         )
-    if not comments[KINDS].isin([0, 1]).all(axis=None):
+    if not comments[KINDS].isin(["0", "1"]).all(axis=None):
         raise DataError(f"{path}: the columns {KINDS} must hold 0 or 1.")
+    comments[KINDS] = comments[KINDS].astype(int)
     twice = comments["id"][comments["id"].duplicated()]
     if len(twice):
         raise DataError(

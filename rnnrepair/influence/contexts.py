@@ -122,7 +122,8 @@ class ContextIndex:
         for m in range(len(failures)):
             begin, end = int(failures.offsets[m]), int(failures.offsets[m] + step[m]) - 1
             rows, positions = self._visits(failures, begin, end, usable[int(label[m])])
-            generator = torch_generator(seed, "contexts", int(failures.index[m]))
+            # The training set grows with every round, so that each round draws anew.
+            generator = torch_generator(seed, "contexts", len(self.traces), int(failures.index[m]))
             order = torch.randperm(len(rows), generator=generator)[:top].numpy()
             found.append((rows[order], positions[order], np.zeros(len(order), np.int64)))
         return self._contexts(found, top)

@@ -43,18 +43,18 @@ class ContrastRepair:
         """Propose copies of each failure and of its opposites, evenly mixed."""
         influence = context.influence
         nearest = found(influence.opposites).tolist()
-        picks = []
-        for row, (failure, opposites) in enumerate(
-            zip(influence.failures.index.tolist(), nearest, strict=True)
-        ):
-            known = [sample for sample in opposites if sample >= 0]
-            used = 0
-            for place in range(budget):
-                # The first is the failure; from there on an opposite whenever one is owed.
-                owed = int((place + 1) * self.opposites + 1e-9) > used
-                if known and owed:
-                    picks.append(Pick(row, known[used % len(known)], IDENTITY))
-                    used += 1
-                else:
-                    picks.append(Pick(row, failure, IDENTITY))
-        return proposal_of(picks, context)
+        failures = influence.failures.index.tolist()
+        known = [[sample for sample in row if sample >= 0] for row in nearest]
+        used = [0] * len(failures)
+        picks: list[list[Pick]] = [[] for _ in failures]
+        # The share is kept over the first samples of all failures, then over the second ones, and
+        # so on: whatever the budget, and however many a round leaves out in the end.
+        for turn in range(budget * len(failures)):
+            row = turn % len(failures)
+            owed = int((turn + 1) * self.opposites) > int(turn * self.opposites)
+            parent = failures[row]
+            if owed and known[row]:
+                parent = known[row][used[row] % len(known[row])]
+                used[row] += 1
+            picks[row].append(Pick(row, parent, IDENTITY))
+        return proposal_of([pick for own in picks for pick in own], context)

@@ -51,6 +51,9 @@ class TokenMutation:
         # numpy draws step after step, so the edit does not depend on how far a batch is padded.
         draw = np.random.default_rng(int(edit.parameters["seed"])).random(inputs.shape[1])
         hidden = torch.from_numpy(draw < edit.parameters["share"]).expand(inputs.shape)
-        if lengths is not None:
-            hidden = hidden & (torch.arange(inputs.shape[1]) < lengths.cpu()[:, None])
+        steps = torch.arange(inputs.shape[1])
+        end = torch.full((len(inputs),), len(steps)) if lengths is None else lengths.cpu()
+        real = steps < end[:, None]
+        # A text of which nothing is left carries no label: it stays as it is.
+        hidden = hidden & real & (~hidden & real).any(1, keepdim=True)
         return torch.where(hidden.to(inputs.device), self.unknown, inputs)

@@ -101,7 +101,7 @@ def card_view(card: FailureCard, after: Predictions, names: Names) -> CardView:
         predicted=names.of_class(card.predicted),
         final=None if final is None else names.of_class(final),
         story=_story(card, names),
-        neighbourhood=_neighbourhood(card, labels, names),
+        neighbourhood=card.nearest_note or _neighbourhood(card, labels, names),
         figure=figure,
         nearest=samples(
             "Influential",

@@ -25,6 +25,7 @@ class FailureCard:
         nearest: n influential training samples, (T_i, F) or (T_i,), nearest first.
         nearest_label: (n,).
         nearest_caption: n words on how near each is.
+        nearest_note: what they are, where it is not simply the nearest of all.
         nearest_mark: n parts that the samples have in common with the failure.
         injected: m samples injected for it, (T_i, F) or (T_i,).
         injected_label: (m,).
@@ -42,6 +43,7 @@ class FailureCard:
     nearest: list[Tensor]
     nearest_label: Tensor
     nearest_caption: list[str]
+    nearest_note: str
     nearest_mark: list[Mark]
     injected: list[Tensor]
     injected_label: Tensor

@@ -166,6 +166,7 @@ def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
         "callbacks.epoch_seed.seed=9",
         "datamodule.batch_size=100",
         "datamodule.seed=9",
+        "+datamodule.bucket_batches=1",
         "seed=9",
         "schedule.base_epochs=4",
         "trainer.gradient_clip_val=1.0",
@@ -190,6 +191,11 @@ def test_what_changes_the_base_changes_its_name(quick, override):
 )
 def test_what_follows_the_base_keeps_its_name(quick, override):
     assert base_name(quick(override)) == base_name(quick())
+
+
+def test_a_base_that_ends_at_a_rate_of_its_own_is_not_shared(quick):
+    alone = quick("schedule.total_epochs=3", "schedule.final_epochs=0")
+    assert base_name(alone) != base_name(quick())
 
 
 def base_name(cfg):
