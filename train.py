@@ -221,7 +221,7 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
                 *(
                     file
                     for package in (datamodules_package, models_package, traces_package)
-                    for file in Path(package.__path__[0]).glob("*.py")
+                    for file in Path(package.__path__[0]).rglob("*.py")
                 ),
             ]
         ),

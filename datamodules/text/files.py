@@ -17,18 +17,13 @@ from rnnrepair.errors import DataError, MissingDataError
 log = logging.getLogger(__name__)
 
 
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 digest of some bytes as hex digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def check_sha256(content: bytes, expected: str, name: str) -> None:
     """Refuse content of another digest.
 
     Raises:
         DataError: names the file, and what to do.
     """
-    found = sha256(content)
+    found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise DataError(
             f"{name} has SHA-256 {found[:12]}..., expected {expected[:12]}...: the file is damaged "
@@ -37,8 +32,8 @@ def check_sha256(content: bytes, expected: str, name: str) -> None:
         )
 
 
-def download(url: str, path: Path, sha256_prefix: str | None) -> Path:
-    """Download a file; it appears whole and checked, or not at all.
+def download(url: str, path: Path) -> Path:
+    """Download a file; it appears whole or not at all. Its reader checks what it holds.
 
     Raises:
         MissingDataError: it cannot be had; names the URL and the folder to put it into.
@@ -46,7 +41,7 @@ def download(url: str, path: Path, sha256_prefix: str | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         log.info("Downloading %s", url)
-        download_url_to_file(url, str(path), hash_prefix=sha256_prefix, progress=False)
+        download_url_to_file(url, str(path), progress=False)
     except (URLError, OSError, RuntimeError) as error:
         raise MissingDataError(
             f"the download of {url} failed ({error}): put the file into {path.parent.resolve()} by "

@@ -89,7 +89,7 @@ class PublicTextDataModule(TextDataModule):
                 "paths.data_dir (or RNNREPAIR_DATA) to the folder that holds "
                 f"{path.parent.name}/, or set datamodule.source=auto."
             )
-        return download(url, path, None)
+        return download(url, path)
 
     def _snippets(self) -> LoadedTexts:
         self.classes = list(CLASSES)

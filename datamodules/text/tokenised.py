@@ -37,12 +37,12 @@ class TokenisedTexts:
     offsets: Tensor
 
     @classmethod
-    def of(cls, texts: Sequence[str], tokenizer: str, progress: bool = True) -> "TokenisedTexts":
+    def of(cls, texts: Sequence[str], tokenizer: str) -> "TokenisedTexts":
         """Tokenise texts."""
         tokenize = make_tokenizer(tokenizer)
         number: dict[str, int] = {}
         lengths, values = [0], []
-        for text in tqdm(texts, desc="Tokenising", leave=False, disable=not progress):
+        for text in tqdm(texts, desc="Tokenising", leave=False):
             tokens = tokenize(text)
             values += [number.setdefault(token, len(number)) for token in tokens]
             lengths.append(len(tokens))
@@ -53,9 +53,7 @@ class TokenisedTexts:
         )
 
     @classmethod
-    def cached(
-        cls, texts: Sequence[str], tokenizer: str, folder: Path, progress: bool = True
-    ) -> "TokenisedTexts":
+    def cached(cls, texts: Sequence[str], tokenizer: str, folder: Path) -> "TokenisedTexts":
         """Tokenise texts, or take what an earlier run has made of the same ones."""
         name = fingerprint_config(
             {"texts": list(texts), "tokenizer": tokenizer, "version": FORMAT_VERSION}
@@ -69,7 +67,7 @@ class TokenisedTexts:
                     torch.from_numpy(file["values"]),
                     torch.from_numpy(file["offsets"]),
                 )
-        made = cls.of(texts, tokenizer, progress)
+        made = cls.of(texts, tokenizer)
         folder.mkdir(parents=True, exist_ok=True)
         with write_file(path) as draft, draft.open("wb") as file:
             np.savez(
