@@ -9,7 +9,8 @@ from torch import Tensor
 from torchvision.datasets import MNIST
 
 from datamodules.idx import check_md5, find_file, read_idx
-from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
+from datamodules.loaded import LoadedData
+from datamodules.sequence_datamodule import SequenceDataModule
 from datamodules.sequences import Sequences
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator

@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
 from datamodules.mnist import SIZE, MNISTRowsDataModule
-from datamodules.sequence_datamodule import LoadedData
+from datamodules.loaded import LoadedData
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 

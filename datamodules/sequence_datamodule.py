@@ -1,7 +1,6 @@
 """Sequences in memory, with the four splits and a training set that takes repair samples."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.batching import batch_loader
+from datamodules.loaded import LoadedData, check_loaded, check_values
 from datamodules.sequences import Sequences
 from datamodules.splits import split_training
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
@@ -18,30 +18,6 @@ from rnnrepair.protocols import Split
 from rnnrepair.traces import SequenceBatch
 
 STATE_VERSION = 2
-
-
-@dataclass(frozen=True)
-class LoadedData:
-    """What a data set gives to ``SequenceDataModule``: training, then val, then test sequences.
-
-    Attributes:
-        sequences: all n of them.
-        label: (n,) int64.
-        n_train: training sequences; ``fit`` and ``repair`` are carved from them.
-        source: where the data came from, for the log and the summary.
-        n_val: sequences of an official val set; 0 carves ``val`` from the training sequences.
-    """
-
-    sequences: Sequences
-    label: Tensor
-    n_train: int
-    source: str
-    n_val: int = 0
-
-    @property
-    def first_test(self) -> int:
-        """Row of the first test sequence."""
-        return self.n_train + self.n_val
 
 
 class SequenceDataModule(pl.LightningDataModule):
@@ -114,7 +90,7 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is not None:
             return
         data = self.load()
-        _check(data, self.num_classes)
+        check_loaded(data, self.num_classes)
         self._splits = self.split(data.label, data.n_train, data.n_val)
         self._sequences, self._label = data.sequences, data.label
         self.source = data.source
@@ -198,7 +174,7 @@ class SequenceDataModule(pl.LightningDataModule):
             )
         extended = self._sequences.extended(inputs, lengths)
         first = len(self._label)
-        _check_values(
+        check_values(
             extended.between(first, len(extended)), label, self.num_classes, "An injected sample"
         )
         self._sequences = extended
@@ -264,40 +240,3 @@ class SequenceDataModule(pl.LightningDataModule):
         loaded = self._sequences.between(0, self._n_loaded)
         self._sequences = loaded.joined(Sequences(state_dict["values"], state_dict["offsets"]))
         self._label = torch.cat([self._label[: self._n_loaded], state_dict["label"]])
-
-
-def _check(data: LoadedData, num_classes: int) -> None:
-    n_test = len(data.label) - data.first_test
-    if data.n_train < 1 or data.n_val < 0 or n_test < 1:
-        raise DataError(
-            f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}."
-        )
-    if len(data.sequences) != len(data.label):
-        raise DataError(
-            f"{data.source}: {len(data.sequences)} sequences and {len(data.label)} labels: "
-            "expected as many of each."
-        )
-    _check_values(data.sequences, data.label, num_classes, data.source)
-
-
-def _check_values(sequences: Sequences, label: Tensor, num_classes: int, source: str) -> None:
-    if sequences.values.is_floating_point():
-        finite = torch.isfinite(sequences.values).flatten(1).all(1)
-        if not finite.all():
-            steps = (~finite).nonzero()[:, 0]
-            bad = (torch.searchsorted(sequences.offsets, steps, right=True) - 1).unique()
-            raise DataError(
-                f"{source}: sample {int(bad[0])} holds NaN or infinity ({len(bad)} samples do): "
-                "clean the data."
-            )
-    low, high = (int(label.min()), int(label.max())) if len(label) else (0, 0)
-    if low < 0 or high >= num_classes:
-        raise DataError(
-            f"{source}: labels must lie in 0 .. {num_classes - 1} (datamodule.num_classes="
-            f"{num_classes}), found {low} .. {high}."
-        )
-    if len(label) and int(sequences.lengths.min()) < 1:
-        empty = int((sequences.lengths < 1).nonzero()[0])
-        raise DataError(
-            f"{source}: sample {empty} has no steps; every sequence needs at least one."
-        )

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from datamodules.text.cleaning import LoadedTexts
 from datamodules.text.held_out import hold_out
 from datamodules.text.snippets_source import CLASSES, read_snippets
-from datamodules.text.text_datamodule import LoadedTexts, TextDataModule
+from datamodules.text.text_datamodule import TextDataModule
 
 
 class MovieSnippetsDataModule(TextDataModule):

@@ -2,17 +2,24 @@
 
 import logging
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from datamodules.sequence_datamodule import LoadedData, SequenceDataModule
+from datamodules.loaded import LoadedData
+from datamodules.sequence_datamodule import SequenceDataModule
 from datamodules.sequences import Sequences
+from datamodules.text.cleaning import (
+    LoadedTexts,
+    check_labels,
+    count_known_test_texts,
+    cut,
+    number_labels,
+    without_empty,
+)
 from datamodules.text.language import (
     Vocabulary,
     make_tokenizer,
@@ -20,29 +27,10 @@ from datamodules.text.language import (
     vectors_for,
 )
 from datamodules.text.tokenised import TokenisedTexts
-from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_tensors
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LoadedTexts:
-    """What a text data set gives to ``TextDataModule``: training, then val, then test texts.
-
-    Attributes:
-        texts: n texts.
-        labels: n names of classes.
-        n_train: training texts.
-        source: where they came from.
-        n_val: texts of an official val set.
-    """
-
-    texts: list[str]
-    labels: list[str]
-    n_train: int
-    source: str
-    n_val: int = 0
 
 
 class TextDataModule(SequenceDataModule):
@@ -124,7 +112,17 @@ class TextDataModule(SequenceDataModule):
         """
         vector_source = self._vector_source()
         texts = self.read()
-        tokenised, label, texts = self._clean(texts)
+        if self.classes is None:
+            self.classes = sorted(set(texts.labels))
+        self.num_classes = len(self.classes)
+        check_labels(texts, self.classes)
+        if self.lower:
+            texts = texts.lower()
+        tokenised = TokenisedTexts.cached(texts.texts, self.tokenizer, self.cache_dir / "text")
+        texts, tokenised = without_empty(texts, tokenised)
+        tokenised = cut(tokenised, self.max_tokens)
+        count_known_test_texts(texts)
+        label = number_labels(texts, self.classes)
         fit = self.split(label, texts.n_train, texts.n_val)["fit"]
         counts = tokenised.counts(fit)
         self.vocabulary = Vocabulary.of(counts, self.max_vocabulary, self.min_count)
@@ -164,63 +162,6 @@ class TextDataModule(SequenceDataModule):
     def model_arguments(self) -> dict[str, Any]:
         """Return the word vectors that the embedding starts from, and the number of classes."""
         return {"vectors": self.vectors, "num_classes": self.num_classes}
-
-    def _clean(self, texts: LoadedTexts) -> tuple[TokenisedTexts, Tensor, LoadedTexts]:
-        """Tokenise, drop what holds no token, cut what is too long; each counted in the log."""
-        label = self._numbered_labels(texts)
-        words = [text.lower() for text in texts.texts] if self.lower else texts.texts
-        tokenised = TokenisedTexts.cached(words, self.tokenizer, self.cache_dir / "text")
-        filled = tokenised.lengths > 0
-        n_train = int(filled[: texts.n_train].sum())
-        n_val = int(filled[texts.n_train : texts.n_train + texts.n_val].sum())
-        if not filled.all():
-            log.warning(
-                "%d of %d texts hold no token and are left out, the first is number %d (from 0; "
-                "training, val, test).",
-                int((~filled).sum()),
-                len(filled),
-                int((~filled).nonzero()[0]),
-            )
-        first_test = texts.n_train + texts.n_val
-        known = set(words[: texts.n_train])
-        twice = sum(text in known for text in words[first_test:])
-        if twice:
-            log.warning("%d test texts stand among the training texts, word for word.", twice)
-        rows = filled.nonzero()[:, 0]
-        n_long = int((tokenised.lengths > self.max_tokens).sum())
-        if n_long:
-            log.warning(
-                "%d of %d texts are longer than datamodule.max_tokens=%d (the longest has %d "
-                "tokens) and are cut there.",
-                n_long,
-                len(filled),
-                self.max_tokens,
-                int(tokenised.lengths.max()),
-            )
-        label = label[rows]
-        present = label[:n_train].unique()
-        if len(present) < 2:
-            names = [(self.classes or [])[c] for c in present.tolist()]
-            raise DataError(
-                f"{texts.source}: the training texts carry {len(names)} class ({names}), expected "
-                "at least two."
-            )
-        kept = replace(texts, texts=[], labels=[], n_train=n_train, n_val=n_val)
-        return tokenised.select(rows, self.max_tokens), label, kept
-
-    def _numbered_labels(self, texts: LoadedTexts) -> Tensor:
-        if self.classes is None:
-            self.classes = sorted(set(texts.labels))
-        self.num_classes = len(self.classes)
-        number = {name: i for i, name in enumerate(self.classes)}
-        unknown = Counter(name for name in texts.labels if name not in number)
-        if unknown:
-            row = next(i for i, name in enumerate(texts.labels) if name not in number)
-            raise DataError(
-                f"{texts.source}: unknown labels {dict(unknown.most_common(5))}, the first at text "
-                f"{row} (from 0; training, val, test); datamodule.classes are {self.classes}."
-            )
-        return torch.tensor([number[name] for name in texts.labels])
 
     def _vector_source(self) -> tuple[list[str], Tensor] | None:
         if self.wanted_vectors == "none":

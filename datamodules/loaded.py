@@ -1,0 +1,87 @@
+"""What a data set gives to a data module, and what it is refused for."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from datamodules.sequences import Sequences
+from rnnrepair.errors import DataError
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """What a data set gives to ``SequenceDataModule``: training, then val, then test sequences.
+
+    Attributes:
+        sequences: all n of them.
+        label: (n,) int64.
+        n_train: training sequences; ``fit`` and ``repair`` are carved from them.
+        source: where the data came from, for the log and the summary.
+        n_val: sequences of an official val set; 0 carves ``val`` from the training sequences.
+    """
+
+    sequences: Sequences
+    label: Tensor
+    n_train: int
+    source: str
+    n_val: int = 0
+
+    @property
+    def first_test(self) -> int:
+        """Row of the first test sequence."""
+        return self.n_train + self.n_val
+
+
+def check_loaded(data: LoadedData, num_classes: int) -> None:
+    """Refuse data that cannot be trained on.
+
+    Raises:
+        DataError: no training or no test samples, as many labels as sequences do not come, or
+            see ``check_values``.
+    """
+    n_test = len(data.label) - data.first_test
+    if data.n_train < 1 or data.n_val < 0 or n_test < 1:
+        raise DataError(
+            f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}."
+        )
+    if len(data.sequences) != len(data.label):
+        raise DataError(
+            f"{data.source}: {len(data.sequences)} sequences and {len(data.label)} labels: "
+            "expected as many of each."
+        )
+    check_values(data.sequences, data.label, num_classes, data.source)
+
+
+def check_values(sequences: Sequences, label: Tensor, num_classes: int, source: str) -> None:
+    """Refuse sequences that hold NaN or no step, and labels out of range.
+
+    Args:
+        sequences: n of them.
+        label: (n,) int64.
+        num_classes: labels must lie in 0 .. ``num_classes`` - 1.
+        source: what the message calls the data.
+
+    Raises:
+        DataError: names the first sample that is wrong.
+    """
+    if sequences.values.is_floating_point():
+        finite = torch.isfinite(sequences.values).flatten(1).all(1)
+        if not finite.all():
+            steps = (~finite).nonzero()[:, 0]
+            bad = (torch.searchsorted(sequences.offsets, steps, right=True) - 1).unique()
+            raise DataError(
+                f"{source}: sample {int(bad[0])} holds NaN or infinity ({len(bad)} samples do): "
+                "clean the data."
+            )
+    low, high = (int(label.min()), int(label.max())) if len(label) else (0, 0)
+    if low < 0 or high >= num_classes:
+        raise DataError(
+            f"{source}: labels must lie in 0 .. {num_classes - 1} (datamodule.num_classes="
+            f"{num_classes}), found {low} .. {high}."
+        )
+    if len(label) and int(sequences.lengths.min()) < 1:
+        empty = int((sequences.lengths < 1).nonzero()[0])
+        raise DataError(
+            f"{source}: sample {empty} has no steps; every sequence needs at least one."
+        )

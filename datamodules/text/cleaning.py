@@ -1,0 +1,126 @@
+"""From named texts to texts that can be trained on: every loss is counted in the log."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from datamodules.text.tokenised import TokenisedTexts
+from rnnrepair.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedTexts:
+    """What a text data set gives to ``TextDataModule``: training, then val, then test texts.
+
+    Attributes:
+        texts: n texts.
+        labels: n names of classes.
+        n_train: training texts.
+        source: where they came from.
+        n_val: texts of an official val set.
+    """
+
+    texts: list[str]
+    labels: list[str]
+    n_train: int
+    source: str
+    n_val: int = 0
+
+    @property
+    def first_test(self) -> int:
+        """Row of the first test text."""
+        return self.n_train + self.n_val
+
+    def lower(self) -> "LoadedTexts":
+        """Return the texts in lower case."""
+        lower = [text.lower() for text in self.texts]
+        return LoadedTexts(lower, self.labels, self.n_train, self.source, self.n_val)
+
+    def select(self, kept: Tensor) -> "LoadedTexts":
+        """Return the texts where ``kept`` (n,) is true, in their parts."""
+        rows = kept.nonzero()[:, 0].tolist()
+        return LoadedTexts(
+            [self.texts[row] for row in rows],
+            [self.labels[row] for row in rows],
+            int(kept[: self.n_train].sum()),
+            self.source,
+            int(kept[self.n_train : self.first_test].sum()),
+        )
+
+
+def check_labels(texts: LoadedTexts, classes: Sequence[str]) -> None:
+    """Refuse labels that are no class.
+
+    Raises:
+        DataError: names the labels and the first text that carries one.
+    """
+    unknown = Counter(name for name in texts.labels if name not in classes)
+    if unknown:
+        row = next(i for i, name in enumerate(texts.labels) if name in unknown)
+        raise DataError(
+            f"{texts.source}: unknown labels {dict(unknown.most_common(5))}, the first at text "
+            f"{row} (from 0; training, val, test); datamodule.classes are {list(classes)}."
+        )
+
+
+def number_labels(texts: LoadedTexts, classes: Sequence[str]) -> Tensor:
+    """Return the (n,) int64 places of the labels among the classes: by name, never by frequency.
+
+    Raises:
+        DataError: the training texts carry one class only.
+    """
+    present = sorted(set(texts.labels[: texts.n_train]))
+    if len(present) < 2:
+        raise DataError(
+            f"{texts.source}: the training texts carry {len(present)} class ({present}), expected "
+            "at least two."
+        )
+    number = {name: i for i, name in enumerate(classes)}
+    return torch.tensor([number[name] for name in texts.labels])
+
+
+def without_empty(
+    texts: LoadedTexts, tokenised: TokenisedTexts
+) -> tuple[LoadedTexts, TokenisedTexts]:
+    """Leave out texts that hold no token."""
+    filled = tokenised.lengths > 0
+    if filled.all():
+        return texts, tokenised
+    log.warning(
+        "%d of %d texts hold no token and are left out, the first is number %d (from 0; "
+        "training, val, test).",
+        int((~filled).sum()),
+        len(filled),
+        int((~filled).nonzero()[0]),
+    )
+    return texts.select(filled), tokenised.select(filled.nonzero()[:, 0])
+
+
+def cut(tokenised: TokenisedTexts, max_tokens: int) -> TokenisedTexts:
+    """Cut texts behind their first ``max_tokens`` tokens."""
+    n_long = int((tokenised.lengths > max_tokens).sum())
+    if not n_long:
+        return tokenised
+    log.warning(
+        "%d of %d texts are longer than datamodule.max_tokens=%d (the longest has %d tokens) and "
+        "are cut there.",
+        n_long,
+        len(tokenised.lengths),
+        max_tokens,
+        int(tokenised.lengths.max()),
+    )
+    return tokenised.select(torch.arange(len(tokenised.lengths)), max_tokens)
+
+
+def count_known_test_texts(texts: LoadedTexts) -> None:
+    """Say how many test texts stand among the training texts: official sets are not changed."""
+    known = set(texts.texts[: texts.n_train])
+    twice = sum(text in known for text in texts.texts[texts.first_test :])
+    if twice:
+        log.warning("%d test texts stand among the training texts, word for word.", twice)

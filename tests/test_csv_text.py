@@ -1,0 +1,144 @@
+"""A file of the user's own: every format holds the same, and wrong ones are named."""
+
+import gzip
+import json
+import logging
+
+import pytest
+import torch
+
+from datamodules.text import CSVTextDataModule
+from rnnrepair.errors import ConfigurationError, DataError
+from tests.text_settings import SMALL, text_of
+
+ROWS = [(f"text {i} is {'fine' if i % 3 else 'poor'}", "yes" if i % 3 else "no") for i in range(60)]
+
+
+def write_rows(path, rows=ROWS):
+    if ".jsonl" in path.name:
+        content = "".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in rows)
+    else:
+        sep = "\t" if ".tsv" in path.name else ","
+        content = f"text{sep}label\n" + "".join(f'"{t}"{sep}{y}\n' for t, y in rows)
+    data = content.encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def csv_module(path, **options):
+    module = CSVTextDataModule(
+        str(path), cache_dir=str(path.parent / "cache"), **{**SMALL, **options}
+    )
+    module.setup()
+    return module
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.jsonl.gz"])
+def test_every_kind_of_file_holds_the_same(tmp_path, name):
+    module = csv_module(write_rows(tmp_path / name))
+    assert module.classes == ["no", "yes"]
+    assert module.num_classes == 2
+    assert sum(module.sizes().values()) == 60
+    assert module.sizes()["test"] == 12
+    for i in (0, 17, 59):
+        fine = "fine" in text_of(module, i) or "poor" not in text_of(module, i)
+        assert int(module.fetch(torch.tensor([i])).label) == int(fine)
+
+
+def test_split_column_is_obeyed(tmp_path):
+    path = tmp_path / "a.csv"
+    parts = ["train"] * 40 + ["test"] * 8 + ["val"] * 12
+    lines = [f'"{t}",{y},{part}' for (t, y), part in zip(ROWS, parts, strict=True)]
+    path.write_text("text,label,part\n" + "\n".join(lines))
+    module = csv_module(path, split_column="part")
+    assert module.sizes()["val"] == 12
+    assert module.sizes()["test"] == 8
+    path.write_text(path.read_text().replace("val", "dev"))
+    with pytest.raises(DataError, match=r"found \['dev'\]"):
+        csv_module(path, split_column="part")
+
+
+def test_labels_that_are_numbers_get_names(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"text": "w{i}", "label": {i % 2}}}\n' for i in range(50)))
+    assert csv_module(path).classes == ["0", "1"]
+
+
+def test_rows_without_text_or_label_are_left_out_and_counted(tmp_path, caplog):
+    path = write_rows(tmp_path / "a.csv", [*ROWS, ("", "yes"), ("something", "")])
+    with caplog.at_level(logging.WARNING):
+        module = csv_module(path)
+    assert "2 of 62 rows have no text or no label" in caplog.text
+    assert sum(module.sizes().values()) == 60
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"text_column": "body"}, r"no column 'body'.*datamodule\.text_column"),
+        ({"label_column": "y"}, r"no column 'y'.*datamodule\.label_column"),
+        ({"split_column": "part"}, r"datamodule\.split_column"),
+        ({"id_column": "text"}, "occur twice"),
+        ({"classes": ["no", "maybe"]}, "unknown labels"),
+    ],
+)
+def test_columns_and_names_that_do_not_fit_are_named(tmp_path, options, message):
+    path = write_rows(tmp_path / "a.csv", [*ROWS, ROWS[0]])
+    with pytest.raises(DataError, match=message):
+        csv_module(path, **options)
+
+
+def test_bytes_of_another_encoding_are_named_with_their_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text,label\nfine,yes\ncaf\xe9,no\n")
+    with pytest.raises(DataError, match=r"a\.csv, line 3: byte 0xe9 is no utf-8.*encoding"):
+        csv_module(path)
+    rows = "".join(f"caf\xe9 {i},{'yes' if i % 2 else 'no'}\n" for i in range(40))
+    path.write_bytes(("text,label\n" + rows).encode("latin-1"))
+    assert "caf\xe9" in csv_module(path, encoding="latin-1").words
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        ("", ConfigurationError, r"datamodule\.path is empty"),
+        ("a.docx", ConfigurationError, r"\.csv.*\.parquet"),
+        ("missing.csv", DataError, "does not exist"),
+    ],
+)
+def test_paths_that_cannot_be_read_are_named(tmp_path, path, error, message):
+    with pytest.raises(error, match=message):
+        CSVTextDataModule(str(tmp_path / path) if path else "", **SMALL).setup()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["text,label\nGreat, fun,pos\nNice, but,neg\n", "text,label\nfine,pos\nNice, but,neg\n", ""],
+)
+def test_rows_with_more_fields_than_columns_are_refused_and_not_shifted(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match="not in quotes"):
+        csv_module(path)
+
+
+def test_quotes_in_tab_separated_texts_are_only_characters(tmp_path):
+    path = tmp_path / "a.tsv"
+    rows = "".join(f'"Quite {i}\t{"yes" if i % 2 else "no"}\n' for i in range(40))
+    path.write_text("text\tlabel\n" + rows)
+    assert sum(csv_module(path, tokenizer="split").sizes().values()) == 40
+
+
+def test_classes_may_be_numbers_and_encodings_must_exist(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"w{i},{i % 2}\n" for i in range(40)))
+    assert csv_module(path, classes=[1, 0]).classes == ["1", "0"]
+    with pytest.raises(ConfigurationError, match=r"datamodule\.encoding"):
+        csv_module(path, encoding="klingon")
+
+
+def test_half_an_archive_is_refused(tmp_path):
+    path = write_rows(tmp_path / "a.csv.gz")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="download it again"):
+        csv_module(path)
