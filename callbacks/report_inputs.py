@@ -17,6 +17,8 @@ from rnnrepair.report import FailureCard, Names
 from rnnrepair.traces import Traces
 
 SHOWN = 8
+# Of those, where an influence method looks for them: samples that speak for the wrong label.
+SHOWN_OPPOSITES = 3
 
 
 def names_of(data: RepairableData) -> Names:
@@ -73,13 +75,22 @@ def _nearest(influence: Influence, row: int) -> tuple[Tensor, list[str], list[tu
         found = found[found >= 0]
         distance = influence.nearest_distance[row, : len(found)].tolist()
         return found, [f"{d:.3f}" for d in distance], [(0, 0)] * len(found)
-    found = contexts.sample[row, :SHOWN]
+    opposite = torch.empty(0, dtype=torch.int64)
+    if influence.opposites is not None:
+        opposite = influence.opposites[row, :SHOWN_OPPOSITES]
+        opposite = opposite[opposite >= 0]
+    found = contexts.sample[row, : SHOWN - len(opposite)]
     found = found[found >= 0]
     end = (contexts.position[row, : len(found)] + 1).tolist()
     run = contexts.run[row, : len(found)].tolist()
     # Without a common run, the visit of the state is what they share: the one word before it.
     mark = [(e - max(r, min(e, 1)), e) for e, r in zip(end, run, strict=True)]
-    return found, [_shared(r, e) for r, e in zip(run, end, strict=True)], mark
+    caption = [_shared(r, e) for r, e in zip(run, end, strict=True)]
+    return (
+        torch.cat([found, opposite]),
+        caption + ["resembles the failure as a whole"] * len(opposite),
+        mark + [(0, 0)] * len(opposite),
+    )
 
 
 def _note(influence: Influence, row: int, failure: Traces, names: Names) -> str:
@@ -89,7 +100,10 @@ def _note(influence: Influence, row: int, failure: Traces, names: Names) -> str:
     true = names.of_class(int(failure.label))
     predicted = names.of_class(int(failure.final_prediction))
     contrast = float(influence.contrast[row])
-    told = f"Samples of the true label {true} that come to where the prediction leaves the truth."
+    told = f"Samples of the true label {true} that come to where the prediction leaves the truth"
+    if influence.opposites is not None:
+        told += f", then those of {predicted} that come nearest to the whole failure"
+    told += "."
     if contrast != contrast:  # no sample of one of the labels is classified correctly
         return told
     like, unlike = (predicted, true) if contrast > 0 else (true, predicted)
