@@ -16,7 +16,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 import datamodules as datamodules_package
-from callbacks import BaseCheckpoint, RepairReport, TraceCollector, epoch_seed
+from callbacks import BaseCheckpoint, RepairReport, StudyRunner, TraceCollector, epoch_seed
 from rnnrepair import models as models_package
 from rnnrepair import seeding
 from rnnrepair import traces as traces_package
@@ -109,6 +109,11 @@ def train(cfg: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         for name, config in cfg.callbacks.items()
         if name != "progress_bar" or cfg.trainer.enable_progress_bar
     ]
+    studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
+    if studies:
+        settings = instantiate(cfg.abstraction, _convert_="all")
+        bars = cfg.trainer.enable_progress_bar
+        callbacks.append(StudyRunner(studies, settings, cfg.paths.output_dir, progress=bars))
     base = share_base(cfg, datamodule.fingerprint, model, callbacks)
     keep_metrics(Path(cfg.paths.output_dir))
     loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]

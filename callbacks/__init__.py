@@ -8,6 +8,7 @@ from callbacks.influence_analysis import InfluenceAnalysis
 from callbacks.repair_injection import RepairInjection
 from callbacks.repair_report import RepairReport
 from callbacks.state_abstraction import StateAbstraction
+from callbacks.study_runner import StudyRunner, run_studies
 from callbacks.target_curve import TargetCurve
 from callbacks.trace_collector import TraceCollector
 
@@ -20,6 +21,8 @@ __all__ = [
     "RepairInjection",
     "RepairReport",
     "StateAbstraction",
+    "StudyRunner",
     "TargetCurve",
     "TraceCollector",
+    "run_studies",
 ]

@@ -1,5 +1,7 @@
 """State abstraction: hidden states to a few abstract states with confidence and stability."""
 
+from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
+from rnnrepair.abstraction.features import split_code, temporal_features
 from rnnrepair.abstraction.fit import (
     Abstraction,
     AbstractionSettings,
@@ -8,7 +10,7 @@ from rnnrepair.abstraction.fit import (
     sample_steps,
 )
 from rnnrepair.abstraction.matching import match_states
-from rnnrepair.abstraction.mixture import Mixture, fit_mixture
+from rnnrepair.abstraction.mixture import Mixture, check_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
 from rnnrepair.abstraction.reduced import ReducedStates, reduce_states
 from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
@@ -20,19 +22,25 @@ __all__ = [
     "Abstraction",
     "AbstractionSettings",
     "Candidate",
+    "Clustering",
     "Mixture",
     "ReducedStates",
     "Reduction",
     "Selection",
     "Stability",
     "StreamingPCA",
+    "check_clustering",
+    "check_distinct",
     "choose",
     "confidence",
     "count_predictions",
     "fit_abstraction",
+    "fit_clustering",
     "fit_mixture",
     "match_states",
     "pca_sample",
     "reduce_states",
     "sample_steps",
+    "split_code",
+    "temporal_features",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.mixture import Mixture, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
@@ -27,6 +28,8 @@ class AbstractionSettings:
         n_components: K, or several K to choose from.
         selection: rule for several K, see ``Selection``.
         stability_threshold: mean stability that the ``stability`` rule asks for.
+        clustering: how states are grouped, see ``Clustering``; only ``gmm`` starts from the last
+            epoch's states.
         reduction_dims: principal components kept.
         fit_sequences: sequences of the fit split that the PCA sees (None: all, a second pass).
         fit_states: states that the mixture is fitted on.
@@ -38,6 +41,7 @@ class AbstractionSettings:
     n_components: int | Sequence[int] = 43
     selection: str = "bic"
     stability_threshold: float = 0.72
+    clustering: str = Clustering.GMM
     reduction_dims: int = 10
     fit_sequences: int | None = 2048
     fit_states: int = 20_000
@@ -48,6 +52,7 @@ class AbstractionSettings:
     rule: Selection = field(init=False)
 
     def __post_init__(self) -> None:
+        check_clustering(self.clustering)
         sizes, rule = check_components(self.n_components, self.selection)
         object.__setattr__(self, "sizes", sizes)
         object.__setattr__(self, "rule", rule)
@@ -167,15 +172,22 @@ def _fit_matched(
 ) -> tuple[Mixture, float | None]:
     """Fit one mixture, started from and renumbered to the last epoch's states."""
     n_previous = 0 if previous_state is None else int(previous_state.max()) + 1
-    warm = previous_state is not None and n_previous <= n_components
-    mixture = fit_mixture(
-        sample,
-        n_components,
-        derive_seed(settings.seed, "mixture", n_components),
-        previous_state=previous_state if warm else None,
-        max_iter=settings.max_iter,
-        tol=settings.tol,
-    )
+    seed = derive_seed(settings.seed, "mixture", n_components)
+    if settings.clustering == Clustering.GMM:
+        warm = previous_state is not None and n_previous <= n_components
+        mixture = fit_mixture(
+            sample,
+            n_components,
+            seed,
+            previous_state=previous_state if warm else None,
+            max_iter=settings.max_iter,
+            tol=settings.tol,
+        )
+    else:
+        mixture = fit_clustering(
+            settings.clustering, sample, n_components, seed, settings.max_iter, settings.tol
+        )
+    n_components = mixture.n_components
     if previous_state is None:
         return mixture, None
     new_id, drift = match_states(

@@ -1,4 +1,4 @@
-"""Diagonal Gaussian mixture: fitted by scikit-learn on a sample, applied to everything by torch."""
+"""Gaussian mixtures: fitted by scikit-learn on a sample, applied to everything by torch."""
 
 import math
 import warnings
@@ -20,7 +20,7 @@ ASSIGN_CHUNK = 2**12
 
 @dataclass(frozen=True)
 class Mixture:
-    """K Gaussian components with diagonal covariance over k dimensions.
+    """K Gaussian components over k dimensions.
 
     Attributes:
         log_weight: (K,) float64.
@@ -28,6 +28,8 @@ class Mixture:
         variance: (K, k) float64.
         converged: whether EM met its tolerance.
         n_iter: EM iterations made.
+        precision_cholesky: (K, k, k) float64 where covariances are not diagonal: upper factors
+            whose product with their transpose is the inverse covariance.
     """
 
     log_weight: Tensor
@@ -35,6 +37,14 @@ class Mixture:
     variance: Tensor
     converged: bool
     n_iter: int
+    precision_cholesky: Tensor | None = None
+
+    @classmethod
+    def of_centroids(cls, centroid: Tensor, converged: bool, n_iter: int) -> "Mixture":
+        """Return the mixture whose most probable component is the nearest of (K, k) centroids."""
+        weight = torch.full((len(centroid),), -math.log(len(centroid)), dtype=torch.float64)
+        unit = torch.ones_like(centroid)
+        return cls(weight, centroid, unit, converged, n_iter)
 
     @property
     def n_components(self) -> int:
@@ -43,6 +53,8 @@ class Mixture:
 
     def log_joint(self, x: Tensor) -> Tensor:
         """Return (n, K) log of weight times density of (n, k) points, in the points' precision."""
+        if self.precision_cholesky is not None:
+            return self._log_joint_full(x, self.precision_cholesky)
         # -(x - m)^2 / 2v is linear in (x, x^2): one matrix product does all components.
         precision = 1 / self.variance
         slope = torch.cat([self.mean * precision, -0.5 * precision], dim=1)
@@ -53,21 +65,44 @@ class Mixture:
         )
         return torch.addmm(constant.to(x), torch.cat([x, x**2], dim=1), slope.T.to(x))
 
+    def _log_joint_full(self, x: Tensor, cholesky: Tensor) -> Tensor:
+        white = torch.einsum("nk,mkj->nmj", x, cholesky.to(x))
+        white -= torch.einsum("mk,mkj->mj", self.mean, cholesky).to(x)
+        constant = (
+            self.log_weight
+            + cholesky.diagonal(dim1=1, dim2=2).log().sum(1)
+            - 0.5 * self.mean.shape[1] * math.log(2 * math.pi)
+        )
+        return constant.to(x) - 0.5 * white.square().sum(2)
+
     def assign(self, x: Tensor) -> Tensor:
         """Return (n,) int64, the most probable component of each of (n, k) points."""
         return torch.cat([self.log_joint(part).argmax(1) for part in x.split(ASSIGN_CHUNK)])
 
-    def bic(self, x: Tensor) -> float:
-        """Return the Bayesian information criterion on (n, k) points (smaller is better).
+    def assign_and_score(self, x: Tensor) -> tuple[Tensor, float]:
+        """Return the (n,) components of ``assign`` and the log-likelihood, in one pass."""
+        states, scores = [], []
+        for part in x.split(ASSIGN_CHUNK):
+            joint = self.log_joint(part)
+            states.append(joint.argmax(1))
+            scores.append(float(joint.logsumexp(1).double().sum()))
+        return torch.cat(states), math.fsum(scores)
 
-        Source: experiments reference 3.3: ``-2 loglik + (2 K k + K - 1) ln n``.
-        """
+    def bic(self, x: Tensor) -> float:
+        """Return the Bayesian information criterion on (n, k) points (smaller is better)."""
         loglik = math.fsum(
             float(self.log_joint(part.double()).logsumexp(1).sum())
             for part in x.split(ASSIGN_CHUNK)
         )
+        return self.bic_of(loglik, len(x))
+
+    def bic_of(self, log_likelihood: float, n_points: int) -> float:
+        """Return the criterion from the log-likelihood of that many points.
+
+        Source: experiments reference 3.3: ``-2 loglik + (2 K k + K - 1) ln n``.
+        """
         n_parameters = 2 * self.mean.numel() + self.n_components - 1
-        return -2 * loglik + n_parameters * math.log(len(x))
+        return -2 * log_likelihood + n_parameters * math.log(n_points)
 
     def renumbered(self, new_id: Tensor) -> "Mixture":
         """Return the mixture in which component ``i`` is called ``new_id[i]``."""
@@ -78,7 +113,29 @@ class Mixture:
             self.variance[order],
             self.converged,
             self.n_iter,
+            None if self.precision_cholesky is None else self.precision_cholesky[order],
         )
+
+
+def check_distinct(
+    points: Tensor, n_components: int, key: str = "abstraction.n_components"
+) -> None:
+    """Refuse more components than there are different points (n, k).
+
+    Raises:
+        ConfigurationError: names the config key.
+    """
+    n_distinct = len(np.unique(points.numpy(), axis=0))
+    if n_components > n_distinct:
+        raise ConfigurationError(
+            f"{key}={n_components} is larger than the number of different hidden states in the "
+            f"sample ({n_distinct}): lower it, or raise abstraction.fit_states."
+        )
+
+
+def variance_floor(x: np.ndarray) -> float:
+    """Return the least variance of a component, relative to that of the points (n, k)."""
+    return max(RELATIVE_VARIANCE_FLOOR * float(x.var(0).mean()), 1e-12)
 
 
 def fit_mixture(
@@ -108,15 +165,9 @@ def fit_mixture(
     Raises:
         ConfigurationError: K is larger than the number of different points.
     """
+    check_distinct(points, n_components)
     x = points.double().numpy()
-    n_distinct = len(np.unique(x, axis=0))
-    if n_components > n_distinct:
-        raise ConfigurationError(
-            f"abstraction.n_components={n_components} is larger than the number of different "
-            f"hidden states in the sample ({n_distinct}): lower it, or raise "
-            "abstraction.fit_states."
-        )
-    floor = max(RELATIVE_VARIANCE_FLOOR * float(x.var(0).mean()), 1e-12)
+    floor = variance_floor(x)
     start = {}
     if previous_state is not None:
         start = _start_from_states(x, previous_state.numpy(), n_components, floor, seed)

@@ -72,6 +72,8 @@ class AbstractModel:
             "mixture.variance": self.mixture.variance,
             "counts": self.counts,
         }
+        if self.mixture.precision_cholesky is not None:
+            tensors["mixture.precision_cholesky"] = self.mixture.precision_cholesky
         metadata = {
             "version": FORMAT_VERSION,
             "total_variance": repr(self.reduction.total_variance),
@@ -109,6 +111,7 @@ class AbstractModel:
                 t["mixture.variance"],
                 metadata["converged"] == "1",
                 int(metadata["n_iter"]),
+                t.get("mixture.precision_cholesky"),
             ),
             t["counts"],
         )

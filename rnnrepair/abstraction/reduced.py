@@ -1,7 +1,7 @@
 """Reduced hidden states of a whole split: small enough to keep, enough for any mixture."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -57,15 +57,35 @@ class ReducedStates:
             index, label = index[order], label[order]
         return cls(vector, prediction, offsets, index, label, token)
 
+    def narrowed(self, dims: int) -> "ReducedStates":
+        """Return the same states with their first ``dims`` components only."""
+        return self if dims >= self.vector.shape[1] else replace(self, vector=self.vector[:, :dims])
+
+    def first(self, n_sequences: int) -> "ReducedStates":
+        """Return the first sequences only, as views."""
+        end = int(self.offsets[n_sequences])
+        return ReducedStates(
+            self.vector[:end],
+            self.prediction[:end],
+            self.offsets[: n_sequences + 1],
+            self.index[:n_sequences],
+            self.label[:n_sequences],
+            None if self.token is None else self.token[:end],
+        )
+
     def traces(self, mixture: Mixture, n_classes: int) -> Traces:
         """Return the traces that a mixture makes of these states."""
+        return self.with_states(mixture.assign(self.vector), mixture.n_components, n_classes)
+
+    def with_states(self, state: Tensor, n_states: int, n_classes: int) -> Traces:
+        """Return the traces with these (S,) states of 0 .. ``n_states`` - 1."""
         return Traces(
-            mixture.assign(self.vector).to(smallest_int(mixture.n_components)),
+            state.to(smallest_int(n_states)),
             self.prediction,
             self.offsets,
             self.index,
             self.label,
-            mixture.n_components,
+            n_states,
             n_classes,
             self.token,
         )

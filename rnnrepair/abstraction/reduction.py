@@ -29,6 +29,20 @@ class Reduction:
         """Share of the variance that the components keep."""
         return float(self.variance.sum()) / max(self.total_variance, 1e-30)
 
+    def holds(self, dims: int) -> bool:
+        """Return whether the first ``dims`` components can be taken out of these."""
+        kept, width = self.components.shape
+        # All units, only centred, are not in the order of their variance.
+        return dims >= width if kept == width else dims <= kept
+
+    def narrowed(self, dims: int) -> "Reduction":
+        """Return the projection onto the first ``dims`` components."""
+        if dims >= len(self.components):
+            return self
+        return Reduction(
+            self.mean, self.components[:dims], self.variance[:dims], self.total_variance
+        )
+
     def __call__(self, hidden: Tensor) -> Tensor:
         """Project (n, d) hidden states to (n, k) float32."""
         return (hidden - self.mean) @ self.components.T

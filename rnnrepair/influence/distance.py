@@ -12,7 +12,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction import AbstractModel
+from rnnrepair.abstraction import AbstractModel, split_code, temporal_features
 from rnnrepair.errors import ConfigurationError
 
 # Integers up to this size are exact in float32.
@@ -71,11 +71,6 @@ def step_distance(model: AbstractModel, kind: Distance | str) -> StepDistance:
     )
 
 
-def _codes(n_states: int, n_classes: int) -> tuple[Tensor, Tensor]:
-    code = torch.arange(n_states * n_classes)
-    return code // n_classes, code % n_classes
-
-
 def paper_distance(confidence: Tensor) -> StepDistance:
     """L1 mean of the normalised feature rows, the original's definition.
 
@@ -90,15 +85,7 @@ def paper_distance(confidence: Tensor) -> StepDistance:
         confidence: (K, C).
     """
     n_states, n_classes = confidence.shape
-    state, label = _codes(n_states, n_classes)
-    rows = torch.cat(
-        [
-            ((state + 2) / (n_states + 2))[:, None].double(),
-            ((label + 1) / (n_classes + 1))[:, None].double(),
-            confidence[state].double(),
-        ],
-        dim=1,
-    )
+    rows = temporal_features(confidence, n_states + 1)
     padding = torch.zeros(1, 2 + n_classes, dtype=torch.float64)
     padding[0, 0], padding[0, 1] = 1 / (n_states + 2), 1 / (n_classes + 1)
     rows = torch.cat([rows, padding])
@@ -115,7 +102,7 @@ def masked_distance(confidence: Tensor) -> StepDistance:
         confidence: (K, C).
     """
     n_states, n_classes = confidence.shape
-    state, label = _codes(n_states, n_classes)
+    state, label = split_code(n_states, n_classes)
     apart = torch.cdist(confidence.double(), confidence.double(), p=1) / 2
     table = (
         (state[:, None] != state).double()

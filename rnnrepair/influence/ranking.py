@@ -8,7 +8,7 @@ from torch.nn.functional import embedding_bag
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.distance import StepDistance
-from rnnrepair.traces import Traces
+from rnnrepair.traces import Traces, merge_runs
 
 # Queries ranked at a time: the tables then stay in the processor's cache.
 QUERY_CHUNK = 32
@@ -54,7 +54,7 @@ class TraceIndex:
         base = distance.n_codes + 1
         # Rows of the query table: code c at step t stands in row t * base + c.
         member = traces.padded_code(self.n_steps).long() + torch.arange(self.n_steps) * base
-        self._levels, member = _merge_runs(member, self.n_steps * base)
+        self._levels, member = merge_runs(member, self.n_steps * base)
         # int32: the look-ups wait for memory.
         self._member = member.int()
         # One number where all lengths are equal: then there is one divisor per query.
@@ -128,38 +128,6 @@ class TraceIndex:
         # One divisor a query: sums have the order of means, and few of them need dividing.
         ranking = _smallest(totals, top)
         return Ranking(ranking.row, ranking.distance / divisor.T)
-
-
-def _merge_runs(member: Tensor, n_rows: int) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """Join neighbouring runs, level by level.
-
-    Args:
-        member: (N, T) int64, row of each step in the query table.
-        n_rows: rows of the query table.
-
-    Returns:
-        The levels, each the rows of the table of the level below that make up its different runs,
-        (E,) int32 one run behind the other, and where each run starts, (U,) int32; and (N, R)
-        int64 rows of each trace in the topmost table.
-    """
-    levels: list[tuple[Tensor, Tensor]] = []
-    while member.shape[1] > 1:
-        patterns, members, first = [], [], 0
-        for run in member.split(2, dim=1):
-            powers = n_rows ** torch.arange(run.shape[1])
-            keys, joined = torch.unique((run * powers).sum(1), return_inverse=True)
-            patterns.append((keys[:, None] // powers % n_rows).int())
-            members.append(joined + first)
-            first += len(keys)
-        saved = len(member) * (member.shape[1] - len(members))
-        if 2 * first >= saved:
-            break
-        # One table for all runs of a level: joining tables would write each of them twice.
-        sizes = torch.cat([torch.full((len(p),), p.shape[1]) for p in patterns])
-        starts = (sizes.cumsum(0) - sizes).int()
-        levels.append((torch.cat([p.flatten() for p in patterns]), starts))
-        member, n_rows = torch.stack(members, 1), first
-    return levels, member
 
 
 def _smallest(distance: Tensor, top: int) -> Ranking:

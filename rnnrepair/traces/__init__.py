@@ -2,6 +2,7 @@
 
 from rnnrepair.traces.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.traces.hidden import HiddenBatch, device_of, evaluating, hidden_states
+from rnnrepair.traces.runs import merge_runs
 from rnnrepair.traces.traces import Traces, smallest_int, steps_of
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "device_of",
     "evaluating",
     "hidden_states",
+    "merge_runs",
     "smallest_int",
     "steps_of",
 ]

@@ -1,0 +1,96 @@
+"""Runs studies on the network that training ends with."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import Logger, WandbLogger
+from tqdm import tqdm
+from typing_extensions import override
+
+from callbacks.analysis import log, output_folder
+from callbacks.trace_collector import repairable_data
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.analysis import FinishedRun, Study, silent
+from rnnrepair.models import as_recurrent
+from rnnrepair.report.studies import WrittenStudy, write_study
+
+
+class StudyRunner(Callback):
+    """Asks every study its question once training has ended; refuses misfits before it starts."""
+
+    def __init__(
+        self,
+        studies: Sequence[Study],
+        settings: AbstractionSettings | None = None,
+        output_dir: str | None = None,
+        progress: bool = True,
+    ) -> None:
+        """Set up the studies.
+
+        Args:
+            studies: to run, in this order.
+            settings: how hidden states are grouped, where a study does not say otherwise.
+            output_dir: of the run; the trainer's root where None.
+            progress: show progress bars.
+        """
+        self.studies = list(studies)
+        self.settings = settings or AbstractionSettings()
+        self.output_dir = output_dir
+        self.progress = progress
+
+    def _run_of(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> FinishedRun:
+        data = repairable_data(trainer)
+        bars = progress_bars if self.progress else silent
+        return FinishedRun(pl_module, as_recurrent(pl_module), data, self.settings, bars)
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            run = self._run_of(trainer, pl_module)
+            for study in self.studies:
+                study.check(run)
+
+    @override
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        folder = output_folder(trainer, self.output_dir)
+        run_studies(self._run_of(trainer, pl_module), self.studies, folder, trainer.loggers)
+
+
+def run_studies(
+    run: FinishedRun, studies: Sequence[Study], folder: Path, loggers: Sequence[Logger] = ()
+) -> None:
+    """Run studies on one finished run, and write and log each as soon as it is done."""
+    for study in studies:
+        study.check(run)
+    for study in studies:
+        result = study(run)
+        written = write_study(folder, study.name, result)
+        for sentence in result.conclusion:
+            log.info("%s: %s", study.name, sentence)
+        log.info("%s: tables and figures are in %s", study.name, written.folder)
+        for logger in loggers:
+            if isinstance(logger, WandbLogger):
+                log_study(logger, written, result.tables)
+
+
+def log_study(logger: WandbLogger, written: WrittenStudy, tables: dict[str, Any]) -> None:
+    """Log figures and tables of a study to W&B."""
+    import wandb  # slow import, needed only with this logger
+
+    name = f"study/{written.name}"
+    entries: dict[str, Any] = {
+        f"{name}/{title}": wandb.Image(str(path)) for title, path in written.figures.items()
+    }
+    entries |= {
+        f"{name}/{title}_table": wandb.Table(dataframe=table) for title, table in tables.items()
+    }
+    logger.experiment.log(entries)
+
+
+def progress_bars(loop: Iterable[Any], description: str) -> Iterable[Any]:
+    """Show a loop as a progress bar that goes away when it ends."""
+    bars: Iterable[Any] = tqdm(loop, desc=description, leave=False)
+    return bars

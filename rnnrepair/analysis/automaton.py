@@ -1,0 +1,222 @@
+"""The abstract automaton: which states a network goes through, and how often."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from rnnrepair.analysis.finished_run import FinishedRun
+from rnnrepair.analysis.study import StudyResult
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.traces import Traces
+
+
+@dataclass(frozen=True)
+class Automaton:
+    """States with their step predictions, and the transitions between them.
+
+    Source: seed report, figure 2; RNNRepair, definition of the abstract model.
+
+    Attributes:
+        transitions: (K + 1, K) int64 counts; row K is the start, before any input.
+        predictions: (K, C) int64 step predictions in each state.
+    """
+
+    transitions: Tensor
+    predictions: Tensor
+
+    @classmethod
+    def of(cls, traces: Traces) -> "Automaton":
+        """Count the transitions of traces."""
+        n_states = traces.n_states
+        state = traces.state.long()
+        before = torch.cat([state.new_tensor([n_states]), state[:-1]])
+        before[traces.offsets[:-1]] = n_states
+        counts = torch.bincount(before * n_states + state, minlength=(n_states + 1) * n_states)
+        predictions = torch.bincount(traces.code.long(), minlength=traces.n_codes)
+        return cls(
+            counts.view(n_states + 1, n_states), predictions.view(n_states, traces.n_classes)
+        )
+
+    @property
+    def n_states(self) -> int:
+        """K."""
+        return self.transitions.shape[1]
+
+    @property
+    def probabilities(self) -> Tensor:
+        """(K + 1, K) float64 shares of each row; zero for states that are never left."""
+        return self.transitions.double() / self.transitions.sum(1, keepdim=True).clamp_min(1)
+
+    @property
+    def visits(self) -> Tensor:
+        """(K,) int64 steps in each state."""
+        return self.predictions.sum(1)
+
+    @property
+    def majority(self) -> Tensor:
+        """(K,) int64 most frequent step prediction of each state."""
+        return self.predictions.argmax(1)
+
+    def edges(self, at_least: float = 0.0) -> pd.DataFrame:
+        """Return the transitions that occur: source (-1: start), target, count, probability.
+
+        Args:
+            at_least: least probability.
+        """
+        source, target = self.transitions.nonzero(as_tuple=True)
+        probability = self.probabilities[source, target]
+        table = pd.DataFrame(
+            {
+                "source": torch.where(source == self.n_states, -1, source).numpy(),
+                "target": target.numpy(),
+                "count": self.transitions[source, target].numpy(),
+                "probability": probability.numpy(),
+            }
+        )
+        return table[table["probability"] >= at_least].reset_index(drop=True)
+
+    def states(self) -> pd.DataFrame:
+        """Return a row for each state: visits, majority class, its share."""
+        share = self.predictions.amax(1).double() / self.visits.clamp_min(1)
+        return pd.DataFrame(
+            {
+                "state": range(self.n_states),
+                "visits": self.visits.numpy(),
+                "majority": self.majority.numpy(),
+                "confidence": share.numpy(),
+            }
+        )
+
+    def as_dot(self, at_least: float = 0.05) -> str:
+        """Return a Graphviz graph of the transitions of at least this probability."""
+        lines = ["digraph automaton {", "  rankdir=LR;", '  start [shape=point, label=""];']
+        for row in self.states().itertuples():
+            label = f"{row.state}\\nclass {row.majority} ({row.confidence:.0%})"
+            lines.append(f'  q{row.state} [label="{label}"];')
+        for edge in self.edges(at_least).itertuples():
+            source = "start" if edge.source < 0 else f"q{edge.source}"
+            lines.append(f'  {source} -> q{edge.target} [label="{edge.probability:.2f}"];')
+        return "\n".join([*lines, "}"]) + "\n"
+
+    def as_mermaid(self, at_least: float = 0.05) -> str:
+        """Return a Mermaid state diagram of the transitions of at least this probability."""
+        lines = ["stateDiagram-v2"]
+        for row in self.states().itertuples():
+            told = f"state {row.state}, class {row.majority}, {row.confidence:.0%}"
+            lines.append(f"  q{row.state} : {told}")
+        for edge in self.edges(at_least).itertuples():
+            source = "[*]" if edge.source < 0 else f"q{edge.source}"
+            lines.append(f"  {source} --> q{edge.target} : {edge.probability:.2f}")
+        return "\n".join(lines) + "\n"
+
+    def as_json(self) -> str:
+        """Return states and all transitions."""
+        states = self.states().to_dict("records")
+        edges = self.edges().to_dict("records")
+        return json.dumps({"states": states, "transitions": edges}, indent=1)
+
+    def as_aalpy(self) -> Any:
+        """Return a Markov chain of the package aalpy, whose outputs are the majority classes.
+
+        Raises:
+            ConfigurationError: the extra ``automata`` is not installed.
+        """
+        try:
+            from aalpy.automata import MarkovChain, McState
+        except ImportError as error:
+            raise ConfigurationError(
+                "Exporting to aalpy needs the package: pip install 'rnnrepair[automata]'."
+            ) from error
+        majority = self.majority.tolist()
+        nodes = [McState(f"q{i}", output=str(c)) for i, c in enumerate(majority)]
+        start = McState("start", output="start")
+        for edge in self.edges().itertuples():
+            source = start if edge.source < 0 else nodes[edge.source]
+            source.transitions.append((nodes[edge.target], edge.probability))
+        return MarkovChain(start, [start, *nodes])
+
+
+class AutomatonStudy:
+    """Builds the automaton, draws it with the path of one failure, and exports it."""
+
+    name = "automaton"
+
+    def __init__(
+        self, n_components: int = 16, at_least: float = 0.05, sample: int | None = None
+    ) -> None:
+        """Set up the study.
+
+        Args:
+            n_components: K.
+            at_least: least probability of a transition in the exported graphs.
+            sample: index of the sequence whose path is drawn; the first failure of the test
+                split where None.
+
+        Raises:
+            ConfigurationError: a value out of range.
+        """
+        if n_components < 1 or not 0 <= at_least < 1:
+            raise ConfigurationError(
+                "study.n_components must be at least 1 and study.at_least in [0, 1), got "
+                f"{n_components} and {at_least}."
+            )
+        self.n_components = n_components
+        self.at_least = at_least
+        self.sample = sample
+
+    def check(self, run: FinishedRun) -> None:
+        """Refuse a K that cannot be fitted, and a sample that is not there."""
+        run.check_sizes([self.n_components], "study.n_components")
+        test = run.data.split_index("test")
+        if self.sample is not None and not bool((test == self.sample).any()):
+            raise ConfigurationError(
+                f"study.sample={self.sample} is no test sample: those are {int(test[0])} .. "
+                f"{int(test[-1])}."
+            )
+
+    def __call__(self, run: FinishedRun) -> StudyResult:
+        """Count the transitions of the training traces and trace one test sequence."""
+        model, traces = run.abstraction(self.n_components)
+        automaton = Automaton.of(traces["fit"])
+        states = automaton.states()
+        # Where a state is drawn: the first two principal components of its mean.
+        place = torch.nn.functional.pad(model.mixture.mean, (0, 2))[:, :2]
+        states["x"], states["y"] = place[:, 0].numpy(), place[:, 1].numpy()
+        path, told = self._path(traces["test"])
+        edges = automaton.edges()
+        return StudyResult(
+            {"automaton_states": states, "automaton_transitions": edges, "automaton_path": path},
+            [
+                f"{int((automaton.visits > 0).sum())} of {self.n_components} states are visited, "
+                f"{int((edges['source'] >= 0).sum())} of {self.n_components**2} transitions occur.",
+                told,
+            ],
+            documents={
+                "automaton.dot": automaton.as_dot(self.at_least),
+                "automaton.mmd": automaton.as_mermaid(self.at_least),
+                "automaton.json": automaton.as_json(),
+            },
+        )
+
+    def _path(self, test: Traces) -> tuple[pd.DataFrame, str]:
+        if self.sample is None:
+            wrong = (~test.correct).nonzero()[:, 0]
+            row = int(wrong[0]) if len(wrong) else 0
+        else:
+            row = int((test.index == self.sample).nonzero()[0])
+        one = test.select(torch.tensor([row]))
+        path = pd.DataFrame(
+            {
+                "step": range(1, int(one.lengths) + 1),
+                "state": one.state.numpy(),
+                "prediction": one.prediction.numpy(),
+            }
+        )
+        return path, (
+            f"The path drawn is that of test sample {int(one.index)}: true class "
+            f"{int(one.label)}, predicted {int(one.final_prediction)}."
+        )

@@ -1,0 +1,154 @@
+"""Clusterings against each other: how far each scales, and what SimNN makes of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import torch
+
+from rnnrepair.abstraction import Clustering, check_clustering, fit_clustering
+from rnnrepair.analysis.feature_sets import FEATURE_SETS, feature_table
+from rnnrepair.analysis.finished_run import FinishedRun
+from rnnrepair.analysis.simnn import fit_simnn
+from rnnrepair.analysis.study import StudyResult
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.seeding import torch_generator
+
+POINTS = (100, 200, 300, 400, 500, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+
+
+class ClusteringComparison:
+    """Time against the number of states, accuracy for every feature set, and stability.
+
+    Source: seed report, sections 5.2 and 6.2; experiments reference 10.2.
+    """
+
+    name = "clustering"
+
+    def __init__(
+        self,
+        n_components: int = 43,
+        clusterings: Sequence[str] = tuple(Clustering),
+        points: Sequence[int] = POINTS,
+        timed_components: int = 7,
+        repeats: int = 3,
+        max_seconds: float = 60,
+        seeds: int = 3,
+    ) -> None:
+        """Set up the comparison.
+
+        Args:
+            n_components: K of the comparison of accuracies.
+            clusterings: see ``Clustering``.
+            points: numbers of states that are timed.
+            timed_components: K of the timings.
+            repeats: timings of every number; the median counts.
+            max_seconds: a clustering is not given more points once a fit took a third of this, or
+                would by the growth of its last two.
+            seeds: SimNN classifiers for every feature set.
+
+        Raises:
+            ConfigurationError: a value out of range.
+        """
+        for clustering in clusterings:
+            check_clustering(clustering)
+        least = {
+            "n_components": n_components,
+            "timed_components": timed_components,
+            "repeats": repeats,
+            "max_seconds": max_seconds,
+            "seeds": seeds,
+            "points": min(points, default=0),
+        }
+        for key, value in least.items():
+            if value < 1:
+                raise ConfigurationError(f"study.{key} must be at least 1, got {value}.")
+        self.n_components = n_components
+        self.clusterings = list(clusterings)
+        self.points = sorted(points)
+        self.timed_components = timed_components
+        self.repeats = repeats
+        self.max_seconds = max_seconds
+        self.seeds = seeds
+
+    def check(self, run: FinishedRun) -> None:
+        """Refuse a K that cannot be fitted."""
+        run.check_sizes([self.n_components, self.timed_components], "study.n_components")
+
+    def __call__(self, run: FinishedRun) -> StudyResult:
+        """Time every clustering, then train SimNN on what it makes."""
+        times = pd.DataFrame(
+            [
+                row
+                for clustering in run.progress(self.clusterings, "Timing clusterings")
+                for row in self._times(run, clustering)
+            ]
+        )
+        reach = times.groupby("clustering")["points"].max()
+        quality = pd.DataFrame(
+            [
+                row
+                for clustering in run.progress(self.clusterings, "SimNN on clusterings")
+                for row in self._quality(run, clustering, int(reach[clustering]))
+            ]
+        )
+        return StudyResult(
+            {"clustering_time": times, "clustering_quality": quality}, _conclusion(times, quality)
+        )
+
+    def _times(self, run: FinishedRun, clustering: str) -> Iterator[dict[str, Any]]:
+        vectors = run.states()["fit"].vector
+        order = torch.randperm(len(vectors), generator=torch_generator(run.settings.seed, "timed"))
+        last: tuple[int, float] | None = None
+        for n in (n for n in self.points if n <= len(vectors)):
+            if last is not None and last[1] * max(n / last[0], 1) > self.max_seconds:
+                break
+            sample = vectors[order[:n]]
+            seconds = []
+            for repeat in range(self.repeats):
+                start = time.perf_counter()
+                mixture = fit_clustering(clustering, sample, self.timed_components, repeat)
+                seconds.append(time.perf_counter() - start)
+                if seconds[0] > self.max_seconds / 10:
+                    break
+            last = (n, sorted(seconds)[len(seconds) // 2])
+            yield {
+                "clustering": clustering,
+                "points": n,
+                "seconds": last[1],
+                "states": mixture.n_components,
+            }
+
+    def _quality(self, run: FinishedRun, clustering: str, reach: int) -> Iterator[dict[str, Any]]:
+        model, traces = run.abstraction(self.n_components, clustering=clustering, at_most=reach)
+        n_steps = max(int(t.lengths.max()) for t in traces.values())
+        seeds = [run.settings.seed + i for i in range(self.seeds)]
+        for features in FEATURE_SETS:
+            table = feature_table(model.confidence, features)
+            simnn = fit_simnn(traces["fit"], table.expand(self.seeds, -1, -1), seeds, n_steps)
+            accuracy = simnn.accuracy(traces["test"])
+            yield {
+                "clustering": clustering,
+                "features": features,
+                "test": float(accuracy.mean()),
+                "test_sd": float(accuracy.std()) if self.seeds > 1 else 0.0,
+                "rnn_test": traces["test"].accuracy,
+                "states": model.n_states,
+                "n_empty": model.stability.n_empty,
+                "stability": model.stability.mean,
+                "stability_weighted": model.stability.weighted_mean,
+            }
+
+
+def _conclusion(times: pd.DataFrame, quality: pd.DataFrame) -> list[str]:
+    reach = times.groupby("clustering", sort=False)["points"].max()
+    top = quality[quality["features"] == "RL_ID_CS"].sort_values("test", ascending=False)
+    return [
+        "Most states fitted in time: "
+        + ", ".join(f"{name} {count:,}" for name, count in reach.items())
+        + ".",
+        "SimNN on all features, test: "
+        + ", ".join(f"{row.clustering} {row.test:.2%}" for row in top.itertuples())
+        + ".",
+    ]

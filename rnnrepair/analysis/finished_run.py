@@ -1,0 +1,172 @@
+"""What a study gets: a trained network with its data, and everything that was computed of them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnrepair.abstraction import (
+    AbstractionSettings,
+    AbstractModel,
+    Mixture,
+    ReducedStates,
+    Reduction,
+    count_predictions,
+    fit_clustering,
+    pca_sample,
+    reduce_states,
+    sample_steps,
+)
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.protocols import RecurrentModule, RepairableData, Split
+from rnnrepair.seeding import derive_seed, torch_generator
+from rnnrepair.traces import (
+    HiddenBatch,
+    SequenceBatch,
+    Traces,
+    device_of,
+    evaluating,
+    hidden_states,
+)
+
+SPLITS: tuple[Split, ...] = ("fit", "repair", "val", "test")
+# Sequences a step while the sample of the PCA is read.
+SAMPLE_BATCH = 500
+
+
+# Wraps a loop in a progress bar with a description.
+Progress = Callable[[Iterable[Any], str], Iterable[Any]]
+
+
+def silent(loop: Iterable[Any], _: str) -> Iterable[Any]:
+    """Show no progress."""
+    return loop
+
+
+@dataclass
+class FinishedRun:
+    """A network that is trained, and its data; states are collected when first asked for, once.
+
+    Injected samples are left out: a study is about the data as they came.
+
+    Attributes:
+        module: the network.
+        recurrent: the same, as something that shows its hidden states.
+        data: set up.
+        settings: how hidden states are grouped, where a study does not say otherwise.
+        progress: see ``Progress``.
+    """
+
+    module: nn.Module
+    recurrent: RecurrentModule
+    data: RepairableData
+    settings: AbstractionSettings
+    progress: Progress = silent
+    _states: Mapping[Split, ReducedStates] = field(default_factory=dict)
+    _reduction: Reduction | None = None
+
+    @property
+    def n_classes(self) -> int:
+        """C."""
+        return self.data.num_classes
+
+    def states(self, dims: int | None = None) -> Mapping[Split, ReducedStates]:
+        """Return the reduced states of every split: the first ``dims`` principal components.
+
+        The network runs once, for the widest reduction asked for so far: fewer components are a
+        part of more. Ask for the widest first.
+        """
+        dims = self.settings.reduction_dims if dims is None else dims
+        self.reduction(dims)
+        return {split: states.narrowed(dims) for split, states in self._states.items()}
+
+    def reduction(self, dims: int | None = None) -> Reduction:
+        """Return the projection that makes ``states(dims)``."""
+        dims = self.settings.reduction_dims if dims is None else dims
+        if self._reduction is None or not self._reduction.holds(dims):
+            self._reduction = self._collect(dims)
+        return self._reduction.narrowed(dims)
+
+    def _collect(self, dims: int) -> Reduction:
+        fit_index = self.data.split_index("fit")
+        sample = pca_sample(fit_index, self.settings)
+        states, reduction = reduce_states(
+            self._hidden(self.data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
+            {
+                split: self._hidden(self.progress(self.data.trace_dataloader(split), split))
+                for split in SPLITS
+            },
+            dims,
+            self.n_classes,
+        )
+        # Injected samples have the highest indices.
+        self._states = states | {"fit": states["fit"].first(len(fit_index))}
+        return reduction
+
+    def _hidden(self, batches: Iterable[SequenceBatch]) -> Iterator[HiddenBatch]:
+        with evaluating(self.module):
+            yield from hidden_states(self.recurrent.trace, batches, device_of(self.module))
+
+    def mixture(
+        self,
+        n_components: int,
+        dims: int | None = None,
+        clustering: str | None = None,
+        at_most: int | None = None,
+    ) -> Mixture:
+        """Group the steps as a run does in its first analysed epoch, on the same sample of them.
+
+        Args:
+            n_components: K.
+            dims: principal components.
+            clustering: see ``Clustering``.
+            at_most: states that it is fitted on, for clusterings that cannot take the sample.
+        """
+        settings = self.settings
+        sample = self.sample(dims)
+        if at_most is not None and at_most < len(sample):
+            generator = torch_generator(settings.seed, "smaller sample")
+            sample = sample[torch.randperm(len(sample), generator=generator)[:at_most]]
+        return fit_clustering(
+            settings.clustering if clustering is None else clustering,
+            sample,
+            n_components,
+            derive_seed(settings.seed, "mixture", n_components),
+            settings.max_iter,
+            settings.tol,
+        )
+
+    def sample(self, dims: int | None = None) -> Tensor:
+        """Return the (n, k) reduced states that abstract states are fitted on."""
+        fit = self.states(dims)["fit"]
+        return fit.vector[sample_steps(len(fit.vector), self.settings)]
+
+    def check_sizes(self, sizes: Sequence[int], key: str) -> None:
+        """Refuse a K above the number of steps that states are fitted on; before any work.
+
+        Raises:
+            ConfigurationError: names the config key.
+        """
+        if max(sizes) > self.settings.fit_states:
+            raise ConfigurationError(
+                f"{key} asks for {max(sizes)} states, more than the {self.settings.fit_states} "
+                "steps that they are fitted on: lower it, or raise abstraction.fit_states."
+            )
+
+    def abstraction(
+        self,
+        n_components: int,
+        dims: int | None = None,
+        clustering: str | None = None,
+        at_most: int | None = None,
+    ) -> tuple[AbstractModel, dict[Split, Traces]]:
+        """Return the abstract model of a K, and the traces of every split; see ``mixture``."""
+        mixture = self.mixture(n_components, dims, clustering, at_most)
+        traces = {
+            split: states.traces(mixture, self.n_classes)
+            for split, states in self.states(dims).items()
+        }
+        counts = count_predictions(traces["fit"].code, mixture.n_components, self.n_classes)
+        return AbstractModel(self.reduction(dims), mixture, counts), traces

@@ -1,0 +1,114 @@
+"""Picture of the abstract automaton."""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
+
+from rnnrepair.report.colours import class_colours
+from rnnrepair.report.studies.canvas import canvas, panel, panels
+
+# Transitions drawn, by probability.
+AT_LEAST = 0.08
+_PATH = "#111111"
+
+
+def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
+    """Draw states where their means lie, coloured by class and sized by visits, with one path."""
+    states = tables["automaton_states"]
+    figure = canvas(width=9, height=7.2)
+    (axes,) = panels(figure, 1, 1)
+    panel(axes, "Abstract automaton", "first principal component", "second principal component")
+    place = states.set_index("state")[["x", "y"]]
+    size = 150 + 1800 * states["visits"] / max(states["visits"].max(), 1)
+    radius = dict(zip(states["state"], np.sqrt(size) / 2, strict=True))
+    for edge in tables["automaton_transitions"].itertuples():
+        if edge.source >= 0 and edge.source != edge.target and edge.probability >= AT_LEAST:
+            _arrow(
+                axes,
+                place.loc[edge.source],
+                place.loc[edge.target],
+                radius[edge.source],
+                radius[edge.target],
+                linewidth=0.6 + 3 * edge.probability,
+                color="#bbbbbb",
+            )
+    _draw_path(axes, tables["automaton_path"], place, radius)
+    colours = class_colours(sorted(states["majority"].unique()))
+    for row, area in zip(states.itertuples(), size, strict=True):
+        colour = colours[row.majority]
+        axes.scatter(row.x, row.y, s=area, color=colour.fill, edgecolors="white", zorder=3)
+        axes.annotate(
+            str(row.state),
+            (row.x, row.y),
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=colour.ink,
+            zorder=4,
+        )
+    keys = [
+        Line2D([], [], marker="o", linestyle="", color=c.fill, markersize=9, label=f"class {k}")
+        for k, c in colours.items()
+    ]
+    keys.append(Line2D([], [], color=_PATH, linewidth=1.8, label="path of one input"))
+    axes.legend(handles=keys, fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.margins(0.12)
+    return {"automaton": figure}
+
+
+def _draw_path(
+    axes: Axes, path: pd.DataFrame, place: pd.DataFrame, radius: Mapping[int, float]
+) -> None:
+    states = path["state"].tolist()
+    axes.annotate(
+        "start",
+        place.loc[states[0]],
+        xytext=(-34, 26),
+        textcoords="offset points",
+        fontsize=9,
+        arrowprops={"arrowstyle": "->", "color": _PATH, "linewidth": 1.8},
+    )
+    moves = list(dict.fromkeys(itertools.pairwise(states)))
+    for source, target in moves:
+        if source != target:
+            _arrow(
+                axes,
+                place.loc[source],
+                place.loc[target],
+                radius[source],
+                radius[target],
+                linewidth=1.8,
+                color=_PATH,
+            )
+
+
+def _arrow(
+    axes: Axes,
+    source: pd.Series,
+    target: pd.Series,
+    source_radius: float,
+    target_radius: float,
+    linewidth: float,
+    color: str,
+) -> None:
+    """Draw a bent arrow, so that both directions between two states can be told apart."""
+    axes.add_patch(
+        FancyArrowPatch(
+            tuple(source),
+            tuple(target),
+            connectionstyle="arc3,rad=0.18",
+            arrowstyle="-|>",
+            mutation_scale=11,
+            shrinkA=source_radius,
+            shrinkB=target_radius,
+            linewidth=linewidth,
+            color=color,
+            zorder=2 if color == _PATH else 1,
+        )
+    )

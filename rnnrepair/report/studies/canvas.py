@@ -1,0 +1,41 @@
+"""What all figures of studies have in common: size, colours, and axes that stay legible small."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnnrepair.report.colours import PALETTE
+
+# Blue, orange, red, purple, brown, grey: apart for colour-blind readers, and in black and white
+# by their markers.
+LINES = (PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[4], PALETTE[5], PALETTE[8], PALETTE[7])
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_FONT = 11
+
+
+def canvas(rows: int = 1, columns: int = 1, width: float = 4.8, height: float = 3.6) -> Figure:
+    """Return an empty figure for panels of this size in inches."""
+    return Figure(figsize=(width * columns, height * rows), layout="constrained", dpi=120)
+
+
+def panel(axes: Axes, title: str, x: str, y: str) -> Axes:
+    """Name a panel and its axes, with units in the names."""
+    axes.set_title(title, fontsize=_FONT + 1, loc="left")
+    axes.set_xlabel(x, fontsize=_FONT)
+    axes.set_ylabel(y, fontsize=_FONT)
+    axes.tick_params(labelsize=_FONT - 1)
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def legend(axes: Axes, place: str = "best") -> None:
+    """Show the names of the lines."""
+    axes.legend(fontsize=_FONT - 2, frameon=False, loc=place)  # type: ignore[call-overload]
+
+
+def panels(figure: Figure, rows: int, columns: int) -> Sequence[Axes]:
+    """Return the panels of a figure, row by row."""
+    return list(figure.subplots(rows, columns, squeeze=False).flat)

@@ -1,0 +1,76 @@
+"""Figures of the fault metrics: one for each metric, as in the paper."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnrepair.report.studies.canvas import LINES, canvas, legend, panel, panels
+
+_LINES = {
+    "benign_truth": "right inputs, true label",
+    "fault_pred": "failures, predicted label",
+    "fault_truth": "failures, true label",
+}
+_METRICS = {
+    "metric_1": ("Metric 1", "share of inputs with such a sample"),
+    "metric_2": ("Metric 2", "mean share of such samples"),
+    "metric_3": ("Metric 3", "mean distance of such samples"),
+}
+
+
+def fault_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
+    """Draw each metric against the number of influential samples, a panel for each K."""
+    curves, hypothesis = tables["faults"], tables["hypothesis"]
+    sizes = list(curves["K"].unique())
+    figures = {}
+    for metric, (title, unit) in _METRICS.items():
+        figure = canvas(1, len(sizes), width=3.7)
+        for axes, k in zip(panels(figure, 1, len(sizes)), sizes, strict=True):
+            panel(axes, f"{title}, K = {k}", "influential samples n", unit)
+            for colour, (line, name) in enumerate(_LINES.items()):
+                part = curves[(curves["K"] == k) & (curves["line"] == line)]
+                axes.plot(
+                    part["n"],
+                    part[metric],
+                    color=LINES[colour],
+                    linestyle=("-", "--", ":")[colour],
+                    linewidth=2,
+                    label=name,
+                )
+                axes.fill_between(
+                    part["n"],
+                    part[f"{metric}_low"],
+                    part[f"{metric}_high"],
+                    color=LINES[colour],
+                    alpha=0.2,
+                    linewidth=0,
+                )
+        legend(axes)
+        figures[f"faults_{metric}"] = figure
+    figures["hypothesis"] = _hypothesis(hypothesis)
+    return figures
+
+
+def _hypothesis(table: pd.DataFrame) -> Figure:
+    figure = canvas(width=6)
+    (axes,) = panels(figure, 1, 1)
+    panel(
+        axes,
+        "More influential samples of the predicted than of the true label",
+        "number of states K",
+        "share of failures",
+    )
+    for colour, (n, part) in enumerate(table.groupby("n")):
+        axes.errorbar(
+            part["K"] + (colour - 1.5) * 0.6,
+            part["holds"],
+            yerr=[part["holds"] - part["low"], part["high"] - part["holds"]],
+            color=LINES[colour % len(LINES)],
+            fmt="os^Dv"[colour % 5],
+            capsize=3,
+            label=f"of the {n} nearest",
+        )
+    axes.axhline(0.5, color="#555555", linestyle="--", linewidth=1)
+    legend(axes)
+    return figure
