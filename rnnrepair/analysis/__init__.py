@@ -6,6 +6,7 @@ from rnnrepair.analysis.faults import FaultMetrics
 from rnnrepair.analysis.feature_comparison import FeatureComparison
 from rnnrepair.analysis.feature_sets import FEATURE_SETS, Threshold, feature_table
 from rnnrepair.analysis.finished_run import FinishedRun, silent
+from rnnrepair.analysis.influential import InfluentialImages
 from rnnrepair.analysis.k_sweep import KSweep
 from rnnrepair.analysis.simnn import SimNN, fit_simnn
 from rnnrepair.analysis.study import Study, StudyResult
@@ -18,6 +19,7 @@ __all__ = [
     "FaultMetrics",
     "FeatureComparison",
     "FinishedRun",
+    "InfluentialImages",
     "KSweep",
     "SimNN",
     "Study",

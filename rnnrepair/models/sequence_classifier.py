@@ -1,18 +1,12 @@
 """Recurrent classifier of feature or token sequences."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics.classification import MulticlassAccuracy
+from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler
 from rnnrepair.traces import RecurrentOutput, SequenceBatch
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -20,11 +14,8 @@ CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.
 # Token that stands behind the end of a sequence; its vector is not trained.
 PADDING = 1
 
-MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
-MakeScheduler = Callable[[Optimizer], LRScheduler]
 
-
-class SequenceClassifier(pl.LightningModule):
+class SequenceClassifier(Classifier):
     """LSTM, GRU or plain RNN whose last hidden state is classified by a linear head.
 
     Reads features (B, T, F), or, where it has a vocabulary, tokens (B, T) through an embedding.
@@ -62,7 +53,7 @@ class SequenceClassifier(pl.LightningModule):
         Raises:
             ConfigurationError: unknown cell, or a size out of range.
         """
-        super().__init__()
+        super().__init__(num_classes, optimizer, scheduler)
         if cell not in CELLS:
             raise ConfigurationError(f"model.cell must be one of {sorted(CELLS)}, got {cell!r}.")
         if vectors is not None:
@@ -71,8 +62,6 @@ class SequenceClassifier(pl.LightningModule):
         for name, value in sizes.items():
             if value < 1:
                 raise ConfigurationError(f"model.{name} must be at least 1, got {value}.")
-        if num_classes < 2:
-            raise ConfigurationError(f"model.num_classes must be at least 2, got {num_classes}.")
         for name, share in {"dropout": dropout, "embedding_dropout": embedding_dropout}.items():
             if not 0 <= share < 1:
                 raise ConfigurationError(f"model.{name} must lie in [0, 1), got {share}.")
@@ -94,10 +83,6 @@ class SequenceClassifier(pl.LightningModule):
         self.dropout = nn.Dropout(dropout)
         self.embedding_dropout = nn.Dropout(embedding_dropout)
         self.head = nn.Linear(hidden_size, num_classes)
-        self.make_optimizer: MakeOptimizer = optimizer or Adam
-        self.make_scheduler = scheduler
-        self.val_accuracy = MulticlassAccuracy(num_classes, average="micro")
-        self.test_accuracy = MulticlassAccuracy(num_classes, average="micro")
 
     def hidden_states(self, batch: SequenceBatch) -> Tensor:
         """Return (B, T, d) top-layer states; padding never enters the recurrence."""
@@ -120,44 +105,13 @@ class SequenceClassifier(pl.LightningModule):
             final = hidden[torch.arange(len(hidden), device=hidden.device), batch.lengths - 1]
         return self.head(self.dropout(final))
 
+    @override
+    def logits(self, batch: SequenceBatch) -> Tensor:
+        return self.final_logits(self.hidden_states(batch), batch)
+
+    @override
     def trace(self, batch: SequenceBatch) -> RecurrentOutput:
-        """Return logits, step logits and hidden states (see ``RecurrentModule``)."""
         hidden = self.hidden_states(batch)
         return RecurrentOutput(
             self.final_logits(hidden, batch), self.head(hidden), hidden, batch.lengths
         )
-
-    def forward(self, batch: SequenceBatch) -> RecurrentOutput:
-        """Return the same as ``trace``."""
-        return self.trace(batch)
-
-    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor:
-        """Cross entropy of the final logits."""
-        loss = cross_entropy(self.final_logits(self.hidden_states(batch), batch), batch.label)
-        # Lightning's log takes a tenth of a small network's step: call it only where it shows.
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if (self.global_step + 1) % max(every, 1) == 0:
-            self.log("train/loss", loss, prog_bar=True, batch_size=len(batch))
-        return loss
-
-    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
-        """Log ``val/loss`` and ``val/acc``."""
-        self._evaluate(batch, "val", self.val_accuracy)
-
-    def test_step(self, batch: SequenceBatch, batch_idx: int) -> None:
-        """Log ``test/loss`` and ``test/acc``."""
-        self._evaluate(batch, "test", self.test_accuracy)
-
-    def _evaluate(self, batch: SequenceBatch, split: str, accuracy: MulticlassAccuracy) -> None:
-        logits = self.final_logits(self.hidden_states(batch), batch)
-        accuracy.update(logits, batch.label)
-        size = len(batch)
-        self.log(f"{split}/loss", cross_entropy(logits, batch.label), batch_size=size)
-        self.log(f"{split}/acc", accuracy, prog_bar=True, batch_size=size)
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer and, where there is one, the epoch-wise scheduler."""
-        optimizer = self.make_optimizer(self.parameters())
-        if self.make_scheduler is None:
-            return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": self.make_scheduler(optimizer)}

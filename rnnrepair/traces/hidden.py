@@ -73,35 +73,40 @@ def hidden_states(
     for batch in batches:
         output = trace(batch.to(device))
         prediction = output.step_logits.argmax(-1)
-        if batch.is_uniform:
+        # The network says how many steps it made: one that reads an image at once makes one.
+        lengths = output.lengths.cpu()
+        mask = None
+        if int(lengths.min()) == output.hidden.shape[1]:
             hidden, prediction = output.hidden.flatten(0, 1), prediction.flatten()
         else:
-            mask = batch.mask.to(device)
-            hidden, prediction = output.hidden[mask], prediction[mask]
+            mask = torch.arange(output.hidden.shape[1]) < lengths[:, None]
+            on_device = mask.to(device)
+            hidden, prediction = output.hidden[on_device], prediction[on_device]
         hidden = hidden.float()
         # The sum is finite only if every term is: one pass, no mask. The sum of finite terms may
         # overflow, so a suspicion is confirmed term by term.
         if not torch.isfinite(hidden.sum()) and not torch.isfinite(hidden).all():
-            _raise_for_non_finite(output.hidden, batch)
+            _raise_for_non_finite(output, batch)
         yield HiddenBatch(
             hidden.cpu(),
             prediction.cpu(),
-            batch.lengths.cpu(),
+            lengths,
             batch.index.cpu(),
             batch.label.cpu(),
-            _tokens(batch),
+            _tokens(batch, mask),
         )
 
 
-def _tokens(batch: SequenceBatch) -> Tensor | None:
+def _tokens(batch: SequenceBatch, mask: Tensor | None) -> Tensor | None:
     if batch.inputs.is_floating_point():
         return None
     inputs = batch.inputs.cpu()
-    return (inputs.flatten() if batch.is_uniform else inputs[batch.mask.cpu()]).int()
+    return (inputs.flatten() if mask is None else inputs[mask]).int()
 
 
-def _raise_for_non_finite(hidden: Tensor, batch: SequenceBatch) -> None:
-    bad = ~torch.isfinite(hidden).all(-1).cpu() & batch.mask.cpu()
+def _raise_for_non_finite(output: RecurrentOutput, batch: SequenceBatch) -> None:
+    steps = torch.arange(output.hidden.shape[1]) < output.lengths.cpu()[:, None]
+    bad = ~torch.isfinite(output.hidden).all(-1).cpu() & steps
     row, step = bad.nonzero()[0].tolist()
     raise NonFiniteError(
         f"The hidden state of sequence {int(batch.index[row])} is not finite at step {step}. "

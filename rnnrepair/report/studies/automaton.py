@@ -13,9 +13,13 @@ from matplotlib.patches import FancyArrowPatch
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.studies.canvas import canvas, panel, panels
 
-# Transitions drawn, by probability.
-AT_LEAST = 0.08
+# Transitions drawn: at least this share of those that leave a state.
+AT_LEAST = 0.15
 _PATH = "#111111"
+_TITLE = (
+    "Abstract automaton (size: visits; grey arrows: "
+    f"at least {AT_LEAST:.0%} of the transitions that leave a state)"
+)
 
 
 def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -23,19 +27,22 @@ def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
     states = tables["automaton_states"]
     figure = canvas(width=9, height=7.2)
     (axes,) = panels(figure, 1, 1)
-    panel(axes, "Abstract automaton", "first principal component", "second principal component")
+    panel(axes, _TITLE, "first principal component", "second principal component")
     place = states.set_index("state")[["x", "y"]]
     size = 150 + 1800 * states["visits"] / max(states["visits"].max(), 1)
     radius = dict(zip(states["state"], np.sqrt(size) / 2, strict=True))
-    for edge in tables["automaton_transitions"].itertuples():
-        if edge.source >= 0 and edge.source != edge.target and edge.probability >= AT_LEAST:
+    edges = tables["automaton_transitions"]
+    leaving = edges[(edges["source"] >= 0) & (edges["source"] != edges["target"])]
+    share = leaving["count"] / leaving.groupby("source")["count"].transform("sum")
+    for edge in leaving.assign(share=share).itertuples():
+        if edge.share >= AT_LEAST:
             _arrow(
                 axes,
                 place.loc[edge.source],
                 place.loc[edge.target],
                 radius[edge.source],
                 radius[edge.target],
-                linewidth=0.6 + 3 * edge.probability,
+                linewidth=0.6 + 2 * edge.share,
                 color="#bbbbbb",
             )
     _draw_path(axes, tables["automaton_path"], place, radius)

@@ -36,6 +36,19 @@ def legend(axes: Axes, place: str = "best") -> None:
     axes.legend(fontsize=_FONT - 2, frameon=False, loc=place)  # type: ignore[call-overload]
 
 
+def shared_legend(figure: Figure, axes: Axes) -> None:
+    """Show the names of a panel's lines once for all panels, above them."""
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        names,
+        loc="outside upper left",
+        ncols=len(names),
+        fontsize=_FONT - 1,
+        frameon=False,
+    )
+
+
 def panels(figure: Figure, rows: int, columns: int) -> Sequence[Axes]:
     """Return the panels of a figure, row by row."""
     return list(figure.subplots(rows, columns, squeeze=False).flat)

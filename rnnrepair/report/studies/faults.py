@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnnrepair.report.studies.canvas import LINES, canvas, legend, panel, panels
+from rnnrepair.report.studies.canvas import LINES, canvas, panel, panels, shared_legend
 
 _LINES = {
     "benign_truth": "right inputs, true label",
@@ -46,14 +46,14 @@ def fault_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
                     alpha=0.2,
                     linewidth=0,
                 )
-        legend(axes)
+        shared_legend(figure, axes)
         figures[f"faults_{metric}"] = figure
     figures["hypothesis"] = _hypothesis(hypothesis)
     return figures
 
 
 def _hypothesis(table: pd.DataFrame) -> Figure:
-    figure = canvas(width=6)
+    figure = canvas(width=7)
     (axes,) = panels(figure, 1, 1)
     panel(
         axes,
@@ -72,5 +72,5 @@ def _hypothesis(table: pd.DataFrame) -> Figure:
             label=f"of the {n} nearest",
         )
     axes.axhline(0.5, color="#555555", linestyle="--", linewidth=1)
-    legend(axes)
+    shared_legend(figure, axes)
     return figure

@@ -1,0 +1,129 @@
+"""The training samples that failures resemble most, as pictures."""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from rnnrepair.analysis.finished_run import FinishedRun
+from rnnrepair.analysis.study import StudyResult
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import TraceIndex, step_distance
+from rnnrepair.protocols import Split
+
+
+class InfluentialImages:
+    """For some failures of the test split, the most influential training images.
+
+    Traces of one step leave many training samples at the same distance. Those are put in the
+    order of their distance in the reduced space that the states were found in.
+
+    Source: seed report, sections 5.4 and 6.5; experiments reference 10.4.
+    """
+
+    name = "influential"
+
+    def __init__(self, n_components: int = 30, top: int = 20, failures: int = 8) -> None:
+        """Set up the study.
+
+        Args:
+            n_components: K.
+            top: training images shown for each failure.
+            failures: the first so many of the test split.
+
+        Raises:
+            ConfigurationError: a value out of range.
+        """
+        for key, value in {
+            "n_components": n_components,
+            "top": top,
+            "failures": failures,
+        }.items():
+            if value < 1:
+                raise ConfigurationError(f"study.{key} must be at least 1, got {value}.")
+        self.n_components = n_components
+        self.top = top
+        self.failures = failures
+
+    def check(self, run: FinishedRun) -> None:
+        """Refuse data that are no images."""
+        run.check_sizes([self.n_components], "study.n_components")
+        batch = run.data.fetch(run.data.split_index("fit")[:1])
+        if batch.inputs.ndim != 3 or not batch.inputs.is_floating_point():
+            raise ConfigurationError(
+                "study=influential shows pictures, but the data are texts: the report of a run "
+                "shows the training texts behind each failure."
+            )
+
+    def __call__(self, run: FinishedRun) -> StudyResult:
+        """Rank the training samples for each failure."""
+        model, traces = run.abstraction(self.n_components)
+        test = traces["test"]
+        wrong = (~test.correct).nonzero()[:, 0]
+        if len(wrong) == 0:
+            raise ConfigurationError(
+                "The network has no failures on the test split: there is nothing to show."
+            )
+        shown = wrong[: self.failures]
+        fit = traces["fit"]
+        n_steps = max(int(t.lengths.max()) for t in (fit, test))
+        index_of_fit = TraceIndex(fit, step_distance(model, "masked"), n_steps)
+        distance = index_of_fit.distances(test.select(wrong))
+        near = torch.stack(
+            [
+                nearest(distance[:, i], _ends(run, "fit"), _ends(run, "test")[row], self.top)
+                for i, row in enumerate(wrong.tolist())
+            ]
+        )
+        agreement = (fit.label[near] == test.final_prediction[wrong][:, None]).double().mean()
+        agreement_true = (fit.label[near] == test.label[wrong][:, None]).double().mean()
+        index = torch.cat(
+            [
+                torch.cat([test.index[row : row + 1], fit.index[near[i]]])
+                for i, row in enumerate(shown.tolist())
+            ]
+        )
+        images = run.data.fetch(index)
+        table = pd.DataFrame(
+            [
+                {
+                    "failure": int(test.index[row]),
+                    "rank": rank,
+                    "sample": int(index[i * (self.top + 1) + rank]),
+                    "label": int(images.label[i * (self.top + 1) + rank]),
+                    "true": int(test.label[row]),
+                    "predicted": int(test.final_prediction[row]),
+                    "picture": i * (self.top + 1) + rank,
+                }
+                for i, row in enumerate(shown.tolist())
+                for rank in range(self.top + 1)
+            ]
+        )
+        return StudyResult(
+            {"influential": table},
+            [
+                f"Of the {self.top} nearest training images of {len(wrong)} test failures, "
+                f"{agreement:.1%} carry the predicted label and {agreement_true:.1%} the true one."
+            ],
+            pictures={"influential": images.inputs},
+        )
+
+
+def _ends(run: FinishedRun, split: Split) -> Tensor:
+    """Return the (N, k) reduced states that the sequences of a split end in."""
+    states = run.states()[split]
+    return states.vector[states.offsets[1:] - 1]
+
+
+def nearest(distance: Tensor, ends: Tensor, end: Tensor, top: int) -> Tensor:
+    """Return the (top,) rows of smallest distance, ties in the order of their ends.
+
+    Args:
+        distance: (N,) between traces.
+        ends: (N, k) reduced states that the traces end in.
+        end: (k,) that of the query.
+        top: how many.
+    """
+    apart = (ends - end).square().sum(1)
+    order = np.lexsort((apart.numpy(), distance.numpy()))
+    return torch.from_numpy(order[:top])
