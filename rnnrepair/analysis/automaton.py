@@ -137,6 +137,9 @@ class Automaton:
         for edge in self.edges().itertuples():
             source = start if edge.source < 0 else nodes[edge.source]
             source.transitions.append((nodes[edge.target], edge.probability))
+        for node in nodes:
+            if not node.transitions:  # no sequence goes on from here
+                node.transitions.append((node, 1.0))
         return MarkovChain(start, [start, *nodes])
 
 

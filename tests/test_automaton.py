@@ -1,0 +1,73 @@
+"""The automaton against a walk over every trace."""
+
+import json
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+import torch
+
+from rnnrepair.analysis import Automaton
+from rnnrepair.traces import Traces
+
+LENGTHS = [4, 1, 7, 3, 5, 2]
+
+
+def walked(traces):
+    count = Counter()
+    for row in range(len(traces)):
+        state = [-1, *traces.state[traces.offsets[row] : traces.offsets[row + 1]].tolist()]
+        count.update(pairwise(state))
+    return count
+
+
+def test_transitions_are_counted_within_sequences_only(make_traces):
+    traces = make_traces(LENGTHS)
+    edges = Automaton.of(traces).edges()
+    found = {(e.source, e.target): e.count for e in edges.itertuples()}
+    assert found == walked(traces)
+    assert edges.groupby("source")["probability"].sum().to_numpy() == pytest.approx(1)
+
+
+def test_states_know_their_majority(make_traces):
+    traces = make_traces(LENGTHS)
+    states = Automaton.of(traces).states()
+    for row in states.itertuples():
+        here = traces.prediction[traces.state == row.state].tolist()
+        assert row.visits == len(here)
+        assert here.count(row.majority) == max(here.count(c) for c in range(3))
+        assert row.confidence == pytest.approx(here.count(row.majority) / len(here))
+
+
+def test_renumbering_states_renames_the_automaton_and_nothing_else(make_traces):
+    traces = make_traces(LENGTHS)
+    new_id = torch.tensor([3, 0, 4, 1, 2])
+    renamed = Traces(**{**vars(traces), "state": new_id[traces.state.long()].to(torch.uint8)})
+    plain, other = Automaton.of(traces), Automaton.of(renamed)
+    rows = torch.cat([new_id, torch.tensor([5])])
+    assert torch.equal(other.transitions[rows][:, new_id], plain.transitions)
+    assert torch.equal(other.predictions[new_id], plain.predictions)
+
+
+def test_exports_hold_every_state_and_the_transitions_asked_for(make_traces):
+    automaton = Automaton.of(make_traces(LENGTHS))
+    likely = automaton.edges(at_least=0.3)
+    dot, mermaid = automaton.as_dot(0.3), automaton.as_mermaid(0.3)
+    assert dot.count(" -> ") == mermaid.count(" --> ") == len(likely) < len(automaton.edges())
+    assert dot.startswith("digraph")
+    assert dot.count("{") == dot.count("}")
+    assert mermaid.startswith("stateDiagram-v2")
+    read = json.loads(automaton.as_json())
+    assert len(read["states"]) == 5
+    assert sum(t["count"] for t in read["transitions"]) == sum(LENGTHS)
+
+
+def test_aalpy_gets_a_chain_of_the_same_probabilities(make_traces):
+    pytest.importorskip("aalpy", reason="needs the extra 'automata'")
+    automaton = Automaton.of(make_traces(LENGTHS))
+    chain = automaton.as_aalpy()
+    assert chain.initial_state.output == "start"
+    assert len(chain.states) == 6
+    for state in chain.states:
+        total = sum(probability for _, probability in state.transitions)
+        assert total == pytest.approx(1)

@@ -1,0 +1,65 @@
+"""Fault metrics against their definitions, target by target."""
+
+import numpy as np
+import pytest
+import torch
+
+from rnnrepair.analysis import faults
+from rnnrepair.analysis.faults import FaultMetrics, sign_test
+from rnnrepair.errors import ConfigurationError
+
+
+@pytest.fixture
+def near():
+    g = torch.Generator().manual_seed(1)
+    label = torch.randint(3, (7, 9), generator=g)
+    label[3] = 1  # a target all of whose samples carry one label
+    return faults._Neighbours(label, torch.rand(7, 9, generator=g).sort(1).values)
+
+
+def test_metrics_are_those_of_the_paper(near):
+    wanted = torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    table = faults._metrics(near, wanted, seed=0)
+    for row in table.itertuples():
+        counts, distances = [], []
+        for target in range(7):
+            hit = [j for j in range(row.n) if near.label[target, j] == wanted[target]]
+            counts.append(len(hit))
+            if hit:
+                distances.append(float(near.distance[target, hit].mean()))
+        assert row.metric_1 == pytest.approx(np.mean([c > 0 for c in counts]))
+        assert row.metric_2 == pytest.approx(np.mean(counts) / row.n)
+        assert row.metric_3 == pytest.approx(np.mean(distances), rel=1e-5)
+        assert row.metric_1_low <= row.metric_1 <= row.metric_1_high
+        assert row.metric_2_low <= row.metric_2 <= row.metric_2_high
+
+
+def test_intervals_agree_with_plain_resampling(near):
+    wanted = torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    table = faults._metrics(near, wanted, seed=0)
+    share = (near.label == wanted[:, None]).double().numpy().mean(1)
+    rng = np.random.default_rng(5)
+    means = share[rng.integers(7, size=(20_000, 7))].mean(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    last = table.iloc[-1]
+    assert last["metric_2_low"] == pytest.approx(low, abs=0.02)
+    assert last["metric_2_high"] == pytest.approx(high, abs=0.02)
+
+
+def test_sign_test_leaves_ties_out():
+    assert sign_test(0, 0) == 1
+    assert sign_test(5, 5) == 1
+    assert sign_test(10, 0) == pytest.approx(2 * 0.5**10)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_components": []}, r"study\.n_components"),
+        ({"top": 0}, r"study\.top"),
+        ({"distance": "cosine"}, r"study\.distance must be one of"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        FaultMetrics(**options)

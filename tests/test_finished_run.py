@@ -1,0 +1,71 @@
+"""What studies are given."""
+
+import pytest
+import torch
+
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.analysis import FinishedRun
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.models import SequenceClassifier
+
+
+class Counting:
+    """A network that counts how many sequences it has run on."""
+
+    def __init__(self, network):
+        self.network = network
+        self.seen = 0
+
+    def trace(self, batch):
+        self.seen += len(batch)
+        return self.network.trace(batch)
+
+
+@pytest.fixture
+def run(make_data):
+    torch.manual_seed(0)
+    network = SequenceClassifier(4, 3, hidden_size=8)
+    settings = AbstractionSettings(n_components=4, reduction_dims=4, fit_states=200)
+    return FinishedRun(network, Counting(network), make_data(), settings)
+
+
+def test_the_network_runs_once_for_everything(run):
+    data = run.data
+    run.states(4)
+    once = run.recurrent.seen
+    n_all = sum(len(data.split_index(s)) for s in ("fit", "repair", "val", "test"))
+    assert once == n_all + len(data.split_index("fit"))  # and the sample of the PCA
+    for k in (2, 3, 5):
+        run.abstraction(k, dims=2)
+        run.mixture(k, dims=3)
+    assert run.recurrent.seen == once
+
+
+def test_fewer_components_are_what_a_run_with_fewer_would_have(run):
+    wide = run.states(4)["val"].vector[:, :2].clone()
+    other = FinishedRun(run.module, run.recurrent, run.data, run.settings)
+    torch.testing.assert_close(other.states(2)["val"].vector, wide)
+    torch.testing.assert_close(other.reduction(2).components, run.reduction(2).components)
+
+
+def test_all_units_are_no_prefix_of_components(run):
+    run.states(8)  # every unit: only centred
+    narrow = run.states(2)["val"].vector.clone()
+    other = FinishedRun(run.module, run.recurrent, run.data, run.settings)
+    torch.testing.assert_close(other.states(2)["val"].vector, narrow)
+
+
+def test_injected_samples_are_left_out(run):
+    fit = run.data.split_index("fit")
+    before = run.states(3)["fit"]
+    batch = run.data.fetch(fit[:7])
+    run.data.inject(batch.inputs, batch.lengths, batch.label)
+    after = FinishedRun(run.module, run.recurrent, run.data, run.settings).states(3)["fit"]
+    assert torch.equal(after.index, fit)
+    torch.testing.assert_close(after.vector, before.vector)
+
+
+def test_sizes_are_checked_before_any_work(run):
+    with pytest.raises(ConfigurationError, match=r"study\.x asks for 201 states"):
+        run.check_sizes([4, 201], "study.x")
+    assert run.recurrent.seen == 0

@@ -1,0 +1,68 @@
+"""A study on disk and in the report."""
+
+import pandas as pd
+import pytest
+
+from rnnrepair.analysis import StudyResult
+from rnnrepair.report.studies import write_study
+
+
+def result(best=7):
+    table = pd.DataFrame(
+        {
+            "dims": 3,
+            "K": [1, 4, 7],
+            "bic": [3.0, 2.0, 1.0],
+            "stability": [0.2, 0.5, 0.8],
+            "stability_weighted": [0.2, 0.5, 0.8],
+            "stability_min": [0.2, 0.3, 0.4],
+            "n_empty": 0,
+            "rnn_test": 0.9,
+            "faithful_test": [0.1, 0.5, 0.7],
+            "fit_s": 1.0,
+            "assign_s": 0.1,
+        }
+    )
+    return StudyResult({"k_sweep": table}, [f"Best is <{best}>."], documents={"a.dot": "digraph"})
+
+
+def test_files_hold_tables_figures_and_documents(tmp_path):
+    written = write_study(tmp_path, "k_sweep", result())
+    folder = tmp_path / "study" / "k_sweep"
+    assert written.folder == folder
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"k_sweep.csv", "k_sweep.png", "k_sweep.svg", "a.dot", "conclusion.txt"}
+    assert pd.read_csv(folder / "k_sweep.csv")["K"].tolist() == [1, 4, 7]
+    assert (folder / "k_sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / "k_sweep.svg").read_text()
+
+
+def test_report_gets_each_study_once(tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text("<html><main>what a run tells</main><footer></footer></html>")
+    write_study(tmp_path, "k_sweep", result())
+    write_study(tmp_path, "other", result())
+    write_study(tmp_path, "k_sweep", result(best=4))
+    text = page.read_text()
+    assert text.count('id="study-k_sweep"') == text.count('id="study-other"') == 1
+    assert "Best is &lt;4&gt;." in text
+    assert text.index("what a run tells") < text.index("study-k_sweep") < text.index("</main>")
+    assert "http" not in text.replace("http://www.w3.org", "")
+
+
+def test_without_a_report_studies_make_a_page_of_their_own(tmp_path):
+    write_study(tmp_path, "k_sweep", result())
+    text = (tmp_path / "report.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert text.count("<img src=") == 1
+
+
+def test_a_figure_needs_every_column_of_its_table(tmp_path):
+    broken = result()
+    with pytest.raises(KeyError):
+        write_study(
+            tmp_path,
+            "k_sweep",
+            StudyResult({"k_sweep": broken.tables["k_sweep"].drop(columns="K")}, []),
+        )
+    assert not (tmp_path / "study").exists() or not any((tmp_path / "study").iterdir())
