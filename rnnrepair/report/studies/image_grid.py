@@ -21,7 +21,7 @@ def influence_figures(
     for line, target in zip(cells, targets, strict=True):
         part = table[table["failure"] == target]
         for axes, row in zip(line, part.itertuples(), strict=False):
-            axes.imshow(images[row.picture], cmap="gray_r")
+            axes.imshow(images[row.picture].numpy(), cmap="gray_r")
             same = row.label == row.true if row.rank else False
             axes.set_title(
                 f"{row.true}, taken\nfor {row.predicted}" if row.rank == 0 else str(row.label),

@@ -1,0 +1,156 @@
+"""Studies as users run them: with training, and on a run that is there."""
+
+import shutil
+
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from scripts.study import study
+from tests.integration.conftest import QUICK, ROOT, composed
+from train import train
+
+
+def compose_finished(folder, *overrides):
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        return compose("finished", [f"run={folder}", "progress=false", "threads=1", *overrides])
+
+
+def as_command_line(cfg, folder):
+    """What Hydra writes beside a run."""
+    (folder / ".hydra").mkdir(parents=True)
+    OmegaConf.save(cfg, folder / ".hydra" / "config.yaml")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("studied")
+    studies = ["study=[automaton,faults,influential]", "study.automaton.n_components=6"]
+    few = ["study.faults.n_components=[5,8]", "study.influential.n_components=8"]
+    cfg = composed("+experiment=mnist_repair", *QUICK, *studies, *few)
+    cfg.paths.output_dir = str(folder / "run")
+    cfg.paths.cache_dir = str(folder / "cache")
+    as_command_line(cfg, folder / "run")
+    train(cfg)
+    return folder / "run"
+
+
+def test_training_ends_with_the_studies_asked_for(run):
+    assert {path.name for path in (run / "study").iterdir()} == {
+        "automaton",
+        "faults",
+        "influential",
+    }
+    page = (run / "report.html").read_text()
+    assert "What changed" in page
+    for name in ("automaton", "faults", "influential"):
+        assert f'id="study-{name}"' in page
+        assert list((run / "study" / name).glob("*.png"))
+        assert list((run / "study" / name).glob("*.svg"))
+    table = pd.read_csv(run / "study" / "faults" / "hypothesis.csv")
+    assert set(table["K"]) == {5, 8}
+    assert table["holds"].between(0, 1).all()
+
+
+def test_a_finished_run_answers_the_same_as_one_in_training(run):
+    before = pd.read_csv(run / "study" / "faults" / "faults.csv")
+    study(compose_finished(run, "study=faults", "study.faults.n_components=[5,8]"))
+    pd.testing.assert_frame_equal(pd.read_csv(run / "study" / "faults" / "faults.csv"), before)
+
+
+def test_k_sweep_agrees_with_the_abstraction_of_each_k(run):
+    overrides = ["study.k_sweep.n_components=[1,5,9]", "study.k_sweep.reduction_dims=[3,6]"]
+    study(compose_finished(run, "study=k_sweep", "study.k_sweep.simnn_seeds=2", *overrides))
+    table = pd.read_csv(run / "study" / "k_sweep" / "k_sweep.csv")
+    assert table["K"].tolist() == [1, 5, 9] * 2
+    assert table["dims"].tolist() == [6] * 3 + [3] * 3
+    one = table[table["K"] == 1]
+    # A single state knows nothing but the majority class.
+    assert (one["faithful_test"] < 0.5).all()
+    assert (one["stability"] == one["stability_weighted"]).all()
+    assert (table.loc[table["K"] == 9, "simnn_test"] > 0.5).all()
+    assert table["rnn_test"].nunique() == 1
+
+
+def test_features_and_clusterings_are_compared(run):
+    study(
+        compose_finished(
+            run,
+            "study=[features,clustering]",
+            "study.features.n_components=[6]",
+            "study.features.seeds=2",
+            "study.clustering.n_components=6",
+            "study.clustering.points=[100,300]",
+            "study.clustering.repeats=1",
+            "study.clustering.seeds=2",
+        )
+    )
+    features = pd.read_csv(run / "study" / "features" / "features.csv")
+    assert len(features) == 5 + 2 * 2  # five sets; those with confidences with two thresholds too
+    times = pd.read_csv(run / "study" / "clustering" / "clustering_time.csv")
+    assert times.groupby("clustering")["points"].max().eq(300).all()
+    quality = pd.read_csv(run / "study" / "clustering" / "clustering_quality.csv")
+    assert len(quality) == 7 * 5
+    assert quality["stability"].between(0.1, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["study=k_sweep", "study.k_sweep.n_components=[9999]"], "asks for 9999 states"),
+        (["study=automaton", "study.automaton.sample=3"], "is no test sample"),
+        (["study=faults", "study.faults.top=5000"], "more than the 3001 training samples"),
+    ],
+)
+def test_studies_that_do_not_fit_are_refused_before_any_work(run, overrides, message, monkeypatch):
+    def no_work(*_):
+        raise AssertionError("the network ran")
+
+    monkeypatch.setattr("rnnrepair.analysis.finished_run.hidden_states", no_work)
+    with pytest.raises(ConfigurationError, match=message):
+        study(compose_finished(run, *overrides))
+
+
+def test_training_is_not_begun_for_a_study_that_does_not_fit(quick):
+    cfg = quick("study=k_sweep", "study.k_sweep.n_components=[9999]")
+    with pytest.raises(ConfigurationError, match="asks for 9999 states"):
+        train(cfg)
+
+
+def test_folders_that_are_no_finished_runs_are_named(run, tmp_path):
+    with pytest.raises(
+        IncompatibleCheckpointError, match=r"config\.yaml and .*last\.ckpt"
+    ):
+        study(compose_finished(tmp_path, "study=automaton"))
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    cfg = OmegaConf.load(other / ".hydra" / "config.yaml")
+    cfg.model.hidden_size = 25
+    OmegaConf.save(cfg, other / ".hydra" / "config.yaml")
+    with pytest.raises(IncompatibleCheckpointError, match="another version"):
+        study(compose_finished(other, "study=automaton"))
+    cfg.model.hidden_size = 24
+    cfg.datamodule.repair_share = 0.3
+    OmegaConf.save(cfg, other / ".hydra" / "config.yaml")
+    with pytest.raises(IncompatibleCheckpointError, match="other data or another split"):
+        study(compose_finished(other, "study=automaton"))
+
+
+@pytest.mark.parametrize("view", ["flat", "layers"])
+def test_convolutional_networks_are_repaired_by_the_same_chain(view, tmp_path):
+    quick = [q for q in QUICK if not q.startswith("model.hidden_size")]
+    few = ["model.channels=[4,8]", "model.hidden_size=16", f"model.view={view}"]
+    cfg = composed("+experiment=mnist_cnn_repair", *quick, *few, "abstraction.n_components=10")
+    cfg.paths.output_dir = str(tmp_path / "run")
+    cfg.paths.cache_dir = str(tmp_path / "cache")
+    summary, objects = train(cfg)
+    assert summary["injected"] > 0
+    assert summary["after"]["repair_accuracy"] > summary["before"]["repair_accuracy"]
+    assert objects["model"].view == view
+    assert "the prediction" in (tmp_path / "run" / "report.html").read_text()
+    assert torch.isfinite(torch.cat([p.flatten() for p in objects["model"].parameters()])).all()
