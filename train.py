@@ -4,13 +4,16 @@ import inspect
 import logging
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hydra
 import pytorch_lightning as pl
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
@@ -29,6 +32,7 @@ from rnnrepair.errors import (
 )
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 from rnnrepair.models import Schedule
+from rnnrepair.report.jobs import Job, Status, finished_before
 
 log = logging.getLogger("train")
 
@@ -265,18 +269,71 @@ def keep_metrics(folder: Path) -> None:
 @hydra.main(version_base="1.3", config_path="configs", config_name="train")
 def main(cfg: DictConfig) -> float | None:
     """Run one experiment and return its val accuracy, for sweepers."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return sweep_job(cfg, list(HydraConfig.get().overrides.task))
+    try:
+        return objective(cfg)
+    except Exception as error:
+        if told(error) is None:
+            raise
+        log.error("%s", told(error))
+        sys.exit(2)
+
+
+def objective(cfg: DictConfig) -> float | None:
+    """Run one experiment and return its val accuracy."""
     try:
         summary, _ = train(cfg)
-    except (InstantiationException, *USER_ERRORS) as error:
-        # Hydra wraps what constructors raise; the cause is what the user can act on.
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if not isinstance(cause, USER_ERRORS):
-            raise
-        log.error("%s: %s", type(cause).__name__, cause)
-        sys.exit(2)
     finally:
         finish_wandb()
     return summary["after"]["val_accuracy"] if summary else None
+
+
+def told(error: Exception) -> str | None:
+    """Return an error that a user can mend as one line, None for any other."""
+    # Hydra wraps what constructors raise; the cause is what the user can act on.
+    cause = error.__cause__ if isinstance(error, InstantiationException) else error
+    return f"{type(cause).__name__}: {cause}" if isinstance(cause, USER_ERRORS) else None
+
+
+def sweep_job(cfg: DictConfig, overrides: list[str]) -> float | None:
+    """Run one job of a multirun: not again if it has finished, and without stopping the others.
+
+    A job that was interrupted goes on from its last checkpoint.
+    """
+    folder = Path(cfg.paths.output_dir)
+    # Without the folder: jobs keep their identity when a multirun is given other jobs.
+    plain = OmegaConf.merge(cfg, {"paths": {"output_dir": ""}})
+    fingerprint = fingerprint_config(OmegaConf.to_container(plain, resolve=True))[:32]
+    done = finished_before(folder, fingerprint)
+    if done is not None:
+        log.info("Finished before, in %s: not run again.", done.folder)
+        return done.objective
+    earlier = Job.read(folder)
+    if earlier is not None and earlier.fingerprint != fingerprint:
+        raise ConfigurationError(
+            f"{folder} holds another job ({' '.join(earlier.overrides)}): give the command that it "
+            "was made with, or another hydra.sweep.dir."
+        )
+    last = folder / "checkpoints" / "last.ckpt"
+    if earlier is not None and cfg.ckpt_path is None and last.is_file():
+        log.info("Goes on from %s.", last)
+        cfg.ckpt_path = str(last)
+    job = Job(folder, fingerprint, Status.RUNNING, tuple(overrides))
+    job.write()
+    try:
+        value = objective(cfg)
+    except Exception as error:
+        reason = told(error)
+        if reason is None:
+            log.exception("The job failed.")
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            log.error("The job failed: %s", reason)
+        replace(job, status=Status.FAILED, error=reason).write()
+        return None
+    replace(job, status=Status.FINISHED, objective=value).write()
+    return value
 
 
 def finish_wandb() -> None:

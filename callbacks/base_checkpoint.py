@@ -6,7 +6,10 @@ import pytorch_lightning as pl
 from pytorch_lightning import Callback
 from typing_extensions import override
 
+from rnnrepair import abstraction
+from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import write_file
+from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
 
 class BaseCheckpoint(Callback):
@@ -19,6 +22,21 @@ class BaseCheckpoint(Callback):
         """Set up the file (its name is a fingerprint) and the length of the base training."""
         self.path = Path(path)
         self.base_epochs = base_epochs
+
+    def states_path(self, settings: AbstractionSettings) -> Path:
+        """Return the file of the reduced states that the base training leaves behind.
+
+        They depend on the reduction alone, not on how states are grouped: a sweep over the number
+        of states collects and reduces once.
+        """
+        reduction = {
+            "dims": settings.reduction_dims,
+            "sequences": settings.fit_sequences,
+            "seed": settings.seed,
+            "code": fingerprint_files(Path(abstraction.__path__[0]).glob("reduc*.py")),
+        }
+        name = f"{self.path.stem}-{fingerprint_config(reduction)[:12]}.safetensors"
+        return self.path.with_name(name)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

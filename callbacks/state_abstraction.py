@@ -9,13 +9,18 @@ from torch import Tensor
 from typing_extensions import override
 
 from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from callbacks.base_checkpoint import BaseCheckpoint
 from callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.abstraction import (
     Abstraction,
     AbstractionSettings,
+    ReducedStates,
+    Reduction,
     fit_abstraction,
+    load_states,
     pca_sample,
     reduce_states,
+    save_states,
 )
 from rnnrepair.protocols import RepairableData, Split
 
@@ -72,7 +77,7 @@ class StateAbstraction(AnalysisCallback):
         collector, data = upstream(trainer, TraceCollector, self), repairable_data(trainer)
         collected = collector.seconds
         with self.timed():
-            self._abstraction = self._fit(collector, data)
+            self._abstraction = self._fit(trainer, collector, data, epoch)
             self._sample_state = self._abstraction.sample_state
             if self.save:
                 self._write(self._folder / f"epoch={epoch:03d}")
@@ -80,22 +85,38 @@ class StateAbstraction(AnalysisCallback):
         self.seconds -= collector.seconds - collected
         self.log_metrics(trainer, abstraction_metrics(self._abstraction))
 
-    def _fit(self, collector: TraceCollector, data: RepairableData) -> Abstraction:
-        fit_index = data.split_index("fit")
-        states, reduction = reduce_states(
-            collector.stream("fit", pca_sample(fit_index, self.settings)),
-            {split: collector.stream(split) for split in SPLITS},
-            self.settings.reduction_dims,
-            data.num_classes,
-        )
+    def _fit(
+        self, trainer: pl.Trainer, collector: TraceCollector, data: RepairableData, epoch: int
+    ) -> Abstraction:
+        states, reduction = self._reduced(trainer, collector, data, epoch)
         return fit_abstraction(
             states,
             reduction,
             self.settings,
             data.num_classes,
-            len(fit_index),
+            len(data.split_index("fit")),
             self._sample_state,
         )
+
+    def _reduced(
+        self, trainer: pl.Trainer, collector: TraceCollector, data: RepairableData, epoch: int
+    ) -> tuple[dict[Split, ReducedStates], Reduction]:
+        """Collect and reduce, unless a run with the same base training has done it."""
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        bases = [c for c in callbacks if isinstance(c, BaseCheckpoint) and c.base_epochs == epoch]
+        shared = bases[0].states_path(self.settings) if bases else None
+        if shared is not None and shared.is_file():
+            log.info("Reduced states taken from %s", shared)
+            return load_states(shared)
+        states, reduction = reduce_states(
+            collector.stream("fit", pca_sample(data.split_index("fit"), self.settings)),
+            {split: collector.stream(split) for split in SPLITS},
+            self.settings.reduction_dims,
+            data.num_classes,
+        )
+        if shared is not None:
+            save_states(shared, states, reduction)
+        return states, reduction
 
     def _write(self, folder: Path) -> None:
         self.abstraction.model.save(folder / "abstraction.safetensors")

@@ -39,6 +39,9 @@ RULES = {
             "typing_extensions",
             "tqdm",
             "wandb",
+            # The end of a multirun is Hydra's, and reported by a callback of Hydra's.
+            "hydra",
+            "omegaconf",
         },
     ),
     "datamodules": (

@@ -12,7 +12,7 @@ from rnnrepair.abstraction.fit import (
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.mixture import Mixture, check_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
-from rnnrepair.abstraction.reduced import ReducedStates, reduce_states
+from rnnrepair.abstraction.reduced import ReducedStates, load_states, reduce_states, save_states
 from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
 from rnnrepair.abstraction.selection import Candidate, Selection, choose
 from rnnrepair.abstraction.stability import Stability, confidence, count_predictions
@@ -37,10 +37,12 @@ __all__ = [
     "fit_abstraction",
     "fit_clustering",
     "fit_mixture",
+    "load_states",
     "match_states",
     "pca_sample",
     "reduce_states",
     "sample_steps",
+    "save_states",
     "split_code",
     "temporal_features",
 ]

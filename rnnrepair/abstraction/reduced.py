@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rnnrepair.abstraction.mixture import Mixture
 from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
+from rnnrepair.atomic import write_file
 from rnnrepair.protocols import Split
 from rnnrepair.traces import HiddenBatch, Traces, smallest_int, steps_of
 
@@ -89,6 +93,30 @@ class ReducedStates:
             n_classes,
             self.token,
         )
+
+
+def save_states(path: Path, states: Mapping[Split, ReducedStates], reduction: Reduction) -> None:
+    """Write what ``reduce_states`` returned to one safetensors file."""
+    tensors = {f"reduction.{name}": value for name, value in vars(reduction).items()}
+    tensors["reduction.total_variance"] = torch.tensor(
+        reduction.total_variance, dtype=torch.float64
+    )
+    for split, of_split in states.items():
+        tensors |= {f"{split}.{k}": v for k, v in vars(of_split).items() if v is not None}
+    with write_file(path) as draft:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft)
+
+
+def load_states(path: Path) -> tuple[dict[Split, ReducedStates], Reduction]:
+    """Read what ``save_states`` wrote; loading runs no code."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in load_file(path).items():
+        owner, _, field = name.partition(".")
+        parts.setdefault(owner, {})[field] = tensor
+    fields = parts.pop("reduction")
+    total = float(fields.pop("total_variance"))
+    states = {cast(Split, split): ReducedStates(**tensors) for split, tensors in parts.items()}
+    return states, Reduction(**fields, total_variance=total)
 
 
 def reduce_states(

@@ -123,9 +123,7 @@ def test_training_is_not_begun_for_a_study_that_does_not_fit(quick):
 
 
 def test_folders_that_are_no_finished_runs_are_named(run, tmp_path):
-    with pytest.raises(
-        IncompatibleCheckpointError, match=r"config\.yaml and .*last\.ckpt"
-    ):
+    with pytest.raises(IncompatibleCheckpointError, match=r"config\.yaml and .*last\.ckpt"):
         study(compose_finished(tmp_path, "study=automaton"))
     other = tmp_path / "other"
     shutil.copytree(run, other)
