@@ -1,0 +1,147 @@
+"""Multiruns: what fails is named, what has finished is not run again, what is shared is shared."""
+
+import pandas as pd
+import pytest
+
+import train as program
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.report.jobs import Job, Status, jobs_of
+from tests.integration.conftest import QUICK, ROOT
+from tests.integration.test_commands import command
+
+# Shorter still: what is repaired does not matter here.
+FEW = [o for o in QUICK if not o.startswith(("repair.rounds", "schedule.", "abstraction.n_comp"))]
+FEW += ["repair.rounds=1", "schedule.base_epochs=2", "schedule.round_epochs=1"]
+FEW += ["schedule.final_epochs=0", "repair.strategy=random"]
+
+
+def multirun(tmp_path, *arguments):
+    return command(
+        tmp_path,
+        str(ROOT / "train.py"),
+        *arguments,
+        "+experiment=mnist_repair",
+        *FEW,
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+        f"paths.cache_dir={tmp_path / 'cache'}",
+    )
+
+
+@pytest.mark.slow
+def test_a_failing_job_stops_no_other_and_finished_ones_are_skipped(tmp_path):
+    values = "abstraction.n_components=5,99999,9"
+    first = multirun(tmp_path, "-m", values)
+    output = first.stdout + first.stderr
+    assert first.returncode == 1
+    assert "2 of 3 jobs finished" in output
+    assert "Failed: 1 " in output
+    assert "abstraction.n_components=99999 is larger than" in output
+    assert "Traceback" not in output
+    sweep = tmp_path / "sweep"
+    assert [job.status.value for job in jobs_of(sweep)] == ["finished", "failed", "finished"]
+    before = (sweep / "0" / "summary.json").stat().st_mtime_ns
+    second = multirun(tmp_path, "-m", values)
+    output = second.stdout + second.stderr
+    assert second.returncode == 1
+    assert output.count("not run again") == 2
+    assert (sweep / "0" / "summary.json").stat().st_mtime_ns == before
+    summarized = command(tmp_path, str(ROOT / "scripts/summarize.py"), str(sweep))
+    assert summarized.returncode == 0, summarized.stderr
+    assert "failed: 1 " in summarized.stdout
+    table = pd.read_csv(sweep / "summary" / "sweep.csv")
+    assert table["abstraction.n_components"].tolist() == [5, 9]
+    assert (sweep / "summary" / "parallel_coordinates.png").is_file()
+
+
+@pytest.mark.slow
+def test_a_sweep_over_the_number_of_states_trains_collects_and_reduces_once(tmp_path):
+    swept = multirun(tmp_path, "sweep=gmm_components")
+    output = swept.stdout + swept.stderr
+    assert swept.returncode == 0, output
+    assert [job.status for job in jobs_of(tmp_path / "sweep")] == [Status.FINISHED] * 5
+    kept = [path.suffix for path in (tmp_path / "cache" / "base").iterdir()]
+    assert sorted(kept) == [".ckpt", ".safetensors"]
+    assert output.count("Base training taken from") == 4
+    assert output.count("Reduced states taken from") == 4
+
+
+@pytest.fixture
+def job(quick, tmp_path, monkeypatch):
+    """Return a function that runs a job of a multirun whose training is only pretended."""
+    seen = []
+
+    def pretended(cfg):
+        seen.append(cfg)
+        if cfg.seed == 13:
+            raise RuntimeError("out of luck")
+        return 0.5
+
+    monkeypatch.setattr(program, "objective", pretended)
+
+    def run(folder, *overrides):
+        return program.sweep_job(quick(*overrides, folder=folder), list(overrides))
+
+    return run, seen, tmp_path
+
+
+def test_interrupted_job_goes_on_from_its_last_checkpoint(job):
+    run, seen, folder = job
+    run("0", "seed=1")
+    known = Job.read(folder / "0")
+    Job(known.folder, known.fingerprint, Status.RUNNING, known.overrides).write()
+    last = folder / "0" / "checkpoints" / "last.ckpt"
+    last.parent.mkdir()
+    last.touch()
+    assert run("0", "seed=1") == 0.5
+    assert [cfg.ckpt_path for cfg in seen] == [None, str(last)]
+
+
+def test_finished_job_is_found_under_another_number(job):
+    run, seen, folder = job
+    run("0", "seed=1")
+    assert run("3", "seed=1") == 0.5
+    assert len(seen) == 1
+    assert not (folder / "3").exists()
+
+
+def test_folder_of_another_job_is_not_written_over(job):
+    run, seen, folder = job
+    run("0", "seed=1")
+    with pytest.raises(ConfigurationError, match=r"holds another job \(seed=1\)"):
+        run("0", "seed=2")
+    assert Job.read(folder / "0").overrides == ("seed=1",)
+    assert len(seen) == 1
+
+
+def test_unexpected_error_is_kept_with_its_job(job):
+    run, _, folder = job
+    assert run("0", "seed=13") is None
+    failed = Job.read(folder / "0")
+    assert failed.status is Status.FAILED
+    assert failed.error == "RuntimeError: out of luck"
+    assert run("0", "seed=13") is None  # and tried again, not skipped
+
+
+def test_reused_states_change_nothing(quick, caplog):
+    first = program.train(quick("repair.strategy=random", folder="a"))[0]
+    with caplog.at_level("INFO"):
+        second = program.train(quick("repair.strategy=random", folder="b"))[0]
+    assert "Reduced states taken from" in caplog.text
+    for part in ("before", "after", "injected", "stability"):
+        assert second[part] == first[part]
+
+
+@pytest.mark.slow
+def test_ray_runs_the_same_sweep(tmp_path):
+    pytest.importorskip("ray", reason="needs the extra 'sweep'")
+    values = "abstraction.n_components=5,9"
+    launched = multirun(
+        tmp_path,
+        "-m",
+        values,
+        "hydra/launcher=ray",
+        "+hydra.launcher.ray.init.num_cpus=1",
+        "+hydra.launcher.ray.init.include_dashboard=false",
+    )
+    assert launched.returncode == 0, launched.stdout + launched.stderr
+    assert [job.status for job in jobs_of(tmp_path / "sweep")] == [Status.FINISHED] * 2
