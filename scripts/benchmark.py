@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 import torch
-from benchmarks import analysis, attribution, generation, memory, ranking, text, training
+from benchmarks import analysis, attribution, generation, memory, ranking, sweep, text, training
 from benchmarks.measure import Measure
 from benchmarks.workbench import Workbench
 from omegaconf import DictConfig
@@ -31,6 +31,7 @@ MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "analysis": analysis.measure,
     "memory": memory.measure,
     "generation": generation.measure,
+    "sweep": sweep.measure,
     "text": text.measure,
 }
 
