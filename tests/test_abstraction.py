@@ -1,5 +1,7 @@
 """From hidden states to the abstract model and the traces of every split."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors import safe_open
@@ -12,7 +14,9 @@ from rnnrepair.abstraction import (
     Reduction,
     count_predictions,
     fit_abstraction,
+    load_states,
     sample_steps,
+    save_states,
 )
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.traces import HiddenBatch
@@ -46,6 +50,22 @@ def reduced(lengths=(4, 2, 6, 5) * 10, batch_size=100, seed=0):
 
 def settings(**options):
     return AbstractionSettings(**{"n_components": 3, "reduction_dims": 2, **options})
+
+
+def test_reduced_states_survive_the_disk(tmp_path):
+    states = {"fit": reduced(), "val": reduced(seed=1).first(7)}
+    reduction = replace(PLAIN, total_variance=0.1 + 0.2)
+    save_states(tmp_path / "states.safetensors", states, reduction)
+    loaded, again = load_states(tmp_path / "states.safetensors")
+    assert again.total_variance == reduction.total_variance
+    assert torch.equal(again.components, reduction.components)
+    assert loaded.keys() == states.keys()
+    for split, expected in states.items():
+        assert loaded[split].token is None
+        for name in ("vector", "prediction", "offsets", "index", "label"):
+            found = getattr(loaded[split], name)
+            assert torch.equal(found, getattr(expected, name))
+            assert found.dtype == getattr(expected, name).dtype
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from pandas.api.types import is_numeric_dtype
 
 from rnnrepair.errors import DataError
 from rnnrepair.report.jobs import jobs_of
@@ -83,16 +84,17 @@ def _against(table: pd.DataFrame, setting: str, metric: str, unit: str) -> Figur
     (axes,) = panels(figure, 1, 1)
     panel(axes, unit, setting, unit)
     grouped = table.groupby(setting)[metric]
-    place = np.arange(len(grouped)) if table[setting].dtype == object else grouped.mean().index
+    numeric = is_numeric_dtype(table[setting])
+    place = grouped.mean().index if numeric else np.arange(len(grouped))
     axes.errorbar(
         place,
         grouped.mean(),
         yerr=grouped.std().fillna(0),
-        fmt="o-" if table[setting].dtype != object else "o",
+        fmt="o-" if numeric else "o",
         color=LINES[0],
         capsize=3,
     )
-    if table[setting].dtype == object:
+    if not numeric:
         axes.set_xticks(place, list(grouped.groups))
     return figure
 
@@ -103,7 +105,7 @@ def _parallel(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
     scaled, ticks = [], []
     for name in shown:
         column = table[name]
-        if column.dtype == object:
+        if not is_numeric_dtype(column):
             codes, names = pd.factorize(column, sort=True)
             values, ends = codes / max(len(names) - 1, 1), (str(names[0]), str(names[-1]))
         else:
