@@ -230,6 +230,14 @@ def test_image_keeps_its_rows_and_shows_high_values_dark(page_of):
     assert picture.getpixel((5, 27)) == 255
 
 
+def test_network_that_reads_at_once_is_told_so(page_of):
+    card = replace(card_of(), states=torch.tensor([7]), predictions=torch.tensor([9]), step=0)
+    page = page_of(cards=[card])
+    assert "reads the input as a whole: it predicted 9, in state 7." in page.text
+    assert "read as a whole" in page.text
+    assert "values read at each step" not in page.text
+
+
 def test_series_are_drawn_as_lines(page_of):
     page = page_of(cards=[card_of(n_steps=10, n_features=3, step=4, samples=0)])
     assert not page.pictures

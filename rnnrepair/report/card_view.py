@@ -133,6 +133,11 @@ def _prediction_of(index: int, predictions: Predictions) -> int | None:
 def _story(card: FailureCard, names: Names) -> str:
     """Say when the step prediction left the truth, and what the abstraction saw there."""
     n_steps, step = len(card.predictions), card.step
+    if n_steps == 1:
+        return (
+            f"The network reads the input as a whole: it predicted "
+            f"{names.of_class(card.predicted)}, in state {int(card.states[0])}."
+        )
     label, turned = names.of_class(card.label), int(card.predictions[step])
     if not bool((card.predictions == card.label).any()):
         return (

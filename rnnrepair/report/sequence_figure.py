@@ -17,6 +17,11 @@ def sequence_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     return draw(card, scale)
 
 
+def reads_stepwise(card: FailureCard) -> bool:
+    """Whether the network makes a step for each of the sequence; one that reads at once does not."""
+    return len(card.predictions) == len(card.inputs)
+
+
 def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     """Rows are steps: the strips stand beside the image, each block beside the rows it is of."""
     n_steps, n_features = card.inputs.shape
@@ -26,8 +31,12 @@ def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     predicted, state = left + width + 8, left + width + 12 + _STRIP
     right, bottom = state + _STRIP, top + height
 
+    pace = height / len(card.predictions)
+    stepwise = reads_stepwise(card)
+    marked_from = left - 2 if stepwise else predicted - 2
+
     def beside(x: float) -> Place:
-        return lambda start, stop: (x, top + start * cell, _STRIP, (stop - start) * cell)
+        return lambda start, stop: (x, top + start * pace, _STRIP, (stop - start) * pace)
 
     return Drawing(
         right + 4,
@@ -37,32 +46,44 @@ def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
         boxes=prediction_strip(card, beside(predicted)) + state_strip(card, beside(state)),
         frames=(
             Box(left, top, width, height, "edge"),
-            Box(left - 2, top + card.step * cell, right - left + 4, max(cell, 2.0), "marker"),
+            Box(
+                marked_from,
+                top + card.step * pace,
+                right - marked_from + 2,
+                max(pace, 2.0),
+                "marker",
+            ),
         ),
         texts=(
             Text(left + width / 2, 12, "input"),
             Text(predicted + _STRIP / 2, 12, "predicted"),
             Text(state + _STRIP / 2, 12, "state"),
             *(
-                Text(left - 7, top + (step + 0.5) * cell + 3.5, str(step + 1), "end", css)
-                for step, css in _ticks(card, 13 / cell)
+                Text(left - 7, top + (step + 0.5) * pace + 3.5, str(step + 1), "end", css)
+                for step, css in _ticks(card, 13 / pace)
             ),
             Text(left - 7, bottom + 14, "step", "end"),
-            Text(left, bottom + 14, f"{n_features} values read at each step", "start"),
+            Text(
+                left,
+                bottom + 14,
+                f"{n_features} values read at each step" if stepwise else "read as a whole",
+                "start",
+            ),
         ),
     )
 
 
 def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     """Steps go from left to right: the strips stand under the lines."""
-    n_steps, n_features = card.inputs.shape
+    n_features = card.inputs.shape[1]
     left, top, width, height = 44.0, 18.0, 372.0, 140.0
-    cell = width / n_steps
     predicted, state = top + height + 20, top + height + 60
     right, bottom = left + width, state + 20
 
+    pace = width / len(card.predictions)
+
     def under(y: float) -> Place:
-        return lambda start, stop: (left + start * cell, y, (stop - start) * cell, 20.0)
+        return lambda start, stop: (left + start * pace, y, (stop - start) * pace, 20.0)
 
     axes = [(left, top), (left, top + height), (right, top + height)]
     return Drawing(
@@ -74,7 +95,7 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
             Path(path_data(axes), "axis"),
             *line_paths(card.inputs, scale, left, top, width, height),
         ),
-        frames=(Box(left + card.step * cell, top - 2, max(cell, 2.0), bottom - top + 4, "marker"),),
+        frames=(Box(left + card.step * pace, top - 2, max(pace, 2.0), bottom - top + 4, "marker"),),
         texts=(
             Text(left, 11, f"input ({count(n_features, 'feature')})", "start"),
             Text(left - 5, top + 8, number(scale[1]), "end"),
@@ -82,8 +103,8 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
             Text(left, predicted - 5, "predicted", "start"),
             Text(left, state - 5, "state", "start"),
             *(
-                Text(left + (step + 0.5) * cell, bottom + 14, str(step + 1), "middle", css)
-                for step, css in _ticks(card, 24 / cell)
+                Text(left + (step + 0.5) * pace, bottom + 14, str(step + 1), "middle", css)
+                for step, css in _ticks(card, 24 / pace)
             ),
             Text(left + width / 2, bottom + 30, "step"),
         ),
@@ -92,7 +113,7 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
 
 def _ticks(card: FailureCard, room: float) -> list[tuple[int, str]]:
     """Return first, responsible and last step; the responsible one keeps ``room`` steps free."""
-    ends = {0, len(card.inputs) - 1}
+    ends = {0, len(card.predictions) - 1}
     far = sorted(step for step in ends if abs(step - card.step) >= room)
     return [(step, "tick") for step in far] + [(card.step, "tick marked")]
 
@@ -100,5 +121,5 @@ def _ticks(card: FailureCard, room: float) -> list[tuple[int, str]]:
 def _description(card: FailureCard) -> str:
     return (
         f"Failure {card.index}: input, step predictions and abstract states of "
-        f"{count(len(card.inputs), 'step')}, step {card.step + 1} marked."
+        f"{count(len(card.predictions), 'step')}, step {card.step + 1} marked."
     )
