@@ -18,7 +18,7 @@ def sequence_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
 
 
 def reads_stepwise(card: FailureCard) -> bool:
-    """Whether the network makes a step for each of the sequence; one that reads at once does not."""
+    """Whether the network makes a step for each of the sequence."""
     return len(card.predictions) == len(card.inputs)
 
 
