@@ -34,8 +34,8 @@ def feature_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
         axes.axhline(part["rnn_test"].iloc[0], color="#555555", linestyle="--", linewidth=1)
         axes.annotate(
             "the network itself",
-            (len(names) - 0.5, part["rnn_test"].iloc[0]),
-            ha="right",
+            (0, part["rnn_test"].iloc[0]),
+            ha="left",
             va="bottom",
             fontsize=9,
             color="#555555",
