@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from scripts.study import study
 from tests.integration.conftest import QUICK, ROOT, composed
-from train import train
+from train import finish_wandb, train
 
 
 def compose_finished(folder, *overrides):
@@ -32,11 +32,15 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studied")
     studies = ["study=[automaton,faults,influential]", "study.automaton.n_components=6"]
     few = ["study.faults.n_components=[5,8]", "study.influential.n_components=8"]
-    cfg = composed("+experiment=mnist_repair", *QUICK, *studies, *few)
+    quick = [override for override in QUICK if not override.startswith("logger")]
+    cfg = composed("+experiment=mnist_repair", *quick, "logger=wandb", *studies, *few)
     cfg.paths.output_dir = str(folder / "run")
     cfg.paths.cache_dir = str(folder / "cache")
     as_command_line(cfg, folder / "run")
-    train(cfg)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        train(cfg)
+        finish_wandb()
     return folder / "run"
 
 
@@ -55,6 +59,13 @@ def test_training_ends_with_the_studies_asked_for(run):
     table = pd.read_csv(run / "study" / "faults" / "hypothesis.csv")
     assert set(table["K"]) == {5, 8}
     assert table["holds"].between(0, 1).all()
+
+
+def test_studies_are_logged_to_wandb_as_pictures_and_tables(run):
+    media = next((run / "wandb").glob("offline-run-*/files/media"))
+    for kind, suffix in {"images": "png", "table": "json"}.items():
+        for name in ("automaton", "faults", "influential"):
+            assert list((media / kind / "study" / name).glob(f"*.{suffix}")), (kind, name)
 
 
 def test_a_finished_run_answers_the_same_as_one_in_training(run):
