@@ -23,7 +23,6 @@ from callbacks import BaseCheckpoint, RepairReport, StudyRunner, TraceCollector,
 from rnnrepair import models as models_package
 from rnnrepair import seeding
 from rnnrepair import traces as traces_package
-from rnnrepair.allocator import collector_at_rest, keep_freed_memory
 from rnnrepair.errors import (
     ConfigurationError,
     DataError,
@@ -32,6 +31,7 @@ from rnnrepair.errors import (
 )
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 from rnnrepair.models import Schedule
+from rnnrepair.process import collector_at_rest, tune_process
 from rnnrepair.report.jobs import Job, Status, finished_before
 
 log = logging.getLogger("train")
@@ -98,7 +98,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
     check_config(cfg)
     for message in HARMLESS_WARNINGS:
         warnings.filterwarnings("ignore", message)
-    keep_freed_memory()
+    tune_process()
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -142,6 +142,12 @@ def check_config(cfg: DictConfig) -> None:
         f"repair.{key} must be one of {sorted(cfg.repair[group])}, got {cfg.repair[key]!r}"
         for key, group in {"strategy": "strategies", "mutation": "mutations"}.items()
         if cfg.repair[key] not in cfg.repair[group]
+    ]
+    wrong += [
+        f"study.{name} must be a study with a _target_, got {value!r} (settings of a study are "
+        f"study.NAME.{name})"
+        for name, value in cfg.study.items()
+        if "_target_" not in (value if isinstance(value, DictConfig) else {})
     ]
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         wrong.append(f"ckpt_path={cfg.ckpt_path} is no file: name a checkpoints/last.ckpt")
@@ -307,7 +313,7 @@ def sweep_job(cfg: DictConfig, overrides: list[str]) -> float | None:
     fingerprint = fingerprint_config(OmegaConf.to_container(plain, resolve=True))[:32]
     done = finished_before(folder, fingerprint)
     if done is not None:
-        log.info("Finished before, in %s: not run again.", done.folder)
+        log.info("Finished before, in %s: not run again (delete that folder to).", done.folder)
         return done.objective
     earlier = Job.read(folder)
     if earlier is not None and earlier.fingerprint != fingerprint:

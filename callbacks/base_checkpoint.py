@@ -23,17 +23,27 @@ class BaseCheckpoint(Callback):
         self.path = Path(path)
         self.base_epochs = base_epochs
 
-    def states_path(self, settings: AbstractionSettings) -> Path:
+    def states_path(
+        self, settings: AbstractionSettings, layers: tuple[str | None, str | None]
+    ) -> Path:
         """Return the file of the reduced states that the base training leaves behind.
 
         They depend on the reduction alone, not on how states are grouped: a sweep over the number
         of states collects and reduces once.
+
+        Args:
+            settings: of the abstraction.
+            layers: names of the recurrent layer and the head that were traced.
         """
         reduction = {
             "dims": settings.reduction_dims,
             "sequences": settings.fit_sequences,
             "seed": settings.seed,
-            "code": fingerprint_files(Path(abstraction.__path__[0]).glob("reduc*.py")),
+            "layers": layers,
+            "code": fingerprint_files(
+                Path(abstraction.__path__[0]) / name
+                for name in ("fit.py", "reduced.py", "reduction.py")
+            ),
         }
         name = f"{self.path.stem}-{fingerprint_config(reduction)[:12]}.safetensors"
         return self.path.with_name(name)

@@ -104,7 +104,9 @@ class StateAbstraction(AnalysisCallback):
         """Collect and reduce, unless a run with the same base training has done it."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         bases = [c for c in callbacks if isinstance(c, BaseCheckpoint) and c.base_epochs == epoch]
-        shared = bases[0].states_path(self.settings) if bases else None
+        shared = (
+            bases[0].states_path(self.settings, (collector.rnn, collector.head)) if bases else None
+        )
         if shared is not None and shared.is_file():
             log.info("Reduced states taken from %s", shared)
             return load_states(shared)

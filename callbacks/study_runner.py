@@ -11,7 +11,7 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from callbacks.analysis import log, output_folder
-from callbacks.trace_collector import repairable_data
+from callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, Study, silent
 from rnnrepair.models import as_recurrent
@@ -44,7 +44,11 @@ class StudyRunner(Callback):
     def _run_of(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> FinishedRun:
         data = repairable_data(trainer)
         bars = progress_bars if self.progress else silent
-        return FinishedRun(pl_module, as_recurrent(pl_module), data, self.settings, bars)
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        collectors = [c for c in callbacks if isinstance(c, TraceCollector)]
+        # A foreign network with several recurrent layers is named there, once.
+        names = (collectors[0].rnn, collectors[0].head) if collectors else (None, None)
+        return FinishedRun(pl_module, as_recurrent(pl_module, *names), data, self.settings, bars)
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -67,13 +71,20 @@ def run_studies(
         study.check(run)
     for study in studies:
         result = study(run)
-        written = write_study(folder, study.name, result)
+        settings = {"network": run.network, **plain(study), **plain(run.settings, "abstraction.")}
+        written = write_study(folder, study.name, result, settings)
         for sentence in result.conclusion:
             log.info("%s: %s", study.name, sentence)
         log.info("%s: tables and figures are in %s", study.name, written.folder)
         for logger in loggers:
             if isinstance(logger, WandbLogger):
                 log_study(logger, written, result.tables)
+
+
+def plain(thing: object, prefix: str = "") -> dict[str, Any]:
+    """Return the settings of an object that people can read."""
+    readable = (int, float, str, list, tuple, type(None))
+    return {f"{prefix}{k}": v for k, v in vars(thing).items() if isinstance(v, readable)}
 
 
 def log_study(logger: WandbLogger, written: WrittenStudy, tables: dict[str, Any]) -> None:

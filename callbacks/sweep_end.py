@@ -1,30 +1,52 @@
 """Says at the end of a multirun which jobs failed. The one callback of Hydra's, not Lightning's."""
 
+import hashlib
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from typing_extensions import override
 
 from rnnrepair.report.jobs import jobs_of, outcome_lines
 
 log = logging.getLogger(__name__)
 
+# Folders of jobs are named by it (configs/hydra). It stands here because Hydra imports this module
+# wherever a job runs, on another machine too.
+OmegaConf.register_new_resolver(
+    "digest", lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:8], replace=True
+)
+
 
 class SweepEnd(Callback):
-    """Names the jobs that failed, once all are done, and lets the command fail."""
+    """Names the jobs of this command that failed, once all are done, and lets it fail."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._start = 0.0
+
+    @override
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        # A second of grace: file systems round the times of files.
+        self._start = time.time() - 1
 
     @override
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        jobs = jobs_of(folder)
+        jobs = jobs_of(folder, since=self._start)
         failed = outcome_lines(jobs)
-        log.info("%d of %d jobs finished: %s", len(jobs) - len(failed), len(jobs), folder)
+        log.info(
+            "%d jobs were run, %d of them finished: %s",
+            len(jobs),
+            len(jobs) - len(failed),
+            folder,
+        )
         for line in failed:
             log.error("Failed: %s", line)
         if failed:
-            log.error("Give the same command with hydra.sweep.dir=%s to go on.", folder)
+            log.error("Mend what is wrong and go on with hydra.sweep.dir=%s.", folder)
             sys.exit(1)

@@ -20,9 +20,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from rnnrepair.allocator import collector_at_rest, keep_freed_memory
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.process import collector_at_rest, tune_process
 
 MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "training": training.measure,
@@ -47,7 +47,7 @@ def benchmark(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigurationError(
             f"benchmark.measures must be among {list(MEASURES)}, got {sorted(unknown)}."
         )
-    keep_freed_memory()
+    tune_process()
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)

@@ -13,12 +13,17 @@ from omegaconf import DictConfig, OmegaConf
 from callbacks import run_studies
 from callbacks.study_runner import progress_bars
 from rnnrepair.analysis import FinishedRun, silent
-from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
+from rnnrepair.errors import (
+    ConfigurationError,
+    DataError,
+    IncompatibleCheckpointError,
+    NonFiniteError,
+)
 from rnnrepair.models import as_recurrent
 
 log = logging.getLogger("study")
 
-USER_ERRORS = (ConfigurationError, DataError, IncompatibleCheckpointError)
+USER_ERRORS = (ConfigurationError, DataError, IncompatibleCheckpointError, NonFiniteError)
 
 
 def study(cfg: DictConfig) -> None:
@@ -28,12 +33,20 @@ def study(cfg: DictConfig) -> None:
     studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
     folder = Path(cfg.run).expanduser()
     run_cfg, checkpoint = read_run(folder, cfg.checkpoint)
+    keep_log(folder / "study.log")
     run = finished_run(run_cfg, checkpoint, cfg)
     loggers = []
     if cfg.wandb:
         settings = OmegaConf.merge(run_cfg.logger.wandb, {"job_type": "study"})
         loggers = [instantiate(settings, _convert_="all")]
     run_studies(run, studies, folder, loggers)
+
+
+def keep_log(path: Path) -> None:
+    """Write the log to a file too."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
+    logging.getLogger().addHandler(handler)
 
 
 def read_run(folder: Path, checkpoint: str) -> tuple[DictConfig, Path]:
@@ -86,7 +99,11 @@ def finished_run(run_cfg: DictConfig, weights: Path, cfg: DictConfig) -> Finishe
             f"{datamodule.source} now gives: set RNNREPAIR_DATA to the folder it was made with."
         )
     bars = progress_bars if cfg.progress else silent
-    return FinishedRun(model, as_recurrent(model), datamodule, abstraction, bars)
+    collector = run_cfg.callbacks.get("trace_collector") or {}
+    recurrent = as_recurrent(model, collector.get("rnn"), collector.get("head"))
+    return FinishedRun(
+        model, recurrent, datamodule, abstraction, bars, f"checkpoints/{weights.name}"
+    )
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from callbacks.wandb_logger import wandb_logger
@@ -38,10 +39,10 @@ def main() -> None:
             figure.savefig(draft / f"{name}.svg", metadata={"Date": None})
     pretty = Table(*table.columns, title=str(arguments.folder))
     for row in table.itertuples(index=False):
-        pretty.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+        pretty.add_row(*(f"{v:.4g}" if isinstance(v, float) else escape(str(v)) for v in row))
     Console().print(pretty)
     for line in outcome_lines(jobs_of(arguments.folder)):
-        print(f"Left out, because it failed: {line}")
+        print(f"Left out, because it failed or did not end: {line}")
     print(f"Figures: {arguments.folder / 'summary'}")
     if arguments.wandb:
         log_to_wandb(arguments.folder, table, figures)

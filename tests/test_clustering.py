@@ -1,12 +1,20 @@
-"""Every clustering assigns as scikit-learn does."""
+"""Clusterings against scikit-learn's own assignment, likelihood and criterion."""
+
+import math
 
 import numpy as np
 import pytest
 import torch
 from sklearn.cluster import KMeans
-from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.mixture import GaussianMixture
 
-from rnnrepair.abstraction import AbstractModel, Clustering, Reduction, fit_clustering
+from rnnrepair.abstraction import (
+    AbstractionSettings,
+    AbstractModel,
+    Clustering,
+    Reduction,
+    fit_clustering,
+)
 from rnnrepair.abstraction.mixture import variance_floor
 from rnnrepair.errors import ConfigurationError
 
@@ -26,9 +34,6 @@ def sklearn_model(kind, x):
         "gmm": lambda: GaussianMixture(5, covariance_type="diag", **options),
         "gmm_full": lambda: GaussianMixture(5, covariance_type="full", **options),
         "gmm_tied": lambda: GaussianMixture(5, covariance_type="tied", **options),
-        "bayesian_gmm": lambda: BayesianGaussianMixture(
-            n_components=5, covariance_type="diag", **options
-        ),
         "kmeans": lambda: KMeans(5, n_init=1, max_iter=100, random_state=0),
     }[kind]()
 
@@ -50,6 +55,20 @@ def test_likelihood_is_that_of_sklearn(kind):
     state, score = ours.assign_and_score(new)
     assert score == pytest.approx(theirs.score_samples(new.numpy()).sum(), rel=1e-8)
     assert torch.equal(state, ours.assign(new))
+
+
+@pytest.mark.parametrize("kind", ["gmm", "gmm_full", "gmm_tied"])
+def test_criterion_is_that_of_sklearn(kind):
+    x = points().double()
+    theirs = sklearn_model(kind, x.numpy()).fit(x.numpy())
+    assert fit_clustering(kind, x, 5, seed=0).bic(x) == pytest.approx(theirs.bic(x.numpy()))
+
+
+def test_centroids_have_no_criterion_and_none_is_chosen_by_it():
+    assert math.isnan(fit_clustering("kmeans", points(), 5, seed=0).bic(points()))
+    with pytest.raises(ConfigurationError, match=r"set abstraction\.selection=stability"):
+        AbstractionSettings(n_components=[3, 5], clustering="kmeans")
+    AbstractionSettings(n_components=[3, 5], clustering="kmeans", selection="stability")
 
 
 def test_mean_shift_finds_its_own_number_and_assigns_to_the_nearest():

@@ -14,7 +14,9 @@ def near():
     g = torch.Generator().manual_seed(1)
     label = torch.randint(3, (7, 9), generator=g)
     label[3] = 1  # a target all of whose samples carry one label
-    return faults._Neighbours(label, torch.rand(7, 9, generator=g).sort(1).values)
+    distance = torch.rand(7, 10, generator=g).sort(1).values
+    distance[2, 4] = distance[2, 5]
+    return faults._Neighbours(label, distance[:, :9], distance[:, 1:])
 
 
 def test_metrics_are_those_of_the_paper(near):
@@ -46,6 +48,11 @@ def test_intervals_agree_with_plain_resampling(near):
     assert last["metric_2_high"] == pytest.approx(high, abs=0.02)
 
 
+def test_cuts_between_equals_are_counted(near):
+    assert near.cut_between_equals(5) == pytest.approx(1 / 7)
+    assert near.cut_between_equals(6) == 0
+
+
 def test_sign_test_leaves_ties_out():
     assert sign_test(0, 0) == 1
     assert sign_test(5, 5) == 1
@@ -55,9 +62,9 @@ def test_sign_test_leaves_ties_out():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_components": []}, r"study\.n_components"),
-        ({"top": 0}, r"study\.top"),
-        ({"distance": "cosine"}, r"study\.distance must be one of"),
+        ({"n_components": []}, r"study\.faults\.n_components"),
+        ({"top": 0}, r"study\.faults\..*\.top"),
+        ({"distance": "cosine"}, r"study\.faults\.distance must be one of"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, message):

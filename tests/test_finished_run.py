@@ -33,7 +33,7 @@ def test_the_network_runs_once_for_everything(run):
     data = run.data
     run.states(4)
     once = run.recurrent.seen
-    n_all = sum(len(data.split_index(s)) for s in ("fit", "repair", "val", "test"))
+    n_all = sum(len(data.split_index(s)) for s in ("fit", "val", "test"))
     assert once == n_all + len(data.split_index("fit"))  # and the sample of the PCA
     for k in (2, 3, 5):
         run.abstraction(k, dims=2)

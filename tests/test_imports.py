@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Modules beside the rooms, which every room may use.
-SHARED = {"allocator", "atomic", "errors", "fingerprint", "protocols", "seeding"}
+SHARED = {"atomic", "errors", "fingerprint", "process", "protocols", "seeding"}
 ROOMS = ("traces", "abstraction", "influence", "repair")
 
 # Room -> rooms of rnnrepair and foreign packages that it may import.

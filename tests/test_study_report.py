@@ -27,13 +27,22 @@ def result(best=7):
 
 
 def test_files_hold_tables_figures_and_documents(tmp_path):
-    written = write_study(tmp_path, "k_sweep", result())
+    written = write_study(tmp_path, "k_sweep", result(), {"network": "checkpoints/best.ckpt"})
     folder = tmp_path / "study" / "k_sweep"
     assert written.folder == folder
     names = {path.name for path in folder.iterdir()}
-    assert names == {"k_sweep.csv", "k_sweep.png", "k_sweep.svg", "a.dot", "conclusion.txt"}
+    assert names == {
+        "k_sweep.csv",
+        "k_sweep.png",
+        "k_sweep.svg",
+        "a.dot",
+        "conclusion.txt",
+        "settings.json",
+    }
     assert pd.read_csv(folder / "k_sweep.csv")["K"].tolist() == [1, 4, 7]
     assert (folder / "k_sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert "best.ckpt" in (folder / "settings.json").read_text()
+    assert "network = checkpoints/best.ckpt" in (tmp_path / "report.html").read_text()
     assert "<svg" in (folder / "k_sweep.svg").read_text()
 
 

@@ -62,6 +62,18 @@ def test_settings_that_are_words_are_drawn_too(tmp_path):
     assert [text.get_text() for text in axes.get_xticklabels()] == ["guided", "none"]
 
 
+def test_failed_jobs_are_left_out_even_if_they_left_a_summary(sweep):
+    job = Job.read(sweep / "2")
+    Job(job.folder, job.fingerprint, Status.FAILED, job.overrides, None, "later").write()
+    assert read_sweep(sweep)[0]["job"].tolist() == ["0", "1"]
+
+
+def test_deleted_settings_are_settings(tmp_path):
+    write_job(tmp_path, 0, ["seed=0"], 0.9)
+    write_job(tmp_path, 1, ["seed=1", "~model.scheduler"], 0.9)
+    assert read_sweep(tmp_path)[1] == ["seed", "~model.scheduler"]
+
+
 def test_folders_without_a_sweep_are_named(tmp_path):
     with pytest.raises(DataError, match="holds no finished job of a multirun"):
         read_sweep(tmp_path)

@@ -11,7 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from torch import Tensor
 
-from rnnrepair.abstraction.mixture import Mixture, check_distinct, fit_mixture, variance_floor
+from rnnrepair.abstraction.mixture import (
+    Family,
+    Mixture,
+    check_distinct,
+    fit_mixture,
+    variance_floor,
+)
 from rnnrepair.errors import ConfigurationError
 
 # Quantile of the pairwise distances that mean-shift takes as its bandwidth.
@@ -30,6 +36,11 @@ class Clustering(StrEnum):
     KMEANS = "kmeans"
     MINIBATCH_KMEANS = "minibatch_kmeans"
     MEAN_SHIFT = "mean_shift"
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether a Bayesian information criterion can be had."""
+        return self not in {Clustering.KMEANS, Clustering.MINIBATCH_KMEANS, Clustering.MEAN_SHIFT}
 
 
 def check_clustering(kind: str) -> None:
@@ -101,11 +112,14 @@ def _gmm(covariance: str) -> Callable[..., Mixture]:
             bool(model.converged_),
             int(model.n_iter_),
             torch.from_numpy(np.broadcast_to(model.precisions_cholesky_, shape).copy()),
+            Family.FULL if covariance == "full" else Family.TIED,
         )
 
     return fit
 
 
+# Weights, means and covariances expected a posteriori make a plain mixture. scikit-learn assigns by
+# expected logarithms instead, so that a few points in a thousand, on borders, differ.
 def _bayesian(x: np.ndarray, n_components: int, seed: int, max_iter: int, tol: float) -> Mixture:
     model = BayesianGaussianMixture(
         n_components=n_components,

@@ -56,6 +56,12 @@ class AbstractionSettings:
         sizes, rule = check_components(self.n_components, self.selection)
         object.__setattr__(self, "sizes", sizes)
         object.__setattr__(self, "rule", rule)
+        kind = Clustering(self.clustering)
+        if len(sizes) > 1 and rule is Selection.BIC and not kind.has_likelihood:
+            raise ConfigurationError(
+                f"abstraction.clustering={kind} has no likelihood, so abstraction.selection=bic "
+                "cannot choose: set abstraction.selection=stability, or one n_components."
+            )
         if max(sizes) > self.fit_states:
             raise ConfigurationError(
                 f"abstraction.n_components={max(sizes)} is larger than the number of hidden "

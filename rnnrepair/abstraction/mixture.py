@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import torch
@@ -18,6 +19,15 @@ RELATIVE_VARIANCE_FLOOR = 1e-4
 ASSIGN_CHUNK = 2**12
 
 
+class Family(StrEnum):
+    """What a mixture was fitted as; it decides how many parameters are free."""
+
+    DIAGONAL = "diagonal"
+    FULL = "full"
+    TIED = "tied"
+    CENTROIDS = "centroids"
+
+
 @dataclass(frozen=True)
 class Mixture:
     """K Gaussian components over k dimensions.
@@ -30,6 +40,7 @@ class Mixture:
         n_iter: EM iterations made.
         precision_cholesky: (K, k, k) float64 where covariances are not diagonal: upper factors
             whose product with their transpose is the inverse covariance.
+        family: what was fitted, see ``Family``.
     """
 
     log_weight: Tensor
@@ -38,13 +49,14 @@ class Mixture:
     converged: bool
     n_iter: int
     precision_cholesky: Tensor | None = None
+    family: Family = Family.DIAGONAL
 
     @classmethod
     def of_centroids(cls, centroid: Tensor, converged: bool, n_iter: int) -> "Mixture":
         """Return the mixture whose most probable component is the nearest of (K, k) centroids."""
         weight = torch.full((len(centroid),), -math.log(len(centroid)), dtype=torch.float64)
         unit = torch.ones_like(centroid)
-        return cls(weight, centroid, unit, converged, n_iter)
+        return cls(weight, centroid, unit, converged, n_iter, family=Family.CENTROIDS)
 
     @property
     def n_components(self) -> int:
@@ -99,10 +111,24 @@ class Mixture:
     def bic_of(self, log_likelihood: float, n_points: int) -> float:
         """Return the criterion from the log-likelihood of that many points.
 
-        Source: experiments reference 3.3: ``-2 loglik + (2 K k + K - 1) ln n``.
+        NaN for centroids, which have no likelihood.
+
+        Source: experiments reference 3.3: ``-2 loglik + p ln n``, p = 2 K k + K - 1 for diagonal
+        covariances.
         """
-        n_parameters = 2 * self.mean.numel() + self.n_components - 1
-        return -2 * log_likelihood + n_parameters * math.log(n_points)
+        return -2 * log_likelihood + self.n_parameters * math.log(n_points)
+
+    @property
+    def n_parameters(self) -> float:
+        """Free parameters; NaN for centroids."""
+        k, dims = self.mean.shape
+        covariances = {
+            Family.DIAGONAL: k * dims,
+            Family.FULL: k * dims * (dims + 1) / 2,
+            Family.TIED: dims * (dims + 1) / 2,
+            Family.CENTROIDS: math.nan,
+        }
+        return covariances[self.family] + k * dims + k - 1
 
     def renumbered(self, new_id: Tensor) -> "Mixture":
         """Return the mixture in which component ``i`` is called ``new_id[i]``."""
@@ -114,6 +140,7 @@ class Mixture:
             self.converged,
             self.n_iter,
             None if self.precision_cholesky is None else self.precision_cholesky[order],
+            self.family,
         )
 
 
@@ -125,6 +152,10 @@ def check_distinct(
     Raises:
         ConfigurationError: names the config key.
     """
+    # Almost always a few points tell; to count all of many takes as long as a k-means.
+    few = points[: 1000 + 20 * n_components].numpy()
+    if len(np.unique(few, axis=0)) >= n_components:
+        return
     n_distinct = len(np.unique(points.numpy(), axis=0))
     if n_components > n_distinct:
         raise ConfigurationError(

@@ -7,7 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rnnrepair.abstraction.mixture import Mixture
+from rnnrepair.abstraction.mixture import Family, Mixture
 from rnnrepair.abstraction.reduction import Reduction
 from rnnrepair.abstraction.stability import Stability, confidence
 from rnnrepair.atomic import write_file
@@ -79,6 +79,7 @@ class AbstractModel:
             "total_variance": repr(self.reduction.total_variance),
             "converged": str(int(self.mixture.converged)),
             "n_iter": str(self.mixture.n_iter),
+            "family": self.mixture.family,
         }
         with write_file(path) as draft:
             save_file({k: v.contiguous() for k, v in tensors.items()}, draft, metadata)
@@ -112,6 +113,7 @@ class AbstractModel:
                 metadata["converged"] == "1",
                 int(metadata["n_iter"]),
                 t.get("mixture.precision_cholesky"),
+                Family(metadata.get("family", Family.DIAGONAL)),
             ),
             t["counts"],
         )

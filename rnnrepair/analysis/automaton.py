@@ -91,10 +91,15 @@ class Automaton:
             }
         )
 
+    def _visited(self) -> pd.DataFrame:
+        """Return the states that a step has been in: others have no class."""
+        states = self.states()
+        return states[states["visits"] > 0]
+
     def as_dot(self, at_least: float = 0.05) -> str:
         """Return a Graphviz graph of the transitions of at least this probability."""
         lines = ["digraph automaton {", "  rankdir=LR;", '  start [shape=point, label=""];']
-        for row in self.states().itertuples():
+        for row in self._visited().itertuples():
             label = f"{row.state}\\nclass {row.majority} ({row.confidence:.0%})"
             lines.append(f'  q{row.state} [label="{label}"];')
         for edge in self.edges(at_least).itertuples():
@@ -105,7 +110,7 @@ class Automaton:
     def as_mermaid(self, at_least: float = 0.05) -> str:
         """Return a Mermaid state diagram of the transitions of at least this probability."""
         lines = ["stateDiagram-v2"]
-        for row in self.states().itertuples():
+        for row in self._visited().itertuples():
             told = f"state {row.state}, class {row.majority}, {row.confidence:.0%}"
             lines.append(f"  q{row.state} : {told}")
         for edge in self.edges(at_least).itertuples():
@@ -164,7 +169,7 @@ class AutomatonStudy:
         """
         if n_components < 1 or not 0 <= at_least < 1:
             raise ConfigurationError(
-                "study.n_components must be at least 1 and study.at_least in [0, 1), got "
+                "study.automaton.n_components must be at least 1 and at_least in [0, 1), got "
                 f"{n_components} and {at_least}."
             )
         self.n_components = n_components
@@ -173,16 +178,17 @@ class AutomatonStudy:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and a sample that is not there."""
-        run.check_sizes([self.n_components], "study.n_components")
+        run.check_sizes([self.n_components], "study.automaton.n_components")
         test = run.data.split_index("test")
         if self.sample is not None and not bool((test == self.sample).any()):
             raise ConfigurationError(
-                f"study.sample={self.sample} is no test sample: those are {int(test[0])} .. "
-                f"{int(test[-1])}."
+                f"study.automaton.sample={self.sample} is no test sample: those are "
+                f"{int(test[0])} .. {int(test[-1])}."
             )
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Count the transitions of the training traces and trace one test sequence."""
+        run.check_distinct([self.n_components], "study.automaton.n_components")
         model, traces = run.abstraction(self.n_components)
         automaton = Automaton.of(traces["fit"])
         states = automaton.states()
@@ -194,8 +200,9 @@ class AutomatonStudy:
         return StudyResult(
             {"automaton_states": states, "automaton_transitions": edges, "automaton_path": path},
             [
-                f"{int((automaton.visits > 0).sum())} of {self.n_components} states are visited, "
-                f"{int((edges['source'] >= 0).sum())} of {self.n_components**2} transitions occur.",
+                f"{int((automaton.visits > 0).sum())} of {automaton.n_states} states are visited, "
+                f"{int((edges['source'] >= 0).sum())} of {automaton.n_states**2} transitions "
+                "occur.",
                 told,
             ],
             documents={

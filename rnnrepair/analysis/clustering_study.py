@@ -34,6 +34,7 @@ class ClusteringComparison:
         timed_components: int = 7,
         repeats: int = 3,
         max_seconds: float = 60,
+        mean_shift_points: int = 2000,
         seeds: int = 3,
     ) -> None:
         """Set up the comparison.
@@ -44,9 +45,11 @@ class ClusteringComparison:
             points: numbers of states that are timed.
             timed_components: K of the timings.
             repeats: timings of every number; the median counts.
-            max_seconds: a clustering is not given more points once a fit took a third of this, or
-                would by the growth of its last two.
-            seeds: SimNN classifiers for every feature set.
+            max_seconds: a clustering is given no more points where its last fit, scaled linearly,
+                would take longer.
+            mean_shift_points: states that mean-shift is fitted on in the comparison of
+                accuracies; the others get the sample that a run would take.
+            seeds: partitions, each with a SimNN classifier of its own, for every feature set.
 
         Raises:
             ConfigurationError: a value out of range.
@@ -58,26 +61,41 @@ class ClusteringComparison:
             "timed_components": timed_components,
             "repeats": repeats,
             "max_seconds": max_seconds,
+            "mean_shift_points": mean_shift_points,
             "seeds": seeds,
             "points": min(points, default=0),
         }
         for key, value in least.items():
             if value < 1:
-                raise ConfigurationError(f"study.{key} must be at least 1, got {value}.")
+                raise ConfigurationError(f"study.clustering.{key} must be at least 1, got {value}.")
+        if min(points) < timed_components:
+            raise ConfigurationError(
+                f"study.clustering.points must be at least timed_components={timed_components}, "
+                f"got {min(points)}."
+            )
         self.n_components = n_components
         self.clusterings = list(clusterings)
         self.points = sorted(points)
         self.timed_components = timed_components
         self.repeats = repeats
         self.max_seconds = max_seconds
+        self.mean_shift_points = mean_shift_points
         self.seeds = seeds
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted."""
-        run.check_sizes([self.n_components, self.timed_components], "study.n_components")
+        run.check_sizes([self.n_components], "study.clustering.n_components")
+        run.check_sizes([self.timed_components], "study.clustering.timed_components")
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Time every clustering, then train SimNN on what it makes."""
+        run.check_distinct([self.n_components], "study.clustering.n_components")
+        n_steps = len(run.states()["fit"].vector)
+        if self.points[0] > n_steps:
+            raise ConfigurationError(
+                f"study.clustering.points start at {self.points[0]}, but the training sequences "
+                f"have {n_steps} states: lower them."
+            )
         times = pd.DataFrame(
             [
                 row
@@ -85,12 +103,11 @@ class ClusteringComparison:
                 for row in self._times(run, clustering)
             ]
         )
-        reach = times.groupby("clustering")["points"].max()
         quality = pd.DataFrame(
             [
                 row
                 for clustering in run.progress(self.clusterings, "SimNN on clusterings")
-                for row in self._quality(run, clustering, int(reach[clustering]))
+                for row in self._quality(run, clustering)
             ]
         )
         return StudyResult(
@@ -120,24 +137,37 @@ class ClusteringComparison:
                 "states": mixture.n_components,
             }
 
-    def _quality(self, run: FinishedRun, clustering: str, reach: int) -> Iterator[dict[str, Any]]:
-        model, traces = run.abstraction(self.n_components, clustering=clustering, at_most=reach)
-        n_steps = max(int(t.lengths.max()) for t in traces.values())
+    def _quality(self, run: FinishedRun, clustering: str) -> Iterator[dict[str, Any]]:
+        at_most = self.mean_shift_points if clustering == Clustering.MEAN_SHIFT else None
         seeds = [run.settings.seed + i for i in range(self.seeds)]
-        for features in FEATURE_SETS:
-            table = feature_table(model.confidence, features)
-            simnn = fit_simnn(traces["fit"], table.expand(self.seeds, -1, -1), seeds, n_steps)
-            accuracy = simnn.accuracy(traces["test"])
+        found: dict[str, list[tuple[float, float]]] = {features: [] for features in FEATURE_SETS}
+        models = []
+        for seed in seeds:
+            model, traces = run.abstraction(
+                self.n_components, clustering=clustering, at_most=at_most, seed=seed
+            )
+            models.append(model)
+            n_steps = max(int(t.lengths.max()) for t in traces.values())
+            tables = [feature_table(model.confidence, features) for features in FEATURE_SETS]
+            simnn = fit_simnn(traces["fit"], torch.stack(tables), [seed] * len(tables), n_steps)
+            accuracies = (simnn.accuracy(traces[split]).tolist() for split in ("val", "test"))
+            for features, *both in zip(FEATURE_SETS, *accuracies, strict=True):
+                found[features].append((both[0], both[1]))
+        stability = pd.DataFrame([vars(model.stability) for model in models])
+        for features, accuracy in found.items():
+            val, test = torch.tensor(accuracy, dtype=torch.float64).T
             yield {
                 "clustering": clustering,
                 "features": features,
-                "test": float(accuracy.mean()),
-                "test_sd": float(accuracy.std()) if self.seeds > 1 else 0.0,
+                "val": float(val.mean()),
+                "test": float(test.mean()),
+                "test_sd": float(test.std()) if self.seeds > 1 else 0.0,
                 "rnn_test": traces["test"].accuracy,
-                "states": model.n_states,
-                "n_empty": model.stability.n_empty,
-                "stability": model.stability.mean,
-                "stability_weighted": model.stability.weighted_mean,
+                "fitted_on": len(run.sample()) if at_most is None else at_most,
+                "states": sum(model.n_states for model in models) / len(models),
+                "n_empty": stability["n_empty"].mean(),
+                "stability": stability["mean"].mean(),
+                "stability_weighted": stability["weighted_mean"].mean(),
             }
 
 

@@ -17,6 +17,8 @@ from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.traces import Traces
 
 BOOTSTRAPS = 1000
+# Share of targets with a cut between equally near samples from which the reader is warned.
+MANY_EQUALS = 0.2
 
 
 class FaultMetrics:
@@ -51,12 +53,13 @@ class FaultMetrics:
         """
         if not n_components or min(n_components) < 1 or top < 1 or benign < 1:
             raise ConfigurationError(
-                "study.n_components, study.top and study.benign must be at least 1, got "
+                "study.faults.n_components, .top and .benign must be at least 1, got "
                 f"{list(n_components)}, {top} and {benign}."
             )
         if distance not in set(Distance):
             raise ConfigurationError(
-                f"study.distance must be one of {[d.value for d in Distance]}, got {distance!r}."
+                f"study.faults.distance must be one of {[d.value for d in Distance]}, got "
+                f"{distance!r}."
             )
         self.n_components = list(n_components)
         self.top = top
@@ -65,15 +68,17 @@ class FaultMetrics:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and more samples than there are."""
-        run.check_sizes(self.n_components, "study.n_components")
+        run.check_sizes(self.n_components, "study.faults.n_components")
         n_fit = len(run.data.split_index("fit"))
-        if self.top > n_fit:
+        if self.top >= n_fit:
             raise ConfigurationError(
-                f"study.top={self.top} is more than the {n_fit} training samples: lower it."
+                f"study.faults.top={self.top} leaves none of the {n_fit} training samples out: "
+                "lower it."
             )
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Rank the training samples for every target, for every K."""
+        run.check_distinct(self.n_components, "study.faults.n_components")
         curves, hypothesis = [], []
         for n_components in run.progress(self.n_components, "Fault metrics"):
             model, traces = run.abstraction(n_components)
@@ -82,16 +87,14 @@ class FaultMetrics:
             index = TraceIndex(traces["fit"], step_distance(model, self.distance), n_steps)
             failures = test.select(~test.correct)
             if len(failures) == 0:
-                raise ConfigurationError(
-                    "The network has no failures on the test split: there is nothing to study."
-                )
+                return StudyResult({}, ["The network has no failures on the test split."])
             near = _Neighbours.of(index, failures, self.top)
             seed = derive_seed(run.settings.seed, "faults", n_components)
             lines = {
                 "fault_truth": _metrics(near, failures.label, seed),
                 "fault_pred": _metrics(near, failures.final_prediction, seed),
             }
-            drawn = _draw(test, self.benign, run.settings.seed)
+            drawn = test.select(draw_benign(test, self.benign, run.settings.seed))
             lines["benign_truth"] = _metrics(
                 _Neighbours.of(index, drawn, self.top), drawn.label, seed
             )
@@ -107,21 +110,31 @@ class FaultMetrics:
 class _Neighbours:
     """Labels and distances of the nearest training samples of M targets."""
 
-    def __init__(self, label: Tensor, distance: Tensor) -> None:
+    def __init__(self, label: Tensor, distance: Tensor, beyond: Tensor) -> None:
         self.label = label
         self.distance = distance
+        # Distances of the samples that come next, to see where a cut falls between equals.
+        self.beyond = beyond
 
     @classmethod
     def of(cls, index: TraceIndex, targets: Traces, top: int) -> "_Neighbours":
-        ranking = index.rank(targets, top)
-        return cls(index.traces.label[ranking.row], ranking.distance)
+        ranking = index.rank(targets, top + 1)
+        return cls(
+            index.traces.label[ranking.row[:, :top]],
+            ranking.distance[:, :top],
+            ranking.distance[:, 1:],
+        )
+
+    def cut_between_equals(self, n: int) -> float:
+        """Return the share of targets whose n-th and next sample are equally near."""
+        return float((self.distance[:, n - 1] == self.beyond[:, n - 1]).double().mean())
 
 
-def _draw(test: Traces, n: int, seed: int) -> Traces:
-    """Draw correctly classified inputs without replacement."""
+def draw_benign(test: Traces, n: int, seed: int) -> Tensor:
+    """Draw the (n,) rows of correctly classified inputs, without replacement."""
     rows = test.correct.nonzero()[:, 0]
     order = torch.randperm(len(rows), generator=torch_generator(seed, "benign"))
-    return test.select(rows[order[:n]].sort().values)
+    return rows[order[:n]].sort().values
 
 
 def _metrics(near: _Neighbours, label: Tensor, seed: int) -> pd.DataFrame:
@@ -179,6 +192,7 @@ def _hypothesis(
                 "ties": (margin == 0).mean(),
                 "opposite": (margin < 0).mean(),
                 "margin": (margin / n).mean(),
+                "cut_between_equals": near.cut_between_equals(n),
                 "p": sign_test(int(holds.sum()), int((margin < 0).sum())),
             }
         )
@@ -197,9 +211,17 @@ def sign_test(more: int, less: int) -> float:
 
 def _conclusion(table: pd.DataFrame, top: int) -> list[str]:
     rows = table[table["n"] == top]
-    return [
+    told = [
         f"K = {row.K}: among the {top} most influential samples, {row.holds:.1%} "
         f"({row.low:.1%} .. {row.high:.1%}) of the {row.failures} failures have more of the "
         f"predicted than of the true label, {row.opposite:.1%} fewer (sign test p = {row.p:.2g})."
         for row in rows.itertuples()
     ]
+    equals = rows["cut_between_equals"].max()
+    if equals > MANY_EQUALS:
+        told.append(
+            f"CAUTION: for up to {equals:.0%} of the failures the {top}-th sample and the next are "
+            "equally near, so that the order of the data decides which are counted. Traces of one "
+            "step share their prediction with most of what is near, whatever the labels."
+        )
+    return told

@@ -39,12 +39,12 @@ class FeatureComparison:
         """
         if not n_components or min(n_components) < 1 or seeds < 2:
             raise ConfigurationError(
-                "study.n_components must list integers of at least 1, and study.seeds must be at "
-                f"least 2, got {list(n_components)} and {seeds}."
+                "study.features.n_components must list integers of at least 1, and "
+                f"study.features.seeds must be at least 2, got {list(n_components)} and {seeds}."
             )
         if any(not 0 < value < 1 for value in thresholds):
             raise ConfigurationError(
-                f"study.thresholds must lie between 0 and 1, got {list(thresholds)}."
+                f"study.features.thresholds must lie between 0 and 1, got {list(thresholds)}."
             )
         self.n_components = list(n_components)
         self.thresholds = [
@@ -59,7 +59,7 @@ class FeatureComparison:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted."""
-        run.check_sizes(self.n_components, "study.n_components")
+        run.check_sizes(self.n_components, "study.features.n_components")
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Train SimNN on every setting."""
@@ -71,6 +71,7 @@ class FeatureComparison:
             # A threshold changes confidences only.
             if threshold.value == 0 or "CS" in columns
         ]
+        run.check_distinct(self.n_components, "study.features.n_components")
         rows = list(self._rows(run, settings))
         table = pd.DataFrame(rows)
         return StudyResult({"features": table}, _conclusion(table))

@@ -13,6 +13,7 @@ from rnnrepair.abstraction import (
     Mixture,
     ReducedStates,
     Reduction,
+    check_distinct,
     count_predictions,
     fit_clustering,
     pca_sample,
@@ -31,7 +32,8 @@ from rnnrepair.traces import (
     hidden_states,
 )
 
-SPLITS: tuple[Split, ...] = ("fit", "repair", "val", "test")
+# What studies look at; the failures of `repair` are no business of theirs.
+SPLITS: tuple[Split, ...] = ("fit", "val", "test")
 # Sequences a step while the sample of the PCA is read.
 SAMPLE_BATCH = 500
 
@@ -57,6 +59,7 @@ class FinishedRun:
         data: set up.
         settings: how hidden states are grouped, where a study does not say otherwise.
         progress: see ``Progress``.
+        network: which network it is, for the reader.
     """
 
     module: nn.Module
@@ -64,6 +67,7 @@ class FinishedRun:
     data: RepairableData
     settings: AbstractionSettings
     progress: Progress = silent
+    network: str = "as training ended"
     _states: Mapping[Split, ReducedStates] = field(default_factory=dict)
     _reduction: Reduction | None = None
 
@@ -115,6 +119,7 @@ class FinishedRun:
         dims: int | None = None,
         clustering: str | None = None,
         at_most: int | None = None,
+        seed: int | None = None,
     ) -> Mixture:
         """Group the steps as a run does in its first analysed epoch, on the same sample of them.
 
@@ -123,6 +128,7 @@ class FinishedRun:
             dims: principal components.
             clustering: see ``Clustering``.
             at_most: states that it is fitted on, for clusterings that cannot take the sample.
+            seed: of the partition, where it is not the run's.
         """
         settings = self.settings
         sample = self.sample(dims)
@@ -133,7 +139,7 @@ class FinishedRun:
             settings.clustering if clustering is None else clustering,
             sample,
             n_components,
-            derive_seed(settings.seed, "mixture", n_components),
+            derive_seed(settings.seed if seed is None else seed, "mixture", n_components),
             settings.max_iter,
             settings.tol,
         )
@@ -142,6 +148,17 @@ class FinishedRun:
         """Return the (n, k) reduced states that abstract states are fitted on."""
         fit = self.states(dims)["fit"]
         return fit.vector[sample_steps(len(fit.vector), self.settings)]
+
+    def check_distinct(
+        self, sizes: Sequence[int], key: str, dims: Sequence[int | None] = (None,)
+    ) -> None:
+        """Refuse a K above the number of different states; before anything is fitted.
+
+        Raises:
+            ConfigurationError: names the config key.
+        """
+        for n_dims in dims:
+            check_distinct(self.sample(n_dims), max(sizes), key)
 
     def check_sizes(self, sizes: Sequence[int], key: str) -> None:
         """Refuse a K above the number of steps that states are fitted on; before any work.
@@ -161,9 +178,10 @@ class FinishedRun:
         dims: int | None = None,
         clustering: str | None = None,
         at_most: int | None = None,
+        seed: int | None = None,
     ) -> tuple[AbstractModel, dict[Split, Traces]]:
         """Return the abstract model of a K, and the traces of every split; see ``mixture``."""
-        mixture = self.mixture(n_components, dims, clustering, at_most)
+        mixture = self.mixture(n_components, dims, clustering, at_most, seed)
         traces = {
             split: states.traces(mixture, self.n_classes)
             for split, states in self.states(dims).items()

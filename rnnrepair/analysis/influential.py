@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.analysis.faults import draw_benign
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
 from rnnrepair.errors import ConfigurationError
@@ -40,15 +41,23 @@ class InfluentialImages:
             "failures": failures,
         }.items():
             if value < 1:
-                raise ConfigurationError(f"study.{key} must be at least 1, got {value}.")
+                raise ConfigurationError(
+                    f"study.influential.{key} must be at least 1, got {value}."
+                )
         self.n_components = n_components
         self.top = top
         self.failures = failures
 
     def check(self, run: FinishedRun) -> None:
         """Refuse data that are no images."""
-        run.check_sizes([self.n_components], "study.n_components")
+        run.check_sizes([self.n_components], "study.influential.n_components")
         batch = run.data.fetch(run.data.split_index("fit")[:1])
+        n_fit = len(run.data.split_index("fit"))
+        if self.top > n_fit:
+            raise ConfigurationError(
+                f"study.influential.top={self.top} is more than the {n_fit} training samples: "
+                "lower it."
+            )
         if batch.inputs.ndim != 3 or not batch.inputs.is_floating_point():
             raise ConfigurationError(
                 "study=influential shows pictures, but the data are texts: the report of a run "
@@ -57,26 +66,28 @@ class InfluentialImages:
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Rank the training samples for each failure."""
+        run.check_distinct([self.n_components], "study.influential.n_components")
         model, traces = run.abstraction(self.n_components)
-        test = traces["test"]
+        fit, test = traces["fit"], traces["test"]
         wrong = (~test.correct).nonzero()[:, 0]
         if len(wrong) == 0:
-            raise ConfigurationError(
-                "The network has no failures on the test split: there is nothing to show."
-            )
-        shown = wrong[: self.failures]
-        fit = traces["fit"]
+            return StudyResult({}, ["The network has no failures on the test split."])
         n_steps = max(int(t.lengths.max()) for t in (fit, test))
         index_of_fit = TraceIndex(fit, step_distance(model, "masked"), n_steps)
-        distance = index_of_fit.distances(test.select(wrong))
-        near = torch.stack(
-            [
-                nearest(distance[:, i], _ends(run, "fit"), _ends(run, "test")[row], self.top)
-                for i, row in enumerate(wrong.tolist())
-            ]
-        )
-        agreement = (fit.label[near] == test.final_prediction[wrong][:, None]).double().mean()
-        agreement_true = (fit.label[near] == test.label[wrong][:, None]).double().mean()
+        ends = {split: _ends(run, split) for split in ("fit", "test")}
+
+        def nearest_of(rows: Tensor) -> Tensor:
+            distance = index_of_fit.distances(test.select(rows))
+            return torch.stack(
+                [
+                    nearest(distance[:, i], ends["fit"], ends["test"][row], self.top)
+                    for i, row in enumerate(rows.tolist())
+                ]
+            )
+
+        shown, near = wrong[: self.failures], nearest_of(wrong)
+        right = draw_benign(test, len(wrong), run.settings.seed)
+        near_right = nearest_of(right)
         index = torch.cat(
             [
                 torch.cat([test.index[row : row + 1], fit.index[near[i]]])
@@ -99,14 +110,23 @@ class InfluentialImages:
                 for rank in range(self.top + 1)
             ]
         )
+        predicted = _agreement(fit.label[near], test.final_prediction[wrong])
+        true = _agreement(fit.label[near], test.label[wrong])
+        benign = _agreement(fit.label[near_right], test.label[right])
         return StudyResult(
             {"influential": table},
             [
                 f"Of the {self.top} nearest training images of {len(wrong)} test failures, "
-                f"{agreement:.1%} carry the predicted label and {agreement_true:.1%} the true one."
+                f"{predicted:.1%} carry the predicted label and {true:.1%} the true one; of those "
+                f"of as many correctly classified inputs, {benign:.1%} carry their label."
             ],
             pictures={"influential": images.inputs},
         )
+
+
+def _agreement(label: Tensor, wanted: Tensor) -> float:
+    """Return the share of (M, top) labels that are the wanted ones (M,)."""
+    return float((label == wanted[:, None]).double().mean())
 
 
 def _ends(run: FinishedRun, split: Split) -> Tensor:

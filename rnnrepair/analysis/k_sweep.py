@@ -1,5 +1,6 @@
 """How many abstract states: what every K costs and what it gives."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +9,10 @@ import pandas as pd
 import torch
 
 from rnnrepair.abstraction import (
+    Clustering,
     Mixture,
     ReducedStates,
     Stability,
-    check_distinct,
     confidence,
     count_predictions,
 )
@@ -52,24 +53,31 @@ class KSweep:
         for key, values in {"n_components": n_components, "reduction_dims": reduction_dims}.items():
             if not len(values) or min(values) < 1:
                 raise ConfigurationError(
-                    f"study.{key} must be a list of integers of at least 1, got {list(values)}."
+                    f"study.k_sweep.{key} must list integers of at least 1, got {list(values)}."
                 )
         if simnn_seeds < 0:
-            raise ConfigurationError(f"study.simnn_seeds must be at least 0, got {simnn_seeds}.")
+            raise ConfigurationError(
+                f"study.k_sweep.simnn_seeds must be at least 0, got {simnn_seeds}."
+            )
         self.n_components = sorted(set(n_components))
         # The widest first: the others are a part of it.
         self.reduction_dims = sorted(set(reduction_dims), reverse=True)
         self.simnn_seeds = simnn_seeds
 
     def check(self, run: FinishedRun) -> None:
-        """Refuse a K that cannot be fitted."""
-        run.check_sizes(self.n_components, "study.n_components")
+        """Refuse a K that cannot be fitted, and a clustering that takes none."""
+        run.check_sizes(self.n_components, "study.k_sweep.n_components")
+        if run.settings.clustering == Clustering.MEAN_SHIFT:
+            raise ConfigurationError(
+                "study=k_sweep varies the number of states, and abstraction.clustering=mean_shift "
+                "finds one of its own: choose another clustering."
+            )
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Fit a mixture for every K, and measure it."""
         jobs = [(dims, k) for dims in self.reduction_dims for k in self.n_components]
-        for dims in self.reduction_dims:
-            check_distinct(run.sample(dims), self.n_components[-1], "study.n_components")
+        key = "study.k_sweep.n_components"
+        run.check_distinct(self.n_components, key, self.reduction_dims)
         rows = [self._row(run, dims, k) for dims, k in run.progress(jobs, "K sweep")]
         table = pd.DataFrame(rows)
         return StudyResult({"k_sweep": table}, _conclusion(table))
@@ -92,8 +100,13 @@ class KSweep:
             "stability": stability.mean,
             "stability_weighted": stability.weighted_mean,
             "stability_min": stability.min,
-            # The original counts its artificial state, which is always stable (BUG-21).
-            "stability_published": (1 + n_components * stability.mean) / (n_components + 1),
+            # The original counts its artificial state, which is always stable, and becomes NaN
+            # where a state is empty (BUG-21).
+            "stability_published": (
+                math.nan
+                if stability.n_empty
+                else (1 + n_components * stability.mean) / (n_components + 1)
+            ),
             "n_empty": stability.n_empty,
             "converged": mixture.converged,
             "rnn_val": val.accuracy,
@@ -146,13 +159,12 @@ def faithfulness(traces: Traces, counts: torch.Tensor) -> float:
 def _conclusion(table: pd.DataFrame) -> list[str]:
     told = []
     for dims, part in table.groupby("dims", sort=False):
-        best = part.loc[part["bic"].idxmin()]
         stable = part[part["stability"] >= 0.72]
         first = f"{int(stable['K'].min())}" if len(stable) else "none"
-        told.append(
-            f"{dims} components: the criterion is smallest at K = {int(best['K'])}; the smallest K "
-            f"with a mean stability of 0.72 is {first}."
-        )
+        told.append(f"{dims} components: the smallest K with a mean stability of 0.72 is {first}.")
+        if part["bic"].notna().any():
+            best = part.loc[part["bic"].idxmin()]
+            told.append(f"{dims} components: the criterion is smallest at K = {int(best['K'])}.")
         if "simnn_val" in part:
             top = part.loc[part["simnn_val"].idxmax()]
             told.append(

@@ -20,7 +20,7 @@ class ImageClassifier(Classifier):
     ``view`` says what a trace is. ``flat``: one step, the flattened output of the convolutions.
     ``layers``: one step for each layer, in blocks of one wide vector so that layers stay apart;
     the step predictions before the last come from linear probes, which learn beside the network
-    and do not change it.
+    and do not change it (unless gradients are clipped: the norm is that of both).
 
     Source: seed report, section 5.4; experiments reference 10.4.
     """

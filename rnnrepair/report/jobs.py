@@ -39,6 +39,11 @@ class Job:
     objective: float | None = None
     error: str = ""
 
+    @property
+    def number(self) -> str:
+        """Its number in the multirun: the name of its folder up to a dash."""
+        return self.folder.name.partition("-")[0]
+
     @classmethod
     def read(cls, folder: Path) -> "Job | None":
         """Return what a folder says of its job, None where it says nothing."""
@@ -62,11 +67,16 @@ class Job:
             draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def jobs_of(folder: Path) -> list[Job]:
-    """Return the jobs of a multirun in the order of their numbers."""
-    found = [Job.read(path.parent) for path in folder.glob(f"*/{FILE}")]
-    jobs = [job for job in found if job is not None]
-    return sorted(jobs, key=lambda job: (len(job.folder.name), job.folder.name))
+def jobs_of(folder: Path, since: float = 0.0) -> list[Job]:
+    """Return the jobs of a multirun in the order of their numbers.
+
+    Args:
+        folder: of the multirun.
+        since: seconds of the epoch before which the word of a job is too old.
+    """
+    files = [path for path in folder.glob(f"*/{FILE}") if path.stat().st_mtime >= since]
+    jobs = [job for job in (Job.read(path.parent) for path in files) if job is not None]
+    return sorted(jobs, key=lambda job: (len(job.number), job.number, job.folder.name))
 
 
 def finished_before(folder: Path, fingerprint: str) -> Job | None:

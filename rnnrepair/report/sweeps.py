@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pandas.api.types import is_numeric_dtype
 
 from rnnrepair.errors import DataError
-from rnnrepair.report.jobs import jobs_of
+from rnnrepair.report.jobs import Status, jobs_of
 from rnnrepair.report.studies.canvas import LINES, canvas, panel, panels
 
 # Column -> where it stands in summary.json, and the name of its axis.
@@ -36,10 +36,11 @@ def read_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     rows = []
     for job in jobs_of(folder):
         path = job.folder / "summary.json"
-        if not path.is_file():
+        if job.status is not Status.FINISHED or not path.is_file():
             continue
         summary = json.loads(path.read_text(encoding="utf-8"))
-        settings = dict(setting.lstrip("+").split("=", 1) for setting in job.overrides)
+        pairs = (setting.lstrip("+").partition("=") for setting in job.overrides)
+        settings = {name: value for name, _, value in pairs}
         metrics = {name: _found(summary, keys) for name, (keys, _) in METRICS.items()}
         rows.append({"job": job.folder.name, **settings, **metrics})
     if not rows:

@@ -115,7 +115,7 @@ def test_features_and_clusterings_are_compared(run):
     [
         (["study=k_sweep", "study.k_sweep.n_components=[9999]"], "asks for 9999 states"),
         (["study=automaton", "study.automaton.sample=3"], "is no test sample"),
-        (["study=faults", "study.faults.top=5000"], "more than the 3001 training samples"),
+        (["study=faults", "study.faults.top=5000"], "leaves none of the 3001 training samples out"),
     ],
 )
 def test_studies_that_do_not_fit_are_refused_before_any_work(run, overrides, message, monkeypatch):
@@ -125,6 +125,16 @@ def test_studies_that_do_not_fit_are_refused_before_any_work(run, overrides, mes
     monkeypatch.setattr("rnnrepair.analysis.finished_run.hidden_states", no_work)
     with pytest.raises(ConfigurationError, match=message):
         study(compose_finished(run, *overrides))
+
+
+def test_settings_of_a_study_belong_under_its_name(quick):
+    with pytest.raises(ConfigurationError, match=r"settings of a study are study\.NAME\.top"):
+        train(quick("study=faults", "+study.top=10"))
+
+
+def test_k_sweep_refuses_a_clustering_without_a_k(run):
+    with pytest.raises(ConfigurationError, match="finds one of its own"):
+        study(compose_finished(run, "study=k_sweep", "+abstraction.clustering=mean_shift"))
 
 
 def test_training_is_not_begun_for_a_study_that_does_not_fit(quick):

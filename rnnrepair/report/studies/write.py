@@ -2,10 +2,12 @@
 
 import base64
 import html
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -33,12 +35,24 @@ class WrittenStudy:
     figures: dict[str, Path]
 
 
-def write_study(run_folder: Path, name: str, result: StudyResult) -> WrittenStudy:
+def write_study(
+    run_folder: Path,
+    name: str,
+    result: StudyResult,
+    settings: Mapping[str, Any] | None = None,
+) -> WrittenStudy:
     """Write a study to ``<run>/study/<name>/`` and into ``<run>/report.html``.
 
     The folder appears whole or not at all. A report that holds this study already gets the new
     one in its place; where there is no report, one is made that holds studies only.
+
+    Args:
+        run_folder: of the run.
+        name: of the study.
+        result: what it found.
+        settings: what it was made with: plain values, for the reader.
     """
+    settings = settings or {}
     figures = study_figures(result.tables, result.pictures)
     folder = run_folder / "study" / name
     images: dict[str, str] = {}
@@ -51,8 +65,9 @@ def write_study(run_folder: Path, name: str, result: StudyResult) -> WrittenStud
             images[title] = _data_uri(draft / title, vector=not result.pictures)
         for title, text in result.documents.items():
             (draft / title).write_text(text, encoding="utf-8")
+        (draft / "settings.json").write_text(json.dumps(settings, indent=2, default=str) + "\n")
         (draft / "conclusion.txt").write_text("\n".join(result.conclusion) + "\n", encoding="utf-8")
-    _into_report(run_folder / "report.html", name, _section(name, result, images))
+    _into_report(run_folder / "report.html", name, _section(name, result, images, settings))
     return WrittenStudy(name, folder, {title: folder / f"{title}.png" for title in figures})
 
 
@@ -73,10 +88,14 @@ def _environment() -> Environment:
     )
 
 
-def _section(name: str, result: StudyResult, images: Mapping[str, str]) -> str:
+def _section(
+    name: str, result: StudyResult, images: Mapping[str, str], settings: Mapping[str, Any]
+) -> str:
     tables = {title: _rows(frame) for title, frame in result.tables.items()}
     template = _environment().get_template("study.html.jinja")
-    return template.render(name=name, conclusion=result.conclusion, images=images, tables=tables)
+    return template.render(
+        name=name, conclusion=result.conclusion, images=images, tables=tables, settings=settings
+    )
 
 
 def _rows(frame: pd.DataFrame) -> tuple[list[str], list[list[str]], int]:

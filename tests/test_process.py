@@ -1,4 +1,4 @@
-"""The allocator keeps what is freed, where it is glibc's."""
+"""What the process is told, seen by what it then does."""
 
 import gc
 import platform
@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from rnnrepair.allocator import collector_at_rest
+from rnnrepair.process import collector_at_rest
 
 # Page faults of allocating and touching 64 MB a few times, in a process of its own.
 PROGRAM = """
 import resource, sys, torch
 torch.set_num_threads(1)
 if sys.argv[1] == "keep":
-    from rnnrepair.allocator import keep_freed_memory
+    from rnnrepair.process import keep_freed_memory
     assert keep_freed_memory()
 torch.ones(64_000_000)  # the process has needed more before
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -35,6 +35,18 @@ def test_freed_blocks_are_used_again():
         for how in ("default", "keep")
     }
     assert faults["keep"] < faults["default"] / 2
+
+
+def test_vanished_gradients_are_zero():
+    program = """
+import torch
+from rnnrepair.process import tune_process
+small = torch.tensor(1e-30)
+assert float(small * 1e-10) > 0  # a denormal number
+tune_process()
+assert float(small * 1e-10) == 0
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_collector_looks_at_everything_again_afterwards():
