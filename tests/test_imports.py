@@ -20,10 +20,14 @@ RULES = {
         {"traces", "abstraction", "influence"},
         {"torch", "numpy", "torchvision"},
     ),
-    "models": ({"traces"}, {"torch", "numpy", "pytorch_lightning", "torchmetrics"}),
+    "models": (
+        {"traces"},
+        {"torch", "numpy", "pytorch_lightning", "torchmetrics", "typing_extensions"},
+    ),
     "analysis": (
         {*ROOMS, "models"},
-        {"torch", "numpy", "scipy", "sklearn", "pandas", "pytorch_lightning"},
+        # aalpy: an extra, imported where an automaton is exported to it.
+        {"torch", "numpy", "scipy", "sklearn", "pandas", "pytorch_lightning", "aalpy"},
     ),
     "report": (
         {*ROOMS, "analysis"},
