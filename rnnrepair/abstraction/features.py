@@ -30,8 +30,8 @@ def temporal_features(confidence: Tensor, id_divisor: int) -> Tensor:
     state, label = split_code(n_states, n_classes)
     return torch.cat(
         [
-            ((state + 2) / (id_divisor + 1))[:, None].double(),
-            ((label + 1) / (n_classes + 1))[:, None].double(),
+            ((state + 2).double() / (id_divisor + 1))[:, None],
+            ((label + 1).double() / (n_classes + 1))[:, None],
             confidence[state].double(),
         ],
         dim=1,
