@@ -42,5 +42,8 @@ def clustering_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
             label=f"{name} ({rows['states'].iloc[0]:.0f} states)",
         )
     right.set_xticks(range(len(sets)), sets)
-    legend(right, "lower right")
+    # Room for the names below all points.
+    low, high = quality["test"].min(), quality["test"].max()
+    right.set_ylim(low - 0.8 * (high - low) - 0.01, high + 0.02)
+    legend(right, "lower left")
     return {"clustering": figure}
