@@ -1,10 +1,8 @@
 """Train, analyse and repair: ``python train.py [-m] +experiment=NAME [overrides]``."""
 
-import inspect
 import logging
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,69 +10,19 @@ import hydra
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
-import datamodules as datamodules_package
-from callbacks import BaseCheckpoint, RepairReport, StudyRunner, TraceCollector, epoch_seed
-from rnnrepair import models as models_package
-from rnnrepair import seeding
-from rnnrepair import traces as traces_package
-from rnnrepair.errors import (
-    ConfigurationError,
-    DataError,
-    IncompatibleCheckpointError,
-    NonFiniteError,
-)
-from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
+from callbacks import RepairReport, StudyRunner
+from callbacks.shared_base import share_base
+from callbacks.sweep_job import sweep_job
+from callbacks.user_errors import told
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import Schedule
 from rnnrepair.process import collector_at_rest, tune_process
-from rnnrepair.report.jobs import Job, Status, finished_before
 
 log = logging.getLogger("train")
-
-# Parts of trainer and callbacks that leave the weights of the base training as they are.
-NOT_OF_THE_BASE = {
-    "max_epochs",
-    "default_root_dir",
-    "enable_progress_bar",
-    "enable_model_summary",
-    "log_every_n_steps",
-    "epoch_timer",
-    "from_scratch",
-    "progress_bar",
-    "model_checkpoint",
-    "last_checkpoint",
-    "trace_collector",
-    "state_abstraction",
-    "influence_analysis",
-    "repair_injection",
-    "repair_report",
-}
-
-# Parts of the data module that change neither the data (they have a fingerprint of their own) nor
-# the batches of training.
-NOT_OF_THE_BATCHES = {
-    "cache_dir",
-    "data_dir",
-    "eval_batch_size",
-    "path",
-    "source",
-    "vectors",
-    "verify_checksum",
-}
-
-USER_ERRORS = (
-    ConfigurationError,
-    DataError,
-    IncompatibleCheckpointError,
-    MisconfigurationException,
-    NonFiniteError,
-)
-
 
 # Warnings of libraries that tell a user of this program nothing, each with the reason.
 HARMLESS_WARNINGS = (
@@ -196,74 +144,6 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
     )
 
 
-def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> str:
-    """Return a name that two runs share only if their weights after the base training agree.
-
-    It covers the configuration of model, optimizer, scheduler and trainer, of every callback that
-    acts during the base training, the data and their order, the code of all that, the versions of
-    torch and Lightning, and the kind of device.
-
-    Args:
-        cfg: composed configuration with a planned schedule.
-        data: fingerprint of data and splits.
-        model: the network, whose source file counts.
-    """
-    plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    network = dict(plain["model"])
-    if network.get("scheduler"):
-        # What it does after the base training may differ (plan_epochs keeps it out of the base).
-        ending = {"total_epochs", "final_epochs", "final_factor"}
-        network["scheduler"] = {k: v for k, v in network["scheduler"].items() if k not in ending}
-    follows = plain["schedule"]["total_epochs"] - plain["schedule"]["final_epochs"]
-    same = {
-        "model": network,
-        "data": data,
-        "batches": {k: v for k, v in plain["datamodule"].items() if k not in NOT_OF_THE_BATCHES},
-        # The rate that the base ends with is that of the epoch after it.
-        "ends_at_once": follows <= plain["schedule"]["base_epochs"],
-        "trainer": {k: v for k, v in plain["trainer"].items() if k not in NOT_OF_THE_BASE},
-        "callbacks": {k: v for k, v in plain["callbacks"].items() if k not in NOT_OF_THE_BASE},
-        "base_epochs": plain["schedule"]["base_epochs"],
-        "seed": plain["seed"],
-        "threads": torch.get_num_threads(),
-        "cuda": torch.cuda.is_available(),
-        "versions": [str(torch.__version__), pl.__version__],
-        "code": fingerprint_files(
-            [
-                Path(seeding.__file__),
-                Path(epoch_seed.__file__),
-                Path(inspect.getfile(type(model))),
-                *(
-                    file
-                    for package in (datamodules_package, models_package, traces_package)
-                    for file in Path(package.__path__[0]).rglob("*.py")
-                ),
-            ]
-        ),
-    }
-    return fingerprint_config(same)[:32]
-
-
-def share_base(
-    cfg: DictConfig, data: str, model: pl.LightningModule, callbacks: list[pl.Callback]
-) -> str | None:
-    """Add the callback that shares the base training; return its checkpoint if it is there.
-
-    A run that continues from ``ckpt_path`` neither uses nor makes a shared base: its past may be
-    another one than its configuration says.
-    """
-    chain = [i for i, c in enumerate(callbacks) if isinstance(c, TraceCollector)]
-    if not cfg.schedule.share_base or cfg.ckpt_path is not None or not chain:
-        return None
-    name = base_fingerprint(cfg, data, model)
-    path = Path(cfg.paths.cache_dir).resolve() / "base" / f"{name}.ckpt"
-    callbacks.insert(chain[0], BaseCheckpoint(path, cfg.schedule.base_epochs))
-    if not path.is_file():
-        return None
-    log.info("Base training taken from %s", path)
-    return str(path)
-
-
 def keep_metrics(folder: Path) -> None:
     """Rename the metrics of an earlier run in this folder, which Lightning would delete."""
     old = folder / "metrics.csv"
@@ -276,7 +156,7 @@ def keep_metrics(folder: Path) -> None:
 def main(cfg: DictConfig) -> float | None:
     """Run one experiment and return its val accuracy, for sweepers."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return sweep_job(cfg, list(HydraConfig.get().overrides.task))
+        return sweep_job(cfg, HydraConfig.get().overrides.task, objective)
     try:
         return objective(cfg)
     except Exception as error:
@@ -293,53 +173,6 @@ def objective(cfg: DictConfig) -> float | None:
     finally:
         finish_wandb()
     return summary["after"]["val_accuracy"] if summary else None
-
-
-def told(error: Exception) -> str | None:
-    """Return an error that a user can mend as one line, None for any other."""
-    # Hydra wraps what constructors raise; the cause is what the user can act on.
-    cause = error.__cause__ if isinstance(error, InstantiationException) else error
-    return f"{type(cause).__name__}: {cause}" if isinstance(cause, USER_ERRORS) else None
-
-
-def sweep_job(cfg: DictConfig, overrides: list[str]) -> float | None:
-    """Run one job of a multirun: not again if it has finished, and without stopping the others.
-
-    A job that was interrupted goes on from its last checkpoint.
-    """
-    folder = Path(cfg.paths.output_dir)
-    # Without the folder: jobs keep their identity when a multirun is given other jobs.
-    plain = OmegaConf.merge(cfg, {"paths": {"output_dir": ""}})
-    fingerprint = fingerprint_config(OmegaConf.to_container(plain, resolve=True))[:32]
-    done = finished_before(folder, fingerprint)
-    if done is not None:
-        log.info("Finished before, in %s: not run again (delete that folder to).", done.folder)
-        return done.objective
-    earlier = Job.read(folder)
-    if earlier is not None and earlier.fingerprint != fingerprint:
-        raise ConfigurationError(
-            f"{folder} holds another job ({' '.join(earlier.overrides)}): give the command that it "
-            "was made with, or another hydra.sweep.dir."
-        )
-    last = folder / "checkpoints" / "last.ckpt"
-    if earlier is not None and cfg.ckpt_path is None and last.is_file():
-        log.info("Goes on from %s.", last)
-        cfg.ckpt_path = str(last)
-    job = Job(folder, fingerprint, Status.RUNNING, tuple(overrides))
-    job.write()
-    try:
-        value = objective(cfg)
-    except Exception as error:
-        reason = told(error)
-        if reason is None:
-            log.exception("The job failed.")
-            reason = f"{type(error).__name__}: {error}"
-        else:
-            log.error("The job failed: %s", reason)
-        replace(job, status=Status.FAILED, error=reason).write()
-        return None
-    replace(job, status=Status.FINISHED, objective=value).write()
-    return value
 
 
 def finish_wandb() -> None:

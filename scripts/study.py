@@ -12,18 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from callbacks import run_studies
 from callbacks.study_runner import progress_bars
+from callbacks.user_errors import USER_ERRORS, told
 from rnnrepair.analysis import FinishedRun, silent
-from rnnrepair.errors import (
-    ConfigurationError,
-    DataError,
-    IncompatibleCheckpointError,
-    NonFiniteError,
-)
+from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.models import as_recurrent
 
 log = logging.getLogger("study")
-
-USER_ERRORS = (ConfigurationError, DataError, IncompatibleCheckpointError, NonFiniteError)
 
 
 def study(cfg: DictConfig) -> None:
@@ -111,11 +105,10 @@ def main(cfg: DictConfig) -> None:
     """Run the studies; what a user can mend ends the program with one line."""
     try:
         study(cfg)
-    except (InstantiationException, *USER_ERRORS) as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if not isinstance(cause, USER_ERRORS):
+    except Exception as error:
+        if told(error) is None:
             raise
-        log.error("%s: %s", type(cause).__name__, cause)
+        log.error("%s", told(error))
         sys.exit(2)
 
 

@@ -29,7 +29,9 @@ from rnnrepair.repair import (
     TokenMutation,
     trace_inputs,
 )
+from rnnrepair.report import write_report
 from rnnrepair.traces import Traces, evaluating, hidden_states, smallest_int
+from tests.report_page import PREDICTIONS, Page, row_of, summary_of
 
 torch.set_num_threads(1)
 
@@ -205,3 +207,15 @@ def case_of(
         seed=5,
     )
     return RepairCase(data, result.model, result.traces["fit"], context)
+
+
+@pytest.fixture
+def page_of(tmp_path):
+    def write(summary=None, history=None, cards=(), predictions=PREDICTIONS, names=None):
+        path = tmp_path / "report.html"
+        history = history or [row_of(9)]
+        write_report(path, summary or summary_of(), history, cards, predictions, names)
+        assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+        return Page(path.read_text(encoding="utf-8"))
+
+    return write

@@ -129,13 +129,7 @@ def _bayesian(x: np.ndarray, n_components: int, seed: int, max_iter: int, tol: f
         max_iter=max_iter,
         random_state=seed,
     ).fit(x)
-    return Mixture(
-        torch.from_numpy(model.weights_).clamp_min(1e-300).log(),
-        torch.from_numpy(model.means_),
-        torch.from_numpy(model.covariances_),
-        bool(model.converged_),
-        int(model.n_iter_),
-    )
+    return Mixture.of_diagonal(model)
 
 
 def _kmeans(kind: type[KMeans] | type[MiniBatchKMeans]) -> Callable[..., Mixture]:

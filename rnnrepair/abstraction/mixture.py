@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
@@ -50,6 +50,17 @@ class Mixture:
     n_iter: int
     precision_cholesky: Tensor | None = None
     family: Family = Family.DIAGONAL
+
+    @classmethod
+    def of_diagonal(cls, model: GaussianMixture | BayesianGaussianMixture) -> "Mixture":
+        """Return the mixture that scikit-learn has fitted with diagonal covariances."""
+        return cls(
+            torch.from_numpy(model.weights_).clamp_min(1e-300).log(),
+            torch.from_numpy(model.means_),
+            torch.from_numpy(model.covariances_),
+            bool(model.converged_),
+            int(model.n_iter_),
+        )
 
     @classmethod
     def of_centroids(cls, centroid: Tensor, converged: bool, n_iter: int) -> "Mixture":
@@ -216,13 +227,7 @@ def fit_mixture(
         # Whether it converged is reported in the result, epoch by epoch.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x)
-    return Mixture(
-        torch.from_numpy(model.weights_).clamp_min(1e-300).log(),
-        torch.from_numpy(model.means_),
-        torch.from_numpy(model.covariances_),
-        bool(model.converged_),
-        int(model.n_iter_),
-    )
+    return Mixture.of_diagonal(model)
 
 
 def _start_from_states(

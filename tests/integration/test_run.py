@@ -9,12 +9,13 @@ import torch
 from omegaconf import open_dict
 from safetensors.torch import load_file
 
+from callbacks.shared_base import base_fingerprint
 from rnnrepair.abstraction import AbstractModel
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import ImageMutation, read_ledger
 from rnnrepair.traces import Traces
-from train import base_fingerprint, keep_metrics, plan_epochs, train
+from train import keep_metrics, plan_epochs, train
 
 
 def weights(model):

@@ -5,6 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import train as program
+from callbacks.sweep_job import sweep_job
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.report.jobs import Job, Status, jobs_of
 from tests.integration.conftest import QUICK, ROOT
@@ -70,7 +71,7 @@ def test_a_sweep_over_the_number_of_states_trains_collects_and_reduces_once(tmp_
 
 
 @pytest.fixture
-def job(quick, tmp_path, monkeypatch):
+def job(quick, tmp_path):
     """Return a function that runs a job of a multirun whose training is only pretended."""
     seen = []
 
@@ -80,10 +81,8 @@ def job(quick, tmp_path, monkeypatch):
             raise RuntimeError("out of luck")
         return 0.5
 
-    monkeypatch.setattr(program, "objective", pretended)
-
     def run(folder, *overrides):
-        return program.sweep_job(quick(*overrides, folder=folder), list(overrides))
+        return sweep_job(quick(*overrides, folder=folder), overrides, pretended)
 
     return run, seen, tmp_path
 

@@ -1,0 +1,124 @@
+"""Finds the base training that a run can take over from an earlier one."""
+
+import importlib
+import inspect
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from callbacks import epoch_seed
+from callbacks.base_checkpoint import BaseCheckpoint
+from callbacks.trace_collector import TraceCollector
+from rnnrepair import models, seeding, traces
+from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
+
+log = logging.getLogger(__name__)
+
+# Parts of trainer and callbacks that leave the weights of the base training as they are.
+NOT_OF_THE_BASE = {
+    "max_epochs",
+    "default_root_dir",
+    "enable_progress_bar",
+    "enable_model_summary",
+    "log_every_n_steps",
+    "epoch_timer",
+    "from_scratch",
+    "progress_bar",
+    "model_checkpoint",
+    "last_checkpoint",
+    "trace_collector",
+    "state_abstraction",
+    "influence_analysis",
+    "repair_injection",
+    "repair_report",
+}
+
+# Parts of the data module that change neither the data (they have a fingerprint of their own) nor
+# the batches of training.
+NOT_OF_THE_BATCHES = {
+    "cache_dir",
+    "data_dir",
+    "eval_batch_size",
+    "path",
+    "source",
+    "vectors",
+    "verify_checksum",
+}
+
+
+def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> str:
+    """Return a name that two runs share only if their weights after the base training agree.
+
+    It covers the configuration of model, optimizer, scheduler and trainer, of every callback that
+    acts during the base training, the data and their order, the code of all that, the versions of
+    torch and Lightning, and the kind of device.
+
+    Args:
+        cfg: composed configuration with a planned schedule.
+        data: fingerprint of data and splits.
+        model: the network, whose source file counts.
+    """
+    plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    network = dict(plain["model"])
+    if network.get("scheduler"):
+        # What it does after the base training may differ (plan_epochs keeps it out of the base).
+        ending = {"total_epochs", "final_epochs", "final_factor"}
+        network["scheduler"] = {k: v for k, v in network["scheduler"].items() if k not in ending}
+    follows = plain["schedule"]["total_epochs"] - plain["schedule"]["final_epochs"]
+    same = {
+        "model": network,
+        "data": data,
+        "batches": {k: v for k, v in plain["datamodule"].items() if k not in NOT_OF_THE_BATCHES},
+        # The rate that the base ends with is that of the epoch after it.
+        "ends_at_once": follows <= plain["schedule"]["base_epochs"],
+        "trainer": {k: v for k, v in plain["trainer"].items() if k not in NOT_OF_THE_BASE},
+        "callbacks": {k: v for k, v in plain["callbacks"].items() if k not in NOT_OF_THE_BASE},
+        "base_epochs": plain["schedule"]["base_epochs"],
+        "seed": plain["seed"],
+        "threads": torch.get_num_threads(),
+        "cuda": torch.cuda.is_available(),
+        "versions": [str(torch.__version__), version("pytorch-lightning")],
+        "code": fingerprint_files(
+            [
+                Path(seeding.__file__),
+                Path(epoch_seed.__file__),
+                Path(inspect.getfile(type(model))),
+                *_package_of(cfg.datamodule),
+                *Path(models.__path__[0]).rglob("*.py"),
+                *Path(traces.__path__[0]).rglob("*.py"),
+            ]
+        ),
+    }
+    return fingerprint_config(same)[:32]
+
+
+def share_base(
+    cfg: DictConfig, data: str, model: pl.LightningModule, callbacks: list[pl.Callback]
+) -> str | None:
+    """Add the callback that shares the base training; return its checkpoint if it is there.
+
+    A run that continues from ``ckpt_path`` neither uses nor makes a shared base: its past may be
+    another one than its configuration says.
+    """
+    chain = [i for i, c in enumerate(callbacks) if isinstance(c, TraceCollector)]
+    if not cfg.schedule.share_base or cfg.ckpt_path is not None or not chain:
+        return None
+    name = base_fingerprint(cfg, data, model)
+    path = Path(cfg.paths.cache_dir).resolve() / "base" / f"{name}.ckpt"
+    callbacks.insert(chain[0], BaseCheckpoint(path, cfg.schedule.base_epochs))
+    if not path.is_file():
+        return None
+    log.info("Base training taken from %s", path)
+    return str(path)
+
+
+def _package_of(target: DictConfig) -> list[Path]:
+    """Return the source files of the package that a ``_target_`` belongs to."""
+    package = importlib.import_module(str(target["_target_"]).partition(".")[0])
+    file = Path(inspect.getfile(package))
+    return sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]

@@ -1,0 +1,67 @@
+"""Runs one job of a multirun."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from callbacks.user_errors import told
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.fingerprint import fingerprint_config
+from rnnrepair.report.jobs import Job, Status, finished_before
+
+log = logging.getLogger(__name__)
+
+
+def sweep_job(
+    cfg: DictConfig, overrides: Sequence[str], objective: Callable[[DictConfig], float | None]
+) -> float | None:
+    """Run one job of a multirun: not again if it has finished, and without stopping the others.
+
+    A job that was interrupted goes on from its last checkpoint.
+
+    Args:
+        cfg: composed configuration of the job.
+        overrides: that make this job of the multirun.
+        objective: runs a configuration and returns what a sweeper optimizes.
+
+    Raises:
+        ConfigurationError: the folder holds another job.
+    """
+    folder = Path(cfg.paths.output_dir)
+    # Without the folder: jobs keep their identity when a multirun is given other jobs.
+    elsewhere = OmegaConf.merge(cfg, {"paths": {"output_dir": ""}})
+    plain: dict[str, Any] = OmegaConf.to_container(elsewhere, resolve=True)  # type: ignore[assignment]
+    fingerprint = fingerprint_config(plain)[:32]
+    done = finished_before(folder, fingerprint)
+    if done is not None:
+        log.info("Finished before, in %s: not run again (delete that folder to).", done.folder)
+        return done.objective
+    earlier = Job.read(folder)
+    if earlier is not None and earlier.fingerprint != fingerprint:
+        raise ConfigurationError(
+            f"{folder} holds another job ({' '.join(earlier.overrides)}): give the command that it "
+            "was made with, or another hydra.sweep.dir."
+        )
+    last = folder / "checkpoints" / "last.ckpt"
+    if earlier is not None and cfg.ckpt_path is None and last.is_file():
+        log.info("Goes on from %s.", last)
+        cfg.ckpt_path = str(last)
+    job = Job(folder, fingerprint, Status.RUNNING, tuple(overrides))
+    job.write()
+    try:
+        value = objective(cfg)
+    except Exception as error:
+        reason = told(error)
+        if reason is None:
+            log.exception("The job failed.")
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            log.error("The job failed: %s", reason)
+        replace(job, status=Status.FAILED, error=reason).write()
+        return None
+    replace(job, status=Status.FINISHED, objective=value).write()
+    return value
