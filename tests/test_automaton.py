@@ -36,7 +36,9 @@ def test_states_know_their_majority(make_traces):
         here = traces.prediction[traces.state == row.state].tolist()
         assert row.visits == len(here)
         assert here.count(row.majority) == max(here.count(c) for c in range(3))
-        assert row.confidence == pytest.approx(here.count(row.majority) / len(here))
+        shares = [here.count(c) / len(here) for c in range(3)]
+        assert [getattr(row, f"confidence_{c}") for c in range(3)] == pytest.approx(shares)
+        assert row.stability == pytest.approx(max(shares))
 
 
 def test_renumbering_states_renames_the_automaton_and_nothing_else(make_traces):

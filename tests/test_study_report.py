@@ -5,6 +5,7 @@ import pytest
 
 from rnnrepair.analysis import StudyResult
 from rnnrepair.report.studies import write_study
+from rnnrepair.report.studies.faults import fault_figures
 
 
 def result(best=7):
@@ -75,3 +76,31 @@ def test_a_figure_needs_every_column_of_its_table(tmp_path):
             StudyResult({"k_sweep": broken.tables["k_sweep"].drop(columns="K")}, []),
         )
     assert not (tmp_path / "study").exists() or not any((tmp_path / "study").iterdir())
+
+
+def test_names_of_lines_stay_inside_the_figure():
+    sizes, lines = [7, 16, 25, 43, 61], ["benign_truth", "fault_pred", "fault_truth"]
+    metrics = [f"metric_{i}{end}" for i in (1, 2, 3) for end in ("", "_low", "_high")]
+    curves = pd.DataFrame(
+        [
+            {"K": k, "line": line, "n": n, **dict.fromkeys(metrics, 0.5)}
+            for k in sizes
+            for line in lines
+            for n in (1, 2)
+        ]
+    )
+    hypothesis = pd.DataFrame(
+        [
+            {"K": k, "n": n, "holds": 0.7, "low": 0.6, "high": 0.8}
+            for k in sizes
+            for n in (1, 10, 50, 100)
+        ]
+    )
+    figures = fault_figures({"faults": curves, "hypothesis": hypothesis})
+    for name, figure in figures.items():
+        assert len(figure.axes) == (1 if name == "hypothesis" else len(sizes))
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+        assert box.x0 >= 0, name
+        assert box.x1 <= figure.bbox.x1, name

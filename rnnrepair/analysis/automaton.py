@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.abstraction import confidence
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
 from rnnrepair.errors import ConfigurationError
@@ -80,15 +81,20 @@ class Automaton:
         return table[table["probability"] >= at_least].reset_index(drop=True)
 
     def states(self) -> pd.DataFrame:
-        """Return a row for each state: visits, majority class, its share."""
-        share = self.predictions.amax(1).double() / self.visits.clamp_min(1)
+        """Return a row for each state: visits, majority class, stability, confidence by class.
+
+        A state that is never visited has zeros.
+        """
+        shares = confidence(self.predictions)
+        by_class = {f"confidence_{c}": column.numpy() for c, column in enumerate(shares.T)}
         return pd.DataFrame(
             {
                 "state": range(self.n_states),
                 "visits": self.visits.numpy(),
                 "majority": self.majority.numpy(),
-                "confidence": share.numpy(),
+                "stability": shares.amax(1).numpy(),
             }
+            | by_class
         )
 
     def _visited(self) -> pd.DataFrame:
@@ -100,7 +106,7 @@ class Automaton:
         """Return a Graphviz graph of the transitions of at least this probability."""
         lines = ["digraph automaton {", "  rankdir=LR;", '  start [shape=point, label=""];']
         for row in self._visited().itertuples():
-            label = f"{row.state}\\nclass {row.majority} ({row.confidence:.0%})"
+            label = f"{row.state}\\nclass {row.majority} ({row.stability:.0%})"
             lines.append(f'  q{row.state} [label="{label}"];')
         for edge in self.edges(at_least).itertuples():
             source = "start" if edge.source < 0 else f"q{edge.source}"
@@ -111,7 +117,7 @@ class Automaton:
         """Return a Mermaid state diagram of the transitions of at least this probability."""
         lines = ["stateDiagram-v2"]
         for row in self._visited().itertuples():
-            told = f"state {row.state}, class {row.majority}, {row.confidence:.0%}"
+            told = f"state {row.state}, class {row.majority}, {row.stability:.0%}"
             lines.append(f"  q{row.state} : {told}")
         for edge in self.edges(at_least).itertuples():
             source = "[*]" if edge.source < 0 else f"q{edge.source}"
@@ -203,6 +209,7 @@ class AutomatonStudy:
                 f"{int((automaton.visits > 0).sum())} of {automaton.n_states} states are visited, "
                 f"{int((edges['source'] >= 0).sum())} of {automaton.n_states**2} transitions "
                 "occur.",
+                f"The mean stability of the states is {model.stability.mean:.3f}.",
                 told,
             ],
             documents={

@@ -43,12 +43,16 @@ def shared_legend(figure: Figure, axes: Axes) -> None:
         handles,
         names,
         loc="outside upper left",
-        ncols=len(names),
+        # A name takes about two inches.
+        ncols=max(1, min(len(names), int(figure.get_figwidth() / 2))),
         fontsize=_FONT - 1,
         frameon=False,
     )
 
 
-def panels(figure: Figure, rows: int, columns: int) -> Sequence[Axes]:
-    """Return the panels of a figure, row by row."""
-    return list(figure.subplots(rows, columns, squeeze=False).flat)
+def panels(figure: Figure, rows: int, columns: int, count: int | None = None) -> Sequence[Axes]:
+    """Return the panels of a figure, row by row; the places beyond ``count`` stay empty."""
+    every = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in every[count:] if count is not None else ():
+        spare.remove()
+    return every[:count]

@@ -1,17 +1,20 @@
 """Figures of the fault metrics: one for each metric, as in the paper."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnnrepair.report.studies.canvas import LINES, canvas, panel, panels, shared_legend
+from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, panel, panels, shared_legend
 
 _LINES = {
     "benign_truth": "right inputs, true label",
     "fault_pred": "failures, predicted label",
     "fault_truth": "failures, true label",
 }
+# More panels in a row cannot be read at half size.
+_COLUMNS = 3
 _METRICS = {
     "metric_1": ("Metric 1", "share of inputs with such a sample"),
     "metric_2": ("Metric 2", "mean share of such samples"),
@@ -23,10 +26,12 @@ def fault_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
     """Draw each metric against the number of influential samples, a panel for each K."""
     curves, hypothesis = tables["faults"], tables["hypothesis"]
     sizes = list(curves["K"].unique())
+    columns = min(len(sizes), _COLUMNS)
+    rows = math.ceil(len(sizes) / columns)
     figures = {}
     for metric, (title, unit) in _METRICS.items():
-        figure = canvas(1, len(sizes), width=3.7)
-        for axes, k in zip(panels(figure, 1, len(sizes)), sizes, strict=True):
+        figure = canvas(rows, columns, width=3.7)
+        for axes, k in zip(panels(figure, rows, columns, len(sizes)), sizes, strict=True):
             panel(axes, f"{title}, K = {k}", "influential samples n", unit)
             for colour, (line, name) in enumerate(_LINES.items()):
                 part = curves[(curves["K"] == k) & (curves["line"] == line)]
@@ -61,16 +66,18 @@ def _hypothesis(table: pd.DataFrame) -> Figure:
         "number of states K",
         "share of failures",
     )
+    apart = 0.6 * (table["n"].nunique() - 1) / 2
     for colour, (n, part) in enumerate(table.groupby("n")):
         axes.errorbar(
-            part["K"] + (colour - 1.5) * 0.6,
+            part["K"] + 0.6 * colour - apart,
             part["holds"],
             yerr=[part["holds"] - part["low"], part["high"] - part["holds"]],
             color=LINES[colour % len(LINES)],
-            fmt="os^Dv"[colour % 5],
+            fmt=MARKERS[colour % len(MARKERS)],
             capsize=3,
             label=f"of the {n} nearest",
         )
+    axes.set_xticks(table["K"].unique())
     axes.axhline(0.5, color="#555555", linestyle="--", linewidth=1)
     shared_legend(figure, axes)
     return figure

@@ -1,12 +1,16 @@
 """Pictures of the training images behind a failure."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from rnnrepair.report.studies.canvas import canvas
+
+_TEXT, _NEITHER = "#111111", "#666666"
+_COLOURS = {"predicted": "#bd1f01", "true": "#1f6fb4"}
 
 
 def influence_figures(
@@ -22,13 +26,23 @@ def influence_figures(
         part = table[table["failure"] == target]
         for axes, row in zip(line, part.itertuples(), strict=False):
             axes.imshow(images[row.picture].numpy(), cmap="gray_r")
-            same = row.label == row.true if row.rank else False
             axes.set_title(
                 f"{row.true}, taken\nfor {row.predicted}" if row.rank == 0 else str(row.label),
                 fontsize=8,
-                color="#111111" if row.rank == 0 else ("#1f6fb4" if same else "#bd1f01"),
+                color=_TEXT if row.rank == 0 else _COLOURS.get(_agrees(row), _NEITHER),
                 fontweight="bold" if row.rank == 0 else "normal",
             )
         for axes in line:
             axes.axis("off")
+    figure.supxlabel(
+        "the most influential training images, nearest first, with their labels: red as predicted, "
+        "blue as the truth, grey neither",
+        fontsize=9,
+        color=_TEXT,
+    )
     return {"influential": figure}
+
+
+def _agrees(row: Any) -> str:
+    """Return which label of the failure a training image carries."""
+    return "predicted" if row.label == row.predicted else "true" if row.label == row.true else ""
