@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from callbacks import RepairReport, StudyRunner
 from callbacks.shared_base import share_base
+from callbacks.study_runner import misplaced_studies
 from callbacks.sweep_job import sweep_job
 from callbacks.user_errors import told
 from rnnrepair.errors import ConfigurationError
@@ -91,12 +92,7 @@ def check_config(cfg: DictConfig) -> None:
         for key, group in {"strategy": "strategies", "mutation": "mutations"}.items()
         if cfg.repair[key] not in cfg.repair[group]
     ]
-    wrong += [
-        f"study.{name} must be a study with a _target_, got {value!r} (settings of a study are "
-        f"study.NAME.{name})"
-        for name, value in cfg.study.items()
-        if "_target_" not in (value if isinstance(value, DictConfig) else {})
-    ]
+    wrong += misplaced_studies(cfg.study)
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         wrong.append(f"ckpt_path={cfg.ckpt_path} is no file: name a checkpoints/last.ckpt")
     if wrong:
@@ -156,7 +152,7 @@ def keep_metrics(folder: Path) -> None:
 def main(cfg: DictConfig) -> float | None:
     """Run one experiment and return its val accuracy, for sweepers."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return sweep_job(cfg, HydraConfig.get().overrides.task, objective)
+        return sweep_job(cfg, HydraConfig.get().overrides.task, check_config, objective)
     try:
         return objective(cfg)
     except Exception as error:

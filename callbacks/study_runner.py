@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from omegaconf import DictConfig
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger, WandbLogger
 from tqdm import tqdm
@@ -61,6 +62,16 @@ class StudyRunner(Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         folder = output_folder(trainer, self.output_dir)
         run_studies(self._run_of(trainer, pl_module), self.studies, folder, trainer.loggers)
+
+
+def misplaced_studies(study: DictConfig) -> list[str]:
+    """Return what is wrong with the keys of the config group ``study``."""
+    return [
+        f"study.{name!s} must be a study with a _target_, got {value!r} (settings of a study are "
+        f"study.NAME.{name!s})"
+        for name, value in study.items()
+        if "_target_" not in (value if isinstance(value, DictConfig) else {})
+    ]
 
 
 def run_studies(

@@ -6,6 +6,7 @@ coordinates.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,14 +19,16 @@ from callbacks.wandb_logger import wandb_logger
 from rnnrepair.atomic import write_folder
 from rnnrepair.errors import DataError
 from rnnrepair.report.jobs import jobs_of, outcome_lines
-from rnnrepair.report.sweeps import read_sweep, sweep_figures
+from rnnrepair.report.sweeps import METRICS, read_sweep, sweep_figures
 
 
 def main() -> None:
     """Read the jobs, print the table, write it and its figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of a multirun")
-    parser.add_argument("--wandb", action="store_true", help="log table and figures to W&B too")
+    parser.add_argument(
+        "--wandb", action="store_true", help="log jobs, table and figures to W&B too"
+    )
     arguments = parser.parse_args()
     try:
         table, varied = read_sweep(arguments.folder)
@@ -45,18 +48,39 @@ def main() -> None:
         print(f"Left out, because it failed or did not end: {line}")
     print(f"Figures: {arguments.folder / 'summary'}")
     if arguments.wandb:
-        log_to_wandb(arguments.folder, table, figures)
+        log_to_wandb(arguments.folder, table, varied, figures)
 
 
-def log_to_wandb(folder: Path, table: pd.DataFrame, figures: dict[str, Figure]) -> None:
-    """Log the table, which W&B can draw as parallel coordinates itself, and the figures."""
+def log_to_wandb(
+    folder: Path, table: pd.DataFrame, varied: Sequence[str], figures: dict[str, Figure]
+) -> None:
+    """Log a run for each job, and one with the table and the figures, all in one group.
+
+    W&B draws parallel coordinates of runs: settings are in their configuration, metrics in their
+    summary.
+    """
     import wandb  # slow import, needed only here
 
-    logger = wandb_logger(str(folder), "rnnrepair", name=f"summary of {folder}", job_type="sweep")
+    group = f"summary of {folder}"
+    for row in table.to_dict("records"):
+        settings = {name: row[name] for name in ("job", *varied)}
+        run = wandb_logger(
+            str(folder),
+            "rnnrepair",
+            name=f"job {row['job']}",
+            group=group,
+            job_type="job",
+            config=settings,
+        ).experiment
+        run.summary.update({name: row[name] for name in METRICS if pd.notna(row[name])})
+        run.finish()
+    run = wandb_logger(
+        str(folder), "rnnrepair", name=group, group=group, job_type="sweep"
+    ).experiment
     entries: dict[str, object] = {"sweep/jobs": wandb.Table(dataframe=table)}
     entries |= {f"sweep/{name}": wandb.Image(figure) for name, figure in figures.items()}
-    logger.experiment.log(entries)
-    logger.experiment.finish()
+    run.log(entries)
+    run.finish()
 
 
 if __name__ == "__main__":

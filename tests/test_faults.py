@@ -1,11 +1,13 @@
 """Fault metrics against their definitions, target by target."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from rnnrepair.analysis import faults
 from rnnrepair.analysis.faults import FaultMetrics, sign_test
+from rnnrepair.analysis.influential import nearest
 from rnnrepair.errors import ConfigurationError
 
 
@@ -57,6 +59,43 @@ def test_sign_test_leaves_ties_out():
     assert sign_test(0, 0) == 1
     assert sign_test(5, 5) == 1
     assert sign_test(10, 0) == pytest.approx(2 * 0.5**10)
+
+
+def test_hypothesis_counts_failures_one_by_one(near, make_traces):
+    failures = make_traces([3] * 7, seed=4)
+    table = pd.DataFrame(faults._hypothesis(near, failures, 5, seed=0)).set_index("n")
+    assert table.index.tolist() == [1, 9]  # 10 and 50 are more than there are
+    for n, row in table.iterrows():
+        margins = [
+            sum(label == failures.final_prediction[i] for label in near.label[i, :n])
+            - sum(label == failures.label[i] for label in near.label[i, :n])
+            for i in range(7)
+        ]
+        more, fewer = sum(m > 0 for m in margins), sum(m < 0 for m in margins)
+        assert row["failures"] == 7
+        assert row["holds"] == pytest.approx(more / 7)
+        assert row["ties"] == pytest.approx((7 - more - fewer) / 7)
+        assert row["opposite"] == pytest.approx(fewer / 7)
+        assert row["margin"] == pytest.approx(sum(margins) / 7 / n)
+        assert row["p"] == sign_test(int(more), int(fewer))
+        assert row["low"] <= row["holds"] <= row["high"]
+
+
+def test_benign_inputs_are_right_and_drawn_once(make_traces):
+    test = make_traces([3] * 60, seed=2)
+    rows = faults.draw_benign(test, 10, seed=0)
+    assert len(set(rows.tolist())) == 10
+    assert test.correct[rows].all()
+    assert torch.equal(rows, faults.draw_benign(test, 10, seed=0))
+    assert not torch.equal(rows, faults.draw_benign(test, 10, seed=1))
+    right = test.correct.nonzero()[:, 0]
+    assert torch.equal(faults.draw_benign(test, 1000, seed=0), right)
+
+
+def test_equally_far_images_come_in_the_order_of_their_ends():
+    distance = torch.tensor([1.0, 0.5, 0.5, 0.5, 2.0])
+    ends = torch.tensor([[0.0], [3.0], [1.0], [-2.0], [0.0]])
+    assert nearest(distance, ends, torch.tensor([0.0]), 4).tolist() == [2, 3, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What studies are given."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -69,3 +71,19 @@ def test_sizes_are_checked_before_any_work(run):
     with pytest.raises(ConfigurationError, match=r"study\.x asks for 201 states"):
         run.check_sizes([4, 201], "study.x")
     assert run.recurrent.seen == 0
+
+
+def test_a_clustering_with_a_number_of_its_own_takes_none(run):
+    run.settings = replace(run.settings, clustering="mean_shift")
+    with pytest.raises(ConfigurationError, match=r"study\.x .* finds a number of its own"):
+        run.check_sizes([4], "study.x")
+    assert run.recurrent.seen == 0
+
+
+def test_more_states_than_different_steps_are_refused(run):
+    run.states(2)
+    vector = run._states["fit"].vector
+    vector[:] = vector[torch.arange(len(vector)) % 3]  # three different ones are left
+    run.check_distinct([3], "study.x", [2])
+    with pytest.raises(ConfigurationError, match=r"study\.x.*4.*3"):
+        run.check_distinct([4], "study.x", [2])

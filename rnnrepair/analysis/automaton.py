@@ -228,6 +228,8 @@ class AutomatonStudy:
         one = test.select(torch.tensor([row]))
         path = pd.DataFrame(
             {
+                "sample": int(one.index),
+                "label": int(one.label),
                 "step": range(1, int(one.lengths) + 1),
                 "state": one.state.numpy(),
                 "prediction": one.prediction.numpy(),

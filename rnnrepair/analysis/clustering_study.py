@@ -84,8 +84,8 @@ class ClusteringComparison:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted."""
-        run.check_sizes([self.n_components], "study.clustering.n_components")
-        run.check_sizes([self.timed_components], "study.clustering.timed_components")
+        run.check_points([self.n_components], "study.clustering.n_components")
+        run.check_points([self.timed_components], "study.clustering.timed_components")
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Time every clustering, then train SimNN on what it makes."""
@@ -163,7 +163,7 @@ class ClusteringComparison:
                 "test": float(test.mean()),
                 "test_sd": float(test.std()) if self.seeds > 1 else 0.0,
                 "rnn_test": traces["test"].accuracy,
-                "fitted_on": len(run.sample()) if at_most is None else at_most,
+                "fitted_on": min(len(run.sample()), at_most or len(run.sample())),
                 "states": sum(model.n_states for model in models) / len(models),
                 "n_empty": stability["n_empty"].mean(),
                 "stability": stability["mean"].mean(),

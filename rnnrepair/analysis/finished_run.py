@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from rnnrepair.abstraction import (
     AbstractionSettings,
     AbstractModel,
+    Clustering,
     Mixture,
     ReducedStates,
     Reduction,
@@ -161,6 +162,19 @@ class FinishedRun:
             check_distinct(self.sample(n_dims), max(sizes), key)
 
     def check_sizes(self, sizes: Sequence[int], key: str) -> None:
+        """Refuse what ``check_points`` refuses, and any K where the clustering finds its own.
+
+        Raises:
+            ConfigurationError: names the config key.
+        """
+        if self.settings.clustering == Clustering.MEAN_SHIFT:
+            raise ConfigurationError(
+                f"{key} says how many states, and abstraction.clustering=mean_shift finds a number "
+                "of its own: choose another clustering (study=clustering compares them all)."
+            )
+        self.check_points(sizes, key)
+
+    def check_points(self, sizes: Sequence[int], key: str) -> None:
         """Refuse a K above the number of steps that states are fitted on; before any work.
 
         Raises:

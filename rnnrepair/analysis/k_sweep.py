@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 
 from rnnrepair.abstraction import (
-    Clustering,
     Mixture,
     ReducedStates,
     Stability,
@@ -67,11 +66,6 @@ class KSweep:
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and a clustering that takes none."""
         run.check_sizes(self.n_components, "study.k_sweep.n_components")
-        if run.settings.clustering == Clustering.MEAN_SHIFT:
-            raise ConfigurationError(
-                "study=k_sweep varies the number of states, and abstraction.clustering=mean_shift "
-                "finds one of its own: choose another clustering."
-            )
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Fit a mixture for every K, and measure it."""

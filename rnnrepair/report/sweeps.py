@@ -1,6 +1,7 @@
 """A multirun as one table and its figures."""
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pandas.api.types import is_numeric_dtype
 
 from rnnrepair.errors import DataError
 from rnnrepair.report.jobs import Status, jobs_of
-from rnnrepair.report.studies.canvas import LINES, canvas, panel, panels
+from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, panel, panels, shared_legend
 
 # Column -> where it stands in summary.json, and the name of its axis.
 METRICS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -26,31 +27,44 @@ METRICS: dict[str, tuple[tuple[str, ...], str]] = {
     "seconds": (("time_s", "total"), "seconds"),
 }
 
+# Setting of a job that leaves it as the configuration has it.
+DEFAULT = "default"
+
+log = logging.getLogger(__name__)
+
 
 def read_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """Return a row for each finished job, and the settings in which jobs differ.
 
+    A job that does not name a setting has ``DEFAULT`` there.
+
     Raises:
-        DataError: there is no finished job, or jobs do not differ.
+        DataError: no finished job has a summary, or jobs do not differ.
     """
-    rows = []
+    rows, without = [], []
     for job in jobs_of(folder):
         path = job.folder / "summary.json"
-        if job.status is not Status.FINISHED or not path.is_file():
+        if job.status is not Status.FINISHED:
+            continue
+        if not path.is_file():
+            without.append(job.folder.name)
             continue
         summary = json.loads(path.read_text(encoding="utf-8"))
         pairs = (setting.lstrip("+").partition("=") for setting in job.overrides)
         settings = {name: value for name, _, value in pairs}
         metrics = {name: _found(summary, keys) for name, (keys, _) in METRICS.items()}
         rows.append({"job": job.folder.name, **settings, **metrics})
+    if without:
+        log.warning("Left out, because RepairReport wrote no summary.json: %s", ", ".join(without))
     if not rows:
         raise DataError(
-            f"{folder} holds no finished job of a multirun: expected {folder}/0/summary.json and "
-            "job.json, as python train.py -m writes them."
+            f"{folder} holds no finished job with a summary: expected folders with job.json and "
+            "summary.json in it, as python train.py -m with callbacks=repair writes them."
         )
     table = pd.DataFrame(rows)
     candidates = [c for c in table.columns if c not in METRICS and c != "job"]
-    varied = [column for column in candidates if table[column].nunique(dropna=False) > 1]
+    table[candidates] = table[candidates].fillna(DEFAULT)
+    varied = [column for column in candidates if table[column].nunique() > 1]
     if not varied:
         raise DataError(f"The {len(table)} jobs of {folder} do not differ in any setting.")
     for column in varied:
@@ -68,35 +82,43 @@ def _found(summary: dict[str, Any], keys: Sequence[str]) -> float:
 
 
 def sweep_figures(table: pd.DataFrame, varied: Sequence[str]) -> dict[str, Figure]:
-    """Draw every metric against the first setting, and all jobs as parallel coordinates."""
-    axis = _main_axis(varied)
-    figures = {name: _against(table, axis, name, unit) for name, (_, unit) in METRICS.items()}
+    """Draw every metric against the first setting, and all jobs as parallel coordinates.
+
+    Seeds are averaged over; every combination of the other settings gets a line of its own.
+    """
+    first, *others = [name for name in varied if name != "seed"] or list(varied)
+    figures = {
+        name: _against(table, first, others, name, unit) for name, (_, unit) in METRICS.items()
+    }
     figures["parallel_coordinates"] = _parallel(table, varied)
     return figures
 
 
-def _main_axis(varied: Sequence[str]) -> str:
-    """Return the first setting that is no seed."""
-    return next((name for name in varied if name != "seed"), varied[0])
-
-
-def _against(table: pd.DataFrame, setting: str, metric: str, unit: str) -> Figure:
-    figure = canvas(width=5.5)
+def _against(
+    table: pd.DataFrame, setting: str, others: Sequence[str], metric: str, unit: str
+) -> Figure:
+    figure = canvas(width=6.5)
     (axes,) = panels(figure, 1, 1)
-    panel(axes, unit, setting, unit)
-    grouped = table.groupby(setting)[metric]
+    panel(axes, f"{unit} (bars: sd over seeds)", setting, unit)
     numeric = is_numeric_dtype(table[setting])
-    place = grouped.mean().index if numeric else np.arange(len(grouped))
-    axes.errorbar(
-        place,
-        grouped.mean(),
-        yerr=grouped.std().fillna(0),
-        fmt="o-" if numeric else "o",
-        color=LINES[0],
-        capsize=3,
-    )
+    names = sorted(table[setting].unique())
+    combinations = table.groupby(others, sort=True) if others else [((), table)]
+    for line, (values, part) in enumerate(combinations):
+        grouped = part.groupby(setting)[metric]
+        mean = grouped.mean()
+        axes.errorbar(
+            mean.index if numeric else [names.index(name) for name in mean.index],
+            mean,
+            yerr=grouped.std().fillna(0),
+            fmt=MARKERS[line % len(MARKERS)] + ("-" if numeric else ""),
+            color=LINES[line % len(LINES)],
+            capsize=3,
+            label=", ".join(f"{o.split('.')[-1]} {v}" for o, v in zip(others, values, strict=True)),
+        )
     if not numeric:
-        axes.set_xticks(place, list(grouped.groups))
+        axes.set_xticks(range(len(names)), names)
+    if others:
+        shared_legend(figure, axes)
     return figure
 
 

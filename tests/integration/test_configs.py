@@ -147,9 +147,10 @@ def test_every_key_has_a_comment(path: Path):
         if not stripped or stripped.startswith(("#", "-", "_")) or ":" not in stripped:
             continue
         key = stripped.split(":")[0]
-        # Section heads whose first child explains them count through that comment.
+        # Section heads, which have no value, count through the comment of their first child.
+        head = stripped.endswith(":")
         near = lines[number - 1].strip() if number else ""
-        below = lines[number + 1].strip() if number + 1 < len(lines) else ""
+        below = lines[number + 1].strip() if head and number + 1 < len(lines) else ""
         if key != "defaults" and not near.startswith("#") and not below.startswith(("#", "_")):
             uncommented.append(f"{path.name}:{number + 1} {stripped}")
     assert not uncommented

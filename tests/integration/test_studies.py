@@ -1,7 +1,9 @@
 """Studies as users run them: with training, and on a run that is there."""
 
+import math
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -10,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
-from scripts.study import study
+from scripts.study import finished_run, read_run, study
 from tests.integration.conftest import QUICK, ROOT, composed
 from train import finish_wandb, train
 
@@ -19,6 +21,12 @@ def compose_finished(folder, *overrides):
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         return compose("finished", [f"run={folder}", "progress=false", "threads=1", *overrides])
+
+
+def rebuilt(folder):
+    """The finished run that studies of a folder get."""
+    cfg = compose_finished(folder, "study=automaton")
+    return finished_run(*read_run(folder, "last"), cfg)
 
 
 def as_command_line(cfg, folder):
@@ -80,12 +88,37 @@ def test_k_sweep_agrees_with_the_abstraction_of_each_k(run):
     table = pd.read_csv(run / "study" / "k_sweep" / "k_sweep.csv")
     assert table["K"].tolist() == [1, 5, 9] * 2
     assert table["dims"].tolist() == [6] * 3 + [3] * 3
-    one = table[table["K"] == 1]
-    # A single state knows nothing but the majority class.
-    assert (one["faithful_test"] < 0.5).all()
-    assert (one["stability"] == one["stability_weighted"]).all()
     assert (table.loc[table["K"] == 9, "simnn_test"] > 0.5).all()
-    assert table["rnn_test"].nunique() == 1
+    again = rebuilt(run)
+    again.states(6)
+    for row in table.itertuples():
+        model, traces = again.abstraction(row.K, row.dims)
+        # Step by step, from the states and predictions alone.
+        seen = {
+            q: np.bincount(traces["fit"].prediction[traces["fit"].state == q], minlength=10)
+            for q in range(row.K)
+        }
+        stable = {q: count.max() / count.sum() for q, count in seen.items() if count.sum()}
+        assert row.n_empty == row.K - len(stable)
+        assert row.stability == pytest.approx(np.mean(list(stable.values())))
+        assert row.stability_min == pytest.approx(min(stable.values()))
+        visited = traces["fit"].state.tolist()
+        assert row.stability_weighted == pytest.approx(np.mean([stable[q] for q in visited]))
+        if row.n_empty == 0:
+            with_start = [*stable.values(), 1.0]
+            assert row.stability_published == pytest.approx(np.mean(with_start))
+        test = traces["test"]
+        last = [int(q) for q in test.state[test.offsets[1:] - 1]]
+        alone = torch.tensor([int(seen[q].argmax()) for q in last])
+        faithful = (alone == test.final_prediction).double().mean()
+        assert row.faithful_test == pytest.approx(float(faithful))
+        assert row.rnn_test == pytest.approx(test.accuracy)
+        # Bayes: -2 log-likelihood + parameters * log n, with K means, variances and K - 1 weights.
+        vector = again.states(row.dims)["fit"].vector
+        likelihood = model.mixture.log_joint(vector.double()).logsumexp(1).sum()
+        parameters = 2 * row.K * row.dims + row.K - 1
+        bic = -2 * float(likelihood) + parameters * math.log(len(vector))
+        assert row.bic == pytest.approx(bic, rel=1e-5)
 
 
 def test_features_and_clusterings_are_compared(run):
@@ -132,9 +165,38 @@ def test_settings_of_a_study_belong_under_its_name(quick):
         train(quick("study=faults", "+study.top=10"))
 
 
-def test_k_sweep_refuses_a_clustering_without_a_k(run):
-    with pytest.raises(ConfigurationError, match="finds one of its own"):
-        study(compose_finished(run, "study=k_sweep", "+abstraction.clustering=mean_shift"))
+@pytest.mark.parametrize("name", ["k_sweep", "features", "faults", "automaton", "influential"])
+def test_studies_of_a_k_refuse_a_clustering_without_one(run, name):
+    with pytest.raises(ConfigurationError, match="finds a number of its own"):
+        study(compose_finished(run, f"study={name}", "+abstraction.clustering=mean_shift"))
+
+
+def test_settings_that_do_not_exist_are_named(run):
+    with pytest.raises(ConfigurationError, match=r"abstraction: .*n_compnents"):
+        study(compose_finished(run, "study=automaton", "+abstraction.n_compnents=5"))
+    with pytest.raises(ConfigurationError, match=r"settings of a study are study\.NAME\.top"):
+        study(compose_finished(run, "study=faults", "+study.top=10"))
+
+
+def test_the_path_is_that_of_the_sample_asked_for(run):
+    wrong = rebuilt(run).abstraction(6)[1]["test"]
+    sample = int(wrong.index[(~wrong.correct).nonzero()[1, 0]])
+    study(compose_finished(run, "study=automaton", f"study.automaton.sample={sample}"))
+    path = pd.read_csv(run / "study" / "automaton" / "automaton_path.csv")
+    assert set(path["sample"]) == {sample}
+    assert path["step"].tolist() == list(range(1, 29))
+    row = wrong.index.tolist().index(sample)
+    assert path["prediction"].iloc[-1] == wrong.final_prediction[row] != path["label"].iloc[0]
+
+
+def test_studies_are_logged_to_wandb_whatever_the_run_had(run, tmp_path):
+    other = tmp_path / "csv"
+    shutil.copytree(run, other, ignore=shutil.ignore_patterns("wandb"))
+    cfg = OmegaConf.load(other / ".hydra" / "config.yaml")
+    cfg.logger = {}
+    OmegaConf.save(cfg, other / ".hydra" / "config.yaml")
+    study(compose_finished(other, "study=automaton", "wandb=true"))
+    assert list((other / "wandb").glob("offline-run-*/files/media/images/study/automaton/*.png"))
 
 
 def test_training_is_not_begun_for_a_study_that_does_not_fit(quick):
@@ -157,6 +219,13 @@ def test_folders_that_are_no_finished_runs_are_named(run, tmp_path):
     cfg.datamodule.repair_share = 0.3
     OmegaConf.save(cfg, other / ".hydra" / "config.yaml")
     with pytest.raises(IncompatibleCheckpointError, match="other data or another split"):
+        study(compose_finished(other, "study=automaton"))
+    weights = other / "checkpoints" / "last.ckpt"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(IncompatibleCheckpointError, match="damaged"):
+        study(compose_finished(other, "study=automaton"))
+    (other / "summary.json").unlink()
+    with pytest.raises(IncompatibleCheckpointError, match="has not ended"):
         study(compose_finished(other, "study=automaton"))
 
 

@@ -6,7 +6,6 @@ from omegaconf import OmegaConf
 
 import train as program
 from callbacks.sweep_job import sweep_job
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.report.jobs import Job, Status, jobs_of
 from tests.integration.conftest import QUICK, ROOT
 from tests.integration.test_commands import command
@@ -82,7 +81,8 @@ def job(quick, tmp_path):
         return 0.5
 
     def run(folder, *overrides):
-        return sweep_job(quick(*overrides, folder=folder), overrides, pretended)
+        cfg = quick(*overrides, folder=folder)
+        return sweep_job(cfg, overrides, program.check_config, pretended)
 
     return run, seen, tmp_path
 
@@ -110,10 +110,21 @@ def test_finished_job_is_found_under_another_number(job):
 def test_folder_of_another_job_is_not_written_over(job):
     run, seen, folder = job
     run("0", "seed=1")
-    with pytest.raises(ConfigurationError, match=r"holds another job \(seed=1\)"):
-        run("0", "seed=2")
+    assert run("0", "seed=2") is None
     assert Job.read(folder / "0").overrides == ("seed=1",)
+    refused = Job.read(folder / "0-refused")
+    assert refused.status is Status.FAILED
+    assert "holds another job (seed=1)" in refused.error
     assert len(seen) == 1
+
+
+def test_configuration_that_cannot_run_is_kept_with_its_job(job):
+    run, seen, folder = job
+    assert run("0", "repair.strategy=guidd") is None
+    failed = Job.read(folder / "0")
+    assert failed.status is Status.FAILED
+    assert "repair.strategy must be one of" in failed.error
+    assert not seen
 
 
 def test_unexpected_error_is_kept_with_its_job(job):

@@ -46,10 +46,14 @@ def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
                 color="#bbbbbb",
             )
     _draw_path(axes, tables["automaton_path"], place, radius)
+    # A state that nothing visits has no class; the smaller stand on top of the larger.
+    states = states.assign(area=size)[states["visits"] > 0].sort_values("area", ascending=False)
     colours = class_colours(sorted(states["majority"].unique()))
-    for row, area in zip(states.itertuples(), size, strict=True):
+    for layer, row in enumerate(states.itertuples()):
         colour = colours[row.majority]
-        axes.scatter(row.x, row.y, s=area, color=colour.fill, edgecolors="white", zorder=3)
+        # Each label right above its state, below the next state.
+        zorder = 3 + 2 * layer
+        axes.scatter(row.x, row.y, s=row.area, color=colour.fill, edgecolors="white", zorder=zorder)
         axes.annotate(
             str(row.state),
             (row.x, row.y),
@@ -57,13 +61,17 @@ def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
             va="center",
             fontsize=9,
             color=colour.ink,
-            zorder=4,
+            zorder=zorder + 1,
         )
     keys = [
         Line2D([], [], marker="o", linestyle="", color=c.fill, markersize=9, label=f"class {k}")
         for k, c in colours.items()
     ]
-    keys.append(Line2D([], [], color=_PATH, linewidth=1.8, label="path of one input"))
+    last = tables["automaton_path"].iloc[-1]
+    told = f"sample {last['sample']}:\n{last['label']} taken for {last['prediction']}"
+    if last["label"] == last["prediction"]:
+        told = f"sample {last['sample']}:\n{last['label']}, rightly"
+    keys.append(Line2D([], [], color=_PATH, linewidth=1.8, label=told))
     axes.legend(handles=keys, fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.margins(0.12)
     return {"automaton": figure}
@@ -80,6 +88,7 @@ def _draw_path(
         textcoords="offset points",
         fontsize=9,
         arrowprops={"arrowstyle": "->", "color": _PATH, "linewidth": 1.8},
+        zorder=1000,  # above every state
     )
     moves = list(dict.fromkeys(itertools.pairwise(states)))
     for source, target in moves:
