@@ -65,7 +65,6 @@ def test_exports_hold_every_state_and_the_transitions_asked_for(make_traces):
 
 
 def test_aalpy_gets_a_chain_of_the_same_probabilities(make_traces):
-    pytest.importorskip("aalpy", reason="needs the extra 'automata'")
     automaton = Automaton.of(make_traces(LENGTHS))
     chain = automaton.as_aalpy()
     assert chain.initial_state.output == "start"
