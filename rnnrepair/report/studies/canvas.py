@@ -37,17 +37,20 @@ def legend(axes: Axes, place: str = "best") -> None:
 
 
 def shared_legend(figure: Figure, axes: Axes) -> None:
-    """Show the names of a panel's lines once for all panels, above them."""
+    """Show the names of a panel's lines once for all panels, above them, as wide as they fit."""
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(
-        handles,
-        names,
-        loc="outside upper left",
-        # A name takes about two inches.
-        ncols=max(1, min(len(names), int(figure.get_figwidth() / 2))),
-        fontsize=_FONT - 1,
-        frameon=False,
-    )
+    for columns in range(len(names), 0, -1):
+        shown = figure.legend(
+            handles,
+            names,
+            loc="outside upper left",
+            ncols=columns,
+            fontsize=_FONT - 1,
+            frameon=False,
+        )
+        if columns == 1 or shown.get_window_extent().width <= figure.bbox.width:
+            return
+        shown.remove()
 
 
 def panels(figure: Figure, rows: int, columns: int, count: int | None = None) -> Sequence[Axes]:

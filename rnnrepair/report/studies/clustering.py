@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, legend, panel, panels
+from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, panel, panels, shared_legend
 
 
 def clustering_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -25,7 +25,6 @@ def clustering_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
             markersize=4,
             label=name,
         )
-    legend(left)
     names, sets = list(quality["clustering"].unique()), list(quality["features"].unique())
     panel(right, "SimNN", "features", "test accuracy")
     width = 0.8 / len(names)
@@ -42,8 +41,5 @@ def clustering_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
             label=f"{name} ({rows['states'].iloc[0]:.0f} states)",
         )
     right.set_xticks(range(len(sets)), sets)
-    # Room for the names below all points.
-    low, high = quality["test"].min(), quality["test"].max()
-    right.set_ylim(low - 0.8 * (high - low) - 0.01, high + 0.02)
-    legend(right, "lower left")
+    shared_legend(figure, right)
     return {"clustering": figure}
