@@ -131,7 +131,8 @@ def test_features_and_clusterings_are_compared(run):
             "study.clustering.n_components=6",
             "study.clustering.points=[100,300]",
             "study.clustering.repeats=1",
-            "study.clustering.seeds=2",
+            "study.clustering.mean_shift_points=300",
+            "study.clustering.seeds=1",
         )
     )
     features = pd.read_csv(run / "study" / "features" / "features.csv")
