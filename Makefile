@@ -28,8 +28,9 @@ install-dev: $(VENV)/.installed-dev ## Create .venv and install the project with
 run: install ## Run the main job: train, find out why it fails, repair (ARGS="seed=1 ...")
 	$(BIN)/python train.py +experiment=mnist_repair $(ARGS)
 
+# Files stay whole and in order: the long ones, which share their runs, begin first.
 test: install-dev ## Run all tests (ARGS="-k ranking")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install-dev ## Check style and types
 	$(BIN)/ruff check .
