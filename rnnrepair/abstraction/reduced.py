@@ -45,13 +45,15 @@ class ReducedStates:
         Sequences end up in ascending order of their index, whatever order they come in.
         """
         dtype = smallest_int(n_classes)
-        parts = [
-            (reduction(b.hidden), b.prediction.to(dtype), b.lengths, b.index, b.label, b.token)
-            for b in stream
-        ]
-        *columns, tokens = zip(*parts, strict=True)
-        vector, prediction, lengths, index, label = map(torch.cat, columns)
-        token = None if tokens[0] is None else torch.cat(tokens)
+        columns, tokens = [_Growing() for _ in range(5)], _Growing()
+        for b in stream:
+            of_batch = (reduction(b.hidden), b.prediction.to(dtype), b.lengths, b.index, b.label)
+            for column, part in zip(columns, of_batch, strict=True):
+                column.append(part)
+            if b.token is not None:
+                tokens.append(b.token)
+        vector, prediction, lengths, index, label = (column.rows for column in columns)
+        token = tokens.rows if len(tokens.rows) else None
         offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
         order = index.argsort()
         if not torch.equal(index, index[order]):
@@ -117,6 +119,32 @@ def load_states(path: Path) -> tuple[dict[Split, ReducedStates], Reduction]:
     total = float(fields.pop("total_variance"))
     states = {cast(Split, split): ReducedStates(**tensors) for split, tensors in parts.items()}
     return states, Reduction(**fields, total_variance=total)
+
+
+class _Growing:
+    """A tensor that rows are appended to.
+
+    A list of the parts would do, but parts that stay between the far larger hidden states of every
+    batch, which go, leave the heap full of holes: several times the memory of the result.
+    """
+
+    def __init__(self) -> None:
+        self._held = torch.empty(0)
+        self._n_rows = 0
+
+    def append(self, part: Tensor) -> None:
+        end = self._n_rows + len(part)
+        if end > len(self._held):
+            larger = part.new_empty(2 * end, *part.shape[1:])
+            if self._n_rows:
+                larger[: self._n_rows] = self.rows
+            self._held = larger
+        self._held[self._n_rows : end] = part
+        self._n_rows = end
+
+    @property
+    def rows(self) -> Tensor:
+        return self._held[: self._n_rows]
 
 
 def reduce_states(

@@ -1,0 +1,78 @@
+"""Runs that differ in what comes after the base training share it, and no others do."""
+
+import pytest
+import torch
+
+from callbacks.shared_base import base_fingerprint
+from rnnrepair.models import SequenceClassifier
+from tests.integration.conftest import weights
+from train import plan_epochs, train
+
+
+def base_name(cfg):
+    plan_epochs(cfg, steps_per_epoch=16)
+    return base_fingerprint(cfg, "data", SequenceClassifier())
+
+
+def test_arms_of_one_seed_share_the_base_training(quick, tmp_path):
+    first, one = train(quick("repair.strategy=random", folder="random"))
+    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
+    second, other = train(quick("repair.strategy=failures", folder="failures"))
+    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
+    assert second["before"] == first["before"]
+    assert len(other["callbacks"]) == len(one["callbacks"])
+    # Equal budgets: every strategy that injects gets the same number of samples.
+    assert second["injected"] == first["injected"] > 0
+
+
+def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
+    _, made = train(quick(folder="made"))
+    _, reused = train(quick(folder="reused"))
+    assert torch.equal(weights(made["model"]), weights(reused["model"]))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.optimizer.lr=0.02",
+        "model.scheduler=null",
+        "+model.scheduler.extra=1",
+        "callbacks.epoch_seed.seed=9",
+        "datamodule.batch_size=100",
+        "datamodule.seed=9",
+        "+datamodule.bucket_batches=1",
+        "seed=9",
+        "schedule.base_epochs=4",
+        "trainer.gradient_clip_val=1.0",
+        "+callbacks.own._target_=callbacks.EpochTimer",
+    ],
+)
+def test_what_changes_the_base_changes_its_name(quick, override):
+    assert base_name(quick(override)) != base_name(quick())
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "repair.strategy=none",
+        "repair.rounds=5",
+        "schedule.final_epochs=2",
+        "schedule.final_factor=0.5",
+        "abstraction.n_components=7",
+        "influence.top=3",
+        "name=other",
+    ],
+)
+def test_what_follows_the_base_keeps_its_name(quick, override):
+    assert base_name(quick(override)) == base_name(quick())
+
+
+def test_a_base_that_ends_at_a_rate_of_its_own_is_not_shared(quick):
+    alone = quick("schedule.total_epochs=3", "schedule.final_epochs=0")
+    assert base_name(alone) != base_name(quick())
+
+
+def test_another_learning_rate_gets_another_base(quick, tmp_path):
+    train(quick(folder="one"))
+    train(quick("model.optimizer.lr=0.02", folder="two"))
+    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 2
