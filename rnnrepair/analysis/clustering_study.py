@@ -163,7 +163,7 @@ class ClusteringComparison:
                 "test": float(test.mean()),
                 "test_sd": float(test.std()) if self.seeds > 1 else 0.0,
                 "rnn_test": traces["test"].accuracy,
-                "fitted_on": min(len(run.sample()), at_most or len(run.sample())),
+                "fitted_on": len(run.sample()[:at_most]),
                 "states": sum(model.n_states for model in models) / len(models),
                 "n_empty": stability["n_empty"].mean(),
                 "stability": stability["mean"].mean(),

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
@@ -39,6 +40,11 @@ def composed(*overrides: str) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         return compose("train", list(overrides))
+
+
+def weights(model: torch.nn.Module) -> torch.Tensor:
+    """Return all weights of a network as one vector."""
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
 @pytest.fixture

@@ -13,12 +13,8 @@ from pytorch_lightning import Callback
 
 import train as program
 from rnnrepair.repair import read_ledger
-from tests.integration.conftest import QUICK, ROOT
+from tests.integration.conftest import QUICK, ROOT, weights
 from train import train
-
-
-def weights(model):
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
 class Crash(Callback):

@@ -9,17 +9,12 @@ import torch
 from omegaconf import open_dict
 from safetensors.torch import load_file
 
-from callbacks.shared_base import base_fingerprint
 from rnnrepair.abstraction import AbstractModel
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import ImageMutation, read_ledger
 from rnnrepair.traces import Traces
+from tests.integration.conftest import weights
 from train import keep_metrics, plan_epochs, train
-
-
-def weights(model):
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
 @pytest.fixture(scope="module")
@@ -141,69 +136,6 @@ def test_analysis_changes_nothing_with_dropout_either(quick):
     assert torch.equal(weights(with_analysis["model"]), weights(without["model"]))
 
 
-def test_arms_of_one_seed_share_the_base_training(quick, tmp_path):
-    first, one = train(quick("repair.strategy=random", folder="random"))
-    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
-    second, other = train(quick("repair.strategy=failures", folder="failures"))
-    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
-    assert second["before"] == first["before"]
-    assert len(other["callbacks"]) == len(one["callbacks"])
-    # Equal budgets: every strategy that injects gets the same number of samples.
-    assert second["injected"] == first["injected"] > 0
-
-
-def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
-    _, made = train(quick(folder="made"))
-    _, reused = train(quick(folder="reused"))
-    assert torch.equal(weights(made["model"]), weights(reused["model"]))
-
-
-@pytest.mark.parametrize(
-    "override",
-    [
-        "model.optimizer.lr=0.02",
-        "model.scheduler=null",
-        "+model.scheduler.extra=1",
-        "callbacks.epoch_seed.seed=9",
-        "datamodule.batch_size=100",
-        "datamodule.seed=9",
-        "+datamodule.bucket_batches=1",
-        "seed=9",
-        "schedule.base_epochs=4",
-        "trainer.gradient_clip_val=1.0",
-        "+callbacks.own._target_=callbacks.EpochTimer",
-    ],
-)
-def test_what_changes_the_base_changes_its_name(quick, override):
-    assert base_name(quick(override)) != base_name(quick())
-
-
-@pytest.mark.parametrize(
-    "override",
-    [
-        "repair.strategy=none",
-        "repair.rounds=5",
-        "schedule.final_epochs=2",
-        "schedule.final_factor=0.5",
-        "abstraction.n_components=7",
-        "influence.top=3",
-        "name=other",
-    ],
-)
-def test_what_follows_the_base_keeps_its_name(quick, override):
-    assert base_name(quick(override)) == base_name(quick())
-
-
-def test_a_base_that_ends_at_a_rate_of_its_own_is_not_shared(quick):
-    alone = quick("schedule.total_epochs=3", "schedule.final_epochs=0")
-    assert base_name(alone) != base_name(quick())
-
-
-def base_name(cfg):
-    plan_epochs(cfg, steps_per_epoch=16)
-    return base_fingerprint(cfg, "data", SequenceClassifier())
-
-
 def test_final_epochs_inside_the_base_are_refused(quick):
     cfg = quick("schedule.total_epochs=4", "schedule.final_epochs=3")
     with pytest.raises(ConfigurationError, match=r"schedule\.total_epochs=4"):
@@ -215,12 +147,6 @@ def test_metrics_of_an_earlier_run_in_the_folder_are_kept(tmp_path):
     keep_metrics(tmp_path)
     assert (tmp_path / "metrics_until_1.csv").read_text() == "old"
     assert not (tmp_path / "metrics.csv").exists()
-
-
-def test_another_learning_rate_gets_another_base(quick, tmp_path):
-    train(quick(folder="one"))
-    train(quick("model.optimizer.lr=0.02", folder="two"))
-    assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 2
 
 
 def test_injected_samples_reach_the_training_step(quick):
