@@ -87,10 +87,15 @@ def check_config(cfg: DictConfig) -> None:
     Raises:
         ConfigurationError: names every wrong key with the values it may have.
     """
+    choices = {
+        "repair.strategy": cfg.repair.strategies,
+        "repair.edit": cfg.edits,
+        "augmentation.edit": cfg.edits,
+    }
     wrong = [
-        f"repair.{key} must be one of {sorted(cfg.repair[group])}, got {cfg.repair[key]!r}"
-        for key, group in {"strategy": "strategies", "mutation": "mutations"}.items()
-        if cfg.repair[key] not in cfg.repair[group]
+        f"{key} must be one of {sorted(group)}, got {OmegaConf.select(cfg, key)!r}"
+        for key, group in choices.items()
+        if OmegaConf.select(cfg, key) not in group
     ]
     wrong += misplaced_studies(cfg.study)
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
@@ -120,6 +125,12 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
     for name, value in vars(schedule).items():
         if plan[name] is None:
             plan[name] = value
+    strategy = instantiate(cfg.repair.strategies[cfg.repair.strategy])
+    if getattr(strategy, "starts_anew", False):
+        # All stages once more, with a new network; only the base is analysed.
+        plan.anew_epoch = plan.base_epochs
+        plan.total_epochs += plan.base_epochs
+        plan.last_analysis = plan.base_epochs
     if plan.total_epochs - plan.final_epochs < min(plan.base_epochs, plan.total_epochs):
         raise ConfigurationError(
             f"schedule.total_epochs={plan.total_epochs} leaves {plan.final_epochs} final epochs "

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning import Callback
+from torch.optim.lr_scheduler import LambdaLR
 from typing_extensions import override
 
 from rnnrepair import abstraction
@@ -19,7 +20,7 @@ class BaseCheckpoint(Callback):
     """
 
     def __init__(self, path: str | Path, base_epochs: int) -> None:
-        """Set up the file (its name is a fingerprint) and the length of the base training."""
+        """Take the file (its name is a fingerprint) and the length of the base training."""
         self.path = Path(path)
         self.base_epochs = base_epochs
 
@@ -53,3 +54,20 @@ class BaseCheckpoint(Callback):
         if trainer.current_epoch + 1 == self.base_epochs and not self.path.exists():
             with write_file(self.path) as draft:
                 trainer.save_checkpoint(draft, weights_only=False)  # the optimizer too
+
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # The checkpoint holds the rate of the epoch that followed in the run that wrote it; what
+        # follows here may be another one.
+        if trainer.current_epoch == self.base_epochs:
+            for config in trainer.lr_scheduler_configs:
+                if isinstance(config.scheduler, LambdaLR):
+                    _set_rates(config.scheduler, trainer.current_epoch)
+
+
+def _set_rates(scheduler: LambdaLR, epoch: int) -> None:
+    """Give every parameter group the rate that the scheduler wants in an epoch."""
+    for group, rate, factor in zip(
+        scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+    ):
+        group["lr"] = rate * factor(epoch)

@@ -1,4 +1,4 @@
-"""Starts the training anew with what a round has injected: the published way to repair."""
+"""Starts the training anew: the published way to repair, and the control that repairs nothing."""
 
 import copy
 from typing import Any
@@ -6,12 +6,15 @@ from typing import Any
 import pytorch_lightning as pl
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback, log
+from callbacks.analysis import AnalysisCallback, log, upstream
 from callbacks.repair_injection import RepairInjection
 
 
 class FromScratch(AnalysisCallback):
     """Puts the initial weights back after a round, so that the epochs behind it are a retraining.
+
+    Where the strategy starts anew (``augment``, ``all``), and in every round of a protocol that
+    repairs by retraining.
 
     Source: RNNRepair section 4.4, where every repair is a training from scratch on the edited
     data.
@@ -20,10 +23,22 @@ class FromScratch(AnalysisCallback):
     reads = (RepairInjection,)
 
     def __init__(
-        self, start_epoch: int = 1, every_n_epochs: int = 1, end_epoch: int | None = None
+        self,
+        every_round: bool = False,
+        start_epoch: int = 1,
+        every_n_epochs: int = 1,
+        end_epoch: int | None = None,
     ) -> None:
-        """Set up the calendar, see ``AnalysisCallback``."""
+        """Choose when training starts anew.
+
+        Args:
+            every_round: after every round, whatever the strategy.
+            start_epoch: see ``AnalysisCallback``, as the rest.
+            every_n_epochs: epochs between rounds.
+            end_epoch: completed epochs after which nothing is analysed.
+        """
         super().__init__(start_epoch, every_n_epochs, end_epoch)
+        self.every_round = every_round
         self._initial: dict[str, Any] = {}
         self._clear_optimizers = False
 
@@ -36,6 +51,9 @@ class FromScratch(AnalysisCallback):
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        anew = upstream(trainer, RepairInjection, self).anew_epoch == epoch
+        if not (self.every_round or anew):
+            return
         pl_module.load_state_dict(self._initial)
         self._clear_optimizers = True
         log.info("Training starts from scratch.")

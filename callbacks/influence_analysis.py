@@ -8,7 +8,7 @@ from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import repairable_data
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Influence, InfluenceMethod, TraceSimilarity
+from rnnrepair.influence import Influence, InfluenceMethod, TraceSimilarity, responsible_step
 from rnnrepair.traces import Traces
 
 
@@ -21,17 +21,20 @@ class InfluenceAnalysis(AnalysisCallback):
         self,
         method: InfluenceMethod | None = None,
         max_failures: int = 1000,
+        with_context: bool = False,
         start_epoch: int = 1,
         every_n_epochs: int = 1,
         end_epoch: int | None = None,
         output_dir: str | None = None,
     ) -> None:
-        """Set up the analysis.
+        """Choose the method.
 
         Args:
             method: see ``rnnrepair.influence.method``; ``TraceSimilarity`` where None.
             max_failures: failures looked at, the first by index; bounds the time of an early,
                 bad network.
+            with_context: whether failures that go wrong at their first step, where nothing has
+                been read before, are left out (published protocols).
             start_epoch: completed epochs at the first analysis.
             every_n_epochs: epochs between analyses.
             end_epoch: completed epochs after which nothing is analysed.
@@ -48,6 +51,7 @@ class InfluenceAnalysis(AnalysisCallback):
             )
         self.method = method or TraceSimilarity()
         self.max_failures = max_failures
+        self.with_context = with_context
         self.influence: Influence | None = None
         self.n_failures = 0
         self.output_dir = output_dir
@@ -65,10 +69,12 @@ class InfluenceAnalysis(AnalysisCallback):
         with self.timed():
             repair = abstraction.traces["repair"]
             failures = repair.select(~repair.correct)
+            if self.with_context:
+                failures = failures.select(responsible_step(failures) > 0)
             self.n_failures = len(failures)
             if self.n_failures > self.max_failures:
                 log.warning(
-                    "%d failures on the repair split, the first %d are looked at "
+                    "%d failures of the repair split, the first %d are looked at "
                     "(callbacks.influence_analysis.max_failures).",
                     self.n_failures,
                     self.max_failures,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 from tqdm import tqdm
@@ -15,20 +16,18 @@ from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from callbacks.influence_analysis import InfluenceAnalysis
 from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.edits import EditFamily, ImageEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, step_distance
 from rnnrepair.repair import (
+    Campaign,
     GuidedRepair,
-    ImageMutation,
     LedgerRow,
-    Mutation,
-    NoRepair,
     Proposal,
     RepairContext,
     RepairStrategy,
     StopReason,
     ledger_rows,
-    reason_to_stop,
     trace_inputs,
     write_ledger,
 )
@@ -36,38 +35,36 @@ from rnnrepair.seeding import derive_seed
 
 
 class RepairInjection(AnalysisCallback):
-    """One round per analysed epoch: propose, inject, enter into the ledger.
-
-    A round injects ``budget`` samples per failure of the *unrepaired* network. Later rounds
-    spread the same number over the failures that are left, so that every strategy gets the same
-    number of samples however well it repairs.
-    """
+    """One round per analysed epoch: propose, inject, enter into the ledger (see ``Campaign``)."""
 
     reads = (TraceCollector, StateAbstraction, InfluenceAnalysis)
 
     def __init__(
         self,
         strategy: RepairStrategy | None = None,
-        mutation: Mutation | None = None,
+        edits: EditFamily | None = None,
         budget: int = 10,
         rounds: int = 8,
         max_share: float = 1.0,
         patience: int = 3,
+        in_place: bool = False,
         seed: int = 0,
         start_epoch: int = 1,
         every_n_epochs: int = 1,
         end_epoch: int | None = None,
         output_dir: str | None = None,
     ) -> None:
-        """Set up the repair.
+        """Choose strategy and budget.
 
         Args:
             strategy: makes the samples; ``GuidedRepair`` where None.
-            mutation: family of label-preserving edits; ``ImageMutation`` where None.
+            edits: family of label-preserving edits; ``ImageEdits`` where None.
             budget: samples per failure of the unrepaired network and round.
             rounds: rounds at most.
             max_share: injected samples at most, as a share of the original training samples.
             patience: rounds without a new best val accuracy that are tolerated.
+            in_place: whether samples take the place of their parents instead of standing beside
+                them (published protocols).
             seed: of edits and parents.
             start_epoch: completed epochs at the first round.
             every_n_epochs: epochs between rounds.
@@ -78,35 +75,22 @@ class RepairInjection(AnalysisCallback):
             ConfigurationError: a value out of range, or a budget that cannot be filled.
         """
         super().__init__(start_epoch, every_n_epochs, end_epoch)
-        for name, value in {"budget": budget, "rounds": rounds, "patience": patience}.items():
-            if value < 1:
-                raise ConfigurationError(f"repair.{name} must be at least 1, got {value}.")
         if not max_share > 0:
             raise ConfigurationError(f"repair.max_share must be greater than 0, got {max_share}.")
         self.strategy = strategy or GuidedRepair()
+        self.campaign = Campaign(budget, rounds, patience, max_samples=0)
         self.strategy.check(budget)
-        self.mutation = mutation or ImageMutation()
-        self.budget = budget
-        self.rounds = rounds
+        self.edits = edits or ImageEdits()
         self.max_share = max_share
-        self.patience = patience
+        self.in_place = in_place
         self.seed = seed
         self.output_dir = output_dir
         self.ledger: list[LedgerRow] = []
-        self.rounds_made = 0
         self.judged = 0
-        self.samples_per_round: int | None = None
-        self._stop_reason: StopReason | None = None
-        self._val_accuracy: list[float] = []
+        # Optimizer steps and epochs at which training began anew, None where it did not.
+        self.anew_step: int | None = None
+        self.anew_epoch: int | None = None
         self._ledger_file = Path()
-
-    @property
-    def stop_reason(self) -> StopReason:
-        """Why no more samples are injected (as far as is known now)."""
-        if self._stop_reason is not None:
-            return self._stop_reason
-        done = self.rounds_made >= self.rounds
-        return StopReason.ROUNDS_DONE if done else StopReason.TRAINING_ENDED
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -120,64 +104,85 @@ class RepairInjection(AnalysisCallback):
                 f"The strategy {self.strategy.name} reads {sorted(missing)}, which the influence "
                 "method does not look for: set influence=segment."
             )
-        if isinstance(self.strategy, NoRepair):
-            return
         _check_trainer(trainer)
         data = repairable_data(trainer)
-        self.mutation.check(data.fetch(data.split_index("fit")[:1]).inputs.shape[1:])
+        self.campaign.max_samples = int(self.max_share * len(data.split_index("fit")))
+        if self.strategy.augments and not getattr(data, "augments", False):
+            raise MisconfigurationException(
+                f"The strategy {self.strategy.name} is training with augmentation, and there is "
+                "none: set augmentation.share above 0."
+            )
+        if self.strategy.injects and not getattr(data, "unknown_is_trained", True):
+            raise MisconfigurationException(
+                "Failures hold words that are unknown, and no training text does: repair samples "
+                "alone would train the vector of <unk>. Set datamodule.min_count=2, so that rare "
+                "words are unknown in training too, or augmentation.share above 0 with "
+                "augmentation.edit=token."
+            )
+        if self.strategy.injects or self.strategy.augments:
+            self.edits.check(data.fetch(data.split_index("fit")[:1]).inputs.shape[1:])
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # After a resume the ledger is what the checkpoint holds, whatever the folder holds.
         write_ledger(self.ledger, self._ledger_file)
         super().on_fit_start(trainer, pl_module)
+        # What edits are drawn is no part of the data module's state.
+        self._train_anew(trainer, self._loaded_epochs)
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        self._train_anew(trainer, trainer.current_epoch + 1)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
-        if self._stop_reason is not None:
+        if self.campaign.stopped is not None:
             return
         source = upstream(trainer, InfluenceAnalysis, self)
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
-        data = repairable_data(trainer)
-        room = int(self.max_share * len(data.split_index("fit"))) - len(self.ledger)
-        self._val_accuracy.append(abstraction.traces["val"].accuracy)
-        self._stop_reason = reason_to_stop(
-            n_failures=source.n_failures,
-            rounds_made=self.rounds_made,
-            rounds=self.rounds,
-            room=room,
-            val_accuracy=self._val_accuracy,
-            patience=self.patience,
-        )
-        if self._stop_reason is None and source.influence is not None:
+        n_failures = 0 if source.influence is None else len(source.influence)
+        wanted = self.campaign.open_round(n_failures, abstraction.traces["val"].accuracy)
+        if wanted is not None and self.strategy.starts_anew:
+            self.campaign.stopped = StopReason.TRAINED_ANEW
+            self.anew_step = max(trainer.global_step, self._loaded_step)
+            self.anew_epoch = epoch
+        elif wanted is not None:
             with self.timed():
-                self._make_round(trainer, source.influence, room, epoch)
-        if self._stop_reason is not None:
-            log.info("Repair stops: %s.", self._stop_reason.message)
+                self._make_round(trainer, source.influence, wanted, epoch)
+        if self.campaign.stopped is not None:
+            log.info("Repair stops: %s.", self.campaign.stopped.message)
+        rounds = float(self.campaign.rounds_made)
         self.log_metrics(
-            trainer,
-            {"repair/injected": float(len(self.ledger)), "repair/rounds": float(self.rounds_made)},
+            trainer, {"repair/injected": float(len(self.ledger)), "repair/rounds": rounds}
         )
 
-    def _make_round(self, trainer: pl.Trainer, influence: Influence, room: int, epoch: int) -> None:
-        if self.samples_per_round is None:
-            self.samples_per_round = self.budget * len(influence)
-        wanted = min(self.samples_per_round, room)
+    def _make_round(
+        self, trainer: pl.Trainer, influence: Influence | None, wanted: int, epoch: int
+    ) -> None:
+        if influence is not None and self.strategy.injects:
+            self._inject(trainer, influence, wanted, epoch)
+        data = repairable_data(trainer)
+        n_fit = len(data.split_index("fit"))
+        if self.in_place:
+            parents = torch.tensor([row.parent_id for row in self.ledger], dtype=torch.int64)
+            data.train_on(("fit",), n_fit - len(parents.unique()), without=parents.unique())
+        else:
+            data.train_on(("fit",), n_fit + self.campaign.planned - len(self.ledger))
+
+    def _inject(self, trainer: pl.Trainer, influence: Influence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
         proposal = self._propose(trainer, influence, wanted, seed)
-        self.rounds_made += 1
         self.judged += proposal.judged
-        if isinstance(self.strategy, NoRepair):
-            return
         if len(proposal) < wanted:
             log.warning(
-                "Strategy %s found %d of %d samples: raise influence.top, or lower repair.budget.",
+                "Strategy %s found %d of %d samples, original samples are drawn in place of the "
+                "others: raise influence.top, or lower repair.budget.",
                 self.strategy.name,
                 len(proposal),
                 wanted,
             )
         if len(proposal) == 0:
-            self._stop_reason = StopReason.NO_CANDIDATES
             return
         data = repairable_data(trainer)
         new_id = data.inject(proposal.inputs, proposal.lengths, proposal.label)
@@ -186,61 +191,90 @@ class RepairInjection(AnalysisCallback):
             proposal, new_id, influence, model, self.strategy.name, epoch, seed
         )
         write_ledger(self.ledger, self._ledger_file)
-        told = ""
-        if proposal.judged:
-            n = int(proposal.reproduces.sum())
-            told = f", {n} of them reproduce the fault ({proposal.judged} judged)"
         log.info(
             "Round %d: %d samples for %d failures%s.",
-            self.rounds_made,
+            self.campaign.rounds_made,
             len(proposal),
             len(influence),
-            told,
+            _told(proposal),
         )
+
+    def _train_anew(self, trainer: pl.Trainer, epoch: int) -> None:
+        """Make the epoch that follows ``epoch`` completed ones as long as that of a repair is.
+
+        Training that began anew makes the epochs of base, rounds and end once more, on the fit
+        and the repair split together.
+        """
+        if self.anew_epoch is None:
+            return
+        again = epoch - self.anew_epoch
+        n_rounds = 0
+        if again >= self.start_epoch:
+            n_rounds = (again - self.start_epoch) // self.every_n_epochs + 1
+        data = repairable_data(trainer)
+        n_originals = len(data.split_index("fit")) + self.campaign.planned_after(n_rounds)
+        edits = self.edits if self.strategy.augments else None
+        data.train_on(("fit", "repair"), n_originals, edits=edits)
 
     def _propose(
         self, trainer: pl.Trainer, influence: Influence, wanted: int, seed: int
     ) -> Proposal:
         collector = upstream(trainer, TraceCollector, self)
-        model = upstream(trainer, StateAbstraction, self).abstraction.model
+        abstraction = upstream(trainer, StateAbstraction, self).abstraction
+        model, fit = abstraction.model, abstraction.traces["fit"]
         data = repairable_data(trainer)
+        originals = data.split_index("fit")
         judge = partial(trace_inputs, collector.recurrent.trace, model, device=collector.device)
         context = RepairContext(
             influence=influence,
-            originals=data.split_index("fit"),
+            originals=originals,
+            # Traces are in ascending order of index, as the split is; injected samples follow.
+            original_label=fit.label[: len(originals)],
             fetch=data.fetch,
             judge=collector.judging(judge),
-            distance=step_distance(model, "masked"),
-            mutation=self.mutation,
+            distance=step_distance(model, "aligned"),
+            edits=self.edits,
             seed=seed,
+            unknown=getattr(data, "unknown", None),
             progress=partial(
                 tqdm, desc="Judging candidates", leave=False, disable=not collector.progress
             ),
         )
-        per_failure = -(-wanted // len(influence))
-        return self.strategy.propose(context, per_failure).limited(wanted)
+        served = int(self.strategy.serves(context).sum())
+        if served == 0:
+            return Proposal.empty(context)
+        return self.strategy.propose(context, -(-wanted // served)).limited(wanted)
 
     @override
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
             "ledger": [asdict(row) for row in self.ledger],
-            "rounds_made": self.rounds_made,
+            "campaign": self.campaign.state_dict(),
             "judged": self.judged,
-            "samples_per_round": self.samples_per_round,
-            "val_accuracy": list(self._val_accuracy),
-            "stop_reason": None if self._stop_reason is None else self._stop_reason.value,
+            "anew_step": self.anew_step,
+            "anew_epoch": self.anew_epoch,
         }
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self.ledger = [LedgerRow(**row) for row in state_dict["ledger"]]
-        self.rounds_made = state_dict["rounds_made"]
+        self.campaign.load_state_dict(state_dict["campaign"])
         self.judged = state_dict["judged"]
-        self.samples_per_round = state_dict["samples_per_round"]
-        self._val_accuracy = list(state_dict["val_accuracy"])
-        reason = state_dict["stop_reason"]
-        self._stop_reason = None if reason is None else StopReason(reason)
+        self.anew_step = state_dict["anew_step"]
+        self.anew_epoch = state_dict["anew_epoch"]
+
+
+def _told(proposal: Proposal) -> str:
+    """Return what is known of the samples of a round, for the log."""
+    told = ""
+    if proposal.judged:
+        n = int(proposal.reproduces.sum())
+        told = f", {n} of them reproduce the fault ({proposal.judged} judged)"
+    if bool((proposal.context >= 0).any()):
+        n = int((proposal.context == 0).sum())
+        told += f", {n} of them without a context in common with their failure: not guided"
+    return told
 
 
 def _check_trainer(trainer: pl.Trainer) -> None:

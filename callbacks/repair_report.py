@@ -1,11 +1,12 @@
 """Tests the unrepaired and the repaired network and tells people what happened."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from typing_extensions import override
 
 from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
@@ -16,7 +17,7 @@ from callbacks.report_inputs import failure_cards, names_of
 from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import TraceCollector, repairable_data
 from callbacks.wandb_tables import log_tables
-from rnnrepair.protocols import Split
+from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.repair import Outcome, Predictions, predict
 from rnnrepair.report import (
     FailureCard,
@@ -25,9 +26,10 @@ from rnnrepair.report import (
     write_report,
     write_summary,
 )
+from rnnrepair.report.comparison import ITEMS_FILE, ItemPredictions, write_items
 from rnnrepair.traces import evaluating
 
-SPLITS: tuple[Split, ...] = ("repair", "val", "test")
+SPLITS = ("repair", "val", "test")
 
 
 class RepairReport(AnalysisCallback):
@@ -48,9 +50,11 @@ class RepairReport(AnalysisCallback):
         seed: int = 0,
         output_dir: str | None = None,
         max_cards: int = 24,
+        arm: str | None = None,
+        contrasts: Sequence[Mapping[str, str]] = (),
         notes: tuple[str, ...] = (),
     ) -> None:
-        """Set up the report.
+        """Choose what is reported.
 
         Args:
             start_epoch: completed epochs at the first analysis.
@@ -60,6 +64,9 @@ class RepairReport(AnalysisCallback):
             seed: of the run, for the summary.
             output_dir: of the run; the trainer's root where None.
             max_cards: failures shown with their samples.
+            arm: what the run is called where runs are compared; the strategy's name where None.
+            contrasts: the comparisons that are named in advance, for the summary: mappings with
+                the arms ``of`` and ``against``, and the ``metric``.
             notes: warnings that must stand in every output, such as a leaking protocol.
         """
         super().__init__(start_epoch, every_n_epochs, end_epoch)
@@ -67,9 +74,12 @@ class RepairReport(AnalysisCallback):
         self.seed = seed
         self.output_dir = output_dir
         self.max_cards = max_cards
+        self.arm = arm
+        self.contrasts = [dict(contrast) for contrast in contrasts]
         self.notes = tuple(notes)
         self.summary: dict[str, Any] = {}
-        self._before: dict[Split, Predictions] = {}
+        self._before: dict[str, Predictions] = {}
+        self._targets = torch.empty(0, dtype=torch.int64)
         self._cards: list[FailureCard] = []
         self._history: list[dict[str, float]] = []
         self._start = time.perf_counter()
@@ -88,19 +98,22 @@ class RepairReport(AnalysisCallback):
         """Remember the unrepaired network's predictions, and what this round has done."""
         if not self._before:
             self._before = self._predict(trainer, pl_module)
+            influence = upstream(trainer, InfluenceAnalysis, self).influence
+            if influence is not None:
+                self._targets = influence.failures.index
             self._cards = failure_cards(trainer, self, self.max_cards)
         self._history.append(self._row(trainer, epoch))
 
     def _predict(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
-    ) -> dict[Split, Predictions]:
+    ) -> dict[str, Predictions]:
         collector, data = upstream(trainer, TraceCollector, self), repairable_data(trainer)
         with evaluating(pl_module):
             return {
                 split: predict(
                     collector.recurrent.trace, data.trace_dataloader(split), collector.device
                 )
-                for split in SPLITS
+                for split in (*SPLITS, *more_tests(data))
             }
 
     def _row(self, trainer: pl.Trainer, epoch: int) -> dict[str, float]:
@@ -130,9 +143,22 @@ class RepairReport(AnalysisCallback):
             return
         after = self._predict(trainer, pl_module)
         names = names_of(repairable_data(trainer))
-        outcomes = {split: Outcome.of(self._before[split], after[split]) for split in SPLITS}
+        outcomes = {split: Outcome.of(self._before[split], after[split]) for split in after}
         self.summary = self._summarise(trainer, outcomes)
+        targets = after["repair"].correct[torch.isin(after["repair"].index, self._targets)]
+        self.summary["before"]["targets"] = len(targets)
+        self.summary["after"]["targets_share"] = (
+            float(targets.double().mean()) if len(targets) else None
+        )
         write_summary(self.summary, self._folder / "summary.json")
+        write_items(
+            self._folder / ITEMS_FILE,
+            {
+                split: _items(self._before[split], after[split])
+                for split in after
+                if split not in {"repair", "val"}
+            },
+        )
         write_report(
             self._folder / "report.html",
             self.summary,
@@ -146,16 +172,18 @@ class RepairReport(AnalysisCallback):
         self.log_metrics(trainer, _final_metrics(self.summary, outcomes))
         log_tables(trainer, upstream(trainer, RepairInjection, self).ledger, self._cards, names)
 
-    def _summarise(self, trainer: pl.Trainer, outcomes: Mapping[Split, Outcome]) -> dict[str, Any]:
+    def _summarise(self, trainer: pl.Trainer, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
         injection = upstream(trainer, RepairInjection, self)
         timers = [c for c in trainer.callbacks if isinstance(c, EpochTimer)]  # type: ignore[attr-defined]
         data = repairable_data(trainer)
         test, repair, val = outcomes["test"], outcomes["repair"], outcomes["val"]
-        sizes = {split: len(data.split_index(split)) for split in get_args(Split)}
-        return {
+        sizes = {split: len(data.split_index(split)) for split in ("fit", *outcomes)}
+        summary: dict[str, Any] = {
             "experiment": self.experiment,
             "seed": self.seed,
             "strategy": injection.strategy.name,
+            "arm": self.arm or injection.strategy.name,
+            "contrasts": self.contrasts,
             "notes": list(self.notes),
             "data": {"source": getattr(data, "source", type(data).__name__), **sizes},
             # From the history: a run resumed after its last analysis has no abstraction.
@@ -179,10 +207,14 @@ class RepairReport(AnalysisCallback):
                 "newly_broken": test.newly_broken,
             },
             "injected": len(injection.ledger),
-            "steps": trainer.global_step,
+            # Injected samples whose parents have nothing in common with their failures.
+            "without_context": sum(row.context == 0 for row in injection.ledger),
+            # Of the network that is reported: one that was trained anew owes nothing to the base.
+            "steps": trainer.global_step - (injection.anew_step or 0),
+            "budget": injection.campaign.budget,
             "judged": injection.judged,
-            "rounds": injection.rounds_made,
-            "stop_reason": injection.stop_reason.value,
+            "rounds": injection.campaign.rounds_made,
+            "stop_reason": injection.campaign.stop_reason.value,
             "time_s": {
                 "fit": sum(sum(t.epoch_seconds) for t in timers),
                 "collect": upstream(trainer, TraceCollector, self).seconds,
@@ -193,11 +225,16 @@ class RepairReport(AnalysisCallback):
             },
             "epoch_time_s": timers[0].mean_epoch_s if timers else None,
         }
+        for split in more_tests(data):
+            summary["before"][f"{split}_accuracy"] = outcomes[split].before
+            summary["after"][f"{split}_accuracy"] = outcomes[split].after
+        return summary
 
     @override
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
             "before": {split: vars(p).copy() for split, p in self._before.items()},
+            "targets": self._targets,
             "cards": [card.as_state() for card in self._cards],
             "history": [dict(row) for row in self._history],
             "total_seconds": self._earlier_seconds + time.perf_counter() - self._start,
@@ -209,12 +246,23 @@ class RepairReport(AnalysisCallback):
         self._before = {
             split: Predictions(**fields) for split, fields in state_dict["before"].items()
         }
+        self._targets = state_dict["targets"]
         self._cards = [FailureCard(**fields) for fields in state_dict["cards"]]
         self._history = [dict(row) for row in state_dict["history"]]
         self._earlier_seconds = state_dict["total_seconds"]
 
 
-def _final_metrics(summary: dict[str, Any], outcomes: Mapping[Split, Outcome]) -> dict[str, float]:
+def more_tests(data: RepairableData) -> tuple[Split, ...]:
+    """Return the further test splits of the data, which are reported beside ``test``."""
+    return tuple(getattr(data, "more_tests", ()))
+
+
+def _items(before: Predictions, after: Predictions) -> ItemPredictions:
+    tensors = (before.index, before.label, before.predicted, after.predicted)
+    return ItemPredictions(*(tensor.numpy() for tensor in tensors))
+
+
+def _final_metrics(summary: dict[str, Any], outcomes: Mapping[str, Outcome]) -> dict[str, float]:
     metrics = {f"time/{name}_s": float(value) for name, value in summary["time_s"].items()}
     for split, outcome in outcomes.items():
         metrics[f"{split}/accuracy_before"] = outcome.before

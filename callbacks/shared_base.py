@@ -67,15 +67,12 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
     network = dict(plain["model"])
     if network.get("scheduler"):
         # What it does after the base training may differ (plan_epochs keeps it out of the base).
-        ending = {"total_epochs", "final_epochs", "final_factor"}
+        ending = {"total_epochs", "final_epochs", "final_factor", "round_factor", "anew_epoch"}
         network["scheduler"] = {k: v for k, v in network["scheduler"].items() if k not in ending}
-    follows = plain["schedule"]["total_epochs"] - plain["schedule"]["final_epochs"]
     same = {
         "model": network,
         "data": data,
-        "batches": {k: v for k, v in plain["datamodule"].items() if k not in NOT_OF_THE_BATCHES},
-        # The rate that the base ends with is that of the epoch after it.
-        "ends_at_once": follows <= plain["schedule"]["base_epochs"],
+        "batches": _batches(plain["datamodule"]),
         "trainer": {k: v for k, v in plain["trainer"].items() if k not in NOT_OF_THE_BASE},
         "callbacks": {k: v for k, v in plain["callbacks"].items() if k not in NOT_OF_THE_BASE},
         "base_epochs": plain["schedule"]["base_epochs"],
@@ -115,6 +112,14 @@ def share_base(
         return None
     log.info("Base training taken from %s", path)
     return str(path)
+
+
+def _batches(datamodule: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a data module's configuration changes the batches of training."""
+    batches = {k: v for k, v in datamodule.items() if k not in NOT_OF_THE_BATCHES}
+    if not (batches.get("augmentation") or {}).get("share"):
+        batches.pop("augmentation", None)
+    return batches
 
 
 def _package_of(target: DictConfig) -> list[Path]:

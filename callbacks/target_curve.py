@@ -82,16 +82,22 @@ class TargetCurve(Callback):
         if not self.targets_right:
             return
         data = repairable_data(trainer)
-        write_summary(self._summary(len(data.split_index("repair"))), self._folder / "summary.json")
+        # Sizes of what arms share: the training sets differ by the images that are compared.
+        sizes = {split: len(data.split_index(split)) for split in ("repair", "test")}
+        write_summary(self._summary(sizes), self._folder / "summary.json")
 
-    def _summary(self, n_targets: int) -> dict[str, Any]:
+    def _summary(self, sizes: dict[str, int]) -> dict[str, Any]:
         looks = len(self.targets_right)
         return {
             "experiment": self.experiment,
             "seed": self.seed,
             "strategy": self.strategy,
+            "arm": self.strategy,
+            "contrasts": [],
+            "measure": "targets",
+            "data": sizes,
             "notes": list(self.notes),
-            "n_targets": n_targets,
+            "n_targets": sizes["repair"],
             "targets_right": self.targets_right,
             "test_accuracy": self.test_accuracy,
             "after": {

@@ -1,17 +1,34 @@
 """Batches straight from tensors: one fetch per batch, never a Python call per sample."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from datamodules.augmentation import Augmentation
 from rnnrepair.seeding import torch_generator
 from rnnrepair.traces import SequenceBatch
 
 
-class EpochBatches(Sampler[Tensor]):
-    """Batches of indices; the order depends on the seed and the epoch alone.
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a batch is made of.
+
+    Attributes:
+        index: (b,) indices of its sequences.
+        epoch: completed epochs.
+        number: of the batch in its epoch.
+    """
+
+    index: Tensor
+    epoch: int
+    number: int
+
+
+class EpochBatches(Sampler[BatchPlan]):
+    """Plans of batches; the order depends on the seed and the epoch alone.
 
     So a resumed run sees what an uninterrupted one sees, whatever else has drawn random numbers.
     Lightning calls ``set_epoch``.
@@ -22,22 +39,29 @@ class EpochBatches(Sampler[Tensor]):
         index: Tensor,
         batch_size: int,
         *,
+        n_originals: int | None = None,
+        injected: Tensor | None = None,
         lengths: Tensor | None = None,
         bucket_batches: int = 1,
-        shuffle: bool,
+        shuffle: bool = False,
         seed: int = 0,
     ) -> None:
-        """Set up the batches.
+        """Plan the batches.
 
         Args:
-            index: (n,).
-            batch_size: indices a batch.
-            lengths: (n,) steps of each, for bucketing.
+            index: (n,) original sequences.
+            batch_size: sequences a batch.
+            n_originals: original sequences of an epoch, drawn anew in each: none is drawn twice
+                before all were drawn once. All of them, once, where None.
+            injected: (m,) further sequences, each once an epoch.
+            lengths: (n + m,) steps of each, for bucketing.
             bucket_batches: batches drawn at a time and sorted by length; 1 for no bucketing.
             shuffle: draw a new order every epoch.
             seed: of the order.
         """
-        self.index = index
+        self.originals = len(index)
+        self.n_originals = len(index) if n_originals is None else n_originals
+        self.index = index if injected is None else torch.cat([index, injected])
         self.batch_size = batch_size
         # Where all lengths are equal there is nothing to sort.
         several = lengths is not None and len(lengths) > 0 and bool((lengths != lengths[0]).any())
@@ -52,16 +76,23 @@ class EpochBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-len(self.index) // self.batch_size)
+        n_injected = len(self.index) - self.originals
+        return -(-(self.n_originals + n_injected) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[BatchPlan]:
+        for number, rows in enumerate(self._batches()):
+            yield BatchPlan(self.index[rows], self.epoch, number)
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Yield the (b,) rows of ``index`` that make each batch."""
         if not self.shuffle:
-            yield from self.index.split(self.batch_size)
+            yield from torch.arange(len(self.index)).split(self.batch_size)
             return
         generator = torch_generator(self.seed, "order", self.epoch)
-        order = torch.randperm(len(self.index), generator=generator)
+        rows = self._rows()
+        order = rows[torch.randperm(len(rows), generator=generator)]
         if self.lengths is None:
-            yield from self.index[order].split(self.batch_size)
+            yield from order.split(self.batch_size)
             return
         # Sequences of like length share a batch: sorted within buckets drawn at random, and the
         # batches in random order again, so that short ones do not come first.
@@ -69,40 +100,63 @@ class EpochBatches(Sampler[Tensor]):
         order = torch.cat([b[self.lengths[b].argsort(stable=True)] for b in buckets])
         batches = order.split(self.batch_size)
         for number in torch.randperm(len(batches), generator=generator).tolist():
-            yield self.index[batches[number]]
+            yield batches[number]
+
+    def _rows(self) -> Tensor:
+        """Return the rows of the originals that this epoch sees, and of all that is injected."""
+        generator = torch_generator(self.seed, "originals", self.epoch)
+        rounds, rest = divmod(self.n_originals, max(self.originals, 1))
+        drawn = [torch.arange(self.originals)] * rounds
+        if rest:
+            drawn.append(torch.randperm(self.originals, generator=generator)[:rest])
+        return torch.cat([*drawn, torch.arange(self.originals, len(self.index))])
 
 
 class FetchedBatches(Dataset[SequenceBatch]):
-    """A data set whose items are whole batches, fetched by their (b,) indices."""
+    """A data set whose items are whole batches, fetched by their plans."""
 
     def __init__(self, fetch: Callable[[Tensor], SequenceBatch]) -> None:
-        """Set up the data set around ``fetch``."""
+        """Take the function that fetches sequences by their (b,) indices."""
         self.fetch = fetch
 
-    def __getitem__(self, index: Tensor) -> SequenceBatch:
-        return self.fetch(index)
+    def __getitem__(self, plan: BatchPlan) -> SequenceBatch:
+        return self.fetch(plan.index)
+
+
+class AugmentedBatches(FetchedBatches):
+    """The same with augmentation, whose edits depend on seed, epoch and batch alone."""
+
+    def __init__(
+        self,
+        fetch: Callable[[Tensor], SequenceBatch],
+        augmentation: Augmentation,
+        n_originals: int,
+        seed: int,
+    ) -> None:
+        """Take what edits the batches.
+
+        Args:
+            fetch: see ``FetchedBatches``.
+            augmentation: edits a share of the sequences.
+            n_originals: sequences from this index on were injected and are left as they are: a
+                repair has chosen their edits, and an edit of an edit can leave the limits.
+            seed: of the run.
+        """
+        super().__init__(fetch)
+        self.augmentation = augmentation
+        self.n_originals = n_originals
+        self.seed = seed
+
+    def __getitem__(self, plan: BatchPlan) -> SequenceBatch:
+        generator = torch_generator(self.seed, "augmentation", plan.epoch, plan.number)
+        return self.augmentation(self.fetch(plan.index), plan.index < self.n_originals, generator)
 
 
 def batch_loader(
-    fetch: Callable[[Tensor], SequenceBatch],
-    index: Tensor,
-    batch_size: int,
-    *,
-    lengths: Tensor | None = None,
-    bucket_batches: int = 1,
-    shuffle: bool = False,
-    seed: int = 0,
+    batches: Dataset[SequenceBatch], plans: EpochBatches
 ) -> "DataLoader[SequenceBatch]":
-    """Return a loader that fetches one whole batch a time (see ``EpochBatches``)."""
-    batches = EpochBatches(
-        index,
-        batch_size,
-        lengths=lengths,
-        bucket_batches=bucket_batches,
-        shuffle=shuffle,
-        seed=seed,
-    )
+    """Return a loader of whole batches by their plans."""
     # A loader draws a number whenever it is iterated. Without a generator of its own it would
     # take it from the global stream, and Lightning iterates once less after a resume.
     generator = torch.Generator()
-    return DataLoader(FetchedBatches(fetch), batch_size=None, sampler=batches, generator=generator)
+    return DataLoader(batches, batch_size=None, sampler=plans, generator=generator)

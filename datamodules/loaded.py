@@ -1,6 +1,6 @@
 """What a data set gives to a data module, and what it is refused for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ class LoadedData:
         n_train: training sequences; ``fit`` and ``repair`` are carved from them.
         source: where the data came from, for the log and the summary.
         n_val: sequences of an official val set; 0 carves ``val`` from the training sequences.
+        more_tests: names and sizes of further test sets, behind the test sequences in this order.
     """
 
     sequences: Sequences
@@ -26,11 +27,17 @@ class LoadedData:
     n_train: int
     source: str
     n_val: int = 0
+    more_tests: dict[str, int] = field(default_factory=dict)
 
     @property
     def first_test(self) -> int:
         """Row of the first test sequence."""
         return self.n_train + self.n_val
+
+    @property
+    def end_test(self) -> int:
+        """Row behind the last test sequence."""
+        return len(self.label) - sum(self.more_tests.values())
 
 
 def check_loaded(data: LoadedData, num_classes: int) -> None:
@@ -40,7 +47,7 @@ def check_loaded(data: LoadedData, num_classes: int) -> None:
         DataError: no training or no test samples, as many labels as sequences do not come, or
             see ``check_values``.
     """
-    n_test = len(data.label) - data.first_test
+    n_test = data.end_test - data.first_test
     if data.n_train < 1 or data.n_val < 0 or n_test < 1:
         raise DataError(
             f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}."

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
 
+from datamodules.augmentation import Augmentation
 from datamodules.idx import check_md5, find_file, read_idx
 from datamodules.loaded import LoadedData
 from datamodules.sequence_datamodule import SequenceDataModule
@@ -43,8 +44,9 @@ class MNISTRowsDataModule(SequenceDataModule):
         repair_share: float = 1 / 6,
         val_share: float = 1 / 12,
         seed: int = 0,
+        augmentation: Augmentation | None = None,
     ) -> None:
-        """Set up the source.
+        """Choose the source.
 
         Args:
             data_dir: folder that holds ``mnist/`` with the idx files (gzipped or not).
@@ -56,11 +58,20 @@ class MNISTRowsDataModule(SequenceDataModule):
             repair_share: share of the training digits that supplies the failures.
             val_share: share that chooses.
             seed: of splits and order.
+            augmentation: edits of training batches.
 
         Raises:
             ConfigurationError: unknown source.
         """
-        super().__init__(10, batch_size, eval_batch_size, repair_share, val_share, seed)
+        super().__init__(
+            10,
+            batch_size,
+            eval_batch_size,
+            repair_share,
+            val_share,
+            seed,
+            augmentation=augmentation,
+        )
         if source not in SOURCES:
             raise ConfigurationError(
                 f"datamodule.source must be one of {list(SOURCES)}, got {source!r}."

@@ -1,6 +1,7 @@
 """Sequences in memory, with the four splits and a training set that takes repair samples."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -8,16 +9,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.batching import batch_loader
+from datamodules.augmentation import Augmentation
+from datamodules.batching import AugmentedBatches, EpochBatches, FetchedBatches, batch_loader
 from datamodules.loaded import LoadedData, check_loaded, check_values
 from datamodules.sequences import Sequences
 from datamodules.splits import split_training
+from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.traces import SequenceBatch
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 class SequenceDataModule(pl.LightningDataModule):
@@ -28,6 +31,8 @@ class SequenceDataModule(pl.LightningDataModule):
     """
 
     num_classes: int
+    # Further test splits, which are reported beside `test`.
+    more_tests: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -38,8 +43,9 @@ class SequenceDataModule(pl.LightningDataModule):
         val_share: float = 1 / 12,
         seed: int = 0,
         bucket_batches: int = 100,
+        augmentation: Augmentation | None = None,
     ) -> None:
-        """Set up splits and batches.
+        """Choose splits and batches.
 
         Args:
             num_classes: C; labels must lie in 0 .. C - 1.
@@ -50,6 +56,8 @@ class SequenceDataModule(pl.LightningDataModule):
             seed: of the split and of the order of training.
             bucket_batches: batches drawn at a time and sorted by length, so that sequences of
                 like length meet in a batch; 1 leaves the order to chance alone.
+            augmentation: edits a share of the original sequences of every training batch; None
+                leaves them as they are.
 
         Raises:
             ConfigurationError: a size below 1.
@@ -70,10 +78,14 @@ class SequenceDataModule(pl.LightningDataModule):
         self.val_share = val_share
         self.seed = seed
         self.bucket_batches = bucket_batches
+        self.augmentation = augmentation
         self.source = ""
         self.fingerprint = ""
         self._data: LoadedData | None = None
         self._splits: dict[str, Tensor] = {}
+        self._trained: tuple[Split, ...] = ("fit",)
+        self._n_originals: int | None = None
+        self._without = torch.empty(0, dtype=torch.int64)
         self._sequences = Sequences(torch.empty(0), torch.zeros(1, dtype=torch.int64))
         self._label = torch.empty(0, dtype=torch.int64)
 
@@ -91,7 +103,13 @@ class SequenceDataModule(pl.LightningDataModule):
             return
         data = self.load()
         check_loaded(data, self.num_classes)
-        self._splits = self.split(data.label, data.n_train, data.n_val)
+        if self.augmentation is not None and self.augments:
+            self.augmentation.edits.check(data.sequences.take(torch.tensor([0]))[0].shape[1:])
+        self._splits = self.split(data.label[: data.end_test], data.n_train, data.n_val)
+        first = data.end_test
+        for name, size in data.more_tests.items():
+            self._splits[name] = torch.arange(first, first + size)
+            first += size
         self._sequences, self._label = data.sequences, data.label
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
@@ -181,18 +199,60 @@ class SequenceDataModule(pl.LightningDataModule):
         self._label = torch.cat([self._label, label])
         return torch.arange(first, len(self._label))
 
+    def train_on(
+        self,
+        splits: Sequence[Split],
+        n_originals: int,
+        without: Tensor | None = None,
+        edits: EditFamily | None = None,
+    ) -> None:
+        """Choose what an epoch sees besides the injected samples, from the next one on.
+
+        Args:
+            splits: whose original sequences are drawn.
+            n_originals: how many an epoch draws; see ``EpochBatches``.
+            without: (m,) indices of sequences that are left out.
+            edits: what augmentation draws from; None leaves that as it is. It is no part of the
+                state: who chose it chooses it again after a resume.
+
+        Raises:
+            ConfigurationError: edits for training without augmentation.
+        """
+        self._trained, self._n_originals = tuple(splits), n_originals
+        self._without = torch.empty(0, dtype=torch.int64) if without is None else without
+        if edits is not None:
+            if not self.augments:
+                raise ConfigurationError(
+                    "There is no augmentation to draw these edits for: set augmentation.share."
+                )
+            self.augmentation = Augmentation(self.augmentation.share, edits)  # type: ignore[union-attr]
+
+    @property
+    def augments(self) -> bool:
+        """Whether training batches are edited."""
+        return self.augmentation is not None and self.augmentation.share > 0
+
     def train_dataloader(self) -> "DataLoader[SequenceBatch]":
-        """Return shuffled batches of the fit split and of all injected samples."""
-        index = self.training_index()
-        return batch_loader(
-            self.fetch,
-            index,
+        """Return shuffled batches of original sequences (``fit``, once each, unless ``train_on``
+        says otherwise) and of all injected samples.
+        """
+        originals = torch.cat([self._splits[split] for split in self._trained])
+        originals = originals[~torch.isin(originals, self._without)]
+        injected = torch.arange(self._n_loaded, len(self._label))
+        plans = EpochBatches(
+            originals,
             self.batch_size,
-            lengths=self.lengths_of(index),
+            n_originals=self._n_originals,
+            injected=injected,
+            lengths=self.lengths_of(torch.cat([originals, injected])),
             bucket_batches=self.bucket_batches,
             shuffle=True,
             seed=self.seed,
         )
+        if self.augmentation is None or not self.augments:
+            return batch_loader(FetchedBatches(self.fetch), plans)
+        augmented = AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
+        return batch_loader(augmented, plans)
 
     def val_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return batches of the val split."""
@@ -206,7 +266,8 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return batches of a whole split, in ascending order of length, then of index."""
         index = self.training_index() if split == "fit" else self._splits[split]
         by_length = self.lengths_of(index).argsort(stable=True)
-        return batch_loader(self.fetch, index[by_length], self.eval_batch_size)
+        plans = EpochBatches(index[by_length], self.eval_batch_size)
+        return batch_loader(FetchedBatches(self.fetch), plans)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the injected samples and the identity of the data they were made for."""
@@ -218,6 +279,9 @@ class SequenceDataModule(pl.LightningDataModule):
             "offsets": injected.offsets,
             # A clone: a view would drag the labels of the whole data set into the checkpoint.
             "label": self._label[self._n_loaded :].clone(),
+            "trained": list(self._trained),
+            "n_originals": self._n_originals,
+            "without": self._without.clone(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -240,3 +304,6 @@ class SequenceDataModule(pl.LightningDataModule):
         loaded = self._sequences.between(0, self._n_loaded)
         self._sequences = loaded.joined(Sequences(state_dict["values"], state_dict["offsets"]))
         self._label = torch.cat([self._label[: self._n_loaded], state_dict["label"]])
+        self._trained = tuple(state_dict["trained"])
+        self._n_originals = state_dict["n_originals"]
+        self._without = state_dict["without"]

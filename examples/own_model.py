@@ -1,7 +1,6 @@
 """Repair in a program of your own: your module, your data, Lightning's Trainer.
 
-``python examples/own_model.py`` makes a data set of noisy waves, trains a GRU that knows nothing of
-rnnrepair, and repairs it while it trains.
+``python examples/own_model.py`` trains a GRU that knows nothing of rnnrepair, and repairs it.
 """
 
 import sys
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 import callbacks
 from datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.repair import GuidedRepair, SeriesMutation
+from rnnrepair.edits import SeriesEdits
+from rnnrepair.repair import GuidedRepair
 from rnnrepair.traces import SequenceBatch
 
 WAVES = (torch.sin, torch.cos, lambda t: torch.sin(t).sign(), lambda t: (t / torch.pi) % 2 - 1)
@@ -61,7 +61,7 @@ def main(folder: Path) -> dict[str, object]:
         callbacks.TraceCollector(**when),
         callbacks.StateAbstraction(AbstractionSettings(n_components=16), **when),
         callbacks.InfluenceAnalysis(**when),
-        callbacks.RepairInjection(GuidedRepair(), SeriesMutation(), rounds=2, budget=3, **when),
+        callbacks.RepairInjection(GuidedRepair(), SeriesEdits(), rounds=2, budget=3, **when),
         report,
     ]
     trainer = pl.Trainer(

@@ -1,13 +1,15 @@
 """What the callbacks ask of a user's model and data; anything that answers will do."""
 
-from collections.abc import Iterable
-from typing import Any, Literal, Protocol, runtime_checkable
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from rnnrepair.edits import EditFamily
 from rnnrepair.traces.batch import RecurrentOutput, SequenceBatch
 
-Split = Literal["fit", "repair", "val", "test"]
+# fit, repair, val and test, and further test splits that the data name.
+Split = str
 
 
 @runtime_checkable
@@ -48,8 +50,25 @@ class RepairableData(Protocol):
         """Add samples to the training set of the next epoch and return their new (n,) indices."""
         ...
 
+    def train_on(
+        self,
+        splits: Sequence[Split],
+        n_originals: int,
+        without: Tensor | None = None,
+        edits: EditFamily | None = None,
+    ) -> None:
+        """Choose what an epoch sees besides the injected samples, from the next one on.
+
+        Args:
+            splits: whose original samples are drawn.
+            n_originals: how many an epoch draws: no sample twice before all were drawn once.
+            without: (m,) indices of samples that are left out.
+            edits: what augmentation draws from, None for what it draws from anyway.
+        """
+        ...
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the injected samples, so that a checkpoint holds them."""
+        """Return the injected samples and what ``train_on`` was told: checkpoints hold it."""
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -1,88 +1,191 @@
-"""Compare the strategies of a multirun: ``python scripts/compare.py <multirun folder>``.
+"""Compare the arms of an experiment: ``python scripts/compare.py <folder of runs, or export>``.
 
-Prints a table and writes ``comparison.csv`` into the folder.
+Prints what every arm reached and the differences between arms. For a folder of runs, the tables
+are written into it as well: arms.csv, contrasts.csv and classes.csv.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError
 from rnnrepair.report.comparison import (
-    compare,
-    read_runs,
-    references,
-    unequal_budgets,
-    unpaired_seeds,
+    MIN_PAIRS,
+    Runs,
+    arm_table,
+    class_accuracies,
+    contrast_table,
+    lacking_seeds,
+    parse_contrast,
+    read_export,
+    read_folder,
+    unequal_injected,
+    unequal_steps,
+    write_export,
 )
 
-PERCENT = {"test_repaired_share", "repaired_share"}
+PERCENT = {"test_repaired_share", "repaired_share", "efficiency"}
 
 
 def main() -> None:
-    """Read the runs, compare, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder of a multirun")
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    arguments = parser.parse_args()
+    """Read the runs, compare, write and print."""
+    arguments = _arguments()
+    source: Path = arguments.source
     try:
-        runs = read_runs(arguments.folder)
+        runs = read_folder(source) if source.is_dir() else read_export(source)
+        also = [parse_contrast(text, runs) for text in arguments.also]
+        kept = write_export(runs, arguments.export) if arguments.export else None
     except DataError as error:
         sys.exit(f"compare: {error}")
-    table = compare(runs)
-    table.to_csv(arguments.folder / "comparison.csv", index=False)
-    against = references(runs)
-    rows = [_cells(row, against) for _, row in table.iterrows()]
-    header = ["metric", "strategy", "seeds", "mean", "95 % interval"]
-    header += [f"minus {name} (p)" for name in against]
-    if arguments.markdown:
+    arms, contrasts, classes = arm_table(runs), contrast_table(runs, also), class_accuracies(runs)
+    if source.is_dir():
+        tables = {"arms": arms, "contrasts": contrasts, "classes": classes.reset_index()}
+        for name, table in tables.items():
+            with write_file(source / f"{name}.csv") as draft:
+                table.to_csv(draft, index=False)
+    _print_arms(arms, markdown=arguments.markdown)
+    _print_contrasts(contrasts, markdown=arguments.markdown)
+    if arguments.classes:
+        _print_classes(classes, markdown=arguments.markdown)
+    if kept:
+        print(f"{arguments.export} now holds {len(kept)} runs.")
+    for arm, seeds in lacking_seeds(runs).items():
+        print(f"{arm} lacks seeds {seeds}: its pairs use the seeds that both have.")
+    if _print_unequal(runs) and not arguments.unequal_ok:
+        sys.exit(1)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "source", type=Path, help="folder of runs, or exported runs (with or without .csv)"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    parser.add_argument("--classes", action="store_true", help="print the accuracy of each class")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="ARM-ARM:METRIC",
+        help="a difference that nobody named in advance, without a p; may be repeated",
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="NAME",
+        help="add the runs to NAME.csv and NAME.npz, which can be compared in place of the folder",
+    )
+    parser.add_argument(
+        "--unequal-ok",
+        action="store_true",
+        help="end with 0 although arms got different numbers of samples or steps",
+    )
+    return parser.parse_args()
+
+
+def _print_arms(arms: pd.DataFrame, *, markdown: bool) -> None:
+    rows = [
+        [
+            row["metric"],
+            row["arm"],
+            str(row["seeds"]),
+            _number(row["mean"], row["metric"]),
+            _range(row),
+        ]
+        for row in arms.to_dict("records")
+    ]
+    header = ["metric", "arm", "seeds", "mean", "95 % over seeds"]
+    _print("Arms", header, rows, markdown=markdown)
+
+
+def _print_contrasts(contrasts: pd.DataFrame, *, markdown: bool) -> None:
+    header = ["metric", "difference", "pairs", "mean", "95 % interval", "drawn"]
+    named = contrasts[contrasts["named"]]
+    rows = [[*_contrast(row), _p(row["p"]), _p(row["p_holm"])] for row in named.to_dict("records")]
+    if rows:
+        title = f"Differences named in advance (p with at least {MIN_PAIRS} pairs)"
+        _print(title, [*header, "p", "p (Holm)"], rows, markdown=markdown)
+    others = contrasts[~contrasts["named"].astype(bool)]
+    rows = [_contrast(row) for row in others.to_dict("records")]
+    if rows:
+        _print("Exploratory: not named in advance, no tests", header, rows, markdown=markdown)
+
+
+def _contrast(row: dict[str, object]) -> list[str]:
+    metric = str(row["metric"])
+    mean = _number(row["difference"], metric, sign=True)
+    name = f"{row['of']} - {row['against']}"
+    return [metric, name, str(row["pairs"]), mean, _range(row, sign=True), str(row["drawn"]) or "-"]
+
+
+def _print_classes(classes: pd.DataFrame, *, markdown: bool) -> None:
+    rows = [
+        [str(arm), *(_number(value, "test_accuracy") for value in row)]
+        for arm, row in zip(classes.index, classes.to_numpy(), strict=True)
+    ]
+    header = ["arm", *(str(label) for label in classes.columns)]
+    _print("Test accuracy of each class, mean over seeds", header, rows, markdown=markdown)
+
+
+def _print_unequal(runs: Runs) -> bool:
+    injected, steps = unequal_injected(runs), unequal_steps(runs)
+    for seed, of_arms in injected.items():
+        print(
+            f"UNEQUAL BUDGETS: in seed {seed} arms injected different numbers of samples, "
+            f"{_listed(of_arms)}. The stop reason in summary.json says why: "
+            "set repair.patience to repair.rounds."
+        )
+    for seed, of_arms in steps.items():
+        print(
+            f"UNEQUAL TRAINING: in seed {seed} arms made different numbers of optimizer steps, "
+            f"{_listed(of_arms)}: give all arms the same trainer.max_steps or schedule."
+        )
+    return bool(injected or steps)
+
+
+def _listed(of_arms: dict[str, float]) -> str:
+    return ", ".join(f"{arm} {value:g}" for arm, value in of_arms.items())
+
+
+def _print(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool
+) -> None:
+    if markdown:
+        print(f"\n**{title}**\n")
         for line in (header, ["---"] * len(header), *rows):
             print("| " + " | ".join(line) + " |")
-    else:
-        pretty = Table(*header, title=str(arguments.folder))
-        for cells in rows:
-            pretty.add_row(*cells)
-        Console().print(pretty)
-    unequal = unequal_budgets(runs)
-    if unequal:
-        print(
-            f"UNEQUAL BUDGETS: in seeds {unequal} strategies injected different numbers of samples "
-            "(a stop reason in summary.json says why): set repair.patience to repair.rounds."
-        )
-    for strategy, seeds in unpaired_seeds(runs).items():
-        print(f"{strategy} lacks seeds {seeds}: its pairs use the seeds that both have.")
+        print()
+        return
+    pretty = Table(*header, title=title)
+    for row in rows:
+        pretty.add_row(*row)
+    Console().print(pretty)
 
 
-def _cells(row: "pd.Series[float]", against: list[str]) -> list[str]:
-    metric = str(row["metric"])
-    cells = [
-        metric,
-        str(row["strategy"]),
-        str(row["seeds"]),
-        _number(row["mean"], metric),
-        f"{_number(row['low'], metric)} .. {_number(row['high'], metric)}",
-    ]
-    return cells + [_difference(row, name, metric) for name in against]
+def _range(row: dict[str, object], *, sign: bool = False) -> str:
+    if pd.isna(row["low"]):
+        return "-"
+    low, high = (_number(row[end], str(row["metric"]), sign=sign) for end in ("low", "high"))
+    return f"{low} .. {high}"
 
 
-def _difference(row: "pd.Series[float]", reference: str, metric: str) -> str:
-    """Return the paired difference to a reference and its p-value, where there is one."""
-    difference, p = row.get(f"diff_{reference}"), row.get(f"p_{reference}")
-    if row["strategy"] == reference or pd.isna(difference):
-        return ""
-    told = _number(difference, metric, sign=True)
-    return told if pd.isna(p) else f"{told} ({p:.2g})"
+def _p(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:.2g}"
 
 
-def _number(value: float, metric: str, *, sign: bool = False) -> str:
+def _number(value: object, metric: str, *, sign: bool = False) -> str:
+    if pd.isna(value):
+        return "-"
     plus = "+" if sign else ""
     if metric in PERCENT:
         return f"{value:{plus}.1%}"
-    return f"{value:{plus}.4f}" if metric == "test_accuracy" else f"{value:{plus}.2f}"
+    return f"{value:{plus}.4f}" if metric.endswith("_accuracy") else f"{value:{plus}.2f}"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rnnrepair.abstraction import (
     fit_abstraction,
     reduce_states,
 )
+from rnnrepair.edits import EditFamily, SeriesEdits, TokenEdits
 from rnnrepair.influence import (
     InfluenceMethod,
     SegmentInfluence,
@@ -22,13 +23,7 @@ from rnnrepair.influence import (
     step_distance,
 )
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.repair import (
-    Mutation,
-    RepairContext,
-    SeriesMutation,
-    TokenMutation,
-    trace_inputs,
-)
+from rnnrepair.repair import RepairContext, trace_inputs
 from rnnrepair.report import write_report
 from rnnrepair.traces import Traces, evaluating, hidden_states, smallest_int
 from tests.report_page import PREDICTIONS, Page, row_of, summary_of
@@ -158,8 +153,8 @@ def repair_case(make_data):
     """A dozen failures, ragged, of a network that predicts all three classes."""
     data = make_data(repair_share=0.4)
     network = trained(SequenceClassifier(4, 3, hidden_size=8), data)
-    mutation = SeriesMutation(magnitude=(0.5, 1.5), noise=0.3)
-    return case_of(data, network, TraceSimilarity(top=5), mutation)
+    edits = SeriesEdits(magnitude=(0.5, 1.5), noise=0.3)
+    return case_of(data, network, TraceSimilarity(top=5), edits)
 
 
 @pytest.fixture
@@ -174,11 +169,11 @@ def text_case(make_data):
     sequences = Sequences.from_padded(tokens, lengths, padding=1)
     data = make_data(LoadedData(sequences, label, 160, "tokens"), repair_share=0.3)
     network = trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data)
-    return case_of(data, network, SegmentInfluence(top=5), TokenMutation())
+    return case_of(data, network, SegmentInfluence(top=5), TokenEdits())
 
 
 def case_of(
-    data: TensorData, network: SequenceClassifier, method: InfluenceMethod, mutation: Mutation
+    data: TensorData, network: SequenceClassifier, method: InfluenceMethod, edits: EditFamily
 ) -> RepairCase:
     """Analyse a network and find the samples behind its failures."""
     with evaluating(network):
@@ -200,10 +195,11 @@ def case_of(
     context = RepairContext(
         influence,
         data.split_index("fit"),
+        result.traces["fit"].label,
         data.fetch,
         judge,
-        step_distance(result.model, "masked"),
-        mutation,
+        step_distance(result.model, "aligned"),
+        edits,
         seed=5,
     )
     return RepairCase(data, result.model, result.traces["fit"], context)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import ContextIndex
+from rnnrepair.influence import ContextIndex, tie_order
 
 TOP = 12
 # Responsible steps of the seven failures: the first of all, the last, and some between.
@@ -36,35 +36,39 @@ def steps(traces, row):
     return list(zip(["start", *code], traces.token[own].tolist(), code, strict=False))
 
 
+def candidates(fit, failures, m, step, allowed, label):
+    """Every (row, position, run) of one failure, by comparing everything."""
+    context = steps(failures, m)[: int(step[m])]
+    found = []
+    for row in range(len(fit)):
+        if not allowed[row] or fit.label[row] != label[m]:
+            continue
+        own = steps(fit, row)
+        best = None
+        for p in range(len(own)):
+            run = 0
+            while run < min(p + 1, len(context)) and own[p - run] == context[-1 - run]:
+                run += 1
+            if run and (best is None or run > best[0]):
+                best = (run, p)
+        if best is None and not context:
+            best = (0, -1)
+        if best is None:
+            visits = [p for p in range(len(own)) if own[p][2] == context[-1][2]]
+            best = (0, visits[0]) if visits else None
+        if best is not None:
+            found.append((row, best[1], best[0]))
+    return found
+
+
 def brute_force(fit, failures, step, allowed, label, top):
-    """For each failure the best (sample, position, run), by comparing everything."""
+    """For each failure the best (sample, position, run)."""
+    turn = tie_order(fit.index, 0).argsort().tolist()
     result = []
     for m in range(len(failures)):
-        context = steps(failures, m)[: int(step[m])]
-        found = []
-        for row in range(len(fit)):
-            if not allowed[row] or fit.label[row] != label[m]:
-                continue
-            own = steps(fit, row)
-            best = None
-            for p in range(len(own)):
-                run = 0
-                while (
-                    run < min(p + 1, len(context))
-                    and own[p - run] == context[len(context) - 1 - run]
-                ):
-                    run += 1
-                if run and (best is None or run > best[0]):
-                    best = (run, p)
-            if best is None and not context:
-                best = (0, -1)
-            if best is None:
-                visits = [p for p in range(len(own)) if own[p][2] == context[-1][2]]
-                best = (0, visits[0]) if visits else None
-            if best is not None:
-                found.append((-best[0], row, best[1]))
-        found.sort()
-        result.append([(int(fit.index[row]), p, -run) for run, row, p in found[:top]])
+        found = candidates(fit, failures, m, step, allowed, label)
+        found.sort(key=lambda one: (-one[2], turn[one[0]]))
+        result.append([(int(fit.index[row]), p, run) for row, p, run in found[:top]])
     return result
 
 
@@ -96,18 +100,69 @@ def test_contexts_do_not_depend_on_the_numbering_of_states(small):
     )
 
 
-def test_drawn_samples_visit_the_state_and_are_drawn_without_replacement(small):
+def test_drawn_samples_are_candidates_at_the_place_of_their_own_longest_run(small):
     fit, failures = small
     allowed = torch.arange(len(fit)) % 5 > 0
-    index = ContextIndex(fit)
-    drawn = as_lists(index.drawn(failures, STEP, 8, allowed, failures.label, seed=3))
-    everyone = as_lists(index.nearest(failures, STEP, len(fit), allowed, failures.label))
-    for own, possible in zip(drawn, everyone, strict=True):
-        samples = [s for s, _, _ in own]
-        assert len(set(samples)) == len(samples) == min(8, len(possible))
-        assert set(samples) <= {s for s, _, _ in possible}
-    assert drawn == as_lists(index.drawn(failures, STEP, 8, allowed, failures.label, seed=3))
-    assert drawn != as_lists(index.drawn(failures, STEP, 8, allowed, failures.label, seed=4))
+    drawn = as_lists(ContextIndex(fit, 3).drawn(failures, STEP, 8, allowed, failures.label))
+    runs = []
+    for m, own in enumerate(drawn):
+        possible = {
+            int(fit.index[row]): (p, run)
+            for row, p, run in candidates(fit, failures, m, STEP, allowed, failures.label)
+        }
+        assert len({s for s, _, _ in own}) == len(own) == min(8, len(possible))
+        assert all(possible[s] == (p, run) for s, p, run in own)
+        runs += [run for _, _, run in own]
+    # The case is worth its name: runs of several tokens, and samples without a common one.
+    assert max(runs) >= 3
+    assert min(runs) == 0
+
+
+def test_drawn_samples_depend_on_the_seed_and_on_nothing_that_ranks_them(small):
+    fit, failures = small
+    everyone = torch.ones(len(fit), dtype=torch.bool)
+    rows = torch.arange(7)[STEP > 2]
+    some, step = failures.select(rows), STEP[rows]
+
+    def draw(seed):
+        return ContextIndex(fit, seed).drawn(some, step, 4, everyone, some.label)
+
+    assert as_lists(draw(3)) == as_lists(draw(3))
+    assert as_lists(draw(3)) != as_lists(draw(4))
+    every = ContextIndex(fit).nearest(some, step, len(fit), everyone, some.label)
+    known = every.sample >= 0
+    expected = (every.run * known).sum(1) / known.sum(1)
+    found = torch.stack([draw(seed).run for seed in range(150)]).double().mean((0, 2))
+    torch.testing.assert_close(found, expected.double(), rtol=0.15, atol=0.05)
+
+
+def test_equally_long_runs_are_taken_by_chance_and_not_by_row(make_traces):
+    """Insertion copies the first few: a file that is sorted must not choose them."""
+    one = with_tokens(make_traces([6]))
+    fit = replace(
+        one.select(torch.zeros(40, dtype=torch.int64)),
+        index=torch.arange(40) + 100,
+        label=torch.zeros(40, dtype=torch.int64),
+    )
+    failure = replace(one, label=torch.tensor([0]))
+    everyone = torch.ones(40, dtype=torch.bool)
+    # Runs of three transitions, and none at all: before the first token.
+    for step, run in ((3, 3), (0, 0)):
+        picks = []
+        for seed in range(300):
+            found = ContextIndex(fit, seed).nearest(
+                failure, torch.tensor([step]), 5, everyone, failure.label
+            )
+            assert found.run.tolist() == [[run] * 5]
+            assert found.position.tolist() == [[step - 1] * 5]
+            picks.append(found.sample[0].tolist())
+        assert sum(sorted(pick) == [100, 101, 102, 103, 104] for pick in picks) < 5
+        counts = torch.tensor(picks).flatten().bincount(minlength=140)[100:]
+        assert (counts - 300 / 8).abs().max() < 6 * (300 * 7 / 64) ** 0.5
+        again = ContextIndex(fit, 0).nearest(
+            failure, torch.tensor([step]), 5, everyone, failure.label
+        )
+        assert again.sample[0].tolist() == picks[0]
 
 
 def test_tokens_that_training_never_saw_match_nothing(small):
@@ -120,7 +175,7 @@ def test_tokens_that_training_never_saw_match_nothing(small):
 
 
 def test_index_takes_few_bytes_a_step(make_traces):
-    fit = with_tokens(make_traces([40] * 500, 20, 2), 3000)
+    fit = with_tokens(make_traces([200] * 100, 20, 2), 3000)
     assert ContextIndex(fit).nbytes <= 20 * int(fit.offsets[-1])
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from datamodules import Sequences
-from datamodules.batching import EpochBatches, batch_loader
+from datamodules import Augmentation, Sequences
+from datamodules.batching import EpochBatches, FetchedBatches, batch_loader
 from datamodules.splits import split_training
+from rnnrepair.edits import EditBatch, SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.protocols import RepairableData
 from rnnrepair.traces import SequenceBatch
@@ -133,15 +134,121 @@ def test_training_sees_every_sample_once_when_some_are_injected(make_data):
 @pytest.mark.parametrize(("n", "size"), [(10, 3), (9, 3), (1, 5)])
 def test_batches_are_as_many_as_announced(n, size):
     batches = EpochBatches(torch.arange(n), size, shuffle=True)
-    found = list(batches)
+    found = [plan.index for plan in batches]
     assert len(found) == len(batches)
     assert sorted(torch.cat(found).tolist()) == list(range(n))
 
 
+@pytest.mark.parametrize("n_originals", [0, 3, 10, 13, 27])
+def test_an_epoch_draws_as_many_originals_as_it_is_told(n_originals):
+    plans = EpochBatches(
+        torch.arange(10),
+        4,
+        n_originals=n_originals,
+        injected=torch.tensor([50, 51]),
+        shuffle=True,
+    )
+    epochs = []
+    for epoch in range(30):
+        plans.set_epoch(epoch)
+        seen = torch.cat([plan.index for plan in plans])
+        assert len(seen) == n_originals + 2
+        assert len(list(plans)) == len(plans)
+        count = seen[seen < 50].bincount(minlength=10)
+        # None is drawn twice before all were drawn once.
+        assert int(count.max()) - int(count.min()) <= 1
+        assert sorted(seen[seen >= 50].tolist()) == [50, 51]
+        epochs.append(count)
+    total = torch.stack(epochs).sum(0).double()
+    # Which ones are drawn once more differs from epoch to epoch.
+    assert float(total.std()) <= 3.5
+    if n_originals % 10:
+        assert len({tuple(count.tolist()) for count in epochs}) > 10
+
+
+class Marked:
+    """Edits that write a random number into every step."""
+
+    def check(self, shape):
+        pass
+
+    def draw(self, n, generator):
+        return EditBatch("mark", {"value": 10 + torch.rand(n, generator=generator)})
+
+    def apply(self, inputs, edits, lengths=None):
+        return edits.parameters["value"][:, None, None].expand(inputs.shape).to(inputs)
+
+
+def epoch_of(data, epoch):
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(epoch)
+    batches = list(loader)
+    index = torch.cat([batch.index for batch in batches])
+    first = torch.cat([batch.inputs[:, 0, 0] for batch in batches])
+    return index, first
+
+
+def test_augmentation_edits_its_share_of_the_originals_anew_in_every_epoch(make_data):
+    data = make_data(augmentation=Augmentation(0.5, Marked()))
+    assert data.augments
+    edited = []
+    for epoch in range(40):
+        index, first = epoch_of(data, epoch)
+        marks = first[first >= 10]
+        assert len(marks.unique()) == len(marks)  # each has an edit of its own
+        assert torch.equal(epoch_of(data, epoch)[1], first)  # a resumed run sees the same
+        edited.append(set(index[first >= 10].tolist()))
+    share = sum(map(len, edited)) / 40 / len(data.split_index("fit"))
+    assert share == pytest.approx(0.5, abs=0.04)
+    assert set.union(*edited) == set(data.split_index("fit").tolist())
+    assert len(set(map(frozenset, edited))) == 40
+
+
+def test_augmentation_leaves_injected_samples_and_what_is_analysed_alone(make_data):
+    data = make_data(augmentation=Augmentation(1.0, Marked()))
+    new = data.inject(*some())
+    index, first = epoch_of(data, 0)
+    injected = torch.isin(index, new)
+    assert (first[injected] < 10).all()
+    assert (first[~injected] >= 10).all()
+    for split in SPLITS:
+        assert all((batch.inputs < 10).all() for batch in data.trace_dataloader(split))
+    assert (data.fetch(index).inputs < 10).all()
+
+
+def test_no_share_is_no_augmentation_at_all(make_data):
+    plain, none = make_data(), make_data(augmentation=Augmentation(0.0, Marked()))
+    assert not none.augments
+    for epoch in range(2):
+        assert all(map(torch.equal, epoch_of(plain, epoch), epoch_of(none, epoch)))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_augmentation_names_its_key_when_out_of_range(share):
+    with pytest.raises(ConfigurationError, match=r"augmentation\.share"):
+        Augmentation(share, Marked())
+
+
+def test_training_can_be_told_to_see_other_originals(make_data):
+    data = make_data(augmentation=Augmentation(1.0, SeriesEdits()))
+    fit, repair = data.split_index("fit"), data.split_index("repair")
+    data.train_on(("fit", "repair"), len(fit) + len(repair), edits=Marked())
+    index, first = epoch_of(data, 0)
+    assert sorted(index.tolist()) == sorted([*fit.tolist(), *repair.tolist()])
+    assert (first >= 10).all()
+    data.train_on(("fit",), 7, without=fit[:-7])
+    assert sorted(epoch_of(data, 0)[0].tolist()) == fit[-7:].tolist()
+    resumed = make_data()
+    resumed.load_state_dict(data.state_dict())
+    assert torch.equal(epoch_of(resumed, 3)[0], epoch_of(data, 3)[0])
+    with pytest.raises(ConfigurationError, match=r"augmentation\.share"):
+        resumed.train_on(("fit",), 7, edits=Marked())
+
+
 def test_loader_fetches_once_a_batch():
     asked = []
-    loader = batch_loader(lambda index: asked.append(index.tolist()), torch.arange(5), 2)
-    list(loader)
+    batches = FetchedBatches(lambda index: asked.append(index.tolist()))
+    list(batch_loader(batches, EpochBatches(torch.arange(5), 2)))
     assert asked == [[0, 1], [2, 3], [4]]
 
 

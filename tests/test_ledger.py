@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from rnnrepair.edits import EditBatch
 from rnnrepair.repair import (
     GuidedRepair,
     InfluenceRepair,
@@ -32,7 +33,8 @@ def test_sample_is_rebuilt_bit_for_bit_when_the_ledger_was_read_from_disk(
     for row in read_ledger(tmp_path / "ledger.csv"):
         parent = repair_case.data.fetch(torch.tensor([row.parent_id]))
         child = repair_case.data.fetch(torch.tensor([row.new_id]))
-        rebuilt = repair_case.context.mutation.apply(parent.inputs, row.as_edit(), parent.lengths)
+        edits = EditBatch.of([row.as_edit()])
+        rebuilt = repair_case.context.edits.apply(parent.inputs, edits, parent.lengths)
         n = int(child.lengths)
         assert torch.equal(rebuilt[:, :n], child.inputs[:, :n])
         assert (row.label, parent.lengths) == (child.label, child.lengths)

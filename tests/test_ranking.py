@@ -12,6 +12,7 @@ from rnnrepair.influence import (
     rank_by_label,
     ranking,
     step_distance,
+    tie_order,
 )
 from rnnrepair.traces import Traces
 
@@ -21,18 +22,21 @@ UNIFORM = [6] * 72
 COARSE = {"n_states": 2, "n_classes": 2}
 
 
-def plain_order(distance, top, allowed=None):
-    """Rows of each column by (distance, row), and their distances; -1 and infinity beyond."""
+def plain_order(distance, top, traces, allowed=None):
+    """Rows of each column by (distance, turn), and their distances; -1 and infinity beyond."""
+    turn = {row: turn for turn, row in enumerate(tie_order(traces.index, 0).tolist())}
     rows, values = [], []
     for column in distance.T.tolist():
-        pairs = sorted((d, r) for r, d in enumerate(column) if allowed is None or allowed[r])[:top]
-        lacking = top - len(pairs)
-        rows.append([r for _, r in pairs] + [-1] * lacking)
-        values.append([d for d, _ in pairs] + [float("inf")] * lacking)
+        triples = sorted(
+            (d, turn[r], r) for r, d in enumerate(column) if allowed is None or allowed[r]
+        )[:top]
+        lacking = top - len(triples)
+        rows.append([r for _, _, r in triples] + [-1] * lacking)
+        values.append([d for d, _, _ in triples] + [float("inf")] * lacking)
     return torch.tensor(rows), torch.tensor(values)
 
 
-def index_of(traces, model, kind="masked", n_steps=None):
+def index_of(traces, model, kind="aligned", n_steps=None):
     return TraceIndex(traces, step_distance(model, kind), n_steps)
 
 
@@ -41,10 +45,11 @@ def index_of(traces, model, kind="masked", n_steps=None):
 @pytest.mark.parametrize("top", [1, 5, 71, 72, 300])
 def test_rank_equals_a_plain_sort_when_there_are_ties(make_traces, make_model, kind, lengths, top):
     model = make_model(**COARSE)
-    index = index_of(make_traces(lengths, **COARSE), model, kind)
+    train = make_traces(lengths, **COARSE)
+    index = index_of(train, model, kind)
     queries = make_traces([max(lengths)] * 4, **COARSE, seed=1)
     found = index.rank(queries, top)
-    row, distance = plain_order(index.distances(queries), top)
+    row, distance = plain_order(index.distances(queries), top, train)
     assert len(distance[0].unique()) < len(lengths) or top == 1
     assert found.row.tolist() == row.tolist()
     assert torch.equal(found.distance, distance)
@@ -54,7 +59,8 @@ def test_rank_equals_a_plain_sort_when_there_are_ties(make_traces, make_model, k
 @pytest.mark.parametrize("lengths", [RAGGED, UNIFORM])
 def test_rank_returns_only_what_is_allowed(make_traces, make_model, lengths, allowed):
     model = make_model(**COARSE)
-    index = index_of(make_traces(lengths, **COARSE), model)
+    train = make_traces(lengths, **COARSE)
+    index = index_of(train, model)
     queries = make_traces([5, 3, 9 if max(lengths) == 9 else 6], **COARSE, seed=1)
     mask = {
         "some": torch.arange(72) % 3 == 1,
@@ -62,7 +68,7 @@ def test_rank_returns_only_what_is_allowed(make_traces, make_model, lengths, all
         "none": torch.zeros(72, dtype=torch.bool),
     }[allowed]
     found = index.rank(queries, 5, mask)
-    row, distance = plain_order(index.distances(queries), 5, mask)
+    row, distance = plain_order(index.distances(queries), 5, train, mask)
     assert found.row.tolist() == row.tolist()
     assert torch.equal(found.distance, distance)
 
@@ -125,14 +131,13 @@ def test_distances_are_the_same_when_equal_lengths_stand_among_ragged_ones(make_
     assert torch.equal(index_of(both, make_model()).distances(queries)[:72], alone)
 
 
+@pytest.mark.parametrize("kind", list(Distance))
 @pytest.mark.parametrize("lengths", [RAGGED, UNIFORM])
-def test_nearest_to_a_training_trace_is_itself(make_traces, make_model, lengths):
+def test_nearest_to_a_training_trace_is_itself(make_traces, make_model, lengths, kind):
     traces = make_traces(lengths, 43, 10)
-    model = make_model(43, 10)
-    # Two traces are at distance 0 (masked) where one is a prefix of the other.
-    found = index_of(traces, model, "paper").rank(traces, 1)
-    codes = traces.padded_code().tolist()
-    assert found.row[:, 0].tolist() == [codes.index(code) for code in codes]
+    found = index_of(traces, make_model(43, 10), kind).rank(traces, 1)
+    codes = [code.tolist() for code in traces.code.split(traces.lengths.tolist())]
+    assert [codes[row] for row in found.row[:, 0].tolist()] == codes
     assert (found.distance == 0).all()
 
 
@@ -150,12 +155,12 @@ def test_rank_by_label_looks_at_the_label_of_each_query(make_traces, make_model)
     found = rank_by_label(index, queries, wanted, 30, allowed)
     distance = index.distances(queries)
     for query, label in enumerate(wanted.tolist()):
-        row, _ = plain_order(distance[:, [query]], 30, allowed & (train.label == label))
+        row, _ = plain_order(distance[:, [query]], 30, train, allowed & (train.label == label))
         assert found.row[query].tolist() == row[0].tolist()
         assert (found.row[query] == -1).any()
 
 
-@pytest.mark.parametrize("method", [TraceSimilarity("masked", 6), TransitionOverlap(6)])
+@pytest.mark.parametrize("method", [TraceSimilarity("aligned", 6), TransitionOverlap(6)])
 def test_influence_speaks_of_samples_by_index_and_keeps_its_promises(
     make_traces, make_model, method
 ):
@@ -185,12 +190,12 @@ def test_similarity_is_the_plain_order_when_queries_are_longer_than_training(
     fit, failures = make_traces(RAGGED), make_traces([4, 30], seed=1)
     influence = TraceSimilarity("paper", 4)(make_model(), fit, failures)
     index = index_of(fit, make_model(), "paper", 30)
-    row, distance = plain_order(index.distances(failures), 4)
+    row, distance = plain_order(index.distances(failures), 4, fit)
     assert influence.nearest.tolist() == fit.index[row].tolist()
     assert torch.equal(influence.nearest_distance, distance)
 
 
-@pytest.mark.parametrize("method", [TraceSimilarity("masked", 99), TransitionOverlap(99)])
+@pytest.mark.parametrize("method", [TraceSimilarity("aligned", 99), TransitionOverlap(99)])
 def test_influence_is_filled_with_minus_one_when_training_is_smaller_than_top(
     make_traces, make_model, method
 ):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rnnrepair.edits import IDENTITY
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import TraceIndex, responsible_step, step_distance
 from rnnrepair.repair import (
@@ -18,7 +19,6 @@ from rnnrepair.repair import (
     grafted,
     marked,
 )
-from rnnrepair.repair.edits import IDENTITY
 
 INSERTING = [RandomSampleRepair, RandomContextRepair, InsertionRepair]
 STRATEGIES = [*INSERTING, ContrastRepair, FailureRepair]
@@ -45,11 +45,69 @@ def made(proposal):
     return [row[:n] for row, n in zip(proposal.inputs, proposal.lengths.tolist(), strict=True)]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", [RandomSampleRepair, ContrastRepair, FailureRepair])
 @pytest.mark.parametrize("budget", [1, 3, 8])
 def test_every_strategy_spends_the_same_budget(case, strategy, budget):
     proposal = strategy().propose(case.context, budget)
     assert Counter(proposal.failure.tolist()) == dict.fromkeys(range(len(case.failures)), budget)
+
+
+@pytest.mark.parametrize("strategy", [RandomContextRepair, InsertionRepair])
+@pytest.mark.parametrize("per_parent", [1, 2, 100])
+def test_no_parent_is_edited_more_often_than_it_may(case, strategy, per_parent):
+    """One sentence took 66 of 128 insertions before there was a limit."""
+    contexts = {"insertion": "contexts", "random_context": "drawn"}[strategy.name]
+    contexts = getattr(case.context.influence, contexts)
+    available = (contexts.sample >= 0).sum(1).tolist()
+    proposal = strategy(per_parent).propose(case.context, 5)
+    uses = Counter(proposal.parent.tolist())
+    assert max(uses.values()) <= per_parent
+    served = Counter(proposal.failure.tolist())
+    assert all(served[row] <= min(5, n) for row, n in enumerate(available))
+    if per_parent == 100:  # more than there are failures: nothing is in the way
+        assert all(served[row] == min(5, n) for row, n in enumerate(available))
+    # Every failure's samples come in the order of its contexts, each context once.
+    for row in range(len(available)):
+        order = contexts.sample[row].tolist()
+        places = [order.index(p) for p in proposal.parent[proposal.failure == row].tolist()]
+        assert places == sorted(set(places))
+
+
+def test_first_samples_are_made_before_any_second_ones(case):
+    proposal = InsertionRepair(1).propose(case.context, 5)
+    turns = [Counter(proposal.failure[: i + 1].tolist()) for i in range(len(proposal))]
+    firsts = [i for i, turn in enumerate(turns) if turn[int(proposal.failure[i])] == 1]
+    assert firsts == list(range(len(firsts)))
+
+
+@pytest.mark.parametrize("strategy", INSERTING)
+def test_unknown_words_are_never_inserted(case, strategy):
+    """Injected samples alone would say what an unknown word means: their label."""
+    failures = case.failures
+    responsible = failures.token[failures.offsets[:-1] + responsible_step(failures)]
+    unknown = int(responsible[0])
+    context = replace(case.context, unknown=unknown)
+    served = strategy().serves(context)
+    assert torch.equal(served, responsible != unknown)
+    assert 0 < int(served.sum()) < len(failures)
+    proposal = strategy().propose(context, 3)
+    assert len(proposal)
+    for i, child in enumerate(made(proposal)):
+        first, _ = marked(proposal.edits[i])
+        assert child[first] != unknown
+    assert served[proposal.failure].all()
+
+
+def test_samples_without_a_common_context_can_be_told(case):
+    proposal = InsertionRepair().propose(case.context, 5)
+    contexts = case.context.influence.contexts
+    for i in range(len(proposal)):
+        row = int(proposal.failure[i])
+        place = contexts.sample[row].tolist().index(int(proposal.parent[i]))
+        assert proposal.context[i] == contexts.run[row, place]
+    assert (proposal.context == 0).any()
+    assert (proposal.context > 0).any()
+    assert (RandomSampleRepair().propose(case.context, 2).context == -1).all()
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -153,7 +211,7 @@ def test_proposal_depends_on_the_seed_alone(case, strategy):
 
 def test_contrast_score_is_the_difference_of_two_mean_distances(case):
     influence, fit = case.context.influence, case.fit
-    index = TraceIndex(fit, step_distance(case.abstract, "masked"), n_steps=9)
+    index = TraceIndex(fit, step_distance(case.abstract, "aligned"), n_steps=9)
     distance = index.distances(case.failures)
     for m in range(len(case.failures)):
         nearest = [

@@ -6,19 +6,32 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rnnrepair.edits import EditBatch
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import TraceIndex
+from rnnrepair.influence import paired_distance
 from rnnrepair.repair import (
+    ClassRepair,
     FailureRepair,
     GuidedRepair,
+    HardRepair,
     InfluenceRepair,
+    MutatedFailureRepair,
     NoRepair,
     Proposal,
     RandomRepair,
+    TrainOnAll,
     guided,
 )
 
-ACTIVE = [RandomRepair, InfluenceRepair, FailureRepair, GuidedRepair]
+ACTIVE = [
+    RandomRepair,
+    ClassRepair,
+    HardRepair,
+    InfluenceRepair,
+    GuidedRepair,
+    FailureRepair,
+    MutatedFailureRepair,
+]
 # More samples than candidates that reproduce the fault, for some failures.
 MANY = 30
 FIELDS = ("inputs", "lengths", "label", "parent", "failure", "reproduces")
@@ -47,7 +60,8 @@ def test_sample_is_its_parent_with_its_edit_when_rebuilt(repair_case, strategy):
     for i, edit in enumerate(proposal.edits):
         parent = repair_case.data.fetch(proposal.parent[i : i + 1])
         if edit.name != "copy":
-            parent.inputs = repair_case.context.mutation.apply(parent.inputs, edit, parent.lengths)
+            one = EditBatch.of([edit])
+            parent.inputs = repair_case.context.edits.apply(parent.inputs, one, parent.lengths)
         n = int(parent.lengths)  # what stands behind the end does not count
         assert torch.equal(proposal.inputs[i, :n], parent.inputs[0, :n])
         assert proposal.label[i] == parent.label[0]
@@ -66,8 +80,10 @@ def test_proposal_depends_on_the_seed_of_the_round_alone(repair_case, strategy):
     assert torch.equal(other.inputs, first.inputs) == (strategy is FailureRepair)
 
 
-def test_none_proposes_nothing(repair_case):
-    proposal = NoRepair().propose(repair_case.context, 5)
+@pytest.mark.parametrize("strategy", [NoRepair, TrainOnAll])
+def test_what_repairs_nothing_proposes_nothing(repair_case, strategy):
+    proposal = strategy().propose(repair_case.context, 5)
+    assert not strategy.injects
     assert len(proposal) == 0
     assert proposal.inputs.shape[::2] == (0, 4)
 
@@ -119,24 +135,22 @@ def test_guided_says_truly_what_reproduces_the_fault(repair_case):
 
 def test_guided_puts_reproduction_first_and_then_the_nearest(repair_case):
     proposal = GuidedRepair().propose(repair_case.context, MANY)
-    traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
-    index = TraceIndex(traces, repair_case.context.distance, 5)
-    distance = index.distances(repair_case.failures)
+    distance = distance_to_failure(repair_case, proposal)
     for failure in range(len(repair_case.failures)):
         rows = (proposal.failure == failure).nonzero()[:, 0]
-        keys = [(not proposal.reproduces[r], float(distance[r, failure])) for r in rows]
+        keys = [(not proposal.reproduces[r], float(distance[r])) for r in rows]
         assert keys == sorted(keys)
 
 
-def test_guided_selects_nearer_samples_than_unselected_edits_are(repair_case):
-    def mean_distance(proposal):
-        traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
-        index = TraceIndex(traces, repair_case.context.distance, 5)
-        distance = index.distances(repair_case.failures)
-        return distance[torch.arange(len(proposal)), proposal.failure].mean()
+def distance_to_failure(case, proposal):
+    traces = case.context.judge(proposal.inputs, proposal.lengths)
+    return paired_distance(case.context.distance, traces, case.failures.select(proposal.failure))
 
+
+def test_guided_selects_nearer_samples_than_unselected_edits_are(repair_case):
     selected, unselected = (
-        mean_distance(s().propose(repair_case.context, 4)) for s in (GuidedRepair, InfluenceRepair)
+        distance_to_failure(repair_case, s().propose(repair_case.context, 4)).mean()
+        for s in (GuidedRepair, InfluenceRepair)
     )
     assert selected < unselected
 
@@ -175,30 +189,65 @@ def test_guided_refuses_a_budget_that_no_candidates_could_fill():
         strategy.check(10**9)
 
 
-def greedy(owner, parent, edit, reproduces, distance, budget):
-    """Owner after owner, the best that nobody has taken."""
-    taken, kept = set(), []
-    for who in sorted(set(owner)):
-        rows = [r for r, o in enumerate(owner) if o == who]
-        rows.sort(key=lambda r: (not reproduces[r], distance[r], r))
-        mine = []
-        for r in rows:
-            if len(mine) < budget and (parent[r], edit[r]) not in taken:
-                taken.add((parent[r], edit[r]))
-                mine.append(r)
-        kept += mine
-    return kept
-
-
 @pytest.mark.parametrize("budget", [1, 3, 100])
 @pytest.mark.parametrize("seed", range(4))
-def test_choose_is_greedy_when_owners_share_samples(budget, seed):
+def test_choose_takes_the_best_of_each_owner(budget, seed):
     g = torch.Generator().manual_seed(seed)
-    owner, parent, edit, near = (torch.randint(n, (200,), generator=g) for n in (6, 9, 5, 4))
+    owner = torch.randint(6, (200,), generator=g).sort().values
+    near = torch.randint(4, (200,), generator=g)
     reproduces = torch.rand(200, generator=g) < 0.3
-    chosen = guided.choose(owner, parent, edit, reproduces, near.float() / 4, budget).tolist()
-    lists = (x.tolist() for x in (owner, parent, edit, reproduces, near))
-    assert chosen == greedy(*lists, budget)
+    expected = []
+    for who in range(6):
+        rows = [row for row in range(200) if owner[row] == who]
+        expected += sorted(rows, key=lambda r: (not reproduces[r], int(near[r]), r))[:budget]
+    assert guided.choose(owner, reproduces, near.float() / 4, budget).tolist() == expected
+
+
+def test_parents_are_of_the_failures_class_where_the_strategy_says_so(repair_case):
+    for strategy in (ClassRepair(), HardRepair(sources=7)):
+        proposal = strategy.propose(repair_case.context, 6)
+        assert torch.equal(proposal.label, repair_case.failures.label[proposal.failure])
+    # Any original of the class, right or wrong, near or far.
+    proposal = ClassRepair().propose(repair_case.context, 200)
+    fit = repair_case.fit
+    for label in repair_case.failures.label.unique():
+        found = set(proposal.parent[proposal.label == label].tolist())
+        assert found == set(fit.index[fit.label == label].tolist())
+
+
+def test_hard_judges_as_guided_does(repair_case):
+    proposal = HardRepair().propose(repair_case.context, 5)
+    traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
+    wrong = repair_case.failures.final_prediction[proposal.failure]
+    assert torch.equal(traces.final_prediction == wrong, proposal.reproduces)
+    assert proposal.judged == 20 * 16 * len(repair_case.failures)
+    share = ClassRepair().propose(repair_case.context, 5)
+    traces = repair_case.context.judge(share.inputs, share.lengths)
+    wrong = repair_case.failures.final_prediction[share.failure]
+    unselected = (traces.final_prediction == wrong).double().mean()
+    assert proposal.reproduces.double().mean() > unselected
+
+
+def test_a_class_without_originals_gets_no_samples(repair_case):
+    label = repair_case.failures.label
+    gone = int(label[0])
+    kept = repair_case.context.original_label != gone
+    context = replace(
+        repair_case.context,
+        originals=repair_case.context.originals[kept],
+        original_label=repair_case.context.original_label[kept],
+    )
+    for strategy in (ClassRepair(), HardRepair()):
+        served = strategy.propose(context, 2).failure.unique()
+        assert torch.equal(served, (label != gone).nonzero()[:, 0])
+
+
+def test_mutated_failures_are_the_failures_with_edits_of_their_own(repair_case):
+    proposal = MutatedFailureRepair().propose(repair_case.context, 3)
+    index = repair_case.failures.index
+    assert proposal.parent.tolist() == index.repeat_interleave(3).tolist()
+    assert len({str(edit) for edit in proposal.edits}) == len(proposal)
+    assert not torch.equal(proposal.inputs, repair_case.data.fetch(proposal.parent).inputs)
 
 
 def proposal_for(failure):

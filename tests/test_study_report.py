@@ -91,7 +91,7 @@ def test_names_of_lines_stay_inside_the_figure():
     )
     hypothesis = pd.DataFrame(
         [
-            {"K": k, "n": n, "holds": 0.7, "low": 0.6, "high": 0.8}
+            {"yardstick": "trace", "K": k, "n": n, "holds": 0.7, "low": 0.6, "high": 0.8}
             for k in sizes
             for n in (1, 10, 50, 100)
         ]

@@ -5,7 +5,7 @@ from collections import defaultdict
 import pytest
 import torch
 
-from rnnrepair.influence import TransitionIndex, transition_keys
+from rnnrepair.influence import TransitionIndex, tie_order, transition_keys
 
 LENGTHS = [1, 4, 9, 2, 7, 3, 5, 8] * 3
 
@@ -72,7 +72,7 @@ def test_shared_counts_steps_when_transitions_repeat(make_traces, n_states):
 
 
 def test_shared_includes_the_last_transition(make_traces):
-    """The original stops one short (bug 5 of the reference); it is the one that decides."""
+    """The original stops one short; it is the one that decides."""
     train = make_traces([6, 3])
     own = TransitionIndex.build(train).shared(train)
     assert own.diagonal().tolist() == [6, 3]
@@ -88,14 +88,15 @@ def test_shared_is_the_same_when_states_are_renumbered(make_traces):
 
 
 @pytest.mark.parametrize("top", [1, 4, 24])
-def test_rank_is_by_what_is_lacking_then_by_row(make_traces, top):
+def test_rank_is_by_what_is_lacking_then_by_priority(make_traces, top):
     train, queries = make_traces(LENGTHS, 2, 2), make_traces([12, 5, 1], 2, 2, seed=1)
     index = TransitionIndex.build(train)
     found = index.rank(queries, top)
+    turn = tie_order(train.index, 0).argsort().tolist()
     for query, (shared, length) in enumerate(
         zip(index.shared(queries).tolist(), queries.lengths.tolist(), strict=True)
     ):
-        order = sorted(range(24), key=lambda row: (-shared[row], row))[:top]
+        order = sorted(range(24), key=lambda row: (-shared[row], turn[row]))[:top]
         assert found.row[query].tolist() == order
         assert found.distance[query].tolist() == pytest.approx(
             [1 - shared[row] / length for row in order]

@@ -27,8 +27,10 @@ from datamodules.text.language import (
     vectors_for,
 )
 from datamodules.text.tokenised import TokenisedTexts
+from rnnrepair.edits import TokenEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_tensors
+from rnnrepair.protocols import Split
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +148,7 @@ class TextDataModule(SequenceDataModule):
         if self._data is not None:
             return
         super().setup(stage)
+        self.prepare_splits()
         self.fingerprint = fingerprint_config(
             {
                 "data": self.fingerprint,
@@ -153,6 +156,31 @@ class TextDataModule(SequenceDataModule):
                 "vectors": fingerprint_tensors(self.vectors),
             }
         )
+
+    def prepare_splits(self) -> None:
+        """Change the splits by what the vocabulary knows; called once, after it was made."""
+
+    @property
+    def unknown_is_trained(self) -> bool:
+        """Whether training meets unknown words, as the failures to repair do.
+
+        If it does not, repair samples alone train the vector of ``<unk>``, which comes to mean
+        whatever those samples have in common.
+        """
+        augmentation = self.augmentation if self.augments else None
+        hides = augmentation is not None and isinstance(augmentation.edits, TokenEdits)
+        in_fit, in_repair = (bool(self.holds_unknown(s).any()) for s in ("fit", "repair"))
+        return hides or in_fit or not in_repair
+
+    def holds_unknown(self, split: Split) -> Tensor:
+        """Return (n,) bool: the texts of a split that hold an unknown word."""
+        parts = self._splits[split].split(self.eval_batch_size)
+        return torch.cat([(self.fetch(part).inputs == self.unknown).any(1) for part in parts])
+
+    @property
+    def unknown(self) -> int:
+        """Token that stands for words without a number."""
+        return self.vocabulary.unknown
 
     @property
     def words(self) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -117,7 +116,7 @@ def load_states(path: Path) -> tuple[dict[Split, ReducedStates], Reduction]:
         parts.setdefault(owner, {})[field] = tensor
     fields = parts.pop("reduction")
     total = float(fields.pop("total_variance"))
-    states = {cast(Split, split): ReducedStates(**tensors) for split, tensors in parts.items()}
+    states = {split: ReducedStates(**tensors) for split, tensors in parts.items()}
     return states, Reduction(**fields, total_variance=total)
 
 

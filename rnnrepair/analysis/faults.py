@@ -11,12 +11,15 @@ from torch import Tensor
 
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
+from rnnrepair.analysis.yardsticks import Neighbours, yardsticks
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Distance, TraceIndex, step_distance
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.traces import Traces
 
 BOOTSTRAPS = 1000
+# What the rows of the trace distance say in the column ``yardstick``.
+TRACE = "trace"
 # Share of targets with a cut between equally near samples from which the reader is warned.
 MANY_EQUALS = 0.2
 
@@ -25,10 +28,12 @@ class FaultMetrics:
     """Fault metrics 1 to 3, and a sign test of the paper's hypothesis for every failure.
 
     The hypothesis: a failure has more influential training samples of the predicted label than
-    of its true one. Failures and benign inputs come from the test split; nothing is repaired or
-    chosen by them.
+    of its true one. Samples that are near by other yardsticks may show it too (see
+    ``yardsticks``: the inputs alone, the last state as its k principal components, any sample
+    with the same final prediction), so that the share among those stands beside it. Failures and
+    benign inputs come from the test split; nothing is repaired or chosen by them.
 
-    Source: RNNRepair, appendix A.3.2; seed report, section 5.3; experiments reference 5.
+    Source: RNNRepair, appendix A.3.2; seed report, section 5.3; the yardsticks are ours.
     """
 
     name = "faults"
@@ -38,9 +43,9 @@ class FaultMetrics:
         n_components: Sequence[int] = (7, 16, 25, 43, 61),
         top: int = 100,
         benign: int = 200,
-        distance: str = Distance.PAPER,
+        distance: str = Distance.ALIGNED,
     ) -> None:
-        """Set up the study.
+        """Keep the settings.
 
         Args:
             n_components: every K.
@@ -79,55 +84,41 @@ class FaultMetrics:
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Rank the training samples for every target, for every K."""
         run.check_distinct(self.n_components, "study.faults.n_components")
+        seed = run.settings.seed
         curves, hypothesis = [], []
         for n_components in run.progress(self.n_components, "Fault metrics"):
             model, traces = run.abstraction(n_components)
-            test = traces["test"]
-            n_steps = max(int(t.lengths.max()) for t in traces.values())
-            index = TraceIndex(traces["fit"], step_distance(model, self.distance), n_steps)
+            fit, test = traces["fit"], traces["test"]
             failures = test.select(~test.correct)
             if len(failures) == 0:
                 return StudyResult({}, ["The network has no failures on the test split."])
-            near = _Neighbours.of(index, failures, self.top)
-            seed = derive_seed(run.settings.seed, "faults", n_components)
+            n_steps = max(int(t.lengths.max()) for t in (fit, test))
+            index = TraceIndex(fit, step_distance(model, self.distance), n_steps, seed)
+            near = Neighbours.of(index.rank(failures, self.top + 1), fit)
+            benign = test.select(draw_benign(test, self.benign, seed))
+            near_benign = Neighbours.of(index.rank(benign, self.top + 1), fit)
+            draws = derive_seed(seed, "faults", n_components)
             lines = {
-                "fault_truth": _metrics(near, failures.label, seed),
-                "fault_pred": _metrics(near, failures.final_prediction, seed),
+                "fault_truth": _metrics(near, failures.label, draws),
+                "fault_pred": _metrics(near, failures.final_prediction, draws),
+                "benign_truth": _metrics(near_benign, benign.label, draws),
             }
-            drawn = test.select(draw_benign(test, self.benign, run.settings.seed))
-            lines["benign_truth"] = _metrics(
-                _Neighbours.of(index, drawn, self.top), drawn.label, seed
-            )
             curves += [line.assign(K=n_components, line=name) for name, line in lines.items()]
-            hypothesis += _hypothesis(near, failures, n_components, seed)
+            hypothesis += [
+                {"K": n_components, "yardstick": TRACE} | row
+                for row in _hypothesis(near, failures, draws)
+            ]
+        for name, near in yardsticks(run, self.top).items():
+            # They know no K: the same for every one.
+            rows = _hypothesis(near, failures, derive_seed(seed, "faults", name))
+            hypothesis += [
+                {"K": k, "yardstick": name} | row for k in self.n_components for row in rows
+            ]
         table = pd.DataFrame(hypothesis)
         return StudyResult(
             {"faults": pd.concat(curves, ignore_index=True), "hypothesis": table},
             _conclusion(table, self.top),
         )
-
-
-class _Neighbours:
-    """Labels and distances of the nearest training samples of M targets."""
-
-    def __init__(self, label: Tensor, distance: Tensor, beyond: Tensor) -> None:
-        self.label = label
-        self.distance = distance
-        # Distances of the samples that come next, to see where a cut falls between equals.
-        self.beyond = beyond
-
-    @classmethod
-    def of(cls, index: TraceIndex, targets: Traces, top: int) -> "_Neighbours":
-        ranking = index.rank(targets, top + 1)
-        return cls(
-            index.traces.label[ranking.row[:, :top]],
-            ranking.distance[:, :top],
-            ranking.distance[:, 1:],
-        )
-
-    def cut_between_equals(self, n: int) -> float:
-        """Return the share of targets whose n-th and next sample are equally near."""
-        return float((self.distance[:, n - 1] == self.beyond[:, n - 1]).double().mean())
 
 
 def draw_benign(test: Traces, n: int, seed: int) -> Tensor:
@@ -137,7 +128,7 @@ def draw_benign(test: Traces, n: int, seed: int) -> Tensor:
     return rows[order[:n]].sort().values
 
 
-def _metrics(near: _Neighbours, label: Tensor, seed: int) -> pd.DataFrame:
+def _metrics(near: Neighbours, label: Tensor, seed: int) -> pd.DataFrame:
     """Metrics 1 to 3 for n = 1 .. top, with bootstrap intervals over targets.
 
     Metric 1: share of targets with at least one sample of the label among the n nearest; metric
@@ -148,7 +139,7 @@ def _metrics(near: _Neighbours, label: Tensor, seed: int) -> pd.DataFrame:
     count = of_label.cumsum(1)
     n = torch.arange(1, count.shape[1] + 1)
     found = (count > 0).double()
-    mean_distance = (of_label * near.distance).cumsum(1) / count.clamp_min(1)
+    mean_distance = (of_label * near.distance[:, :-1]).cumsum(1) / count.clamp_min(1)
     values = {
         "metric_1": (found, torch.ones_like(found)),
         "metric_2": (count / n, torch.ones_like(found)),
@@ -166,16 +157,14 @@ def _metrics(near: _Neighbours, label: Tensor, seed: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _hypothesis(
-    near: _Neighbours, failures: Traces, n_components: int, seed: int
-) -> list[dict[str, Any]]:
+def _hypothesis(near: Neighbours, failures: Traces, seed: int) -> list[dict[str, Any]]:
     """Share of failures with more samples of the predicted label, for several n."""
     predicted = (near.label == failures.final_prediction[:, None]).cumsum(1)
     true = (near.label == failures.label[:, None]).cumsum(1)
     rng = np.random.default_rng(seed)
     rows = []
-    for n in sorted({1, 10, 50, near.label.shape[1]}):
-        if n > near.label.shape[1]:
+    for n in sorted({1, 10, 50, near.top}):
+        if n > near.top:
             continue
         margin = (predicted[:, n - 1] - true[:, n - 1]).numpy()
         holds = margin > 0
@@ -183,7 +172,6 @@ def _hypothesis(
         low, high = np.quantile(holds[draws].mean(1), [0.025, 0.975])
         rows.append(
             {
-                "K": n_components,
                 "n": n,
                 "failures": len(holds),
                 "holds": holds.mean(),
@@ -211,17 +199,28 @@ def sign_test(more: int, less: int) -> float:
 
 def _conclusion(table: pd.DataFrame, top: int) -> list[str]:
     rows = table[table["n"] == top]
+    by_trace = rows[rows["yardstick"] == TRACE]
     told = [
-        f"K = {row.K}: among the {top} most influential samples, {row.holds:.1%} "
-        f"({row.low:.1%} .. {row.high:.1%}) of the {row.failures} failures have more of the "
-        f"predicted than of the true label, {row.opposite:.1%} fewer (sign test p = {row.p:.2g})."
-        for row in rows.itertuples()
+        f"K = {row.K}: among the {top} most influential samples, {_share(row)} of the "
+        f"{row.failures} failures have more of the predicted than of the true label, "
+        f"{row.opposite:.1%} fewer (sign test p = {row.p:.2g})."
+        for row in by_trace.itertuples()
     ]
-    equals = rows["cut_between_equals"].max()
+    others = rows[rows["yardstick"] != TRACE].drop_duplicates("yardstick")
+    told.append(
+        f"The same among {top} samples that are chosen without traces: "
+        + "; ".join(f"{row.yardstick}: {_share(row)}" for row in others.itertuples())
+        + ". What they show as well, traces do not explain."
+    )
+    equals = by_trace["cut_between_equals"].max()
     if equals > MANY_EQUALS:
         told.append(
             f"CAUTION: for up to {equals:.0%} of the failures the {top}-th sample and the next are "
-            "equally near, so that the order of the data decides which are counted. Traces of one "
-            "step share their prediction with most of what is near, whatever the labels."
+            "equally near, so that chance decides which are counted. Traces of one step share "
+            "their prediction with most of what is near, whatever the labels."
         )
     return told
+
+
+def _share(row: Any) -> str:
+    return f"{row.holds:.1%} ({row.low:.1%} .. {row.high:.1%})"

@@ -8,9 +8,9 @@ from torch import Tensor
 from rnnrepair.analysis.faults import draw_benign
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
+from rnnrepair.analysis.yardsticks import last_states
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import TraceIndex, step_distance
-from rnnrepair.protocols import Split
 
 
 class InfluentialImages:
@@ -19,13 +19,13 @@ class InfluentialImages:
     Traces of one step leave many training samples at the same distance. Those are put in the
     order of their distance in the reduced space that the states were found in.
 
-    Source: seed report, sections 5.4 and 6.5; experiments reference 10.4.
+    Source: seed report, sections 5.4 and 6.5.
     """
 
     name = "influential"
 
     def __init__(self, n_components: int = 30, top: int = 20, failures: int = 8) -> None:
-        """Set up the study.
+        """Keep the settings.
 
         Args:
             n_components: K.
@@ -73,8 +73,8 @@ class InfluentialImages:
         if len(wrong) == 0:
             return StudyResult({}, ["The network has no failures on the test split."])
         n_steps = max(int(t.lengths.max()) for t in (fit, test))
-        index_of_fit = TraceIndex(fit, step_distance(model, "masked"), n_steps)
-        ends = {split: _ends(run, split) for split in ("fit", "test")}
+        index_of_fit = TraceIndex(fit, step_distance(model, "aligned"), n_steps)
+        ends = {split: last_states(run, split) for split in ("fit", "test")}
 
         def nearest_of(rows: Tensor) -> Tensor:
             distance = index_of_fit.distances(test.select(rows))
@@ -127,12 +127,6 @@ class InfluentialImages:
 def _agreement(label: Tensor, wanted: Tensor) -> float:
     """Return the share of (M, top) labels that are the wanted ones (M,)."""
     return float((label == wanted[:, None]).double().mean())
-
-
-def _ends(run: FinishedRun, split: Split) -> Tensor:
-    """Return the (N, k) reduced states that the sequences of a split end in."""
-    states = run.states()[split]
-    return states.vector[states.offsets[1:] - 1]
 
 
 def nearest(distance: Tensor, ends: Tensor, end: Tensor, top: int) -> Tensor:

@@ -4,19 +4,21 @@ from rnnrepair.influence.contexts import ContextIndex, Contexts
 from rnnrepair.influence.distance import (
     Distance,
     StepDistance,
-    masked_distance,
+    aligned_distance,
+    paired_distance,
     paper_distance,
     step_distance,
 )
 from rnnrepair.influence.method import (
-    Influence,
     InfluenceMethod,
     SegmentInfluence,
     TraceSimilarity,
     TransitionOverlap,
 )
-from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
+from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label, smallest
+from rnnrepair.influence.result import Influence
 from rnnrepair.influence.segments import responsible_segment, responsible_step
+from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
 
 __all__ = [
@@ -32,11 +34,14 @@ __all__ = [
     "TraceSimilarity",
     "TransitionIndex",
     "TransitionOverlap",
-    "masked_distance",
+    "aligned_distance",
+    "paired_distance",
     "paper_distance",
     "rank_by_label",
     "responsible_segment",
     "responsible_step",
+    "smallest",
     "step_distance",
+    "tie_order",
     "transition_keys",
 ]

@@ -4,9 +4,10 @@ A failure reads its responsible token in some context: the transitions that led 
 Training sequences that come to the same abstract state by the same way are where that token would
 have been read alike.
 
-Source: RNNRepair section 4.4; experiments reference 8.2 and 8.3, by numbers instead of strings.
+Source: RNNRepair section 4.4, by numbers instead of strings.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.transitions import previous_code
 from rnnrepair.seeding import torch_generator
 from rnnrepair.traces import Traces
@@ -35,20 +37,40 @@ class Contexts:
     run: Tensor
 
 
+@dataclass(frozen=True)
+class _Candidates:
+    """Rows of n training traces, positions among all steps, and lengths of runs; (n,) int64."""
+
+    row: np.ndarray
+    position: np.ndarray
+    run: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def select(self, chosen: np.ndarray) -> "_Candidates":
+        return _Candidates(self.row[chosen], self.position[chosen], self.run[chosen])
+
+
 class ContextIndex:
     """Postings of training steps by the transition that they end, and of visits by code.
 
-    Memory: 4 bytes a step, 12 bytes a different transition, 4 bytes a first visit of a code.
+    Memory: 4 bytes a step, 12 bytes a different transition, 8 bytes a first visit of a code.
     """
 
-    def __init__(self, traces: Traces) -> None:
+    def __init__(self, traces: Traces, seed: int = 0) -> None:
         """Index N training traces with tokens.
+
+        Args:
+            traces: of the training samples.
+            seed: of the order of ties, and of the samples that are drawn.
 
         Raises:
             ConfigurationError: the traces hold no tokens.
         """
         token = _tokens(traces)
         self.traces = traces
+        self.seed = seed
         self.n_tokens = int(token.max()) + 1
         keys = self._keys(traces).numpy()
         self._code = traces.code.numpy()
@@ -59,13 +81,15 @@ class ContextIndex:
         first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
         self._key, self._position = keys[first], order
         self._key_start = np.append(first, len(keys)).astype(np.int32)
-        self._visit, self._visit_start = _first_visits(traces)
+        self._visit, self._visit_row, self._visit_start = _first_visits(traces)
+        self._priority = tie_order(traces.index, seed).argsort().int().numpy()
 
     @property
     def nbytes(self) -> int:
         """Bytes of the index, the traces themselves not counted."""
-        parts = (self._key, self._position, self._key_start, self._visit, self._visit_start)
-        return sum(part.nbytes for part in parts)
+        postings = (self._key, self._position, self._key_start)
+        visits = (self._visit, self._visit_row, self._visit_start)
+        return sum(part.nbytes for part in (*postings, *visits, self._priority))
 
     def _keys(self, traces: Traces) -> Tensor:
         """Return (S,) int64 numbers of (code before, token, code after)."""
@@ -84,8 +108,7 @@ class ContextIndex:
     ) -> Contexts:
         """Rank training sequences by the run that they share with the context of each failure.
 
-        Longest run first, ties by row. A sequence counts once, with its first longest run; one
-        without a common transition with its first visit of the state.
+        Longest run first, ties in the order of ``tie_order``.
 
         Args:
             failures: M traces with tokens.
@@ -94,102 +117,114 @@ class ContextIndex:
             allowed: (N,) bool, training traces that may be returned.
             label: (M,) class whose training traces are returned.
         """
-        usable = self._usable(allowed, label)
-        keys = self._failure_keys(failures)
-        found = []
-        for m in range(len(failures)):
-            begin, end = int(failures.offsets[m]), int(failures.offsets[m] + step[m]) - 1
-            mask = usable[int(label[m])]
-            rows, positions, runs = self._matches(keys, begin, end, mask)
-            if len(rows) < top:
-                more, there = self._visits(failures, begin, end, mask)
-                new = ~np.isin(more, rows)
-                rows = np.concatenate([rows, more[new]])
-                positions = np.concatenate([positions, there[new]])
-                runs = np.concatenate([runs, np.zeros(int(new.sum()), np.int64)])
-            found.append((rows[:top], positions[:top], runs[:top]))
-        return self._contexts(found, top)
+        every = self._every_candidate(failures, step, allowed, label)
+        return self._contexts([found.select(self._first(found, top)) for found in every], top)
 
     def drawn(
-        self, failures: Traces, step: Tensor, top: int, allowed: Tensor, label: Tensor, seed: int
+        self, failures: Traces, step: Tensor, top: int, allowed: Tensor, label: Tensor
     ) -> Contexts:
-        """Draw training sequences that visit the state before the responsible step of each failure.
+        """Draw from the sequences that ``nearest`` ranks, without replacement.
 
-        Without replacement, the order is the draw's. Arguments as for ``nearest``, and a seed.
+        Only the ranking is dropped: each keeps the place of its own longest run. The order is the
+        draw's. Arguments as for ``nearest``.
         """
-        usable = self._usable(allowed, label)
-        found = []
-        for m in range(len(failures)):
-            begin, end = int(failures.offsets[m]), int(failures.offsets[m] + step[m]) - 1
-            rows, positions = self._visits(failures, begin, end, usable[int(label[m])])
+        chosen = []
+        every = self._every_candidate(failures, step, allowed, label)
+        for index, found in zip(failures.index.tolist(), every, strict=True):
             # The training set grows with every round, so that each round draws anew.
-            generator = torch_generator(seed, "contexts", len(self.traces), int(failures.index[m]))
-            order = torch.randperm(len(rows), generator=generator)[:top].numpy()
-            found.append((rows[order], positions[order], np.zeros(len(order), np.int64)))
-        return self._contexts(found, top)
+            generator = torch_generator(self.seed, "contexts", len(self.traces), index)
+            order = torch.randperm(len(found), generator=generator)
+            chosen.append(found.select(order[:top].numpy()))
+        return self._contexts(chosen, top)
 
-    def _usable(self, allowed: Tensor, label: Tensor) -> dict[int, np.ndarray]:
-        return {c: (allowed & (self.traces.label == c)).numpy() for c in label.unique().tolist()}
+    def _first(self, found: _Candidates, top: int) -> np.ndarray:
+        """Return which candidates have the longest runs, longest first, ties by priority."""
+        key = self._priority[found.row] - found.run * len(self.traces)
+        if len(key) <= top:
+            return key.argsort()
+        first = np.argpartition(key, top - 1)[:top]
+        return first[key[first].argsort()]
+
+    def _every_candidate(
+        self, failures: Traces, step: Tensor, allowed: Tensor, label: Tensor
+    ) -> Iterator[_Candidates]:
+        """Yield the candidates of each failure."""
+        usable = {c: (allowed & (self.traces.label == c)).numpy() for c in label.unique().tolist()}
+        keys = self._failure_keys(failures)
+        code, begin = failures.code, failures.offsets[:-1]
+        for first, end, wanted in zip(
+            begin.tolist(), (begin + step).tolist(), label.tolist(), strict=True
+        ):
+            reached = int(code[end - 1]) if end > first else None
+            yield self._candidates(keys[first:end], reached, usable[wanted])
 
     def _failure_keys(self, failures: Traces) -> np.ndarray:
         # A token that training never saw has no key: it would pass for another one's.
         known = _tokens(failures) < self.n_tokens
         return torch.where(known, self._keys(failures), -1).numpy()
 
-    def _matches(
-        self, keys: np.ndarray, begin: int, end: int, usable: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return rows, positions and lengths of the longest common runs that end like ``end``."""
-        nothing = np.zeros(0, np.int64)
-        if end < begin:
-            return nothing, nothing, nothing
-        place = int(np.searchsorted(self._key, keys[end]))
-        if place == len(self._key) or self._key[place] != keys[end]:
-            return nothing, nothing, nothing
+    def _candidates(self, keys: np.ndarray, code: int | None, usable: np.ndarray) -> _Candidates:
+        """Return all usable traces that come to a code, each at its place, in order of rows.
+
+        The place is the first end of the longest run that a trace shares with the context; the
+        first visit of the code where no transition is shared.
+
+        Args:
+            keys: (t,) transitions of the context.
+            code: that it ends in; None where it is empty.
+            usable: (N,) bool.
+        """
+        if code is None:  # every sequence begins where nothing has been read
+            row = np.flatnonzero(usable)
+            return _Candidates(row, self._start[row] - 1, np.zeros(len(row), np.int64))
+        visits = slice(self._visit_start[code], self._visit_start[code + 1])
+        row, position = self._visit_row[visits], self._visit[visits]
+        kept = usable[row]
+        row, position = row[kept].astype(np.int64), position[kept].astype(np.int64)
+        run = np.zeros(len(row), np.int64)
+        ends = self._matches(keys, usable)
+        if len(ends) == 0:
+            return _Candidates(row, position, run)
+        # What shares a transition comes to its code. Ends ascend, so that those of a row are one
+        # slice, and the first of the longest is the first end that reaches the slice's maximum.
+        begin = np.flatnonzero(np.concatenate([[True], ends.row[1:] != ends.row[:-1]]))
+        longest = np.maximum.reduceat(ends.run, begin)
+        reaches = np.flatnonzero(ends.run == longest.repeat(np.diff(np.append(begin, len(ends)))))
+        first = reaches[np.searchsorted(reaches, begin)]
+        there = np.searchsorted(row, ends.row[first])
+        position[there], run[there] = ends.position[first], longest
+        return _Candidates(row, position, run)
+
+    def _matches(self, keys: np.ndarray, usable: np.ndarray) -> _Candidates:
+        """Return all ends of common runs: where usable traces take the last transition of keys."""
+        place = int(np.searchsorted(self._key, keys[-1]))
+        if place == len(self._key) or self._key[place] != keys[-1]:
+            nothing = np.zeros(0, np.int64)
+            return _Candidates(nothing, nothing, nothing)
         postings = self._position[self._key_start[place] : self._key_start[place + 1]]
         position = postings.astype(np.int64)
         row = np.searchsorted(self._start, position, side="right") - 1
         position, row = position[usable[row]], row[usable[row]]
         run = np.ones(len(position), np.int64)
         alive = np.arange(len(position))
-        for back in range(1, end - begin + 1):
+        for back in range(1, len(keys)):
             there = position[alive] - back
             inside = there >= self._start[row[alive]]
             alive, there = alive[inside], there[inside]
-            alive = alive[self._key_at(there, row[alive]) == keys[end - back]]
+            alive = alive[self._key_at(there, row[alive]) == keys[-1 - back]]
             if len(alive) == 0:
                 break
             run[alive] = back + 1
-        # Longest first, then by row and position; of each row the first.
-        order = np.lexsort((position, row, -run))
-        _, first = np.unique(row[order], return_index=True)
-        order = order[np.sort(first)]
-        return row[order], position[order], run[order]
+        return _Candidates(row, position, run)
 
-    def _visits(
-        self, failures: Traces, begin: int, end: int, usable: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows and first positions of the traces that come to the code at ``end``."""
-        if end < begin:  # every sequence begins where nothing has been read
-            rows = np.flatnonzero(usable)
-            return rows, self._start[rows] - 1
-        code = int(failures.code[end])
-        position = self._visit[self._visit_start[code] : self._visit_start[code + 1]].astype(
-            np.int64
-        )
-        row = np.searchsorted(self._start, position, side="right") - 1
-        return row[usable[row]], position[usable[row]]
-
-    def _contexts(
-        self, found: list[tuple[np.ndarray, np.ndarray, np.ndarray]], top: int
-    ) -> Contexts:
-        sample = torch.full((len(found), top), -1)
+    def _contexts(self, chosen: Sequence[_Candidates], top: int) -> Contexts:
+        sample = torch.full((len(chosen), top), -1)
         position, run = torch.full_like(sample, -1), torch.zeros_like(sample)
-        for m, (rows, positions, runs) in enumerate(found):
-            n = len(rows)
-            sample[m, :n] = self.traces.index[torch.from_numpy(rows)]
-            position[m, :n] = torch.from_numpy(positions - self._start[rows])
-            run[m, :n] = torch.from_numpy(runs)
+        for m, found in enumerate(chosen):
+            n = len(found)
+            sample[m, :n] = self.traces.index[torch.from_numpy(found.row)]
+            position[m, :n] = torch.from_numpy(found.position - self._start[found.row])
+            run[m, :n] = torch.from_numpy(found.run)
         return Contexts(sample, position, run)
 
 
@@ -202,10 +237,11 @@ def _tokens(traces: Traces) -> Tensor:
     return traces.token
 
 
-def _first_visits(traces: Traces) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of the first visits of each code, by code and row, and offsets."""
+def _first_visits(traces: Traces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return positions and rows of the first visits of each code, by code and row, and offsets."""
     row = torch.arange(len(traces)).repeat_interleave(traces.lengths)
     key = (traces.code.long() * len(traces) + row).numpy()
     unique, first = np.unique(key, return_index=True)
-    start = np.searchsorted(unique // len(traces), np.arange(traces.n_codes + 1))
-    return first.astype(np.int32), start.astype(np.int64)
+    code, owner = np.divmod(unique, len(traces))
+    start = np.searchsorted(code, np.arange(traces.n_codes + 1))
+    return first.astype(np.int32), owner.astype(np.int32), start.astype(np.int64)

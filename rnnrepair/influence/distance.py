@@ -2,7 +2,7 @@
 
 A step is one of A = K * C codes ``state * C + prediction``; its temporal feature
 f = (ID, C_q, step label) is a function of the code. So the distance between any two steps is one
-of A * A numbers, and the distance of two traces is the mean of T look-ups.
+of A * A numbers, and the distance of two traces is a sum of T look-ups, divided once.
 """
 
 import math
@@ -12,8 +12,9 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction import AbstractModel, split_code, temporal_features
+from rnnrepair.abstraction import AbstractModel, confidence, split_code, temporal_features
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.traces import Traces
 
 # Integers up to this size are exact in float32.
 _EXACT = 2**24
@@ -23,7 +24,7 @@ class Distance(StrEnum):
     """How two traces are compared."""
 
     PAPER = "paper"
-    MASKED = "masked"
+    ALIGNED = "aligned"
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class StepDistance:
 
     Attributes:
         table: (A + 1, A + 1) float32, symmetric.
-        masked: whether padded steps count (paper) or are left out of the mean (masked).
+        at_end: whether two traces are compared from their last steps backwards, over as many
+            steps as the longer one has, or from their first ones on, over as many as all are
+            padded to.
     """
 
     table: Tensor
-    masked: bool
+    at_end: bool
 
     @property
     def n_codes(self) -> int:
@@ -47,13 +50,43 @@ class StepDistance:
         """Return the table rounded so that sums of ``n_steps`` entries are exact in float32.
 
         Exact sums do not depend on the order of summation: sharded equals whole, CPU equals GPU,
-        and equal distances are equal numbers, so that ties can be broken by index. The rounding
+        and equal distances are equal numbers, so that ties are known as such. The rounding
         error per step is at most ``n_steps * table.max() / 2 ** 24``: 6e-7 for the paper distance
         and 28 steps.
         """
         largest = max(float(self.table.max()) * n_steps, 1e-9)
         scale = 2.0 ** math.floor(math.log2(_EXACT / largest))
         return (self.table * scale).round() / scale
+
+    def padded(self, traces: Traces, n_steps: int) -> Tensor:
+        """Return (N, T) int32 codes with the steps that are compared in the same column."""
+        lengths = traces.lengths
+        if not self.at_end or bool((lengths == n_steps).all()):
+            return traces.padded_code(n_steps)
+        padded = torch.full((len(traces), n_steps), self.n_codes, dtype=torch.int32)
+        padded[torch.arange(n_steps) >= n_steps - lengths[:, None]] = traces.code
+        return padded
+
+    def divisor(self, first: Tensor, second: Tensor, n_steps: int) -> Tensor:
+        """Return the number of steps that sums of table entries are divided by.
+
+        Args:
+            first: lengths of traces.
+            second: lengths of those that they are compared with, of a shape that broadcasts.
+            n_steps: T that both are padded to.
+
+        Returns:
+            int64 of both shapes broadcast, or of the second's where lengths do not matter.
+        """
+        return torch.maximum(first, second) if self.at_end else torch.full_like(second, n_steps)
+
+
+def paired_distance(distance: StepDistance, first: Traces, second: Traces) -> Tensor:
+    """Return (n,) float32 distances of row i of the first traces to row i of the second."""
+    n_steps = int(torch.maximum(first.lengths, second.lengths).max())
+    here, there = (distance.padded(traces, n_steps).long() for traces in (first, second))
+    total = distance.exact(n_steps)[here, there].sum(1)
+    return total / distance.divisor(first.lengths, second.lengths, n_steps)
 
 
 def step_distance(model: AbstractModel, kind: Distance | str) -> StepDistance:
@@ -63,15 +96,15 @@ def step_distance(model: AbstractModel, kind: Distance | str) -> StepDistance:
         ConfigurationError: unknown kind of distance.
     """
     if kind == Distance.PAPER:
-        return paper_distance(model.confidence)
-    if kind == Distance.MASKED:
-        return masked_distance(model.confidence)
+        return paper_distance(model.counts)
+    if kind == Distance.ALIGNED:
+        return aligned_distance(model.counts)
     raise ConfigurationError(
         f"influence.distance must be one of {[d.value for d in Distance]}, got {kind!r}."
     )
 
 
-def paper_distance(confidence: Tensor) -> StepDistance:
+def paper_distance(counts: Tensor) -> StepDistance:
     """L1 mean of the normalised feature rows, the original's definition.
 
     Rows are ``[(ID + 1) / (m + 1), (label + 1) / (C + 1), C_q]`` with ID = 1 .. K and m = K + 1;
@@ -79,36 +112,43 @@ def paper_distance(confidence: Tensor) -> StepDistance:
     only a name: renumbering states changes this distance. Use it for comparison with published
     results only.
 
-    Source: RNNRepair code, experiments reference 4.2 and 4.3.
+    Source: RNNRepair equation 3, and its code for how rows are normalised and padded.
 
     Args:
-        confidence: (K, C).
+        counts: (K, C) training steps by state and step prediction.
     """
-    n_states, n_classes = confidence.shape
-    rows = temporal_features(confidence, n_states + 1)
+    n_states, n_classes = counts.shape
+    rows = temporal_features(confidence(counts), n_states + 1)
     padding = torch.zeros(1, 2 + n_classes, dtype=torch.float64)
     padding[0, 0], padding[0, 1] = 1 / (n_states + 2), 1 / (n_classes + 1)
     rows = torch.cat([rows, padding])
-    return StepDistance((torch.cdist(rows, rows, p=1) / rows.shape[1]).float(), masked=False)
+    return StepDistance((torch.cdist(rows, rows, p=1) / rows.shape[1]).float(), at_end=False)
 
 
-def masked_distance(confidence: Tensor) -> StepDistance:
+def aligned_distance(counts: Tensor) -> StepDistance:
     """Mean of three disagreements, each in [0, 1]: state, step label, confidence.
 
-    ``([q != q'] + [y != y'] + |C_q - C_q'|_1 / 2) / 3``. It does not depend on how states are
-    numbered, and padding is left out.
+    ``([q != q'] + [y != y'] + |C_q - C_q'|_1 / 2) / 3`` for a step. Two traces are put together
+    at their ends, where a classifier decides; a step that only the longer one has counts as much
+    as it differs from a training step drawn at random, so that neither like nor unlike lengths
+    are an advantage; the sum is divided by the length of the longer one. So the distance lies in
+    [0, 1], and depends neither on how states are numbered nor on what traces are padded to.
 
     Args:
-        confidence: (K, C).
+        counts: (K, C) training steps by state and step prediction.
     """
-    n_states, n_classes = confidence.shape
+    n_states, n_classes = counts.shape
     state, label = split_code(n_states, n_classes)
-    apart = torch.cdist(confidence.double(), confidence.double(), p=1) / 2
-    table = (
+    known = confidence(counts).double()
+    apart = torch.cdist(known, known, p=1) / 2
+    steps = (
         (state[:, None] != state).double()
         + (label[:, None] != label).double()
         + apart[state][:, state]
     ) / 3
-    padded = torch.zeros(len(table) + 1, len(table) + 1)
-    padded[:-1, :-1] = table.float()
-    return StepDistance(padded, masked=True)
+    frequency = counts.flatten().double() / counts.sum()
+    unmatched = steps @ frequency
+    table = torch.zeros(len(steps) + 1, len(steps) + 1)
+    table[:-1, :-1] = steps.float()
+    table[-1, :-1] = table[:-1, -1] = unmatched.float()
+    return StepDistance(table, at_end=True)

@@ -30,7 +30,7 @@ class TracIn:
     """
 
     def __init__(self, rnn: nn.Module, head: nn.Module) -> None:
-        """Set up the baseline for a network in evaluation mode (dropout is not applied).
+        """Take a network in evaluation mode (dropout is not applied).
 
         Args:
             rnn: single-layer ``nn.LSTM`` (F inputs, d units), batch first.

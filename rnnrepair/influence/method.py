@@ -1,78 +1,20 @@
 """One interface for influence: which training samples stand behind each failure."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Protocol
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel
-from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence.contexts import ContextIndex, Contexts
+from rnnrepair.influence.contexts import ContextIndex
 from rnnrepair.influence.distance import Distance, step_distance
 from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
+from rnnrepair.influence.result import Influence
 from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.transitions import TransitionIndex
 from rnnrepair.traces import Traces
-
-
-@dataclass(frozen=True)
-class Influence:
-    """Training samples behind M failures, nearest first (-1 where there are no more).
-
-    Attributes:
-        failures: traces of the failures.
-        nearest: (M, top) int64 sample indices among all training samples.
-        nearest_distance: (M, top) float32.
-        sources: (M, top) int64 sample indices among the correctly classified training samples of
-            the failure's true label, from which repair samples are made.
-        source_distance: (M, top) float32.
-        contexts: training samples of the true label that come to where each failure goes wrong,
-            longest common run first; None where the method does not look for them.
-        drawn: the same, drawn at random: the control.
-        opposites: (M, top) int64 nearest correctly classified training samples of the *predicted*
-            label: what the failure is mistaken for.
-        contrast: (M,) float32, mean distance to the nearest samples of the true label minus that
-            to the opposites: above 0 where the failure is more like the latter, NaN where there
-            are none of either.
-    """
-
-    failures: Traces
-    nearest: Tensor
-    nearest_distance: Tensor
-    sources: Tensor
-    source_distance: Tensor
-    contexts: Contexts | None = None
-    drawn: Contexts | None = None
-    opposites: Tensor | None = None
-    contrast: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.failures)
-
-    def save(self, path: Path) -> None:
-        """Write the tables as one safetensors file; loading it runs no code."""
-        tensors = {
-            "failure": self.failures.index,
-            "label": self.failures.label,
-            "predicted": self.failures.final_prediction,
-            "step": responsible_step(self.failures),
-            "nearest": self.nearest,
-            "nearest_distance": self.nearest_distance,
-            "sources": self.sources,
-            "source_distance": self.source_distance,
-        }
-        for name, contexts in {"context": self.contexts, "drawn": self.drawn}.items():
-            if contexts is not None:
-                tensors |= {f"{name}_{part}": t for part, t in vars(contexts).items()}
-        for name in ("opposites", "contrast"):
-            if getattr(self, name) is not None:
-                tensors[name] = getattr(self, name)
-        with write_file(path) as draft:
-            save_file({name: t.contiguous() for name, t in tensors.items()}, draft)
 
 
 class InfluenceMethod(Protocol):
@@ -143,12 +85,13 @@ class TraceSimilarity:
 
     finds: frozenset[str] = frozenset()
 
-    def __init__(self, distance: str = "masked", top: int = 20) -> None:
-        """Set up the method.
+    def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
+        """Keep the settings.
 
         Args:
-            distance: ``masked`` or ``paper``, see ``step_distance``.
+            distance: ``aligned`` or ``paper``, see ``step_distance``.
             top: samples kept per failure.
+            seed: of the order of ties.
 
         Raises:
             ConfigurationError: unknown distance, or ``top`` below 1.
@@ -160,6 +103,7 @@ class TraceSimilarity:
             )
         self.distance = Distance(distance)
         self.top = _checked(top)
+        self.seed = seed
 
     def check(self, inputs: Tensor) -> None:
         """Accept features and tokens."""
@@ -177,7 +121,7 @@ class TraceSimilarity:
     def index(self, model: AbstractModel, fit: Traces, failures: Traces) -> TraceIndex:
         """Prepare training traces for ranking by the failures."""
         longest = int(failures.lengths.max()) if len(failures) else 1
-        return TraceIndex(fit, step_distance(model, self.distance), n_steps=longest)
+        return TraceIndex(fit, step_distance(model, self.distance), longest, self.seed)
 
     def ranked(self, index: TraceIndex, failures: Traces, n_original: int | None) -> Influence:
         """Rank indexed training traces for all failures."""
@@ -191,20 +135,20 @@ class TraceSimilarity:
 class SegmentInfluence:
     """Similarity, and the training samples that come to where each failure goes wrong.
 
-    Source: RNNRepair section 4.4; experiments reference 8.2, 8.3 and, for the contrast, 10.6.
+    Source: RNNRepair section 4.4; the contrast is ours.
     """
 
     finds = frozenset({"contexts", "drawn", "opposites", "contrast"})
 
-    def __init__(self, distance: str = "masked", top: int = 20, seed: int = 0) -> None:
-        """Set up the method.
+    def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
+        """Keep the settings.
 
         Args:
             distance: see ``TraceSimilarity``.
             top: samples kept per failure, of each kind.
-            seed: of the random samples.
+            seed: of the order of ties, and of the random samples.
         """
-        self.similarity = TraceSimilarity(distance, top)
+        self.similarity = TraceSimilarity(distance, top, seed)
         self.top = top
         self.seed = seed
 
@@ -232,7 +176,7 @@ class SegmentInfluence:
         Raises:
             ConfigurationError: the traces hold no tokens.
         """
-        contexts = ContextIndex(fit)
+        contexts = ContextIndex(fit, self.seed)
         index = self.similarity.index(model, fit, failures)
         influence = self.similarity.ranked(index, failures, n_original)
         originals = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
@@ -243,7 +187,7 @@ class SegmentInfluence:
         return replace(
             influence,
             contexts=contexts.nearest(failures, step, self.top, originals, failures.label),
-            drawn=contexts.drawn(failures, step, self.top, originals, failures.label, self.seed),
+            drawn=contexts.drawn(failures, step, self.top, originals, failures.label),
             opposites=_indices(fit, opposites),
             contrast=_mean_distance(influence.source_distance) - _mean_distance(opposites.distance),
         )
@@ -260,9 +204,18 @@ class TransitionOverlap:
 
     finds: frozenset[str] = frozenset()
 
-    def __init__(self, top: int = 20) -> None:
-        """Set up the method; ``top`` samples are kept per failure."""
+    def __init__(self, top: int = 20, seed: int = 0) -> None:
+        """Keep the settings.
+
+        Args:
+            top: samples kept per failure.
+            seed: of the order of ties.
+
+        Raises:
+            ConfigurationError: ``top`` below 1.
+        """
         self.top = _checked(top)
+        self.seed = seed
 
     def check(self, inputs: Tensor) -> None:
         """Accept features and tokens."""
@@ -275,7 +228,7 @@ class TransitionOverlap:
         n_original: int | None = None,
     ) -> Influence:
         """Rank all training traces for all failures (see ``InfluenceMethod``)."""
-        nearest = TransitionIndex.build(fit).rank(failures, self.top)
+        nearest = TransitionIndex.build(fit, self.seed).rank(failures, self.top)
         usable = _usable(fit, n_original)
         row = torch.full_like(nearest.row, -1)
         distance = torch.full(row.shape, torch.inf)
@@ -284,9 +237,8 @@ class TransitionOverlap:
             rows = (usable & (fit.label == label)).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
-            ranking = TransitionIndex.build(fit.select(rows)).rank(
-                failures.select(chosen), self.top
-            )
+            index = TransitionIndex.build(fit.select(rows), self.seed)
+            ranking = index.rank(failures.select(chosen), self.top)
             row[chosen] = torch.where(ranking.row >= 0, rows[ranking.row], -1)
             distance[chosen] = ranking.distance
         return _influence(fit, failures, nearest, Ranking(row, distance))

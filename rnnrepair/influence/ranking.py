@@ -8,6 +8,7 @@ from torch.nn.functional import embedding_bag
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.distance import StepDistance
+from rnnrepair.influence.ties import tie_order
 from rnnrepair.traces import Traces, merge_runs
 
 # Queries ranked at a time: the tables then stay in the processor's cache.
@@ -21,13 +22,26 @@ class Ranking:
     """The most influential training sequences of M queries.
 
     Attributes:
-        row: (M, top) int64 rows of the training traces, nearest first, ties by row; -1 where
-            fewer than ``top`` were allowed.
-        distance: (M, top) float32 mean distance per step; infinite where row is -1.
+        row: (M, top) int64 rows of the training traces, nearest first, ties in the order of
+            ``tie_order``; -1 where fewer than ``top`` were allowed.
+        distance: (M, top) float32; infinite where row is -1.
     """
 
     row: Tensor
     distance: Tensor
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Training traces that are compared with a query.
+
+    Attributes:
+        member: (n, R) int32 rows of each trace in the table of runs.
+        lengths: (n,) int64, or (1,) where all are equal.
+    """
+
+    member: Tensor
+    lengths: Tensor
 
 
 class TraceIndex:
@@ -37,15 +51,20 @@ class TraceIndex:
     query is computed once per *different* run, then that of four steps from two runs of two, and
     so on, as long as it saves look-ups; what is left to do for each of N traces is to add up a
     few runs instead of T steps.
+
+    Traces are kept in the order of ties, so that breaking a tie by position costs nothing.
     """
 
-    def __init__(self, traces: Traces, distance: StepDistance, n_steps: int | None = None) -> None:
+    def __init__(
+        self, traces: Traces, distance: StepDistance, n_steps: int | None = None, seed: int = 0
+    ) -> None:
         """Index the traces.
 
         Args:
             traces: N training traces.
             distance: between steps.
             n_steps: pad to at least this many steps (those of the longest query).
+            seed: of the order of ties.
         """
         self.traces = traces
         self.n_steps = max(int(traces.lengths.max()), n_steps or 0)
@@ -53,16 +72,20 @@ class TraceIndex:
         self.table = distance.exact(self.n_steps)
         base = distance.n_codes + 1
         # Rows of the query table: code c at step t stands in row t * base + c.
-        member = traces.padded_code(self.n_steps).long() + torch.arange(self.n_steps) * base
+        code = distance.padded(traces, self.n_steps).long()
+        member = code + torch.arange(self.n_steps) * base
         self._levels, member = merge_runs(member, self.n_steps * base)
+        self._order = tie_order(traces.index, seed)
+        self._place = torch.empty_like(self._order)
+        self._place[self._order] = torch.arange(len(traces))
         # int32: the look-ups wait for memory.
-        self._member = member.int()
+        self._member = member.int()[self._order]
         # One number where all lengths are equal: then there is one divisor per query.
-        lengths = traces.lengths
+        lengths = traces.lengths[self._order]
         self._lengths = lengths[:1] if bool((lengths == lengths[0]).all()) else lengths
 
     def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
-        """Return (n, M) float32 mean distances of training traces to M queries.
+        """Return (n, M) float32 distances of training traces to M queries.
 
         Args:
             queries: M traces.
@@ -71,9 +94,17 @@ class TraceIndex:
         Raises:
             ConfigurationError: a query is longer than the index was built for.
         """
-        return self._totals(queries, rows).div_(self._divisor(queries, rows))
+        compared = self._compared(self._place if rows is None else self._place[rows])
+        return self._totals(queries, compared).div_(self._divisor(queries, compared))
 
-    def _totals(self, queries: Traces, rows: Tensor | None) -> Tensor:
+    def _compared(self, place: Tensor | None) -> _Compared:
+        """Return the training traces at some places, or all."""
+        if place is None:
+            return _Compared(self._member, self._lengths)
+        one_length = len(self._lengths) == 1
+        return _Compared(self._member[place], self._lengths if one_length else self._lengths[place])
+
+    def _totals(self, queries: Traces, compared: _Compared) -> Tensor:
         """Return (n, M) float32 sums of step distances."""
         longest = int(queries.lengths.max())
         if longest > self.n_steps:
@@ -84,19 +115,17 @@ class TraceIndex:
         table = self._query_table(queries)
         for runs, starts in self._levels:
             table = embedding_bag(runs, table, starts, mode="sum")
-        member = self._member if rows is None else self._member[rows]
-        return embedding_bag(member, table, mode="sum")
+        return embedding_bag(compared.member, table, mode="sum")
 
-    def _divisor(self, queries: Traces, rows: Tensor | None) -> Tensor:
+    def _divisor(self, queries: Traces, compared: _Compared) -> Tensor:
         """Return (n, M), or (1, M) where it is the same for all training traces."""
-        if not self.distance.masked:
-            return torch.full((1, len(queries)), self.n_steps)
-        lengths = self._lengths if rows is None or len(self._lengths) == 1 else self._lengths[rows]
-        return torch.minimum(lengths[:, None], queries.lengths)
+        return torch.atleast_2d(
+            self.distance.divisor(compared.lengths[:, None], queries.lengths, self.n_steps)
+        )
 
     def _query_table(self, queries: Traces) -> Tensor:
         """Return (T * A, M): distance of code a to what each query does at step t."""
-        code = queries.padded_code(self.n_steps).long()
+        code = self.distance.padded(queries, self.n_steps).long()
         table = self.table.index_select(0, code.T.flatten())
         table = table.view(self.n_steps, len(queries), -1).transpose(1, 2)
         # Rows of M neighbours are what embedding_bag reads fast (15 times, on strided memory).
@@ -110,28 +139,29 @@ class TraceIndex:
             top: how many to return.
             allowed: (N,) bool, training traces that may be returned.
         """
-        rows = None if allowed is None else allowed.nonzero()[:, 0]
+        place = None if allowed is None else allowed[self._order].nonzero()[:, 0]
+        rows = self._order if place is None else self._order[place]
+        compared = self._compared(place)
         parts = [
-            self._rank(queries.select(chunk), top, rows)
+            self._rank(queries.select(chunk), top, compared)
             for chunk in torch.arange(len(queries)).split(QUERY_CHUNK)
         ]
         row = torch.cat([p.row for p in parts])
-        if rows is not None:
-            found = row >= 0
-            row[found] = rows[row[found]]
+        found = row >= 0
+        row[found] = rows[row[found]]
         return Ranking(row, torch.cat([p.distance for p in parts]))
 
-    def _rank(self, queries: Traces, top: int, rows: Tensor | None) -> Ranking:
-        totals, divisor = self._totals(queries, rows), self._divisor(queries, rows)
+    def _rank(self, queries: Traces, top: int, compared: _Compared) -> Ranking:
+        totals, divisor = self._totals(queries, compared), self._divisor(queries, compared)
         if len(divisor) != 1:
-            return _smallest(totals.div_(divisor), top)
-        # One divisor a query: sums have the order of means, and few of them need dividing.
-        ranking = _smallest(totals, top)
+            return smallest(totals.div_(divisor), top)
+        # One divisor a query: sums have the order of quotients, and few of them need dividing.
+        ranking = smallest(totals, top)
         return Ranking(ranking.row, ranking.distance / divisor.T)
 
 
-def _smallest(distance: Tensor, top: int) -> Ranking:
-    """Return the ``top`` smallest of each column of (n, M) as (M, top), ties by row.
+def smallest(distance: Tensor, top: int) -> Ranking:
+    """Return the ``top`` smallest of each column of (n, M) as (M, top), ties in order of rows.
 
     The ``top`` smallest values lie in the blocks of rows whose minima are at most the ``top``-th
     smallest minimum. One pass finds the minima; the few values in those blocks that do not exceed

@@ -12,7 +12,7 @@ def responsible_step(failures: Traces) -> Tensor:
     It is the step that follows the last one with the right step prediction, or step 0 where no
     step was ever right.
 
-    Source: RNNRepair, segment-level repair; experiments reference 8.2 (find_key).
+    Source: RNNRepair section 4.4, and its code (find_key).
     """
     lengths = failures.lengths
     label = failures.label.repeat_interleave(lengths)
@@ -34,7 +34,7 @@ def responsible_segment(failures: Traces, confidence: Tensor) -> Tensor:
         failures: M traces.
         confidence: (K, C) of the abstract model.
 
-    Source: ours, for the extension that the student report names (experiments reference 10.5).
+    Source: ours.
     """
     lengths, n_steps = failures.lengths, int(failures.offsets[-1])
     label = failures.label.repeat_interleave(lengths)

@@ -1,7 +1,7 @@
 """The transition index I(q, x): which training sequences take which transition.
 
-Source: RNNRepair equation 2 and experiments reference 4.4, with two corrections: the last
-transition (the one that decides the prediction) is kept, and the map is sparse.
+Source: RNNRepair equation 2, with two corrections to its code: the last transition (the one that
+decides the prediction) is kept, and the map is sparse.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from rnnrepair.influence.ranking import Ranking
+from rnnrepair.influence.ties import tie_order
 from rnnrepair.traces import Traces
 
 
@@ -40,25 +41,26 @@ class TransitionIndex:
         key: (U,) int64 ascending keys of the transitions that occur.
         offsets: (U + 1,) int64; key u owns ``row[offsets[u]:offsets[u + 1]]``.
         row: (P,) int32 ascending rows of the training traces that take the transition.
-        n_rows: N.
+        order: (N,) int64 rows in the order of ties, see ``tie_order``.
         n_codes: K * C.
     """
 
     key: Tensor
     offsets: Tensor
     row: Tensor
-    n_rows: int
+    order: Tensor
     n_codes: int
 
     @classmethod
-    def build(cls, traces: Traces) -> "TransitionIndex":
-        """Index N training traces."""
+    def build(cls, traces: Traces, seed: int = 0) -> "TransitionIndex":
+        """Index N training traces; the seed is that of the order of ties."""
         rows = torch.arange(len(traces)).repeat_interleave(traces.lengths)
         pair = transition_keys(traces) * len(traces) + rows
         pair = torch.from_numpy(np.unique(pair.numpy()))
         key, count = torch.unique_consecutive(pair // len(traces), return_counts=True)
         offsets = torch.cat([count.new_zeros(1), count.cumsum(0)])
-        return cls(key, offsets, (pair % len(traces)).int(), len(traces), traces.n_codes)
+        order = tie_order(traces.index, seed)
+        return cls(key, offsets, (pair % len(traces)).int(), order, traces.n_codes)
 
     def rows(self, previous: int, code: int) -> Tensor:
         """Return the (n,) int32 rows that go from one code to another; START is ``n_codes``."""
@@ -71,7 +73,7 @@ class TransitionIndex:
     def shared(self, queries: Traces) -> Tensor:
         """Return (M, N) int32: how many steps of a query are transitions that a row takes too.
 
-        Source: experiments reference 4.4 ("jcard"), last transition included.
+        Source: RNNRepair code ("jcard"), last transition included.
         """
         keys = transition_keys(queries)
         place = torch.searchsorted(self.key, keys).clamp_max(len(self.key) - 1)
@@ -84,15 +86,16 @@ class TransitionIndex:
         )
         taken = csr_array(
             (np.ones(len(self.row), np.int32), self.row.numpy(), self.offsets.numpy()),
-            (len(self.key), self.n_rows),
+            (len(self.key), len(self.order)),
         )
         return torch.from_numpy((wanted @ taken).toarray())
 
     def rank(self, queries: Traces, top: int) -> Ranking:
-        """Rank training rows by the share of a query's transitions that they lack (ties by row)."""
-        lacking = 1 - self.shared(queries) / queries.lengths[:, None]
-        order = lacking.argsort(dim=1, stable=True)[:, :top]
-        beyond = (0, top - order.shape[1])
+        """Rank training rows by the share of a query's transitions that they lack."""
+        lacking = (1 - self.shared(queries) / queries.lengths[:, None])[:, self.order]
+        place = lacking.argsort(dim=1, stable=True)[:, :top]
+        beyond = (0, top - place.shape[1])
         return Ranking(
-            pad(order, beyond, value=-1), pad(lacking.gather(1, order), beyond, value=torch.inf)
+            pad(self.order[place], beyond, value=-1),
+            pad(lacking.gather(1, place), beyond, value=torch.inf),
         )

@@ -81,6 +81,7 @@ def staged_rates(
     round_factor: float = 1.0,
     final_epochs: int = 0,
     final_factor: float = 1.0,
+    anew_epoch: int | None = None,
 ) -> LambdaLR:
     """Return a scheduler that multiplies the learning rate by a factor in each stage of a run.
 
@@ -96,9 +97,16 @@ def staged_rates(
         round_factor: on the rate between the base and the final epochs.
         final_epochs: the last of all epochs.
         final_factor: on the rate in those.
+        anew_epoch: epochs after which all stages begin once more (for strategies that train a new
+            network), None for never; they are among ``total_epochs``.
     """
 
     def factor(epoch: int) -> float:
+        if anew_epoch is not None and epoch >= anew_epoch:
+            return stage(epoch - anew_epoch, total_epochs - anew_epoch)
+        return stage(epoch, total_epochs)
+
+    def stage(epoch: int, total_epochs: int) -> float:
         if epoch >= total_epochs - final_epochs:
             return final_factor
         if epoch >= base_epochs:

@@ -1,35 +1,41 @@
 """Repair: new training samples made from the influential ones, and what they change."""
 
+from rnnrepair.repair.campaign import Campaign
 from rnnrepair.repair.contrast import ContrastRepair
-from rnnrepair.repair.controls import FailureRepair, InfluenceRepair, NoRepair, RandomRepair
-from rnnrepair.repair.edits import IDENTITY, Edit, Mutation
+from rnnrepair.repair.controls import (
+    ClassRepair,
+    FailureRepair,
+    InfluenceRepair,
+    MutatedFailureRepair,
+    NoRepair,
+    RandomRepair,
+    TrainOnAll,
+)
 from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
-from rnnrepair.repair.guided import GuidedRepair
-from rnnrepair.repair.image_mutation import ImageMutation
+from rnnrepair.repair.guided import GuidedRepair, HardRepair
 from rnnrepair.repair.judge import trace_inputs
 from rnnrepair.repair.ledger import LedgerRow, ledger_rows, read_ledger, write_ledger
 from rnnrepair.repair.outcome import Outcome, Predictions, predict
-from rnnrepair.repair.proposal import Proposal, RepairContext, RepairStrategy
-from rnnrepair.repair.rounds import StopReason, reason_to_stop
+from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.segment_controls import (
     InsertionRepair,
     RandomContextRepair,
     RandomSampleRepair,
 )
-from rnnrepair.repair.series_mutation import SeriesMutation
-from rnnrepair.repair.token_mutation import TokenMutation
+from rnnrepair.repair.stop_reason import StopReason
+from rnnrepair.repair.strategy import RepairStrategy
 
 __all__ = [
-    "IDENTITY",
+    "Campaign",
+    "ClassRepair",
     "ContrastRepair",
-    "Edit",
     "FailureRepair",
     "GuidedRepair",
-    "ImageMutation",
+    "HardRepair",
     "InfluenceRepair",
     "InsertionRepair",
     "LedgerRow",
-    "Mutation",
+    "MutatedFailureRepair",
     "NoRepair",
     "Outcome",
     "Pick",
@@ -40,9 +46,8 @@ __all__ = [
     "RandomSampleRepair",
     "RepairContext",
     "RepairStrategy",
-    "SeriesMutation",
     "StopReason",
-    "TokenMutation",
+    "TrainOnAll",
     "graft",
     "grafted",
     "ledger_rows",
@@ -50,7 +55,6 @@ __all__ = [
     "predict",
     "proposal_of",
     "read_ledger",
-    "reason_to_stop",
     "trace_inputs",
     "write_ledger",
 ]

@@ -1,12 +1,13 @@
 """Guided repair of text: failures beside the training samples that made them fail."""
 
+from rnnrepair.edits import IDENTITY
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.repair.edits import IDENTITY
 from rnnrepair.repair.graft import Pick, proposal_of
 from rnnrepair.repair.proposal import Proposal, RepairContext, found
+from rnnrepair.repair.strategy import RepairStrategy
 
 
-class ContrastRepair:
+class ContrastRepair(RepairStrategy):
     """``guided``: contrast pairs of a failure and what its wrong label comes from.
 
     A failure is taken for the wrong label because the network treats it like certain training
@@ -14,14 +15,14 @@ class ContrastRepair:
     samples too. So each failure is injected together with them: the copies say what is to change,
     the samples of the predicted label that come nearest to it say what is not.
 
-    Source: ours; experiments reference 10.6 names the contrast.
+    Source: ours; the student report names a contrast of the two labels as future work.
     """
 
     name = "guided"
     needs = frozenset({"opposites"})
 
     def __init__(self, opposites: float = 0.2) -> None:
-        """Set up the strategy.
+        """Choose the mixture.
 
         Args:
             opposites: share of the samples that are influential training samples of the predicted
@@ -35,9 +36,6 @@ class ContrastRepair:
                 f"repair.strategies.guided.opposites must lie in [0, 1), got {opposites}."
             )
         self.opposites = opposites
-
-    def check(self, budget: int) -> None:
-        """Any budget will do: samples are copied again where there are too few."""
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Propose copies of each failure and of its opposites, evenly mixed."""

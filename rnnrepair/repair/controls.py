@@ -1,55 +1,52 @@
-"""The controls that every repair is judged against, at equal budget."""
+"""The controls that every repair is judged against, at equal budget and equal steps."""
 
 import torch
 from torch import Tensor
 
-from rnnrepair.repair.edits import IDENTITY, Edit
+from rnnrepair.edits import IDENTITY
+from rnnrepair.repair.edited import edited_proposal, unjudged
 from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
-from rnnrepair.traces import SequenceBatch
 
 
-def edit_each(parents: SequenceBatch, context: RepairContext) -> tuple[Tensor, list[Edit]]:
-    """Return every parent changed by an edit of its own, unselected."""
-    generator = torch_generator(context.seed, "edits")
-    edits = [context.mutation.draw(generator) for _ in range(len(parents))]
-    edited = [
-        context.mutation.apply(parents.inputs[i : i + 1], edit, parents.lengths[i : i + 1])
-        for i, edit in enumerate(edits)
-    ]
-    return torch.cat([parents.inputs[:0], *edited]), edits
-
-
-def _unjudged(
-    parents: SequenceBatch, inputs: Tensor, failure: Tensor, edits: list[Edit]
-) -> Proposal:
-    nothing_known = torch.zeros(len(failure), dtype=torch.bool)
-    return Proposal(
-        inputs, parents.lengths, parents.label, parents.index, failure, edits, nothing_known
-    )
-
-
-class _Control:
-    """A strategy that judges no candidates, so that any budget can be filled."""
-
-    name: str
-    needs: frozenset[str] = frozenset()
-
-    def check(self, budget: int) -> None:
-        """Any budget will do."""
-
-
-class NoRepair(_Control):
+class NoRepair(RepairStrategy):
     """``none``: go on training; what a repair must beat."""
 
     name = "none"
+    injects = False
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Propose nothing."""
         return Proposal.empty(context)
 
 
-class RandomRepair(_Control):
+class TrainOnAll(RepairStrategy):
+    """``augment`` (images, series), ``all`` (text): what a user would do without this tool.
+
+    A new network, trained on the fit and the repair split together, for as many steps at the same
+    rates as base and repair take together.
+    """
+
+    injects = False
+    starts_anew = True
+
+    def __init__(self, name: str = "augment", augments: bool = True) -> None:
+        """Choose the alternative.
+
+        Args:
+            name: under which it is compared.
+            augments: whether it rests on augmentation, which then draws the repair's edits.
+        """
+        self.name = name
+        self.augments = augments
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Propose nothing."""
+        return Proposal.empty(context)
+
+
+class RandomRepair(RepairStrategy):
     """``random``: random training samples, each with one random edit."""
 
     name = "random"
@@ -60,12 +57,40 @@ class RandomRepair(_Control):
         generator = torch_generator(context.seed, "parents")
         draw = torch.randint(len(context.originals), (n_failures * budget,), generator=generator)
         parents = context.fetch(context.originals[draw])
-        inputs, edits = edit_each(parents, context)
-        failure = torch.arange(n_failures).repeat_interleave(budget)
-        return _unjudged(parents, inputs, failure, edits)
+        return edited_proposal(parents, _each(n_failures, budget), context)
 
 
-class InfluenceRepair(_Control):
+class ClassRepair(RepairStrategy):
+    """``class``: random training samples of the failures' classes, each with one random edit."""
+
+    name = "class"
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Draw parents with replacement from the original samples of each failure's class."""
+        parent = draw_of_class(context, budget)
+        failure = torch.arange(len(parent))[:, None].expand(-1, budget)
+        usable = parent >= 0
+        return edited_proposal(context.fetch(parent[usable]), failure[usable], context)
+
+
+def draw_of_class(context: RepairContext, n: int) -> Tensor:
+    """Return (M, n) int64 original samples of each failure's class, drawn with replacement.
+
+    -1 where there are none of that class.
+    """
+    label = context.influence.failures.label
+    generator = torch_generator(context.seed, "parents of the class")
+    parent = torch.full((len(label), n), -1)
+    for c in label.unique():
+        own = context.originals[context.original_label == c]
+        failures = (label == c).nonzero()[:, 0]
+        draw = torch.rand(len(failures), n, generator=generator)
+        if len(own):
+            parent[failures] = own[(draw * len(own)).long()]
+    return parent
+
+
+class InfluenceRepair(RepairStrategy):
     """``influence``: the nearest training samples of the true label, edited but not selected."""
 
     name = "influence"
@@ -78,18 +103,33 @@ class InfluenceRepair(_Control):
         parent = sources.gather(1, turn)
         failure = torch.arange(len(sources))[:, None].expand(-1, budget)
         usable = parent >= 0
-        parents = context.fetch(parent[usable])
-        inputs, edits = edit_each(parents, context)
-        return _unjudged(parents, inputs, failure[usable], edits)
+        return edited_proposal(context.fetch(parent[usable]), failure[usable], context)
 
 
-class FailureRepair(_Control):
+class FailureRepair(RepairStrategy):
     """``failures``: the failing samples themselves, copied."""
 
     name = "failures"
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Copy each failure ``budget`` times."""
-        failure = torch.arange(len(context.influence)).repeat_interleave(budget)
+        failure = _each(len(context.influence), budget)
         batch = context.fetch(context.influence.failures.index[failure])
-        return _unjudged(batch, batch.inputs, failure, [IDENTITY] * len(failure))
+        return unjudged(batch, batch.inputs, failure, [IDENTITY] * len(failure))
+
+
+class MutatedFailureRepair(RepairStrategy):
+    """``mutated_failures``: the failing samples, each copy with an edit of its own."""
+
+    name = "mutated_failures"
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Copy each failure ``budget`` times and edit the copies."""
+        failure = _each(len(context.influence), budget)
+        batch = context.fetch(context.influence.failures.index[failure])
+        return edited_proposal(batch, failure, context)
+
+
+def _each(n_failures: int, budget: int) -> Tensor:
+    """Return the (n_failures * budget,) rows of the failures, each ``budget`` times."""
+    return torch.arange(n_failures).repeat_interleave(budget)

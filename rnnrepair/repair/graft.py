@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnrepair.repair.edits import Edit
+from rnnrepair.edits import Edit
 from rnnrepair.repair.proposal import Proposal, RepairContext
 
 GRAFT = "graft"
@@ -39,11 +39,19 @@ def marked(edit: Edit) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Pick:
-    """A sample to make: the row of a failure, the index of its parent, a graft or a copy."""
+    """A sample to make.
+
+    Attributes:
+        failure: row of the failure it is meant for.
+        parent: index of the sample it is made from.
+        edit: a graft or a copy.
+        context: transitions that parent and failure have in common there, -1 where not looked for.
+    """
 
     failure: int
     parent: int
     edit: Edit
+    context: int = -1
 
 
 def proposal_of(picks: Sequence[Pick], context: RepairContext) -> Proposal:
@@ -66,4 +74,5 @@ def proposal_of(picks: Sequence[Pick], context: RepairContext) -> Proposal:
         failure,
         [pick.edit for pick in picks],
         torch.zeros(len(picks), dtype=torch.bool),
+        context=torch.tensor([pick.context for pick in picks]),
     )

@@ -1,39 +1,21 @@
 """Guided repair: mutated influential samples that go wrong the way the failure does."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.repair.edits import Edit
+from rnnrepair.influence import paired_distance
+from rnnrepair.repair.controls import draw_of_class
+from rnnrepair.repair.edited import edit_all
 from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
-from rnnrepair.traces import SequenceBatch, Traces
 
 # Candidates judged at a time; bounds the memory of a round (28 x 28 floats: 64 MB).
 JUDGED_AT_A_TIME = 20_000
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """P edits of every source of m failures: row (p, i, s) of the judged batch."""
-
-    parents: SequenceBatch
-    edits: list[Edit]
-    inputs: Tensor
-    owner: Tensor
-
-    @property
-    def parent_row(self) -> Tensor:
-        return torch.arange(len(self.parents)).repeat(len(self.edits))
-
-    @property
-    def edit_row(self) -> Tensor:
-        return torch.arange(len(self.edits)).repeat_interleave(len(self.parents))
-
-
-class GuidedRepair:
+class GuidedRepair(RepairStrategy):
     """``guided``: influential training samples of the true label, mutated and selected.
 
     For a failure of true label t, the nearest correctly classified training samples of t are
@@ -46,13 +28,12 @@ class GuidedRepair:
     """
 
     name = "guided"
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, sources: int = 20, mutations: int = 16) -> None:
-        """Set up the strategy.
+        """Choose how many candidates a failure gets.
 
         Args:
-            sources: influential samples per failure that are mutated.
+            sources: training samples per failure that are mutated.
             mutations: edits of each of them.
 
         Raises:
@@ -61,7 +42,7 @@ class GuidedRepair:
         for name, value in {"sources": sources, "mutations": mutations}.items():
             if value < 1:
                 raise ConfigurationError(
-                    f"repair.strategies.guided.{name} must be at least 1, got {value}."
+                    f"repair.strategies.{self.name}.{name} must be at least 1, got {value}."
                 )
         self.sources = sources
         self.mutations = mutations
@@ -69,17 +50,21 @@ class GuidedRepair:
     def check(self, budget: int) -> None:
         """Refuse fewer candidates per failure than samples to choose."""
         if self.sources * self.mutations < budget:
+            key = f"repair.strategies.{self.name}"
             raise ConfigurationError(
                 f"repair.budget={budget} samples per failure cannot be chosen from "
                 f"{self.sources} sources x {self.mutations} mutations = "
-                f"{self.sources * self.mutations} candidates: raise "
-                "repair.strategies.guided.mutations or repair.strategies.guided.sources, or lower "
-                "repair.budget."
+                f"{self.sources * self.mutations} candidates: raise {key}.mutations or "
+                f"{key}.sources, or lower repair.budget."
             )
+
+    def sources_of(self, context: RepairContext) -> Tensor:
+        """Return (M, sources) int64 samples that are mutated for each failure, -1 for none."""
+        return context.influence.sources[:, : self.sources]
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Judge the candidates of a few failures at a time and keep the best of each."""
-        sources = context.influence.sources[:, : self.sources]
+        sources = self.sources_of(context)
         at_a_time = max(1, JUDGED_AT_A_TIME // (self.sources * self.mutations))
         parts = [
             self._propose_for(rows, sources[rows], context, budget)
@@ -90,85 +75,60 @@ class GuidedRepair:
     def _propose_for(
         self, rows: Tensor, sources: Tensor, context: RepairContext, budget: int
     ) -> Proposal:
-        if not (sources >= 0).any():  # the network is right on no sample of these labels
+        """Propose for the failures in ``rows``, whose (m, sources) are given."""
+        owner = (sources >= 0).nonzero()[:, 0]
+        if len(owner) == 0:  # the network is right on no sample of these labels
             return Proposal.empty(context)
-        failures = context.influence.failures.select(rows)
-        candidates = self._mutate(sources, context, int(rows[0]))
-        lengths = candidates.parents.lengths[candidates.parent_row]
-        traces = context.judge(candidates.inputs, lengths)
-        distance = paired_distance(traces, failures, candidates.owner, context)
-        reproduces = traces.final_prediction == failures.final_prediction[candidates.owner]
-        chosen = choose(
-            candidates.owner,
-            candidates.parents.index[candidates.parent_row],
-            candidates.edit_row,
-            reproduces,
-            distance,
-            budget,
-        )
-        parent_row = candidates.parent_row[chosen]
+        owner = owner.repeat_interleave(self.mutations)
+        candidates = context.fetch(sources[sources >= 0].repeat_interleave(self.mutations))
+        generator = torch_generator(context.seed, "guided edits", int(rows[0]))
+        edits = context.edits.draw(len(candidates), generator)
+        inputs = edit_all(candidates, edits, context.edits)
+        traces = context.judge(inputs, candidates.lengths)
+        failures = context.influence.failures.select(rows).select(owner)
+        reproduces = traces.final_prediction == failures.final_prediction
+        distance = paired_distance(context.distance, traces, failures)
+        chosen = choose(owner, reproduces, distance, budget)
         return Proposal(
-            candidates.inputs[chosen],
-            lengths[chosen],
-            candidates.parents.label[parent_row],
-            candidates.parents.index[parent_row],
-            rows[candidates.owner[chosen]],
-            [candidates.edits[e] for e in candidates.edit_row[chosen].tolist()],
+            inputs[chosen],
+            candidates.lengths[chosen],
+            candidates.label[chosen],
+            candidates.index[chosen],
+            rows[owner[chosen]],
+            edits.select(chosen).to_list(),
             reproduces[chosen],
             judged=len(traces),
         )
 
-    def _mutate(self, sources: Tensor, context: RepairContext, stream: int) -> _Candidates:
-        """Draw the edits once and apply each to all sources of these failures in one call."""
-        owner, place = (sources >= 0).nonzero(as_tuple=True)
-        parents = context.fetch(sources[owner, place])
-        generator = torch_generator(context.seed, "guided edits", stream)
-        edits = [context.mutation.draw(generator) for _ in range(self.mutations)]
-        inputs = torch.cat(
-            [context.mutation.apply(parents.inputs, edit, parents.lengths) for edit in edits]
-        )
-        return _Candidates(parents, edits, inputs, owner.repeat(len(edits)))
+
+class HardRepair(GuidedRepair):
+    """``hard``: the same without influence, from random training samples of the failure's class.
+
+    What is left of ``guided`` when only the judging does the work.
+    """
+
+    name = "hard"
+
+    def sources_of(self, context: RepairContext) -> Tensor:
+        """Draw the samples that are mutated, see ``draw_of_class``."""
+        return draw_of_class(context, self.sources)
 
 
-def paired_distance(
-    candidates: Traces, failures: Traces, owner: Tensor, context: RepairContext
-) -> Tensor:
-    """Return (n,) float32 mean step distance of each candidate to the failure that owns it."""
-    n_steps = int(torch.maximum(candidates.lengths.max(), failures.lengths.max()))
-    table = context.distance.exact(n_steps)
-    goal = failures.padded_code(n_steps).long()[owner]
-    total = table[candidates.padded_code(n_steps).long(), goal].sum(1)
-    if not context.distance.masked:
-        return total / n_steps
-    return total / torch.minimum(candidates.lengths, failures.lengths[owner])
+def choose(owner: Tensor, reproduces: Tensor, distance: Tensor, budget: int) -> Tensor:
+    """Return the chosen rows: per owner the best ``budget``, best first.
 
+    Best means reproducing the fault first, then nearest. Equally good candidates come in the order
+    in which they were drawn, which is random.
 
-def choose(
-    owner: Tensor,
-    parent: Tensor,
-    edit: Tensor,
-    reproduces: Tensor,
-    distance: Tensor,
-    budget: int,
-) -> Tensor:
-    """Return the chosen rows: per owner the best ``budget``, no sample twice.
-
-    Best means reproducing the fault first, then nearest, ties by row. Two failures of one label
-    share sources: what an earlier failure has taken, a later one cannot take again.
+    Args:
+        owner: (n,) ascending, whose candidate each is.
+        reproduces: (n,) bool.
+        distance: (n,) to the failure.
+        budget: candidates kept for each owner.
     """
     order = distance.argsort(stable=True)
     order = order[(~reproduces[order]).int().argsort(stable=True)]
     order = order[owner[order].argsort(stable=True)]
-    # First come, first served on (parent, edit).
-    sample = (parent * (int(edit.max()) + 1) + edit)[order]
-    taken: set[int] = set()
-    left = dict.fromkeys(owner.tolist(), budget)
-    kept = []
-    for position, (key, whose) in enumerate(
-        zip(sample.tolist(), owner[order].tolist(), strict=True)
-    ):
-        if left[whose] and key not in taken:
-            left[whose] -= 1
-            taken.add(key)
-            kept.append(position)
-    return order[torch.tensor(kept, dtype=torch.int64)]
+    ranked = owner[order]
+    rank = torch.arange(len(order)) - torch.searchsorted(ranked, ranked)
+    return order[rank < budget]

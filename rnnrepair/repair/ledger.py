@@ -11,8 +11,8 @@ from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel
 from rnnrepair.atomic import write_file
+from rnnrepair.edits import Edit
 from rnnrepair.influence import Influence, responsible_step
-from rnnrepair.repair.edits import Edit
 from rnnrepair.repair.proposal import Proposal
 
 
@@ -33,6 +33,8 @@ class LedgerRow:
         state_to: and after it; the transition aimed at.
         epoch: completed epochs at the time of injection.
         seed: of the round.
+        context: transitions, tokens included, that parent and failure have in common where the
+            sample was edited; -1 where the strategy looks for none. 0 is no guidance.
     """
 
     new_id: int
@@ -47,6 +49,7 @@ class LedgerRow:
     state_to: int
     epoch: int
     seed: int
+    context: int = -1
 
     def as_edit(self) -> Edit:
         """Return the edit that makes the sample from its parent."""
@@ -83,6 +86,7 @@ def ledger_rows(
             state_to=int(state_to[f]),
             epoch=epoch,
             seed=seed,
+            context=int(proposal.context[i]),
         )
         for i, (f, edit) in enumerate(zip(proposal.failure.tolist(), proposal.edits, strict=True))
     ]

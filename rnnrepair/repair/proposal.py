@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from rnnrepair.edits import Edit, EditFamily
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, StepDistance
-from rnnrepair.repair.edits import Edit, Mutation
 from rnnrepair.traces import SequenceBatch, Traces
 
 
@@ -20,21 +20,25 @@ class RepairContext:
     Attributes:
         influence: the failures and the training samples behind them.
         originals: (n,) int64 indices of the original training samples.
+        original_label: (n,) int64 classes of those.
         fetch: indices to sequences.
         judge: (inputs (n, T, F), lengths (n,)) to the traces that the network makes of them.
         distance: between steps of traces.
-        mutation: family of edits.
+        edits: family of label-preserving edits.
         seed: of this round.
+        unknown: token that stands for words without a number, None where inputs are features.
         progress: wraps a long loop in a progress bar.
     """
 
     influence: Influence
     originals: Tensor
+    original_label: Tensor
     fetch: Callable[[Tensor], SequenceBatch]
     judge: Callable[[Tensor, Tensor], Traces]
     distance: StepDistance
-    mutation: Mutation
+    edits: EditFamily
     seed: int
+    unknown: int | None = None
     progress: Callable[[Sequence[Tensor]], Iterable[Tensor]] = field(default=iter)
 
 
@@ -51,6 +55,8 @@ class Proposal:
         edits: n edits.
         reproduces: (n,) bool, samples that the network is known to get wrong like their failure.
         judged: candidates that the network was run on.
+        context: (n,) int64 transitions, tokens included, that parent and failure have in common
+            where the sample was edited; -1 for samples that no context was looked for.
     """
 
     inputs: Tensor
@@ -61,6 +67,12 @@ class Proposal:
     edits: list[Edit]
     reproduces: Tensor
     judged: int = 0
+    context: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+
+    def __post_init__(self) -> None:
+        """Most strategies look for no context."""
+        if len(self.context) != len(self.label):
+            object.__setattr__(self, "context", torch.full_like(self.label, -1))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -85,6 +97,7 @@ class Proposal:
             [edit for p in parts for edit in p.edits],
             torch.cat([p.reproduces for p in parts]),
             sum(p.judged for p in parts),
+            torch.cat([p.context for p in parts]),
         )
 
     def select(self, rows: Tensor) -> "Proposal":
@@ -98,6 +111,7 @@ class Proposal:
             [self.edits[row] for row in rows.tolist()],
             self.reproduces[rows],
             self.judged,
+            self.context[rows],
         )
 
     def limited(self, room: int) -> "Proposal":
@@ -115,30 +129,6 @@ def _widened(inputs: Tensor, width: int) -> Tensor:
     """Pad (n, T, ...) on the right to ``width`` steps."""
     padding = inputs.new_zeros(len(inputs), width - inputs.shape[1], *inputs.shape[2:])
     return torch.cat([inputs, padding], 1)
-
-
-class RepairStrategy(Protocol):
-    """A way to make repair samples; compared with others at equal budget.
-
-    Attributes:
-        name: for the summary and the ledger.
-        needs: optional fields of ``Influence`` that it reads.
-    """
-
-    name: str
-    needs: frozenset[str]
-
-    def check(self, budget: int) -> None:
-        """Refuse settings that can never fill the budget.
-
-        Raises:
-            ConfigurationError: names the config key to change.
-        """
-        ...
-
-    def propose(self, context: RepairContext, budget: int) -> Proposal:
-        """Propose ``budget`` samples for each failure (fewer only if candidates run out)."""
-        ...
 
 
 T = TypeVar("T")

@@ -1,15 +1,20 @@
 """Controls and the published strategy of segment repair: the responsible token, inserted.
 
-Source: RNNRepair section 4.4; experiments reference 8.4, with copies instead of edits in place, one
-edit a copy, and positions that are valid by construction.
+Source: RNNRepair section 4.4, with one edit a copy, and positions that are valid by construction.
 """
 
-import torch
+from collections import Counter
 
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from rnnrepair.edits import Edit
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Contexts, responsible_step
-from rnnrepair.repair.edits import Edit
 from rnnrepair.repair.graft import Pick, graft, proposal_of
 from rnnrepair.repair.proposal import Proposal, RepairContext, found
+from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
 
 
@@ -18,32 +23,28 @@ def insertion(at: int, step: int) -> Edit:
     return graft(at, step, step + 1, at)
 
 
-def insert_at(contexts: Contexts, context: RepairContext, budget: int) -> Proposal:
-    """Insert each failure's responsible token where its contexts end, nearest context first.
+class _Insertion(RepairStrategy):
+    """Base of the strategies that insert the responsible token of a failure."""
 
-    A failure with fewer contexts than ``budget`` uses them again.
-    """
-    step = responsible_step(context.influence.failures).tolist()
-    picks = []
-    for row, (samples, positions) in enumerate(
-        zip(contexts.sample.tolist(), contexts.position.tolist(), strict=True)
-    ):
-        known = [(s, p) for s, p in zip(samples, positions, strict=True) if s >= 0]
-        for turn in range(budget if known else 0):
-            sample, position = known[turn % len(known)]
-            picks.append(Pick(row, sample, insertion(position + 1, step[row])))
-    return proposal_of(picks, context)
+    @override
+    def serves(self, context: RepairContext) -> Tensor:
+        # A word that has no number says nothing: inserted, it would teach what <unk> means.
+        if context.unknown is None:
+            return super().serves(context)
+        failures = context.influence.failures
+        token = _tokens(failures.token)[failures.offsets[:-1] + responsible_step(failures)]
+        return token != context.unknown
 
 
-class _Segment:
-    name: str
-    needs: frozenset[str] = frozenset()
+def _tokens(token: Tensor | None) -> Tensor:
+    if token is None:
+        raise ConfigurationError(
+            "Insertions are made into texts, and these sequences are features: use repair=default."
+        )
+    return token
 
-    def check(self, budget: int) -> None:
-        """Any budget will do: contexts are used again where there are too few."""
 
-
-class RandomSampleRepair(_Segment):
+class RandomSampleRepair(_Insertion):
     """``random_sample``: the responsible token in random samples at random positions."""
 
     name = "random_sample"
@@ -51,21 +52,61 @@ class RandomSampleRepair(_Segment):
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Draw parents with replacement from the original training samples."""
         step = responsible_step(context.influence.failures).tolist()
+        rows = self.serves(context).nonzero()[:, 0].repeat_interleave(budget).tolist()
         generator = torch_generator(context.seed, "random insertions")
-        n = len(step) * budget
-        draw = torch.randint(len(context.originals), (n,), generator=generator)
+        draw = torch.randint(len(context.originals), (len(rows),), generator=generator)
         parents = context.originals[draw]
         lengths = context.fetch(parents).lengths
         # Before any token of the parent, or behind its last.
-        at = (torch.rand(n, generator=generator) * (lengths + 1)).long()
+        at = (torch.rand(len(rows), generator=generator) * (lengths + 1)).long()
         picks = [
-            Pick(i // budget, parent, insertion(place, step[i // budget]))
-            for i, (parent, place) in enumerate(zip(parents.tolist(), at.tolist(), strict=True))
+            Pick(row, parent, insertion(place, step[row]))
+            for row, parent, place in zip(rows, parents.tolist(), at.tolist(), strict=True)
         ]
         return proposal_of(picks, context)
 
 
-class RandomContextRepair(_Segment):
+class _ContextInsertion(_Insertion):
+    """Base of the strategies that insert where training samples come to the failure's state."""
+
+    def __init__(self, per_parent: int = 2) -> None:
+        """Limit how often one training sample is edited in a round.
+
+        Raises:
+            ConfigurationError: a limit below 1.
+        """
+        if per_parent < 1:
+            raise ConfigurationError(
+                f"repair.strategies.{self.name}.per_parent must be at least 1, got {per_parent}."
+            )
+        self.per_parent = per_parent
+
+    def insert_at(self, contexts: Contexts, context: RepairContext, budget: int) -> Proposal:
+        """Insert each failure's responsible token where its contexts end, first context first.
+
+        All failures get a first sample before any gets a second one, so that those that come first
+        do not use up the parents.
+        """
+        step = responsible_step(context.influence.failures).tolist()
+        served = self.serves(context).nonzero()[:, 0].tolist()
+        samples, positions, runs = (
+            part.tolist() for part in (contexts.sample, contexts.position, contexts.run)
+        )
+        untried = {row: iter(range(len(samples[row]))) for row in served}
+        used: Counter[int] = Counter()
+        picks = []
+        for row in served * budget:
+            for place in untried[row]:
+                parent = samples[row][place]
+                if parent >= 0 and used[parent] < self.per_parent:
+                    used[parent] += 1
+                    edit = insertion(positions[row][place] + 1, step[row])
+                    picks.append(Pick(row, parent, edit, runs[row][place]))
+                    break
+        return proposal_of(picks, context)
+
+
+class RandomContextRepair(_ContextInsertion):
     """``random_context``: in random samples of the true label that come to the failure's state.
 
     The control that the paper calls random: only the ranking is dropped.
@@ -75,11 +116,11 @@ class RandomContextRepair(_Segment):
     needs = frozenset({"drawn"})
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
-        """Insert where the samples visit the state, in the order of the draw."""
-        return insert_at(found(context.influence.drawn), context, budget)
+        """Insert where the run that each sample shares with the failure ends."""
+        return self.insert_at(found(context.influence.drawn), context, budget)
 
 
-class InsertionRepair(_Segment):
+class InsertionRepair(_ContextInsertion):
     """``insertion``: in the samples whose context shares the longest run with the failure's.
 
     The strategy that the paper calls guided.
@@ -90,4 +131,4 @@ class InsertionRepair(_Segment):
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Insert where the common run ends."""
-        return insert_at(found(context.influence.contexts), context, budget)
+        return self.insert_at(found(context.influence.contexts), context, budget)

@@ -55,11 +55,10 @@ def make_context(bench: Workbench, analysed: Analysed, n_failures: int) -> Repai
     return RepairContext(
         influence=influence,
         originals=bench.train_index,
+        original_label=analysed.abstraction.traces["fit"].label,
         fetch=bench.datamodule.fetch,
         judge=judge,
-        distance=step_distance(analysed.model, "masked"),
-        mutation=instantiate(
-            bench.cfg.repair.mutations[bench.cfg.repair.mutation], _convert_="all"
-        ),
+        distance=step_distance(analysed.model, "aligned"),
+        edits=instantiate(bench.cfg.edits[bench.cfg.repair.edit], _convert_="all"),
         seed=bench.cfg.seed,
     )

@@ -17,7 +17,7 @@ TOLERANCE = 1e-6
 TOP = 20
 # A ranking takes milliseconds, a naive query tenths of a second.
 RANKINGS = 10
-NAIVE = {"paper": naive.paper, "masked": naive.masked}
+NAIVE = {"paper": naive.paper, "aligned": naive.aligned}
 
 
 def measure(bench: Workbench) -> list[Measure]:

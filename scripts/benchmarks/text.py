@@ -111,6 +111,7 @@ def _index(traced: TracedTexts, n_failures: int) -> list[Measure]:
     step = responsible_step(failures)
     responsible_segment(failures, traced.confidence)
     index.nearest(failures, step, TOP, allowed, failures.label)
+    index.drawn(failures, step, TOP, allowed, failures.label)
     matched = time.perf_counter() - start
     size = f"{len(traced.fit):,} reviews, {n_steps / 1e6:.1f} M steps"
     return [
@@ -120,7 +121,7 @@ def _index(traced: TracedTexts, n_failures: int) -> list[Measure]:
             "segments and contexts",
             matched,
             "s",
-            f"{len(failures):,} failures, {TOP} contexts each, {size}",
+            f"{len(failures):,} failures, {TOP} contexts and {TOP} drawn each, {size}",
             at_most(5),
         ),
     ]
@@ -140,11 +141,13 @@ def _against_naive(traced: TracedTexts, n_naive: int) -> Measure:
         for m in range(n_naive)
     ]
     naive = (time.perf_counter() - start) / n_naive
+    drawn = index.drawn(failures, step, TOP, allowed, failures.label)
     agrees = all(
         sorted(runs.values(), reverse=True)[:TOP] == found.run[m][found.sample[m] >= 0].tolist()
         and all(
             runs[s] == r
-            for s, r in zip(found.sample[m].tolist(), found.run[m].tolist(), strict=True)
+            for contexts in (found, drawn)
+            for s, r in zip(contexts.sample[m].tolist(), contexts.run[m].tolist(), strict=True)
             if s >= 0
         )
         for m, runs in enumerate(expected)

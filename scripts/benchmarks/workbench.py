@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from callbacks import EpochTimer
-from datamodules import MNISTRowsDataModule
+from datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.abstraction import (
     Abstraction,
     AbstractModel,
@@ -28,7 +28,7 @@ from rnnrepair.traces import HiddenBatch, SequenceBatch, evaluating, hidden_stat
 FULL_SIZE = 60_000
 # Callbacks of the analysis, in their order; the others belong to every training.
 CHAIN = ("trace_collector", "state_abstraction", "influence_analysis", "repair_injection")
-REPORT = ("repair_report",)
+REPORT = ("repair_report", "from_scratch")
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,19 @@ class Workbench:
         seconds = {n: b - a for n, a, b in zip(names, clock, clock[1:], strict=False)}
         return Analysed(abstraction, influence, seconds)
 
-    def trainer_s(self) -> float:
-        """Return the seconds of ``training_steps`` steps in the batches of the Trainer."""
+    def trainer_s(self, *, share: float = 0.0) -> float:
+        """Return the seconds of ``training_steps`` steps in the batches of the Trainer.
+
+        Args:
+            share: of every batch that is augmented.
+        """
+        augmentation = self.datamodule.augmentation
+        self.datamodule.augmentation = Augmentation(share, augmentation.edits)
         trainer = make_trainer(self.cfg, [], limit_train_batches=self.options.training_steps)
-        trainer.fit(self.make_model(), self.datamodule)
+        try:
+            trainer.fit(self.make_model(), self.datamodule)
+        finally:
+            self.datamodule.augmentation = augmentation
         timer = next(c for c in trainer.callbacks if isinstance(c, EpochTimer))
         return timer.epoch_seconds[0]
 

@@ -35,6 +35,7 @@ def test_multirun_shares_one_base_and_compare_pairs_the_arms(tmp_path):
         "-m",
         "+experiment=mnist_repair",
         "repair.strategy=none,random,guided",
+        "comparison.contrasts=[{of: guided, against: none, metric: test_repaired_share}]",
         "seed=0,1",
         *quick,
         f"hydra.sweep.dir={sweep}",
@@ -49,17 +50,18 @@ def test_multirun_shares_one_base_and_compare_pairs_the_arms(tmp_path):
         assert len(list((folder / "wandb").glob("offline-run-*"))) == 1
     compared = command(tmp_path, str(ROOT / "scripts/compare.py"), str(sweep))
     assert compared.returncode == 0, compared.stderr
-    with (sweep / "comparison.csv").open() as file:
-        rows = {(r["strategy"], r["metric"]): r for r in csv.DictReader(file)}
-    guided = rows["guided", "test_repaired_share"]
-    assert guided["pairs_none"] == guided["pairs_random"] == "2"
+    with (sweep / "arms.csv").open() as file:
+        arms = {(r["arm"], r["metric"]): r for r in csv.DictReader(file)}
+    with (sweep / "contrasts.csv").open() as file:
+        (contrast,) = csv.DictReader(file)
     summaries = [json.loads(p.read_text()) for p in sweep.glob("*/summary.json")]
     mean = {
         s: sum(r["after"]["test_repaired_share"] for r in summaries if r["strategy"] == s) / 2
         for s in ("guided", "none")
     }
-    assert float(guided["mean"]) == pytest.approx(mean["guided"])
-    assert float(guided["diff_none"]) == pytest.approx(mean["guided"] - mean["none"])
+    assert float(arms["guided", "test_repaired_share"]["mean"]) == pytest.approx(mean["guided"])
+    assert float(contrast["difference"]) == pytest.approx(mean["guided"] - mean["none"])
+    assert contrast["pairs"] == "2"
 
 
 def test_compare_says_what_it_expects_when_there_are_no_runs(tmp_path):

@@ -89,7 +89,7 @@ def test_every_logger_composes(logger, kinds):
 
 
 def test_unknown_names_are_all_refused_in_one_message(tmp_path):
-    cfg = composed("repair.strategy=magic", "repair.mutation=genes", "ckpt_path=nowhere.ckpt")
+    cfg = composed("repair.strategy=magic", "repair.edit=genes", "ckpt_path=nowhere.ckpt")
     with pytest.raises(ConfigurationError) as error:
         check_config(cfg)
     for part in ("repair.strategy", "magic", "guided", "genes", "image", "nowhere.ckpt"):
@@ -111,8 +111,9 @@ def test_unknown_names_are_all_refused_in_one_message(tmp_path):
         ("abstraction.reduction_dims=0", "abstraction.reduction_dims"),
         ("datamodule.source=floppy", "datamodule.source must be one of"),
         ("datamodule.batch_size=0", "datamodule.batch_size"),
-        ("repair.mutations.image.rotation=180", "repair.mutations.image.rotation"),
-        ("repair.mutations.image.scale=[1.1,0.9]", "repair.mutations.image.scale"),
+        ("edits.image.rotation=181", "edits.image.rotation"),
+        ("edits.image.scale=[1.1,0.9]", "edits.image.scale"),
+        ("augmentation.share=2", "augmentation.share"),
         ("repair.budget=0", "repair.budget"),
         ("repair.budget=1000", "raise repair.strategies.guided.mutations"),
         ("repair.max_share=0", "repair.max_share"),

@@ -23,9 +23,10 @@ from callbacks import (
 )
 from datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.repair import GuidedRepair, NoRepair, SeriesMutation
+from rnnrepair.repair import GuidedRepair, NoRepair, TrainOnAll
 
 
 class Steps(SequenceDataModule):
@@ -52,7 +53,7 @@ def chain(**options):
         TraceCollector(progress=False),
         StateAbstraction(settings, save=False),
         InfluenceAnalysis(),
-        RepairInjection(GuidedRepair(3, 4), SeriesMutation(), budget=2, rounds=1, **options),
+        RepairInjection(GuidedRepair(3, 4), SeriesEdits(), budget=2, rounds=1, **options),
         RepairReport(),
     ]
 
@@ -107,11 +108,19 @@ def test_loaders_that_are_never_reloaded_are_refused(tmp_path):
         fit(tmp_path, chain(), reload_dataloaders_every_n_epochs=0)
 
 
-def test_loaders_may_stay_when_nothing_is_injected(tmp_path):
+def test_loaders_that_are_never_reloaded_are_refused_for_controls_too(tmp_path):
+    """Without repair the epochs grow all the same: comparisons are at equal steps."""
     callbacks = chain()
-    callbacks[3] = RepairInjection(NoRepair(), rounds=1)
-    fit(tmp_path, callbacks, reload_dataloaders_every_n_epochs=0)
-    assert callbacks[-1].summary["injected"] == 0
+    callbacks[3] = RepairInjection(NoRepair(), SeriesEdits(), rounds=1)
+    with pytest.raises(MisconfigurationException, match="reload_dataloaders_every_n_epochs=1"):
+        fit(tmp_path, callbacks, reload_dataloaders_every_n_epochs=0)
+
+
+def test_augmentation_as_an_alternative_needs_augmentation(tmp_path):
+    callbacks = chain()
+    callbacks[3] = RepairInjection(TrainOnAll(), SeriesEdits(), rounds=1)
+    with pytest.raises(MisconfigurationException, match=r"augmentation\.share"):
+        fit(tmp_path, callbacks)
 
 
 def test_checkpoint_before_injection_is_refused(tmp_path):

@@ -44,6 +44,9 @@ def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
         "seed=9",
         "schedule.base_epochs=4",
         "trainer.gradient_clip_val=1.0",
+        "augmentation.share=0.5",
+        "edits.image.rotation=5",
+        "augmentation.edit=image_wide",
         "+callbacks.own._target_=callbacks.EpochTimer",
     ],
 )
@@ -55,9 +58,12 @@ def test_what_changes_the_base_changes_its_name(quick, override):
     "override",
     [
         "repair.strategy=none",
+        "repair.strategy=augment",
+        "repair.edit=image_wide",
         "repair.rounds=5",
         "schedule.final_epochs=2",
         "schedule.final_factor=0.5",
+        "schedule.round_factor=0.5",
         "abstraction.n_components=7",
         "influence.top=3",
         "name=other",
@@ -67,9 +73,9 @@ def test_what_follows_the_base_keeps_its_name(quick, override):
     assert base_name(quick(override)) == base_name(quick())
 
 
-def test_a_base_that_ends_at_a_rate_of_its_own_is_not_shared(quick):
-    alone = quick("schedule.total_epochs=3", "schedule.final_epochs=0")
-    assert base_name(alone) != base_name(quick())
+def test_edits_that_nobody_draws_do_not_change_the_base(quick):
+    none = "augmentation.share=0"
+    assert base_name(quick(none)) == base_name(quick(none, "edits.image.rotation=5"))
 
 
 def test_another_learning_rate_gets_another_base(quick, tmp_path):

@@ -156,7 +156,7 @@ def test_strategy_without_its_influence_is_refused_before_training(quick, tmp_pa
 
 
 def test_pixel_edits_of_tokens_are_refused_before_training(quick):
-    with pytest.raises(ConfigurationError, match=r"repair\.mutation"):
+    with pytest.raises(ConfigurationError, match=r"repair\.edit"):
         train(quick("repair=default", "influence=similarity"))
 
 

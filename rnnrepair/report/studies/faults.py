@@ -13,6 +13,7 @@ _LINES = {
     "fault_pred": "failures, predicted label",
     "fault_truth": "failures, true label",
 }
+_DASHES = ("--", ":", "-.")
 # More panels in a row cannot be read at half size.
 _COLUMNS = 3
 _METRICS = {
@@ -58,7 +59,8 @@ def fault_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
 
 
 def _hypothesis(table: pd.DataFrame) -> Figure:
-    figure = canvas(width=7)
+    """Draw the trace distance for each K and n, and yardsticks, which know no K, as lines."""
+    figure = canvas(width=7.2, height=4.2)
     (axes,) = panels(figure, 1, 1)
     panel(
         axes,
@@ -66,8 +68,9 @@ def _hypothesis(table: pd.DataFrame) -> Figure:
         "number of states K",
         "share of failures",
     )
-    apart = 0.6 * (table["n"].nunique() - 1) / 2
-    for colour, (n, part) in enumerate(table.groupby("n")):
+    traces, others = table[table["yardstick"] == "trace"], table[table["yardstick"] != "trace"]
+    apart = 0.6 * (traces["n"].nunique() - 1) / 2
+    for colour, (n, part) in enumerate(traces.groupby("n")):
         axes.errorbar(
             part["K"] + 0.6 * colour - apart,
             part["holds"],
@@ -75,9 +78,19 @@ def _hypothesis(table: pd.DataFrame) -> Figure:
             color=LINES[colour % len(LINES)],
             fmt=MARKERS[colour % len(MARKERS)],
             capsize=3,
-            label=f"of the {n} nearest",
+            label=f"of the {n} nearest traces",
         )
-    axes.set_xticks(table["K"].unique())
-    axes.axhline(0.5, color="#555555", linestyle="--", linewidth=1)
+    n_colours = traces["n"].nunique()
+    widest = others[others["n"] == others["n"].max()].drop_duplicates("yardstick")
+    for place, row in enumerate(widest.itertuples()):
+        axes.axhline(
+            row.holds,
+            color=LINES[(n_colours + place) % len(LINES)],
+            linestyle=_DASHES[place % len(_DASHES)],
+            linewidth=2,
+            label=f"{row.yardstick} ({row.n})",
+        )
+    axes.set_xticks(traces["K"].unique())
+    axes.axhline(0.5, color="#555555", linewidth=0.8)
     shared_legend(figure, axes)
     return figure

@@ -4,11 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnrepair.edits.edit import EditBatch
+from rnnrepair.edits.family import seeds, uniform
+from rnnrepair.edits.limits import check_factors, check_sizes
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.repair.edits import Edit
 
 
-class SeriesMutation:
+class SeriesEdits:
     """Magnitude, time shift, time warp and noise for float sequences (B, T, F)."""
 
     def __init__(
@@ -29,17 +31,8 @@ class SeriesMutation:
         Raises:
             ConfigurationError: a limit is out of range.
         """
-        for name, (low, high) in {"magnitude": magnitude, "warp": warp}.items():
-            if not 0 < low <= high:
-                raise ConfigurationError(
-                    f"repair.mutations.series.{name} must be two factors 0 < low <= high, got "
-                    f"{(low, high)}."
-                )
-        for name, value in {"shift": shift, "noise": noise}.items():
-            if value < 0:
-                raise ConfigurationError(
-                    f"repair.mutations.series.{name} must not be negative, got {value}."
-                )
+        check_factors("series", {"magnitude": magnitude, "warp": warp})
+        check_sizes("series", {"shift": shift, "noise": noise})
         self.magnitude = magnitude
         self.shift = shift
         self.warp = warp
@@ -49,30 +42,28 @@ class SeriesMutation:
         """Accept float sequences (T, F)."""
         if len(shape) != 2:
             raise ConfigurationError(
-                "repair.mutation=series edits float sequences of shape (steps, features), the data "
-                f"have inputs of shape {tuple(shape)}."
+                "The edits `series` change float sequences of shape (steps, features), the data "
+                f"have inputs of shape {tuple(shape)}: set repair.edit (and augmentation.edit) to "
+                "token."
             )
 
-    def draw(self, generator: torch.Generator) -> Edit:
-        """Draw one edit, uniform within the limits."""
-
-        def uniform(low: float, high: float) -> float:
-            return low + (high - low) * float(torch.rand((), generator=generator))
-
-        return Edit(
+    def draw(self, n: int, generator: torch.Generator) -> EditBatch:
+        """Draw n edits, uniform within the limits."""
+        return EditBatch(
             "series",
             {
-                "magnitude": uniform(*self.magnitude),
-                "shift": round(uniform(-self.shift, self.shift)),
-                "warp": uniform(*self.warp),
-                "noise": uniform(0, self.noise),
-                "noise_seed": float(torch.randint(2**31, (), generator=generator)),
+                "magnitude": uniform(*self.magnitude, n, generator),
+                "shift": uniform(-self.shift, self.shift, n, generator).round(),
+                "warp": uniform(*self.warp, n, generator),
+                "noise": uniform(0, self.noise, n, generator),
+                "noise_seed": seeds(n, generator),
             },
         )
 
-    def apply(self, inputs: Tensor, edit: Edit, lengths: Tensor | None = None) -> Tensor:
-        """Apply one edit to (B, T, F) sequences; padding stays as it is."""
-        p, n_steps = edit.parameters, inputs.shape[1]
+    def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
+        """Apply edit i to sequence i of (B, T, F); padding stays as it is."""
+        p = {name: value[:, None] for name, value in edits.parameters.items()}
+        n_steps = inputs.shape[1]
         last = torch.full((len(inputs),), n_steps) if lengths is None else lengths.cpu()
         last = last[:, None] - 1
         steps = torch.arange(n_steps)
@@ -83,7 +74,12 @@ class SeriesMutation:
         rows = torch.arange(len(inputs))[:, None]
         warped = torch.lerp(inputs[rows, before], inputs[rows, (before + 1).minimum(last)], share)
         # numpy draws step after step, so the noise does not depend on how far a batch is padded.
-        generator = np.random.default_rng(int(p["noise_seed"]))
-        noise = torch.from_numpy(generator.standard_normal(inputs.shape[1:])).to(inputs)
-        edited = warped * p["magnitude"] + p["noise"] * noise
+        noise = torch.stack(
+            [
+                torch.from_numpy(np.random.default_rng(seed).standard_normal(inputs.shape[1:]))
+                for seed in edits.parameters["noise_seed"].long().tolist()
+            ]
+        ).to(inputs)
+        magnitude, deviation = (p[name][..., None].to(inputs) for name in ("magnitude", "noise"))
+        edited = warped * magnitude + deviation * noise
         return torch.where((steps <= last)[..., None].to(inputs.device), edited, inputs)

@@ -1,0 +1,36 @@
+"""Augmentation: edits of training sequences, anew in every epoch."""
+
+import torch
+from torch import Tensor
+
+from rnnrepair.edits import EditFamily
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.traces import SequenceBatch
+
+
+class Augmentation:
+    """Edits a share of the sequences of every training batch, each with an edit of its own."""
+
+    def __init__(self, share: float, edits: EditFamily) -> None:
+        """Take the share of sequences that are edited, and the family of edits.
+
+        Raises:
+            ConfigurationError: the share is out of range.
+        """
+        if not 0 <= share <= 1:
+            raise ConfigurationError(f"augmentation.share must lie in [0, 1], got {share}.")
+        self.share = share
+        self.edits = edits
+
+    def __call__(
+        self, batch: SequenceBatch, editable: Tensor, generator: torch.Generator
+    ) -> SequenceBatch:
+        """Return the batch with a share of its (B,) editable sequences edited."""
+        chosen = torch.rand(len(batch), generator=generator) < self.share
+        rows = (chosen & editable).nonzero()[:, 0]
+        if len(rows) == 0:
+            return batch
+        inputs = batch.inputs.clone()
+        drawn = self.edits.draw(len(rows), generator)
+        inputs[rows] = self.edits.apply(batch.inputs[rows], drawn, batch.lengths[rows])
+        return SequenceBatch(batch.index, inputs, batch.lengths, batch.label)

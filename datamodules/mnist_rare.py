@@ -1,0 +1,99 @@
+"""MNIST with a pattern that few training digits have: a failure mode that nobody was told of."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from datamodules.loaded import LoadedData
+from datamodules.mnist import SIZE, MNISTRowsDataModule
+from datamodules.sequences import Sequences
+from rnnrepair.edits import EditBatch, ImageEdits
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.seeding import torch_generator
+
+log = logging.getLogger(__name__)
+
+
+class MNISTRareDataModule(MNISTRowsDataModule):
+    """A small share of the training digits is turned, and a second test set of turned digits.
+
+    Which digits are turned, and how far, is a matter of the data set: it is the same in every
+    seed. The ordinary test set stays as it is; ``test_rare`` holds all its digits, turned.
+    """
+
+    more_tests = ("test_rare",)
+
+    def __init__(
+        self,
+        data_dir: str,
+        rare_share: float = 0.01,
+        angles: Sequence[float] = (60.0, 90.0),
+        **mnist: Any,
+    ) -> None:
+        """Choose the pattern.
+
+        Args:
+            data_dir: see ``MNISTRowsDataModule``.
+            rare_share: share of the training digits that are turned.
+            angles: least and largest angle in degrees, clockwise.
+            **mnist: see ``MNISTRowsDataModule``.
+
+        Raises:
+            ConfigurationError: a value out of range.
+        """
+        super().__init__(data_dir, **mnist)
+        if not 0 < rare_share < 1:
+            raise ConfigurationError(
+                f"datamodule.rare_share must lie between 0 and 1, got {rare_share}."
+            )
+        if len(angles) != 2 or not angles[0] <= angles[1]:
+            raise ConfigurationError(
+                "datamodule.angles must be the least and the largest angle in degrees, got "
+                f"{list(angles)}."
+            )
+        self.rare_share = rare_share
+        self.angles = tuple(angles)
+
+    def load(self) -> LoadedData:
+        """Load MNIST, turn some of the training digits, and add the turned test digits."""
+        data = super().load()
+        inputs, _ = data.sequences.take(torch.arange(len(data.label)))
+        generator = torch_generator(0, "rare digits")
+        n_rare = max(1, round(self.rare_share * data.n_train))
+        rare = torch.randperm(data.n_train, generator=generator)[:n_rare]
+        inputs[rare] = self._turned(inputs[rare], generator)
+        test = inputs[data.first_test :]
+        inputs = torch.cat([inputs, self._turned(test, generator)])
+        log.info(
+            "%d of %d training digits are turned by %g to %g degrees, and %d further test digits.",
+            n_rare,
+            data.n_train,
+            *self.angles,
+            len(test),
+        )
+        return replace(
+            data,
+            sequences=Sequences.from_padded(inputs, torch.full((len(inputs),), SIZE)),
+            label=torch.cat([data.label, data.label[data.first_test :]]),
+            more_tests={"test_rare": len(test)},
+        )
+
+    def _turned(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        low, high = self.angles
+        angle = low + (high - low) * torch.rand(len(images), generator=generator)
+        still = torch.zeros(len(images), dtype=torch.float64)
+        edits = EditBatch(
+            "image",
+            {
+                "angle": angle.double(),
+                "right": still,
+                "down": still,
+                "scale": still + 1,
+                "shear": still,
+            },
+        )
+        return ImageEdits().apply(images, edits)

@@ -1,0 +1,17 @@
+"""Label-preserving edits of images, series and tokens: augmentation and repair draw from them."""
+
+from rnnrepair.edits.edit import IDENTITY, Edit, EditBatch
+from rnnrepair.edits.family import EditFamily
+from rnnrepair.edits.image_edits import ImageEdits
+from rnnrepair.edits.series_edits import SeriesEdits
+from rnnrepair.edits.token_edits import TokenEdits
+
+__all__ = [
+    "IDENTITY",
+    "Edit",
+    "EditBatch",
+    "EditFamily",
+    "ImageEdits",
+    "SeriesEdits",
+    "TokenEdits",
+]

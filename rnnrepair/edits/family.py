@@ -1,0 +1,42 @@
+"""What every family of edits can do."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from rnnrepair.edits.edit import EditBatch
+
+
+class EditFamily(Protocol):
+    """A family of label-preserving edits."""
+
+    def check(self, shape: torch.Size) -> None:
+        """Refuse inputs of shape (T, F) or (T,) that the family cannot edit.
+
+        Raises:
+            ConfigurationError: names the config key to change.
+        """
+        ...
+
+    def draw(self, n: int, generator: torch.Generator) -> EditBatch:
+        """Draw n edits, uniform within the limits."""
+        ...
+
+    def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
+        """Apply edit i to sequence i of (B, T, F) or (B, T) inputs with (B,) true lengths.
+
+        Padding stays as it is, and what comes out for a sequence does not depend on the others,
+        nor on how far the batch is padded.
+        """
+        ...
+
+
+def uniform(low: float, high: float, n: int, generator: torch.Generator) -> Tensor:
+    """Draw (n,) float64 numbers between two limits."""
+    return low + (high - low) * torch.rand(n, dtype=torch.float64, generator=generator)
+
+
+def seeds(n: int, generator: torch.Generator) -> Tensor:
+    """Draw (n,) seeds for what an edit draws itself, as the float64 that parameters are."""
+    return torch.randint(2**31, (n,), generator=generator).double()

@@ -1,0 +1,134 @@
+"""Label-preserving edits of images that are read as sequences of rows."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from rnnrepair.edits.affine import warp
+from rnnrepair.edits.edit import EditBatch
+from rnnrepair.edits.family import seeds, uniform
+from rnnrepair.edits.limits import check_factors, check_sizes
+from rnnrepair.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+# From here on a rotation may change what an image shows; the paper's range of all angles does.
+SAFE_ROTATION = 45.0
+# Pixels to either side that a blur reaches.
+BLUR_REACH = 2
+
+
+class ImageEdits:
+    """Small affine changes, and optionally contrast, blur and noise.
+
+    Source: RNNRepair algorithm 2 (rotations and translations), with limits that keep the label.
+    """
+
+    def __init__(
+        self,
+        rotation: float = 15.0,
+        translation: float = 2.0,
+        scale: tuple[float, float] = (0.9, 1.1),
+        shear: float = 10.0,
+        contrast: tuple[float, float] | None = None,
+        blur: float | None = None,
+        noise: float | None = None,
+    ) -> None:
+        """Set the limits.
+
+        Args:
+            rotation: degrees to either side.
+            translation: pixels to any side.
+            scale: smallest and largest factor.
+            shear: degrees along the rows, to either side.
+            contrast: smallest and largest factor, None for none.
+            blur: largest standard deviation of a Gaussian blur in pixels, None for none.
+            noise: largest standard deviation of Gaussian noise (pixels are in [0, 1]), None for
+                none.
+
+        Raises:
+            ConfigurationError: a limit is out of range.
+        """
+        if not 0 <= rotation <= 180:
+            raise ConfigurationError(
+                f"edits.image.rotation must lie in [0, 180] degrees, got {rotation}."
+            )
+        if rotation > SAFE_ROTATION:
+            log.warning(
+                "edits.image.rotation=%s: turned by more than %s degrees an image may show another "
+                "class (a six becomes a nine), and it keeps its label.",
+                rotation,
+                SAFE_ROTATION,
+            )
+        check_factors("image", {"scale": scale, "contrast": contrast})
+        check_sizes(
+            "image", {"translation": translation, "shear": shear, "blur": blur, "noise": noise}
+        )
+        self.rotation = rotation
+        self.translation = translation
+        self.scale = scale
+        self.shear = shear
+        self.contrast = contrast
+        self.blur = blur
+        self.noise = noise
+
+    def check(self, shape: torch.Size) -> None:
+        """Accept images only: (rows, columns) features of at least 4 x 4."""
+        if len(shape) != 2 or min(shape) < 4:
+            raise ConfigurationError(
+                "The edits `image` change images given as (rows, columns), the data have inputs of "
+                f"shape {tuple(shape)}: set repair.edit (and augmentation.edit) to series, or to "
+                "token for texts."
+            )
+
+    def draw(self, n: int, generator: torch.Generator) -> EditBatch:
+        """Draw n edits, uniform within the limits."""
+        parameters = {
+            "angle": uniform(-self.rotation, self.rotation, n, generator),
+            "right": uniform(-self.translation, self.translation, n, generator),
+            "down": uniform(-self.translation, self.translation, n, generator),
+            "scale": uniform(*self.scale, n, generator),
+            "shear": uniform(-self.shear, self.shear, n, generator),
+        }
+        if self.contrast is not None:
+            parameters["contrast"] = uniform(*self.contrast, n, generator)
+        if self.blur is not None:
+            parameters["blur"] = uniform(0, self.blur, n, generator)
+        if self.noise is not None:
+            parameters["noise"] = uniform(0, self.noise, n, generator)
+            parameters["noise_seed"] = seeds(n, generator)
+        return EditBatch("image", parameters)
+
+    def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
+        """Apply edit i to image i of (B, rows, columns) with pixels in [0, 1]."""
+        p: dict[str, Any] = edits.parameters
+        images = warp(inputs, p)
+        if "contrast" in p:
+            mean = images.mean((1, 2), keepdim=True)
+            factor = p["contrast"][:, None, None].to(images)
+            images = (mean + factor * (images - mean)).clamp(0, 1)
+        if "blur" in p:
+            images = _blurred(images, p["blur"].to(images))
+        if "noise" in p:
+            pattern = torch.stack([_pattern(images, int(seed)) for seed in p["noise_seed"]])
+            images = (images + p["noise"][:, None, None].to(images) * pattern).clamp(0, 1)
+        return images
+
+
+def _blurred(images: Tensor, deviation: Tensor) -> Tensor:
+    """Blur (B, H, W) images by a Gaussian of their own (B,) deviations."""
+    steps = torch.arange(-BLUR_REACH, BLUR_REACH + 1, dtype=images.dtype, device=images.device)
+    # Below a tenth of a pixel the kernel is a single pixel.
+    kernel = torch.exp(-0.5 * (steps / deviation.clamp_min(0.1)[:, None]) ** 2)
+    kernel = kernel / kernel.sum(1, keepdim=True)
+    weight = (kernel[:, :, None] * kernel[:, None, :])[:, None]
+    padded = pad(images[None], [BLUR_REACH] * 4, mode="reflect")
+    return conv2d(padded, weight, groups=len(images))[0]
+
+
+def _pattern(images: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(images.shape[1:], generator=generator).to(images)

@@ -1,0 +1,67 @@
+"""Label-preserving edits of token sequences."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnrepair.edits.edit import EditBatch
+from rnnrepair.edits.family import seeds, uniform
+from rnnrepair.errors import ConfigurationError
+
+
+class TokenEdits:
+    """Hides some of the tokens: what is left must still carry the label.
+
+    A hidden token becomes the one that stands for unknown words. The network must have learnt
+    what that one means before a repair injects it (``datamodule.min_count`` sees to it): a vector
+    that only injected samples train means whatever those samples have in common.
+    """
+
+    def __init__(self, hidden: float = 0.15, unknown: int = 0) -> None:
+        """Set the limits.
+
+        Args:
+            hidden: largest share of tokens that are replaced by ``unknown``.
+            unknown: token that stands for words without a number.
+
+        Raises:
+            ConfigurationError: the share is out of range.
+        """
+        if not 0 < hidden <= 0.5:
+            raise ConfigurationError(f"edits.token.hidden must lie in (0, 0.5], got {hidden}.")
+        self.hidden = hidden
+        self.unknown = unknown
+
+    def check(self, shape: torch.Size) -> None:
+        """Accept token sequences (T,)."""
+        if len(shape) != 1:
+            raise ConfigurationError(
+                "The edits `token` change token sequences of shape (steps,), the data have inputs "
+                f"of shape {tuple(shape)}: set repair.edit (and augmentation.edit) to image or "
+                "series."
+            )
+
+    def draw(self, n: int, generator: torch.Generator) -> EditBatch:
+        """Draw n edits, their shares uniform within the limits."""
+        return EditBatch(
+            "hide",
+            {"share": uniform(0, self.hidden, n, generator), "seed": seeds(n, generator)},
+        )
+
+    def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
+        """Apply edit i to sequence i of (B, T) tokens; padding stays as it is."""
+        n_steps = inputs.shape[1]
+        # numpy draws step after step, so the edit does not depend on how far a batch is padded.
+        draws = np.stack(
+            [
+                np.random.default_rng(seed).random(n_steps)
+                for seed in edits.parameters["seed"].long().tolist()
+            ]
+        )
+        hidden = torch.from_numpy(draws) < edits.parameters["share"][:, None]
+        steps = torch.arange(n_steps)
+        end = torch.full((len(inputs),), n_steps) if lengths is None else lengths.cpu()
+        real = steps < end[:, None]
+        # A text of which nothing is left carries no label: it stays as it is.
+        hidden = hidden & real & (~hidden & real).any(1, keepdim=True)
+        return torch.where(hidden.to(inputs.device), self.unknown, inputs)

@@ -1,0 +1,26 @@
+"""When a repair stops: the name of the reason."""
+
+from enum import StrEnum
+
+
+class StopReason(StrEnum):
+    """Why no more samples are injected."""
+
+    ROUNDS_DONE = "rounds_done"
+    NO_FAILURES = "no_failures"
+    NO_GAIN_ON_VAL = "no_gain_on_val"
+    SHARE_REACHED = "share_reached"
+    TRAINED_ANEW = "trained_anew"
+    TRAINING_ENDED = "training_ended"
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        return {
+            StopReason.ROUNDS_DONE: "all repair.rounds were made",
+            StopReason.NO_FAILURES: "the repair split holds no failures",
+            StopReason.NO_GAIN_ON_VAL: "val accuracy has not risen for repair.patience rounds",
+            StopReason.SHARE_REACHED: "injected samples have reached repair.max_share",
+            StopReason.TRAINED_ANEW: "a new network was trained on all the data instead",
+            StopReason.TRAINING_ENDED: "training ended before all repair.rounds were made",
+        }[self]

@@ -1,0 +1,42 @@
+"""What every way to repair has in common."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rnnrepair.repair.proposal import Proposal, RepairContext
+
+
+class RepairStrategy(ABC):
+    """A way to repair; compared with others at equal budget and equal optimizer steps.
+
+    Attributes:
+        name: for the summary and the ledger.
+        needs: optional fields of ``Influence`` that it reads.
+        injects: whether it makes samples at all.
+        starts_anew: whether it trains a new network on all the data instead of repairing one.
+        augments: whether it needs training to be augmented, by the repair's edits.
+    """
+
+    name: str
+    needs: ClassVar[frozenset[str]] = frozenset()
+    injects: ClassVar[bool] = True
+    starts_anew: ClassVar[bool] = False
+    augments: bool = False
+
+    def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)
+        """Refuse settings that can never fill the budget.
+
+        Raises:
+            ConfigurationError: names the config key to change.
+        """
+
+    def serves(self, context: RepairContext) -> Tensor:
+        """Return (M,) bool: the failures that the strategy can make samples for."""
+        return torch.ones(len(context.influence), dtype=torch.bool)
+
+    @abstractmethod
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Propose ``budget`` samples for each failure it serves (fewer if candidates run out)."""

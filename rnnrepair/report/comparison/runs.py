@@ -1,0 +1,217 @@
+"""Finished runs that may be compared, whatever files they were read from."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnrepair.errors import DataError
+from rnnrepair.report.comparison.items import ItemPredictions
+
+# Metrics that a run tells as one number; all others are computed from its test items.
+SUMMARY_METRICS = ("repaired_share", "targets_share", "targets_right", "injected", "steps")
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference between two arms: ``of`` minus ``against``."""
+
+    of: str
+    against: str
+    metric: str
+
+    def __str__(self) -> str:
+        return f"{self.of}-{self.against}:{self.metric}"
+
+
+@dataclass(frozen=True)
+class About:
+    """What all runs of a comparison have in common.
+
+    Attributes:
+        experiment: its name.
+        data: source and sizes of the splits.
+        contrasts: differences that the configuration named before anything was run.
+    """
+
+    experiment: str
+    data: Mapping[str, Any]
+    contrasts: tuple[Contrast, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Which items of one test split a run got right.
+
+    Attributes:
+        index: (N,) int64, ascending.
+        label: (N,) int64.
+        before: (N,) bool, right by the unrepaired network.
+        after: (N,) bool, right by the final network.
+    """
+
+    index: np.ndarray
+    label: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    @classmethod
+    def of(cls, items: ItemPredictions) -> "Answers":
+        """Return what of the predictions is right."""
+        right = items.before == items.label, items.after == items.label
+        return cls(items.index, items.label, *right)
+
+    def same_items(self, other: "Answers") -> bool:
+        """Whether both are of the same items, so that one draw of items suits both."""
+        return np.array_equal(self.index, other.index) and np.array_equal(self.label, other.label)
+
+
+def base_of(splits: Mapping[str, ItemPredictions]) -> str:
+    """Return a digest of the test items and of what the unrepaired network says of them."""
+    digest = hashlib.sha256()
+    for name, items in sorted(splits.items()):
+        digest.update(f"{name} {len(items.index)} ".encode())
+        for array in (items.index, items.label, items.before):
+            digest.update(array.astype("<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished run.
+
+    Attributes:
+        arm: of the comparison, usually the strategy.
+        seed: runs of one seed are paired.
+        about: what it must share with all other runs.
+        base: see ``base_of``; what it must share with all runs of its seed.
+        values: ``SUMMARY_METRICS``, NaN where not measured.
+        splits: name of a test split -> answers; none for runs that measure targets alone.
+        origin: where it was read from, for messages.
+    """
+
+    arm: str
+    seed: int
+    about: About
+    base: str
+    values: Mapping[str, float]
+    splits: Mapping[str, Answers]
+    origin: str = ""
+
+
+class Runs:
+    """Runs that may be compared: one of each arm and seed, of one experiment and data.
+
+    Their order is that of arms and seeds, so results do not depend on the order of reading.
+
+    Attributes:
+        by_key: (arm, seed) -> run, in order.
+        about: what they have in common.
+        arms: in order.
+        seeds: in order, of all arms together.
+        splits: names of the test splits, in order.
+    """
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        """Check that the runs may be compared.
+
+        Args:
+            runs: in any order.
+
+        Raises:
+            DataError: no runs, or some that may not be compared.
+        """
+        ordered = sorted(runs, key=lambda run: (run.arm, run.seed))
+        if not ordered:
+            raise DataError("There is nothing to compare: expected at least one finished run.")
+        _refuse_unlike(ordered)
+        self.by_key = {(run.arm, run.seed): run for run in ordered}
+        self.about = ordered[0].about
+        self.arms = tuple(dict.fromkeys(run.arm for run in ordered))
+        self.seeds = tuple(sorted({run.seed for run in ordered}))
+        self.splits = tuple(sorted(ordered[0].splits))
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.by_key.values())
+
+    def __len__(self) -> int:
+        return len(self.by_key)
+
+    def seeds_of(self, *arms: str) -> list[int]:
+        """Return the seeds that all of the arms have, in order."""
+        return [seed for seed in self.seeds if all((arm, seed) in self.by_key for arm in arms)]
+
+    def any_of_seed(self, seed: int) -> Run:
+        """Return some run of a seed; what stands before the repair is the same in all."""
+        return next(run for run in self.by_key.values() if run.seed == seed)
+
+    def items_shared(self, split: str) -> bool:
+        """Whether all seeds have the same test items."""
+        first, *others = (self.any_of_seed(seed).splits[split] for seed in self.seeds)
+        return all(first.same_items(other) for other in others)
+
+
+def _refuse_unlike(runs: list[Run]) -> None:
+    seen: dict[tuple[str, int], Run] = {}
+    for run in runs:
+        other = seen.setdefault((run.arm, run.seed), run)
+        if other is not run:
+            raise DataError(
+                f"Two runs have arm {run.arm!r} and seed {run.seed}, so they cannot be paired: "
+                f"{other.origin} and {run.origin}. Keep one and move the other away."
+            )
+    _refuse_differing(
+        runs,
+        lambda run: run.about.experiment,
+        "experiments",
+        "Compare each experiment in a folder of its own.",
+    )
+    _refuse_differing(
+        runs,
+        lambda run: dict(run.about.data),
+        "data",
+        "Sources and sizes of the splits must agree: make the runs with one datamodule.source and "
+        "the same sizes.",
+    )
+    _refuse_differing(
+        runs,
+        lambda run: [str(contrast) for contrast in run.about.contrasts],
+        "contrasts named in advance",
+        "Name one list in the configuration before the first run. Differences that nobody named "
+        "in advance may be asked for with --also.",
+    )
+    _refuse_differing(
+        runs,
+        lambda run: sorted(run.splits),
+        "test splits",
+        "Some were made by an older version: make them again.",
+    )
+    for seed in sorted({run.seed for run in runs}):
+        _refuse_differing(
+            [run for run in runs if run.seed == seed],
+            lambda run: run.base,
+            f"unrepaired networks or test items in seed {seed}",
+            "All arms of a seed must start from one and the same base training: run them with one "
+            "paths.cache_dir and the same settings but the strategy's.",
+        )
+
+
+def _refuse_differing(runs: list[Run], value: Callable[[Run], Any], what: str, remedy: str) -> None:
+    first = runs[0]
+    for run in runs:
+        if value(run) != value(first):
+            raise DataError(
+                f"Runs of different {what} cannot be compared: {value(first)} in {first.origin}, "
+                f"{value(run)} in {run.origin}. {remedy}"
+            )
+
+
+def merged(older: Runs, newer: Runs) -> Runs:
+    """Return the runs of both; where both have an arm and seed, the newer one.
+
+    Raises:
+        DataError: they may not be compared.
+    """
+    return Runs({**older.by_key, **newer.by_key}.values())

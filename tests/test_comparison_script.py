@@ -1,0 +1,100 @@
+"""``scripts/compare.py`` as a user calls it: files, tables and exit codes."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.comparison_runs import random_right, write_run
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "compare.py"
+
+
+@pytest.fixture
+def compare(monkeypatch, capsys):
+    """Call the script; return its exit code, a message or a number, and what it printed."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+        return code, capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    contrasts = [{"of": "guided", "against": "none", "metric": "test_accuracy"}]
+    for (arm, seed), sides in random_right(rng, ("guided", "none"), range(10), 40).items():
+        write_run(tmp_path / "runs", arm, seed, *sides, contrasts=contrasts)
+    return tmp_path / "runs"
+
+
+@pytest.mark.parametrize("options", [[], ["--markdown"], ["--classes", "--markdown"]])
+def test_an_export_prints_what_the_folder_printed(compare, folder, tmp_path, options):
+    options = [*options, "--also", "guided-none:newly_broken"]
+    name = tmp_path / "data" / "toy"
+    code, told = compare(folder, *options, "--export", name)
+    assert code == 0
+    assert f"{name} now holds 20 runs." in told
+    printed = told.replace(f"{name} now holds 20 runs.\n", "")
+    assert compare(name, *options) == (0, printed)
+    assert compare(f"{name}.csv", *options) == (0, printed)
+    assert ("Test accuracy of each class" in printed) is ("--classes" in options)
+
+
+def test_tables_are_written_into_the_folder(compare, folder):
+    compare(folder)
+    arms, contrasts, classes = (
+        pd.read_csv(folder / f"{name}.csv") for name in ("arms", "contrasts", "classes")
+    )
+    assert set(arms["arm"]) == {"guided", "none"}
+    assert contrasts["of"].tolist() == ["guided"]
+    assert contrasts["p"].between(0, 1, inclusive="right").all()
+    assert classes.columns.tolist() == ["arm", "0", "1", "2"]
+
+
+def test_exploratory_differences_stand_apart_and_have_no_p(compare, folder):
+    _, told = compare(folder, "--markdown", "--also", "none-guided:net_change")
+    named, exploratory = told.split("**Exploratory")
+    assert "| p | p (Holm) |" in named.split("**Differences named in advance")[1]
+    assert "none - guided" not in named
+    assert "none - guided" in exploratory
+    assert "| p |" not in exploratory
+
+
+def test_unequal_runs_end_with_1_unless_allowed(compare, folder):
+    rng = np.random.default_rng(1)
+    for (arm, seed), sides in random_right(rng, ("guided", "none", "random"), [10], 40).items():
+        contrasts = [{"of": "guided", "against": "none", "metric": "test_accuracy"}]
+        unequal = {"steps": 90} if arm == "none" else {"injected": 8 if arm == "random" else 10}
+        write_run(folder, arm, seed, *sides, contrasts=contrasts, **unequal)
+    code, told = compare(folder)
+    assert code == 1
+    assert "UNEQUAL BUDGETS: in seed 10" in told
+    assert "guided 10, random 8" in told
+    assert "UNEQUAL TRAINING: in seed 10" in told
+    assert "none 90" in told
+    assert "random lacks seeds [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]" in told
+    assert compare(folder, "--unequal-ok") == (0, told)
+
+
+def test_refusals_are_one_line(compare, tmp_path):
+    code, told = compare(tmp_path / "nothing")
+    assert code.startswith("compare: ")
+    assert "neither a folder of runs nor exported runs" in code
+    assert told == ""
+
+
+def test_a_wrong_difference_is_refused(compare, folder):
+    code, _ = compare(folder, "--also", "guided-nobody:test_accuracy")
+    assert "['guided', 'none']" in code

@@ -1,0 +1,325 @@
+"""Edits of images, series and tokens: what they do, and that they can be repeated."""
+
+import math
+
+import pytest
+import torch
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+from rnnrepair.edits import Edit, EditBatch, ImageEdits, SeriesEdits, TokenEdits
+from rnnrepair.errors import ConfigurationError
+
+FAMILIES = {
+    "image": ImageEdits(),
+    "image with all": ImageEdits(contrast=(0.5, 1.2), blur=1.0, noise=0.1),
+    "series": SeriesEdits(),
+}
+LEFT_ALONE = {"angle": 0.0, "right": 0.0, "down": 0.0, "scale": 1.0, "shear": 0.0}
+SERIES_LEFT_ALONE = {"magnitude": 1.0, "shift": 0, "warp": 1.0, "noise": 0.0, "noise_seed": 3.0}
+
+
+@pytest.fixture
+def images():
+    return torch.rand(5, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def same(n, name, parameters):
+    """One edit, n times."""
+    return EditBatch.of([Edit(name, parameters)] * n)
+
+
+def image_edit(n=5, **changes):
+    return same(n, "image", LEFT_ALONE | changes)
+
+
+def series_edit(n=3, **changes):
+    return same(n, "series", SERIES_LEFT_ALONE | changes)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_edit_is_the_same_bit_for_bit_when_applied_alone_or_in_a_batch(family, images):
+    edits = family.draw(5, torch.Generator().manual_seed(1))
+    together = family.apply(images, edits)
+    rebuilt = [
+        family.apply(image[None], EditBatch.of([edit]))
+        for image, edit in zip(images, edits.to_list(), strict=True)
+    ]
+    assert torch.equal(together, torch.cat(rebuilt))
+    assert together.shape == images.shape
+    assert together.dtype == images.dtype
+    assert not any(torch.equal(a, b) for a, b in zip(together, images, strict=True))
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_edit_changes_neither_parents_nor_global_random_state(family, images):
+    before, state = images.clone(), torch.get_rng_state()
+    family.apply(images, family.draw(5, torch.Generator().manual_seed(1)))
+    assert torch.equal(images, before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_draw_depends_on_the_generator_alone(family):
+    def draw(seed):
+        return family.draw(3, torch.Generator().manual_seed(seed)).to_list()
+
+    assert draw(0) == draw(0)
+    assert draw(0) != draw(1)
+    assert len({str(edit) for edit in draw(0)}) == 3
+
+
+def test_edits_survive_being_taken_apart():
+    edits = FAMILIES["image with all"].draw(7, torch.Generator().manual_seed(0))
+    again = EditBatch.of(edits.to_list())
+    assert again.name == edits.name
+    assert all(torch.equal(again.parameters[k], v) for k, v in edits.parameters.items())
+    rows = torch.tensor([4, 1])
+    assert edits.select(rows).to_list() == [edits.to_list()[4], edits.to_list()[1]]
+
+
+def test_draw_stays_within_the_limits_when_all_edits_are_on():
+    family = ImageEdits(10, 3, (0.8, 1.5), 5, (0.7, 1.1), 0.6, 0.2)
+    drawn = family.draw(1000, torch.Generator().manual_seed(0)).parameters
+    limits = {
+        "angle": (-10, 10),
+        "right": (-3, 3),
+        "down": (-3, 3),
+        "scale": (0.8, 1.5),
+        "shear": (-5, 5),
+        "contrast": (0.7, 1.1),
+        "blur": (0, 0.6),
+        "noise": (0, 0.2),
+    }
+    for name, (low, high) in limits.items():
+        values = drawn[name]
+        assert low <= values.min() < low + 0.05 * (high - low)
+        assert high - 0.05 * (high - low) < values.max() <= high
+
+
+def test_affine_edits_are_those_of_torchvision_image_by_image(images):
+    edits = ImageEdits(180, 5, (0.5, 1.5), 40).draw(5, torch.Generator().manual_seed(2))
+    ours = FAMILIES["image"].apply(images, edits)
+    for image, edit, found in zip(images, edits.to_list(), ours, strict=True):
+        p = edit.parameters
+        expected = transforms.affine(
+            image[None, None],
+            angle=p["angle"],
+            translate=[p["right"], p["down"]],
+            scale=p["scale"],
+            shear=[p["shear"], 0.0],
+            interpolation=InterpolationMode.BILINEAR,
+        )[0, 0]
+        torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
+
+
+def test_contrast_and_blur_are_those_of_torchvision_image_by_image(images):
+    factors, deviations = [0.5, 0.8, 1.0, 1.3, 2.0], [0.05, 0.3, 0.7, 1.0, 2.0]
+    edits = EditBatch.of(
+        [
+            Edit("image", LEFT_ALONE | {"contrast": factor, "blur": deviation})
+            for factor, deviation in zip(factors, deviations, strict=True)
+        ]
+    )
+    ours = FAMILIES["image"].apply(images, edits)
+    for image, factor, deviation, found in zip(images, factors, deviations, ours, strict=True):
+        expected = transforms.adjust_contrast(image[None, None], factor)
+        if deviation > 0.1:  # below, the kernel is a single pixel
+            expected = transforms.gaussian_blur(expected, [5, 5], [deviation, deviation])
+        torch.testing.assert_close(found, expected[0, 0], atol=1e-5, rtol=0)
+
+
+def test_image_is_left_alone_when_nothing_is_edited(images):
+    torch.testing.assert_close(FAMILIES["image"].apply(images, image_edit()), images)
+
+
+@pytest.mark.parametrize(("right", "down"), [(2, 0), (0, -3), (-1, 2)])
+def test_image_moves_by_whole_pixels_when_translated(images, right, down):
+    moved = FAMILIES["image"].apply(images, image_edit(right=float(right), down=float(down)))
+    expected = torch.zeros_like(images)
+    for row in range(28):
+        for column in range(28):
+            if 0 <= row - down < 28 and 0 <= column - right < 28:
+                expected[:, row, column] = images[:, row - down, column - right]
+    torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_image_turns_about_its_true_centre_when_rotated(images):
+    """The original turned about (14, 14), half a pixel off."""
+    turned = FAMILIES["image"].apply(images, image_edit(angle=90.0))
+    torch.testing.assert_close(turned, images.rot90(-1, (1, 2)), atol=1e-4, rtol=0)
+
+
+def test_image_keeps_its_range_when_noise_and_contrast_are_large(images):
+    family = ImageEdits(contrast=(3, 3), noise=5)
+    edited = family.apply(images, family.draw(5, torch.Generator().manual_seed(0)))
+    assert edited.min() >= 0
+    assert edited.max() <= 1
+
+
+def test_a_rotation_that_can_change_labels_is_allowed_and_said(caplog):
+    ImageEdits(rotation=45)
+    assert not caplog.messages
+    ImageEdits(rotation=90)
+    assert "a six becomes a nine" in caplog.text
+
+
+def ramp(n_steps=10, n_features=2):
+    return torch.arange(float(n_steps))[None, :, None].repeat(3, 1, n_features)
+
+
+def test_series_is_left_alone_when_nothing_is_edited():
+    torch.testing.assert_close(FAMILIES["series"].apply(ramp(), series_edit()), ramp())
+
+
+@pytest.mark.parametrize("shift", [0, 2, -3, 50])
+def test_series_repeats_its_edge_when_shifted(shift):
+    shifted = FAMILIES["series"].apply(ramp(), series_edit(shift=shift))
+    expected = [min(max(t - shift, 0), 9) for t in range(10)]
+    torch.testing.assert_close(shifted[0, :, 0], torch.tensor(expected).float())
+
+
+def test_series_is_scaled_when_the_magnitude_changes():
+    edited = FAMILIES["series"].apply(ramp(), series_edit(magnitude=1.1))
+    torch.testing.assert_close(edited, 1.1 * ramp())
+
+
+@pytest.mark.parametrize("warp", [0.5, 0.9, 1.1, 2.0])
+def test_series_runs_through_the_same_values_when_warped(warp):
+    warped = FAMILIES["series"].apply(ramp(), series_edit(warp=warp))[0, :, 0]
+    expected = [min(t * warp, 9.0) for t in range(10)]
+    torch.testing.assert_close(warped, torch.tensor(expected))
+
+
+@pytest.mark.parametrize("shift", [-2, 0, 3])
+def test_series_never_mixes_padding_into_real_steps(shift):
+    padded = ramp().clone()
+    padded[:, 6:] = 1e6
+    edit = series_edit(shift=shift, warp=1.3, magnitude=1.1, noise=0.1)
+    edited = FAMILIES["series"].apply(padded, edit, torch.tensor([6] * 3))
+    assert torch.equal(edited[:, 6:], padded[:, 6:])
+    alone = FAMILIES["series"].apply(padded[:, :6], edit)
+    assert edited[:, :6].abs().max() < 10
+    expected = [min(max((t - shift) * 1.3, 0.0), 5.0) * 1.1 for t in range(6)]
+    torch.testing.assert_close(alone[0, :, 0], torch.tensor(expected), atol=0.5, rtol=0)
+
+
+def test_series_noise_has_the_wanted_size_and_its_own_seed():
+    zeros = torch.zeros(1, 500, 4)
+    family = FAMILIES["series"]
+    noisy = family.apply(zeros, series_edit(1, noise=0.2))
+    assert noisy.std().item() == pytest.approx(0.2, rel=0.1)
+    assert torch.equal(noisy, family.apply(zeros, series_edit(1, noise=0.2)))
+    assert not torch.equal(noisy, family.apply(zeros, series_edit(1, noise=0.2, noise_seed=4.0)))
+
+
+def test_series_are_edited_each_by_its_own_edit():
+    edits = EditBatch.of(
+        [
+            Edit("series", SERIES_LEFT_ALONE | change)
+            for change in ({"shift": 2}, {"magnitude": 2.0}, {"warp": 0.5})
+        ]
+    )
+    edited = FAMILIES["series"].apply(ramp(), edits)[:, :, 0]
+    assert edited[0].tolist() == [0, 0, 0, 1, 2, 3, 4, 5, 6, 7]
+    assert edited[1].tolist() == [2.0 * t for t in range(10)]
+    assert edited[2].tolist() == [0.5 * t for t in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (ImageEdits, {"rotation": 181}),
+        (ImageEdits, {"rotation": -1}),
+        (ImageEdits, {"rotation": math.nan}),
+        (ImageEdits, {"scale": (0, 1)}),
+        (ImageEdits, {"scale": (1.2, 1.1)}),
+        (ImageEdits, {"translation": -1}),
+        (ImageEdits, {"shear": -1}),
+        (ImageEdits, {"blur": -1}),
+        (ImageEdits, {"noise": -0.1}),
+        (ImageEdits, {"contrast": (-1, 1)}),
+        (ImageEdits, {"contrast": (1.2, 1.1)}),
+        (SeriesEdits, {"magnitude": (0, 1)}),
+        (SeriesEdits, {"warp": (2, 1)}),
+        (SeriesEdits, {"shift": -1}),
+        (SeriesEdits, {"noise": -1}),
+    ],
+)
+def test_family_names_the_key_when_a_limit_is_out_of_range(kind, options):
+    (name,) = options
+    with pytest.raises(ConfigurationError, match=name):
+        kind(**options)
+
+
+@pytest.mark.parametrize(
+    ("family", "shape", "fits"),
+    [
+        ("image", (28, 28), True),
+        ("image", (28, 3), False),
+        ("image", (28,), False),
+        ("series", (50, 1), True),
+        ("series", (50,), False),
+    ],
+)
+def test_check_refuses_when_the_data_have_another_shape(family, shape, fits):
+    if fits:
+        FAMILIES[family].check(torch.Size(shape))
+    else:
+        with pytest.raises(ConfigurationError, match=r"repair\.edit"):
+            FAMILIES[family].check(torch.Size(shape))
+
+
+TOKENS = torch.randint(2, 50, (6, 40), generator=torch.Generator().manual_seed(0))
+
+
+def test_tokens_are_hidden_within_the_limit_and_padding_is_left_alone():
+    family = TokenEdits(hidden=0.5)
+    lengths = torch.tensor([40, 3, 17, 40, 25, 1])
+    shares = []
+    for seed in range(50):
+        edits = family.draw(6, torch.Generator().manual_seed(seed))
+        hidden = family.apply(TOKENS, edits, lengths) == 0
+        assert not hidden[torch.arange(40) >= lengths[:, None]].any()
+        shares.append((float(edits.parameters["share"][0]), float(hidden[0].double().mean())))
+    wanted, found = torch.tensor(shares).T
+    assert 0.0 <= wanted.min() < 0.1 < 0.4 < wanted.max() <= 0.5
+    # The share that is drawn is the share that is hidden, on average over draws.
+    assert abs(float((wanted - found).mean())) < 0.03
+    assert torch.corrcoef(torch.stack([wanted, found]))[0, 1] > 0.8
+
+
+def test_hidden_tokens_do_not_depend_on_padding_or_batch():
+    family = TokenEdits(0.5)
+    edits = family.draw(6, torch.Generator().manual_seed(0))
+    whole = family.apply(TOKENS, edits)
+    for row, edit in enumerate(edits.to_list()):
+        alone = family.apply(TOKENS[row : row + 1, :20], EditBatch.of([edit]))
+        assert torch.equal(alone, whole[row : row + 1, :20])
+    assert (whole != TOKENS).any()
+    assert torch.equal(whole[whole != 0], TOKENS[whole != 0])
+
+
+def test_a_text_is_never_hidden_as_a_whole():
+    words = torch.tensor([[7, 1], [8, 9]])
+    left = [
+        TokenEdits(0.5).apply(
+            words, same(2, "hide", {"share": 0.5, "seed": float(seed)}), torch.tensor([1, 2])
+        )
+        for seed in range(40)
+    ]
+    assert all(t[0].tolist() == [7, 1] for t in left)
+    assert all(t[1].any() for t in left)
+    assert any((t[1] == 0).any() for t in left)
+
+
+@pytest.mark.parametrize("hidden", [0.0, -0.1, 0.6])
+def test_token_edits_name_the_key_when_out_of_range(hidden):
+    with pytest.raises(ConfigurationError, match=r"edits\.token\.hidden"):
+        TokenEdits(hidden)
+
+
+def test_token_edits_refuse_features():
+    TokenEdits().check(torch.Size([7]))
+    with pytest.raises(ConfigurationError, match=r"repair\.edit"):
+        TokenEdits().check(torch.Size([7, 3]))
