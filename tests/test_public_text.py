@@ -81,6 +81,25 @@ def test_published_protocol_draws_its_failures_from_the_test_set(tmp_path):
     assert set(repair.tolist()) < set(module.split_index("test").tolist())
 
 
+def test_published_protocol_leaves_out_targets_with_unknown_words(tmp_path):
+    """Insertions alone would train <unk>, and all of them are positive: the authors skip these."""
+    folder = sst_folder(tmp_path)
+    archive = folder / "trainDevTestTrees_PTB.zip"
+    with zipfile.ZipFile(archive) as file:
+        parts = {name: file.read(name).decode() for name in file.namelist()}
+    parts["trees/test.txt"] = parts["trees/test.txt"].replace("w3", "foreign")
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    options = {**SMALL, "data_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
+    module = SSTPublishedDataModule(verify_checksum=False, tokenizer="split", **options)
+    module.setup()
+    assert module.split_index("repair").tolist() == [47, 51, 53]
+    assert not module.holds_unknown("repair").any()
+    assert module.holds_unknown("test").sum() == 1
+    assert module.unknown_is_trained
+
+
 KINDS = "toxic,severe_toxic,obscene,threat,insult,identity_hate"
 
 

@@ -5,11 +5,10 @@ import logging
 import pytest
 import torch
 
-from datamodules.text import (
-    LoadedTexts,
-    TextDataModule,
-)
+from datamodules import Augmentation
+from datamodules.text import LoadedTexts, TextDataModule
 from datamodules.text.tokenised import TokenisedTexts
+from rnnrepair.edits import TokenEdits
 from rnnrepair.errors import ConfigurationError, DataError
 from tests.text_settings import SMALL, text_of
 
@@ -138,3 +137,21 @@ def test_tokens_of_any_kind_survive_the_cache(tmp_path):
     for _ in range(2):
         kept = TokenisedTexts.cached(texts, "split", tmp_path)
         assert kept.words == ["a", "b\0c", "d", "e", "f", "\ud800"]
+
+
+def test_rare_words_are_unknown_in_training_too(tmp_path):
+    """Else repair samples alone would say what an unknown word means: their own label."""
+    known = given(tmp_path)  # every word of the fit split has a vector of its own
+    assert not known.holds_unknown("fit").any()
+    assert known.holds_unknown("repair").all()
+    assert not known.unknown_is_trained
+    rare = given(tmp_path, min_count=2)
+    assert rare.holds_unknown("fit").all()
+    assert rare.unknown_is_trained
+    hidden = given(tmp_path, augmentation=Augmentation(0.5, TokenEdits()))
+    assert hidden.unknown_is_trained
+    assert not given(tmp_path, augmentation=Augmentation(0.0, TokenEdits())).unknown_is_trained
+    # Nothing unknown can be injected where no failure holds an unknown word.
+    same = given(tmp_path, change=lambda t, _: t.__setitem__(slice(None), ["stays good"] * 40))
+    assert not same.holds_unknown("repair").any()
+    assert same.unknown_is_trained

@@ -155,6 +155,24 @@ def test_strategy_without_its_influence_is_refused_before_training(quick, tmp_pa
     assert not list(tmp_path.glob("**/*.ckpt"))
 
 
+def test_unknown_words_that_repair_samples_alone_would_train_are_refused(quick, tmp_path):
+    path = tmp_path / "reviews.csv"
+    lines = path.read_text().splitlines()
+    lines[1:] = [line.replace("the", f"the{i}", 1) for i, line in enumerate(lines[1:])]
+    path.write_text("\n".join(lines))
+    with pytest.raises(MisconfigurationException, match=r"datamodule\.min_count=2"):
+        train(quick("datamodule.min_count=1"))
+    assert not list(tmp_path.glob("**/*.ckpt"))
+    summary, objects = train(quick(folder="mended"))
+    assert summary["injected"] > 0
+    # What the network of any arm starts from has been trained, as all other words have.
+    data = objects["datamodule"]
+    unrepaired = torch.load(
+        next((tmp_path / "cache" / "base").glob("*.ckpt")), weights_only=True
+    )["state_dict"]["embedding.weight"]
+    assert not torch.equal(unrepaired[data.unknown], data.vectors[data.unknown])
+
+
 def test_pixel_edits_of_tokens_are_refused_before_training(quick):
     with pytest.raises(ConfigurationError, match=r"repair\.edit"):
         train(quick("repair=default", "influence=similarity"))
