@@ -125,6 +125,8 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
     for name, value in vars(schedule).items():
         if plan[name] is None:
             plan[name] = value
+    if plan.final_on_repair and plan.final_epochs:
+        plan.release_epoch = plan.total_epochs - plan.final_epochs
     strategy = instantiate(cfg.repair.strategies[cfg.repair.strategy])
     if getattr(strategy, "starts_anew", False):
         # All stages once more, with a new network; only the base is analysed.

@@ -48,6 +48,7 @@ class RepairInjection(AnalysisCallback):
         max_share: float = 1.0,
         patience: int = 3,
         in_place: bool = False,
+        release_epoch: int | None = None,
         seed: int = 0,
         start_epoch: int = 1,
         every_n_epochs: int = 1,
@@ -65,6 +66,8 @@ class RepairInjection(AnalysisCallback):
             patience: rounds without a new best val accuracy that are tolerated.
             in_place: whether samples take the place of their parents instead of standing beside
                 them (published protocols).
+            release_epoch: completed epochs after which the repair split, which has done its work by
+                then, is trained on too; None never trains on it.
             seed: of edits and parents.
             start_epoch: completed epochs at the first round.
             every_n_epochs: epochs between rounds.
@@ -83,6 +86,7 @@ class RepairInjection(AnalysisCallback):
         self.edits = edits or ImageEdits()
         self.max_share = max_share
         self.in_place = in_place
+        self.release_epoch = release_epoch
         self.seed = seed
         self.output_dir = output_dir
         self.ledger: list[LedgerRow] = []
@@ -128,12 +132,12 @@ class RepairInjection(AnalysisCallback):
         write_ledger(self.ledger, self._ledger_file)
         super().on_fit_start(trainer, pl_module)
         # What edits are drawn is no part of the data module's state.
-        self._train_anew(trainer, self._loaded_epochs)
+        self._plan_epoch(trainer, self._loaded_epochs)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
-        self._train_anew(trainer, trainer.current_epoch + 1)
+        self._plan_epoch(trainer, trainer.current_epoch + 1)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -199,15 +203,22 @@ class RepairInjection(AnalysisCallback):
             _told(proposal),
         )
 
-    def _train_anew(self, trainer: pl.Trainer, epoch: int) -> None:
-        """Make the epoch that follows ``epoch`` completed ones as long as that of a repair is.
+    def _plan_epoch(self, trainer: pl.Trainer, epoch: int) -> None:
+        """Choose what the epoch that follows ``epoch`` completed ones trains on."""
+        if self.anew_epoch is not None:
+            self._train_anew(trainer, epoch - self.anew_epoch)
+        elif self.release_epoch is not None and epoch >= self.release_epoch:
+            data = repairable_data(trainer)
+            n_fit = len(data.split_index("fit"))
+            n_originals = n_fit + self.campaign.planned - len(self.ledger)
+            data.train_on(("fit", "repair"), n_originals)
 
-        Training that began anew makes the epochs of base, rounds and end once more, on the fit
-        and the repair split together.
+    def _train_anew(self, trainer: pl.Trainer, again: int) -> None:
+        """Make the next epoch as long as that of a repair is, on the fit and the repair split.
+
+        Training that began anew makes the epochs of base, rounds and end once more; ``again`` is
+        how many of them it has made.
         """
-        if self.anew_epoch is None:
-            return
-        again = epoch - self.anew_epoch
         n_rounds = 0
         if again >= self.start_epoch:
             n_rounds = (again - self.start_epoch) // self.every_n_epochs + 1

@@ -105,10 +105,26 @@ def test_augmentation_alone_is_a_new_network_on_all_the_data(watched):
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.005, 0.001])
 
 
+@pytest.mark.parametrize("arm", ["none", "guided"])
+def test_the_repair_split_is_trained_on_at_the_end_and_not_before(watched, arm):
+    _, objects, epochs = watched(f"repair.strategy={arm}")
+    data = objects["datamodule"]
+    repair = data.split_index("repair")
+    shares = [
+        float(torch.isin(repair, torch.cat(epochs[e]["index"])).double().mean())
+        for e in sorted(epochs)
+    ]
+    assert shares[:-1] == [0.0] * 5
+    assert shares[-1] > 0.75
+    for split in ("val", "test"):
+        seen = torch.cat([i for e in epochs.values() for i in e["index"]])
+        assert not torch.isin(data.split_index(split), seen).any()
+
+
 def test_none_sees_originals_again_where_others_see_repair_samples(watched):
     _, objects, epochs = watched("repair.strategy=none")
     fit = objects["datamodule"].split_index("fit")
-    for e, more in zip(sorted(epochs), (0, 0, 0, 1, 2, 2), strict=True):
+    for e, more in zip(range(5), (0, 0, 0, 1, 2), strict=True):
         index = torch.cat(epochs[e]["index"])
         assert set(index.tolist()) == set(fit.tolist())
         assert (len(index) - len(fit) > 0) == (more > 0)

@@ -123,7 +123,9 @@ def test_metrics_reach_the_csv_under_their_namespaces(finished):
 
 def test_analysis_changes_nothing_in_training_when_nothing_is_injected(quick):
     # No room for a round: without it, `none` would make the steps that a round brings.
-    _, with_analysis = train(quick("repair.max_share=1e-9", folder="with"))
+    _, with_analysis = train(
+        quick("repair.max_share=1e-9", "schedule.final_on_repair=false", folder="with")
+    )
     cfg = quick("callbacks=default", "schedule.share_base=false", folder="without")
     _, without = train(cfg)
     assert torch.equal(weights(with_analysis["model"]), weights(without["model"]))
@@ -131,7 +133,9 @@ def test_analysis_changes_nothing_in_training_when_nothing_is_injected(quick):
 
 def test_analysis_changes_nothing_with_dropout_either(quick):
     dropout = ("model.dropout=0.5", "model.num_layers=2")
-    _, with_analysis = train(quick("repair.max_share=1e-9", *dropout, folder="with"))
+    _, with_analysis = train(
+        quick("repair.max_share=1e-9", "schedule.final_on_repair=false", *dropout, folder="with")
+    )
     _, without = train(
         quick("callbacks=default", "schedule.share_base=false", *dropout, folder="without")
     )
@@ -172,7 +176,7 @@ def test_injected_samples_reach_the_training_step(quick):
 
     program.share_base, keep = with_seen, make
     try:
-        _, objects = train(quick())
+        _, objects = train(quick("schedule.final_on_repair=false"))
     finally:
         program.share_base = keep
     data = objects["datamodule"]

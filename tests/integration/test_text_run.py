@@ -167,9 +167,9 @@ def test_unknown_words_that_repair_samples_alone_would_train_are_refused(quick, 
     assert summary["injected"] > 0
     # What the network of any arm starts from has been trained, as all other words have.
     data = objects["datamodule"]
-    unrepaired = torch.load(
-        next((tmp_path / "cache" / "base").glob("*.ckpt")), weights_only=True
-    )["state_dict"]["embedding.weight"]
+    unrepaired = torch.load(next((tmp_path / "cache" / "base").glob("*.ckpt")), weights_only=True)[
+        "state_dict"
+    ]["embedding.weight"]
     assert not torch.equal(unrepaired[data.unknown], data.vectors[data.unknown])
 
 
