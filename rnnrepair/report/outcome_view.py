@@ -11,7 +11,7 @@ from rnnrepair.repair import Outcome, Predictions
 ROLES: dict[Split, str] = {
     "test": "only to be reported: no choice may rest on it",
     "val": "chooses K and when to stop",
-    "repair": "supplies the failures to repair and is trained on in the end: its gain is optimistic",
+    "repair": "supplies the failures and is trained on in the end: its gain is optimistic",
 }
 
 

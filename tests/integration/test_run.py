@@ -17,6 +17,9 @@ from rnnrepair.traces import Traces
 from tests.integration.conftest import weights
 from train import keep_metrics, plan_epochs, train
 
+# No room for a round: without repair, all the same, epochs get as long as rounds make them.
+NO_ROUND = ("repair.max_share=1e-9", "schedule.final_on_repair=false")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
@@ -121,24 +124,11 @@ def test_metrics_reach_the_csv_under_their_namespaces(finished):
     } <= spaces
 
 
-def test_analysis_changes_nothing_in_training_when_nothing_is_injected(quick):
-    # No room for a round: without it, `none` would make the steps that a round brings.
-    _, with_analysis = train(
-        quick("repair.max_share=1e-9", "schedule.final_on_repair=false", folder="with")
-    )
-    cfg = quick("callbacks=default", "schedule.share_base=false", folder="without")
-    _, without = train(cfg)
-    assert torch.equal(weights(with_analysis["model"]), weights(without["model"]))
-
-
-def test_analysis_changes_nothing_with_dropout_either(quick):
-    dropout = ("model.dropout=0.5", "model.num_layers=2")
-    _, with_analysis = train(
-        quick("repair.max_share=1e-9", "schedule.final_on_repair=false", *dropout, folder="with")
-    )
-    _, without = train(
-        quick("callbacks=default", "schedule.share_base=false", *dropout, folder="without")
-    )
+@pytest.mark.parametrize("options", [(), ("model.dropout=0.5", "model.num_layers=2")])
+def test_analysis_changes_nothing_in_training_when_nothing_is_injected(quick, options):
+    _, with_analysis = train(quick(*NO_ROUND, *options, folder="with"))
+    plain = ("callbacks=default", "schedule.share_base=false")
+    _, without = train(quick(*plain, *options, folder="without"))
     assert torch.equal(weights(with_analysis["model"]), weights(without["model"]))
 
 
