@@ -8,12 +8,22 @@ from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import repairable_data
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Influence, InfluenceMethod, TraceSimilarity, responsible_step
+from rnnrepair.influence import (
+    Influence,
+    InfluenceMethod,
+    TraceSimilarity,
+    responsible_step,
+    tie_order,
+)
 from rnnrepair.traces import Traces
 
 
 class InfluenceAnalysis(AnalysisCallback):
-    """Ranks all training traces for all failures, in one batched operation."""
+    """Ranks all training traces for all failures, in one batched operation.
+
+    Failures come in random order, fixed for the run: data come sorted, and the first failures are
+    those that get a sample more where a budget does not suffice for all, or are looked at alone.
+    """
 
     reads = (StateAbstraction,)
 
@@ -22,6 +32,7 @@ class InfluenceAnalysis(AnalysisCallback):
         method: InfluenceMethod | None = None,
         max_failures: int = 1000,
         with_context: bool = False,
+        seed: int = 0,
         start_epoch: int = 1,
         every_n_epochs: int = 1,
         end_epoch: int | None = None,
@@ -31,10 +42,10 @@ class InfluenceAnalysis(AnalysisCallback):
 
         Args:
             method: see ``rnnrepair.influence.method``; ``TraceSimilarity`` where None.
-            max_failures: failures looked at, the first by index; bounds the time of an early,
-                bad network.
+            max_failures: failures looked at; bounds the time of an early, bad network.
             with_context: whether failures that go wrong at their first step, where nothing has
                 been read before, are left out (published protocols).
+            seed: of the order of the failures.
             start_epoch: completed epochs at the first analysis.
             every_n_epochs: epochs between analyses.
             end_epoch: completed epochs after which nothing is analysed.
@@ -52,6 +63,7 @@ class InfluenceAnalysis(AnalysisCallback):
         self.method = method or TraceSimilarity()
         self.max_failures = max_failures
         self.with_context = with_context
+        self.seed = seed
         self.influence: Influence | None = None
         self.n_failures = 0
         self.output_dir = output_dir
@@ -72,9 +84,10 @@ class InfluenceAnalysis(AnalysisCallback):
             if self.with_context:
                 failures = failures.select(responsible_step(failures) > 0)
             self.n_failures = len(failures)
+            failures = failures.select(tie_order(failures.index, self.seed))
             if self.n_failures > self.max_failures:
                 log.warning(
-                    "%d failures of the repair split, the first %d are looked at "
+                    "%d failures of the repair split, %d of them are looked at "
                     "(callbacks.influence_analysis.max_failures).",
                     self.n_failures,
                     self.max_failures,

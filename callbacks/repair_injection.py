@@ -19,6 +19,7 @@ from callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily, ImageEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, step_distance
+from rnnrepair.protocols import Split
 from rnnrepair.repair import (
     Campaign,
     GuidedRepair,
@@ -166,13 +167,17 @@ class RepairInjection(AnalysisCallback):
     ) -> None:
         if influence is not None and self.strategy.injects:
             self._inject(trainer, influence, wanted, epoch)
+        self._train_on(trainer, ("fit",))
+
+    def _train_on(self, trainer: pl.Trainer, splits: tuple[Split, ...]) -> None:
+        """Let epochs draw originals of these splits beside the injected samples."""
         data = repairable_data(trainer)
         n_fit = len(data.split_index("fit"))
         if self.in_place:
             parents = torch.tensor([row.parent_id for row in self.ledger], dtype=torch.int64)
-            data.train_on(("fit",), n_fit - len(parents.unique()), without=parents.unique())
+            data.train_on(splits, n_fit - len(parents.unique()), without=parents.unique())
         else:
-            data.train_on(("fit",), n_fit + self.campaign.planned - len(self.ledger))
+            data.train_on(splits, n_fit + self.campaign.planned - len(self.ledger))
 
     def _inject(self, trainer: pl.Trainer, influence: Influence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
@@ -208,10 +213,7 @@ class RepairInjection(AnalysisCallback):
         if self.anew_epoch is not None:
             self._train_anew(trainer, epoch - self.anew_epoch)
         elif self.release_epoch is not None and epoch >= self.release_epoch:
-            data = repairable_data(trainer)
-            n_fit = len(data.split_index("fit"))
-            n_originals = n_fit + self.campaign.planned - len(self.ledger)
-            data.train_on(("fit", "repair"), n_originals)
+            self._train_on(trainer, ("fit", "repair"))
 
     def _train_anew(self, trainer: pl.Trainer, again: int) -> None:
         """Make the next epoch as long as that of a repair is, on the fit and the repair split.

@@ -100,3 +100,7 @@ def test_priority_of_a_sample_stays_when_later_ones_come():
     more = torch.cat([torch.arange(100, 200), index])
     assert [i for i in more[tie_order(more, 5)].tolist() if i < 100] == order
     assert order != index[tie_order(index, 6)].tolist()
+
+
+def test_nothing_has_an_order_too():
+    assert tie_order(torch.empty(0, dtype=torch.int64), 3).tolist() == []

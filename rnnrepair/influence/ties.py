@@ -21,6 +21,8 @@ def tie_order(index: Tensor, seed: int) -> Tensor:
         index: (N,) indices of the samples.
         seed: of the run.
     """
+    if len(index) == 0:
+        return index
     # Random numbers are drawn one after the other: more of them change none of the first.
     rng = np.random.default_rng(derive_seed(seed, "ties"))
     priority = rng.random(int(index.max()) + 1)

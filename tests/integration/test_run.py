@@ -79,6 +79,16 @@ def test_parents_come_from_fit_and_failures_from_repair(finished):
     assert {r.failure_id for r in rows} <= repair
 
 
+def test_failures_do_not_come_in_the_order_of_the_data(finished):
+    """Data come sorted by class, and the first failures are served first."""
+    folder, _, _ = finished
+    tables = load_file(folder / "analysis" / "epoch=003" / "influence.safetensors")
+    failure = tables["failure"]
+    assert len(failure) > 30
+    steps = (failure.diff() > 0).double().mean()
+    assert 0.3 < float(steps) < 0.7  # 1 where they are sorted
+
+
 def test_val_and_test_are_never_trained_on(finished):
     _, _, objects = finished
     data = objects["datamodule"]
