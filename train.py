@@ -127,6 +127,9 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
             plan[name] = value
     if plan.final_on_repair and plan.final_epochs:
         plan.release_epoch = plan.total_epochs - plan.final_epochs
+        # No failures are drawn from what is trained on.
+        last = max(plan.release_epoch - 1, plan.base_epochs)
+        plan.last_analysis = min(plan.last_analysis, last)
     strategy = instantiate(cfg.repair.strategies[cfg.repair.strategy])
     if getattr(strategy, "starts_anew", False):
         # All stages once more, with a new network; only the base is analysed.

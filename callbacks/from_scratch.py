@@ -40,7 +40,7 @@ class FromScratch(AnalysisCallback):
         super().__init__(start_epoch, every_n_epochs, end_epoch)
         self.every_round = every_round
         self._initial: dict[str, Any] = {}
-        self._clear_optimizers = False
+        self._starts_anew = False
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -54,23 +54,24 @@ class FromScratch(AnalysisCallback):
         anew = upstream(trainer, RepairInjection, self).anew_epoch == epoch
         if not (self.every_round or anew):
             return
-        pl_module.load_state_dict(self._initial)
-        self._clear_optimizers = True
+        self._starts_anew = True
         log.info("Training starts from scratch.")
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Not in `analyse`: before the first epoch the optimizers are restored after it.
-        if self._clear_optimizers:
+        # Not in `analyse`: a checkpoint of the best network, written after it, would hold the
+        # initial weights; and before the first epoch the optimizers are restored after it.
+        if self._starts_anew:
+            pl_module.load_state_dict(self._initial)
             for optimizer in trainer.optimizers:
                 optimizer.state.clear()
-            self._clear_optimizers = False
+            self._starts_anew = False
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"clear_optimizers": self._clear_optimizers}
+        return super().state_dict() | {"starts_anew": self._starts_anew}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        self._clear_optimizers = state_dict["clear_optimizers"]
+        self._starts_anew = state_dict["starts_anew"]

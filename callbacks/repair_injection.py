@@ -16,10 +16,10 @@ from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from callbacks.influence_analysis import InfluenceAnalysis
 from callbacks.state_abstraction import StateAbstraction
 from callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.edits import EditFamily, ImageEdits
+from rnnrepair.edits import EditFamily, ImageEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, step_distance
-from rnnrepair.protocols import Split
+from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.repair import (
     Campaign,
     GuidedRepair,
@@ -117,15 +117,29 @@ class RepairInjection(AnalysisCallback):
                 f"The strategy {self.strategy.name} is training with augmentation, and there is "
                 "none: set augmentation.share above 0."
             )
-        if self.strategy.injects and not getattr(data, "unknown_is_trained", True):
+        self._check_unknown(data)
+        if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):
             raise MisconfigurationException(
-                "Failures hold words that are unknown, and no training text does: repair samples "
+                "repair.in_place is for protocols whose repair split may be a part of the test "
+                f"set, and the strategy {self.strategy.name} or schedule.final_on_repair would "
+                "train on it: choose another strategy, and set schedule.final_on_repair=false."
+            )
+        if self.strategy.edits_samples or self.strategy.augments:
+            self.edits.check(data.fetch(data.split_index("fit")[:1]).inputs.shape[1:])
+
+    def _check_unknown(self, data: RepairableData) -> None:
+        """Refuse to inject unknown words where training meets none."""
+        if not self.strategy.injects or getattr(data, "unknown_is_trained", True):
+            return
+        unknown = data.unknown  # type: ignore[attr-defined]
+        hides = self.strategy.edits_samples and isinstance(self.edits, TokenEdits)
+        if hides or any((b.inputs == unknown).any() for b in data.trace_dataloader("repair")):
+            raise MisconfigurationException(
+                "Repair samples would hold words that are unknown, and no training text does: they "
                 "alone would train the vector of <unk>. Set datamodule.min_count=2, so that rare "
                 "words are unknown in training too, or augmentation.share above 0 with "
                 "augmentation.edit=token."
             )
-        if self.strategy.injects or self.strategy.augments:
-            self.edits.check(data.fetch(data.split_index("fit")[:1]).inputs.shape[1:])
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -150,6 +164,7 @@ class RepairInjection(AnalysisCallback):
         wanted = self.campaign.open_round(n_failures, abstraction.traces["val"].accuracy)
         if wanted is not None and self.strategy.starts_anew:
             self.campaign.stopped = StopReason.TRAINED_ANEW
+            self.campaign.rounds_made = 0
             self.anew_step = max(trainer.global_step, self._loaded_step)
             self.anew_epoch = epoch
         elif wanted is not None:
@@ -186,7 +201,8 @@ class RepairInjection(AnalysisCallback):
         if len(proposal) < wanted:
             log.warning(
                 "Strategy %s found %d of %d samples, original samples are drawn in place of the "
-                "others: raise influence.top, or lower repair.budget.",
+                "others: lower repair.budget, or give the strategy more to choose from "
+                "(configs/repair, influence.top).",
                 self.strategy.name,
                 len(proposal),
                 wanted,
@@ -243,6 +259,7 @@ class RepairInjection(AnalysisCallback):
             originals=originals,
             # Traces are in ascending order of index, as the split is; injected samples follow.
             original_label=fit.label[: len(originals)],
+            original_correct=fit.correct[: len(originals)],
             fetch=data.fetch,
             judge=collector.judging(judge),
             distance=step_distance(model, "aligned"),

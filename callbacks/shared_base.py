@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from callbacks import epoch_seed
 from callbacks.base_checkpoint import BaseCheckpoint
 from callbacks.trace_collector import TraceCollector
-from rnnrepair import models, seeding, traces
+from rnnrepair import edits, models, seeding, traces
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,7 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
                 *_package_of(cfg.datamodule),
                 *Path(models.__path__[0]).rglob("*.py"),
                 *Path(traces.__path__[0]).rglob("*.py"),
+                *Path(edits.__path__[0]).rglob("*.py"),
             ]
         ),
     }

@@ -40,7 +40,8 @@ def main() -> None:
     try:
         runs = read_folder(source) if source.is_dir() else read_export(source)
         also = [parse_contrast(text, runs) for text in arguments.also]
-        kept = write_export(runs, arguments.export) if arguments.export else None
+        refused = unequal_steps(runs) and not arguments.unequal_ok
+        kept = write_export(runs, arguments.export) if arguments.export and not refused else None
     except DataError as error:
         sys.exit(f"compare: {error}")
     arms, contrasts, classes = arm_table(runs), contrast_table(runs, also), class_accuracies(runs)
@@ -84,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--unequal-ok",
         action="store_true",
-        help="end with 0 although arms got different numbers of samples or steps",
+        help="export and end with 0 although arms made different numbers of steps",
     )
     return parser.parse_args()
 
@@ -137,16 +138,15 @@ def _print_unequal(runs: Runs) -> bool:
     injected, steps = unequal_injected(runs), unequal_steps(runs)
     for seed, of_arms in injected.items():
         print(
-            f"UNEQUAL BUDGETS: in seed {seed} arms injected different numbers of samples, "
-            f"{_listed(of_arms)}. The stop reason in summary.json says why: "
-            "set repair.patience to repair.rounds."
+            f"Unequal budgets: in seed {seed} arms injected different numbers of samples, "
+            f"{_listed(of_arms)}; original samples were drawn in place of those that lack."
         )
     for seed, of_arms in steps.items():
         print(
             f"UNEQUAL TRAINING: in seed {seed} arms made different numbers of optimizer steps, "
-            f"{_listed(of_arms)}: give all arms the same trainer.max_steps or schedule."
+            f"{_listed(of_arms)}: set repair.patience to repair.rounds, so that no arm stops early."
         )
-    return bool(injected or steps)
+    return bool(steps)
 
 
 def _listed(of_arms: dict[str, float]) -> str:

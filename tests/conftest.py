@@ -196,6 +196,7 @@ def case_of(
         influence,
         data.split_index("fit"),
         result.traces["fit"].label,
+        result.traces["fit"].correct,
         data.fetch,
         judge,
         step_distance(result.model, "aligned"),

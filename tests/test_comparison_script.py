@@ -80,12 +80,18 @@ def test_unequal_runs_end_with_1_unless_allowed(compare, folder):
         write_run(folder, arm, seed, *sides, contrasts=contrasts, **unequal)
     code, told = compare(folder)
     assert code == 1
-    assert "UNEQUAL BUDGETS: in seed 10" in told
+    assert "Unequal budgets: in seed 10" in told
     assert "guided 10, random 8" in told
     assert "UNEQUAL TRAINING: in seed 10" in told
     assert "none 90" in told
     assert "random lacks seeds [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]" in told
     assert compare(folder, "--unequal-ok") == (0, told)
+    # What is unequal is not kept beside a document either.
+    code, _ = compare(folder, "--export", str(folder / "kept"))
+    assert code == 1
+    assert not list(folder.glob("kept*"))
+    compare(folder, "--unequal-ok", "--export", str(folder / "kept"))
+    assert len(list(folder.glob("kept*"))) == 2
 
 
 def test_refusals_are_one_line(compare, tmp_path):

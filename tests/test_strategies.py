@@ -221,6 +221,8 @@ def test_hard_judges_as_guided_does(repair_case):
     wrong = repair_case.failures.final_prediction[proposal.failure]
     assert torch.equal(traces.final_prediction == wrong, proposal.reproduces)
     assert proposal.judged == 20 * 16 * len(repair_case.failures)
+    right = set(repair_case.fit.index[repair_case.fit.correct].tolist())
+    assert set(HardRepair().propose(repair_case.context, 200).parent.tolist()) <= right
     share = ClassRepair().propose(repair_case.context, 5)
     traces = repair_case.context.judge(share.inputs, share.lengths)
     wrong = repair_case.failures.final_prediction[share.failure]
@@ -236,6 +238,7 @@ def test_a_class_without_originals_gets_no_samples(repair_case):
         repair_case.context,
         originals=repair_case.context.originals[kept],
         original_label=repair_case.context.original_label[kept],
+        original_correct=repair_case.context.original_correct[kept],
     )
     for strategy in (ClassRepair(), HardRepair()):
         served = strategy.propose(context, 2).failure.unique()

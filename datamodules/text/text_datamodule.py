@@ -162,15 +162,14 @@ class TextDataModule(SequenceDataModule):
 
     @property
     def unknown_is_trained(self) -> bool:
-        """Whether training meets unknown words, as the failures to repair do.
+        """Whether training meets unknown words.
 
-        If it does not, repair samples alone train the vector of ``<unk>``, which comes to mean
-        whatever those samples have in common.
+        If it does not, and repair samples hold some, they alone train the vector of ``<unk>``,
+        which comes to mean whatever they have in common.
         """
         augmentation = self.augmentation if self.augments else None
         hides = augmentation is not None and isinstance(augmentation.edits, TokenEdits)
-        in_fit, in_repair = (bool(self.holds_unknown(s).any()) for s in ("fit", "repair"))
-        return hides or in_fit or not in_repair
+        return hides or bool(self.holds_unknown("fit").any())
 
     def holds_unknown(self, split: Split) -> Tensor:
         """Return (n,) bool: the texts of a split that hold an unknown word."""

@@ -50,6 +50,7 @@ class RandomRepair(RepairStrategy):
     """``random``: random training samples, each with one random edit."""
 
     name = "random"
+    edits_samples = True
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Draw parents with replacement from the original training samples."""
@@ -64,25 +65,30 @@ class ClassRepair(RepairStrategy):
     """``class``: random training samples of the failures' classes, each with one random edit."""
 
     name = "class"
+    edits_samples = True
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Draw parents with replacement from the original samples of each failure's class."""
-        parent = draw_of_class(context, budget)
+        everyone = torch.ones_like(context.original_correct)
+        parent = draw_of_class(context, budget, everyone)
         failure = torch.arange(len(parent))[:, None].expand(-1, budget)
         usable = parent >= 0
         return edited_proposal(context.fetch(parent[usable]), failure[usable], context)
 
 
-def draw_of_class(context: RepairContext, n: int) -> Tensor:
+def draw_of_class(context: RepairContext, n: int, allowed: Tensor) -> Tensor:
     """Return (M, n) int64 original samples of each failure's class, drawn with replacement.
 
-    -1 where there are none of that class.
+    Args:
+        context: of the round.
+        n: samples a failure; -1 where there are none.
+        allowed: (originals,) bool, samples that may be drawn.
     """
     label = context.influence.failures.label
     generator = torch_generator(context.seed, "parents of the class")
     parent = torch.full((len(label), n), -1)
     for c in label.unique():
-        own = context.originals[context.original_label == c]
+        own = context.originals[allowed & (context.original_label == c)]
         failures = (label == c).nonzero()[:, 0]
         draw = torch.rand(len(failures), n, generator=generator)
         if len(own):
@@ -94,6 +100,7 @@ class InfluenceRepair(RepairStrategy):
     """``influence``: the nearest training samples of the true label, edited but not selected."""
 
     name = "influence"
+    edits_samples = True
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Take each failure's sources in turn, and again with other edits where they run out."""
@@ -122,6 +129,7 @@ class MutatedFailureRepair(RepairStrategy):
     """``mutated_failures``: the failing samples, each copy with an edit of its own."""
 
     name = "mutated_failures"
+    edits_samples = True
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Copy each failure ``budget`` times and edit the copies."""

@@ -28,6 +28,7 @@ class GuidedRepair(RepairStrategy):
     """
 
     name = "guided"
+    edits_samples = True
 
     def __init__(self, sources: int = 20, mutations: int = 16) -> None:
         """Choose how many candidates a failure gets.
@@ -102,16 +103,17 @@ class GuidedRepair(RepairStrategy):
 
 
 class HardRepair(GuidedRepair):
-    """``hard``: the same without influence, from random training samples of the failure's class.
+    """``hard``: the same without influence.
 
-    What is left of ``guided`` when only the judging does the work.
+    The samples that are mutated are drawn at random among the correctly classified training samples
+    of the failure's class: what is left of ``guided`` when only the judging does the work.
     """
 
     name = "hard"
 
     def sources_of(self, context: RepairContext) -> Tensor:
         """Draw the samples that are mutated, see ``draw_of_class``."""
-        return draw_of_class(context, self.sources)
+        return draw_of_class(context, self.sources, context.original_correct)
 
 
 def choose(owner: Tensor, reproduces: Tensor, distance: Tensor, budget: int) -> Tensor:

@@ -21,6 +21,7 @@ class RepairContext:
         influence: the failures and the training samples behind them.
         originals: (n,) int64 indices of the original training samples.
         original_label: (n,) int64 classes of those.
+        original_correct: (n,) bool, whether the network classifies them correctly.
         fetch: indices to sequences.
         judge: (inputs (n, T, F), lengths (n,)) to the traces that the network makes of them.
         distance: between steps of traces.
@@ -33,6 +34,7 @@ class RepairContext:
     influence: Influence
     originals: Tensor
     original_label: Tensor
+    original_correct: Tensor
     fetch: Callable[[Tensor], SequenceBatch]
     judge: Callable[[Tensor, Tensor], Traces]
     distance: StepDistance

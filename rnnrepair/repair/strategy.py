@@ -16,6 +16,7 @@ class RepairStrategy(ABC):
         name: for the summary and the ledger.
         needs: optional fields of ``Influence`` that it reads.
         injects: whether it makes samples at all.
+        edits_samples: whether it changes them by the repair's edits.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
         augments: whether it needs training to be augmented, by the repair's edits.
     """
@@ -23,6 +24,7 @@ class RepairStrategy(ABC):
     name: str
     needs: ClassVar[frozenset[str]] = frozenset()
     injects: ClassVar[bool] = True
+    edits_samples: ClassVar[bool] = False
     starts_anew: ClassVar[bool] = False
     augments: bool = False
 

@@ -56,6 +56,7 @@ def make_context(bench: Workbench, analysed: Analysed, n_failures: int) -> Repai
         influence=influence,
         originals=bench.train_index,
         original_label=analysed.abstraction.traces["fit"].label,
+        original_correct=analysed.abstraction.traces["fit"].correct,
         fetch=bench.datamodule.fetch,
         judge=judge,
         distance=step_distance(analysed.model, "aligned"),

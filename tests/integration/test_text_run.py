@@ -103,12 +103,19 @@ def test_sample_level_repair_runs_on_text(quick):
         cfg = quick(
             "repair=sample",
             "influence=similarity",
+            # These words are frequent: hiding some teaches what a hidden word means.
+            "augmentation.share=0.5",
             f"repair.strategy={strategy}",
             "repair.strategies.guided.sources=5",
             folder=strategy,
         )
         summary, _ = train(cfg)
         assert summary["injected"] > 0
+
+
+def test_hidden_words_that_repair_samples_alone_would_hold_are_refused(quick):
+    with pytest.raises(MisconfigurationException, match="vector of <unk>"):
+        train(quick("repair=sample", "influence=similarity"))
 
 
 def test_resumed_run_equals_an_uninterrupted_one(quick, tmp_path):
@@ -219,6 +226,52 @@ def test_retraining_starts_with_the_first_weights_and_no_memory(quick, monkeypat
     assert same(second.weights[3], first.weights[0])
     assert same(made["model"].state_dict(), reused["model"].state_dict())
     assert made["datamodule"].n_injected > 0
+
+
+def test_edits_in_place_leave_their_parents_out_and_the_steps_as_they_are(quick, monkeypatch):
+    seen = {}
+
+    class Seen(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            seen.setdefault(trainer.current_epoch, []).append(batch.index)
+
+    make = program.share_base
+    watch = Seen()
+
+    def with_watch(cfg, data, model, callbacks):
+        callbacks.append(watch)
+        return make(cfg, data, model, callbacks)
+
+    monkeypatch.setattr(program, "share_base", with_watch)
+    protocol = (
+        "callbacks=segment_published",
+        "repair.rounds=1",
+        "repair.in_place=true",
+        "schedule.final_on_repair=false",
+        "model.scheduler=null",
+    )
+    steps = {}
+    for arm in ("none", "insertion"):
+        seen.clear()
+        more = () if arm == "none" else ("repair.strategies.insertion.per_parent=1",)
+        summary, objects = train(quick(*protocol, f"repair.strategy={arm}", *more, folder=arm))
+        steps[arm] = (summary["steps"], [len(batches) for batches in seen.values()])
+        rows = read_ledger(Path(quick(folder=arm).paths.output_dir) / "ledger.csv")
+        parents = {row.parent_id for row in rows}
+        assert len(parents) == len(rows) == summary["injected"]
+        assert (len(rows) > 0) == (arm == "insertion")
+        fit = set(objects["datamodule"].split_index("fit").tolist())
+        last = torch.cat(seen[max(seen)]).tolist()
+        assert sorted(last) == sorted((fit - parents) | {row.new_id for row in rows})
+    assert steps["none"][0] == steps["insertion"][0]
+    assert steps["none"][1][-1] == steps["insertion"][1][-1]
+
+
+@pytest.mark.parametrize("option", ["repair.strategy=all", "schedule.final_epochs=1"])
+def test_a_leaking_protocol_never_trains_on_its_targets(quick, option):
+    protocol = ("callbacks=segment_published", "repair.rounds=1", "repair.in_place=true")
+    with pytest.raises(MisconfigurationException, match="repair split may be a part of the test"):
+        train(quick(*protocol, option))
 
 
 def same(left, right):

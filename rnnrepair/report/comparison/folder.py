@@ -45,10 +45,12 @@ def _read_run(file: Path) -> Run:
     targets_only = summary.get("measure") == "targets"
     items = {} if targets_only else read_items(file.with_name(ITEMS_FILE))
     contrasts = tuple(Contrast(**named) for named in summary.get("contrasts") or ())
+    # Runs of another budget must not replace these in an export.
+    data = summary["data"] | {key: summary[key] for key in ("budget",) if key in summary}
     return Run(
         arm=summary.get("arm") or summary["strategy"],
         seed=int(summary["seed"]),
-        about=About(summary["experiment"], summary["data"], contrasts),
+        about=About(summary["experiment"], data, contrasts),
         base=base_of(items),
         values={name: _look_up(summary, SECTIONS.get(name, (name,))) for name in SUMMARY_METRICS},
         splits={split: Answers.of(predictions) for split, predictions in items.items()},
