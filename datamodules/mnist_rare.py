@@ -25,8 +25,6 @@ class MNISTRareDataModule(MNISTRowsDataModule):
     seed. The ordinary test set stays as it is; ``test_rare`` holds all its digits, turned.
     """
 
-    more_tests = ("test_rare",)
-
     def __init__(
         self,
         data_dir: str,

@@ -31,8 +31,6 @@ class SequenceDataModule(pl.LightningDataModule):
     """
 
     num_classes: int
-    # Further test splits, which are reported beside `test`.
-    more_tests: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -142,6 +140,11 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is None:
             raise ConfigurationError("The data module is not set up: call setup() first.")
         return len(self._data.label)
+
+    @property
+    def more_tests(self) -> tuple[str, ...]:
+        """Names of further test splits, which are reported beside ``test``."""
+        return () if self._data is None else tuple(self._data.more_tests)
 
     @property
     def n_injected(self) -> int:

@@ -103,7 +103,11 @@ def test_contexts_do_not_depend_on_the_numbering_of_states(small):
 def test_drawn_samples_are_candidates_at_the_place_of_their_own_longest_run(small):
     fit, failures = small
     allowed = torch.arange(len(fit)) % 5 > 0
-    drawn = as_lists(ContextIndex(fit, 3).drawn(failures, STEP, 8, allowed, failures.label))
+    arguments = (failures, STEP, 8, allowed, failures.label)
+    drawn = as_lists(ContextIndex(fit, 3).drawn(*arguments))
+    both = ContextIndex(fit, 3).nearest_and_drawn(*arguments)
+    assert as_lists(both[0]) == as_lists(ContextIndex(fit, 3).nearest(*arguments))
+    assert as_lists(both[1]) == drawn
     runs = []
     for m, own in enumerate(drawn):
         possible = {

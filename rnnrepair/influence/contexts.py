@@ -120,6 +120,17 @@ class ContextIndex:
         every = self._every_candidate(failures, step, allowed, label)
         return self._contexts([found.select(self._first(found, top)) for found in every], top)
 
+    def nearest_and_drawn(
+        self, failures: Traces, step: Tensor, top: int, allowed: Tensor, label: Tensor
+    ) -> tuple[Contexts, Contexts]:
+        """Return ``nearest`` and ``drawn``, whose candidates are the same, at the cost of one."""
+        nearest, drawn = [], []
+        every = self._every_candidate(failures, step, allowed, label)
+        for index, found in zip(failures.index.tolist(), every, strict=True):
+            nearest.append(found.select(self._first(found, top)))
+            drawn.append(found.select(self._draw(found, top, index)))
+        return self._contexts(nearest, top), self._contexts(drawn, top)
+
     def drawn(
         self, failures: Traces, step: Tensor, top: int, allowed: Tensor, label: Tensor
     ) -> Contexts:
@@ -128,14 +139,15 @@ class ContextIndex:
         Only the ranking is dropped: each keeps the place of its own longest run. The order is the
         draw's. Arguments as for ``nearest``.
         """
-        chosen = []
         every = self._every_candidate(failures, step, allowed, label)
-        for index, found in zip(failures.index.tolist(), every, strict=True):
-            # The training set grows with every round, so that each round draws anew.
-            generator = torch_generator(self.seed, "contexts", len(self.traces), index)
-            order = torch.randperm(len(found), generator=generator)
-            chosen.append(found.select(order[:top].numpy()))
-        return self._contexts(chosen, top)
+        pairs = zip(failures.index.tolist(), every, strict=True)
+        return self._contexts([c.select(self._draw(c, top, i)) for i, c in pairs], top)
+
+    def _draw(self, found: _Candidates, top: int, index: int) -> np.ndarray:
+        """Draw candidates of the failure ``index``, each at most once."""
+        # The training set grows with every round, so that each round draws anew.
+        generator = torch_generator(self.seed, "contexts", len(self.traces), index)
+        return torch.randperm(len(found), generator=generator)[:top].numpy()
 
     def _first(self, found: _Candidates, top: int) -> np.ndarray:
         """Return which candidates have the longest runs, longest first, ties by priority."""

@@ -183,11 +183,13 @@ class SegmentInfluence:
         opposites = rank_by_label(
             index, failures, failures.final_prediction, self.top, _usable(fit, n_original)
         )
-        step = responsible_step(failures)
+        nearest, drawn = contexts.nearest_and_drawn(
+            failures, responsible_step(failures), self.top, originals, failures.label
+        )
         return replace(
             influence,
-            contexts=contexts.nearest(failures, step, self.top, originals, failures.label),
-            drawn=contexts.drawn(failures, step, self.top, originals, failures.label),
+            contexts=nearest,
+            drawn=drawn,
             opposites=_indices(fit, opposites),
             contrast=_mean_distance(influence.source_distance) - _mean_distance(opposites.distance),
         )

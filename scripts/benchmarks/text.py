@@ -110,8 +110,7 @@ def _index(traced: TracedTexts, n_failures: int) -> list[Measure]:
     start = time.perf_counter()
     step = responsible_step(failures)
     responsible_segment(failures, traced.confidence)
-    index.nearest(failures, step, TOP, allowed, failures.label)
-    index.drawn(failures, step, TOP, allowed, failures.label)
+    index.nearest_and_drawn(failures, step, TOP, allowed, failures.label)
     matched = time.perf_counter() - start
     size = f"{len(traced.fit):,} reviews, {n_steps / 1e6:.1f} M steps"
     return [
