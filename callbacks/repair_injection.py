@@ -162,7 +162,8 @@ class RepairInjection(AnalysisCallback):
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         n_failures = 0 if source.influence is None else len(source.influence)
         wanted = self.campaign.open_round(n_failures, abstraction.traces["val"].accuracy)
-        if wanted is not None and self.strategy.starts_anew:
+        if self.strategy.starts_anew:
+            # Without failures too: then it makes no more steps than a repair that does nothing.
             self.campaign.stopped = StopReason.TRAINED_ANEW
             self.campaign.rounds_made = 0
             self.anew_step = max(trainer.global_step, self._loaded_step)
@@ -274,6 +275,11 @@ class RepairInjection(AnalysisCallback):
         if served == 0:
             return Proposal.empty(context)
         return self.strategy.propose(context, -(-wanted // served)).limited(wanted)
+
+    @property
+    def trains_on_repair(self) -> bool:
+        """Whether the final network is trained on the repair split too."""
+        return self.release_epoch is not None or self.anew_epoch is not None
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -185,6 +185,8 @@ class RepairReport(AnalysisCallback):
             "arm": self.arm or injection.strategy.name,
             "contrasts": self.contrasts,
             "notes": list(self.notes),
+            # Then accuracy on the repair split says nothing about the repair.
+            "repair_trained_on": injection.trains_on_repair,
             "data": {"source": getattr(data, "source", type(data).__name__), **sizes},
             # From the history: a run resumed after its last analysis has no abstraction.
             "n_components": int(self._history[-1]["n_components"]),

@@ -22,6 +22,7 @@ from rnnrepair.report.comparison import (
     class_accuracies,
     contrast_table,
     lacking_seeds,
+    metric_table,
     parse_contrast,
     read_export,
     read_folder,
@@ -52,6 +53,7 @@ def main() -> None:
                 table.to_csv(draft, index=False)
     _print_arms(arms, markdown=arguments.markdown)
     _print_contrasts(contrasts, markdown=arguments.markdown)
+    _print_not_compared(runs, contrasts)
     if arguments.classes:
         _print_classes(classes, markdown=arguments.markdown)
     if kept:
@@ -107,7 +109,7 @@ def _print_arms(arms: pd.DataFrame, *, markdown: bool) -> None:
 
 def _print_contrasts(contrasts: pd.DataFrame, *, markdown: bool) -> None:
     header = ["metric", "difference", "pairs", "mean", "95 % interval", "drawn"]
-    named = contrasts[contrasts["named"]]
+    named = contrasts[contrasts["named"] & (contrasts["pairs"] > 0)]
     rows = [[*_contrast(row), _p(row["p"]), _p(row["p_holm"])] for row in named.to_dict("records")]
     if rows:
         title = f"Differences named in advance (p with at least {MIN_PAIRS} pairs)"
@@ -116,6 +118,20 @@ def _print_contrasts(contrasts: pd.DataFrame, *, markdown: bool) -> None:
     rows = [_contrast(row) for row in others.to_dict("records")]
     if rows:
         _print("Exploratory: not named in advance, no tests", header, rows, markdown=markdown)
+
+
+def _print_not_compared(runs: Runs, contrasts: pd.DataFrame) -> None:
+    lacking = contrasts[contrasts["pairs"] == 0]
+    if len(lacking):
+        names = [
+            f"{row['of']} - {row['against']} ({row['metric']})"
+            for row in lacking.to_dict("records")
+        ]
+        print(
+            f"Named in comparison.contrasts, but not compared: {', '.join(names)}. No seed has "
+            f"both arms with that metric; the arms here are {', '.join(runs.arms)}, the metrics "
+            f"{', '.join(metric_table(runs))}."
+        )
 
 
 def _contrast(row: dict[str, object]) -> list[str]:

@@ -57,11 +57,20 @@ def summary_of(**changes):
         "seed": 3,
         "strategy": "guided",
         "notes": [],
+        "repair_trained_on": True,
         "data": {"source": "folder", "fit": 3001, "repair": 6, "val": 6, "test": 6},
         "n_components": 43,
         "stability": 0.75,
-        "before": {},
-        "after": {},
+        "before": {
+            f"{split}_{name}": value
+            for split in ("repair", "val", "test")
+            for name, value in (("accuracy", 0.5), ("failures", 3))
+        },
+        "after": {
+            **{f"{split}_accuracy": 2 / 3 for split in ("repair", "val", "test")},
+            **dict.fromkeys(("repaired_share", "val_repaired_share", "test_repaired_share"), 2 / 3),
+            "newly_broken": 1,
+        },
         "injected": 1500,
         "judged": 47680,
         "rounds": 2,

@@ -94,6 +94,24 @@ def test_unequal_runs_end_with_1_unless_allowed(compare, folder):
     assert len(list(folder.glob("kept*"))) == 2
 
 
+def test_named_differences_without_runs_are_told(compare, tmp_path):
+    """A misspelt arm or metric would otherwise be a row of dashes."""
+    rng = np.random.default_rng(2)
+    contrasts = [
+        {"of": "guided", "against": "none", "metric": "test_accuracy"},
+        {"of": "guided", "against": "nobody", "metric": "test_accuracy"},
+        {"of": "guided", "against": "none", "metric": "accuracy"},
+    ]
+    for (arm, seed), sides in random_right(rng, ("guided", "none"), range(2), 40).items():
+        write_run(tmp_path / "runs", arm, seed, *sides, contrasts=contrasts)
+    code, told = compare(tmp_path / "runs", "--markdown")
+    assert code == 0
+    assert "not compared: guided - nobody (test_accuracy), guided - none (accuracy)" in told
+    assert "the arms here are guided, none, the metrics test_accuracy, " in told
+    assert told.count("| guided - none |") == 1
+    assert "| guided - nobody |" not in told
+
+
 def test_refusals_are_one_line(compare, tmp_path):
     code, told = compare(tmp_path / "nothing")
     assert code.startswith("compare: ")

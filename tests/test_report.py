@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rnnrepair.repair import StopReason
+from rnnrepair.report import print_summary
 from rnnrepair.report.outcome_view import confusions, split_views
 from tests.report_page import PREDICTIONS, card_of, predictions_of, row_of, summary_of
 
@@ -31,9 +32,17 @@ def test_confusions_are_counted_in_both_networks(page_of):
 
 
 def test_split_views_agree_with_the_predictions():
-    view = split_views(PREDICTIONS)["repair"]
+    view = split_views(PREDICTIONS, repair_trained_on=False)["repair"]
     assert (view.repaired, view.still_wrong, view.outcome.newly_broken) == (2, 1, 1)
     assert sum(width for *_, width in view.parts) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("trained_on", [False, True])
+def test_page_and_terminal_say_whether_the_repair_split_was_trained_on(page_of, capsys, trained_on):
+    summary = summary_of(repair_trained_on=trained_on)
+    print_summary(summary)
+    assert ("repair (trained on)" in capsys.readouterr().out) is trained_on
+    assert ("is trained on in the end" in page_of(summary).text) is trained_on
 
 
 def test_notes_stand_in_a_banner_and_small_data_are_named(page_of):

@@ -57,7 +57,7 @@ def write_report(
     text = page.render(
         summary=summary,
         stop_reason=StopReason(summary["stop_reason"]).message,
-        splits=split_views(predictions),
+        splits=split_views(predictions, repair_trained_on=summary["repair_trained_on"]),
         confusions=confusions(*predictions["test"]),
         phases=_phases(summary["time_s"]),
         charts=charts(history),

@@ -33,11 +33,13 @@ def print_summary(summary: dict[str, Any], console: Console | None = None) -> No
         "repaired",
         "newly broken",
     ):
-        table.add_column(column, justify="left" if column == "split" else "right")
+        is_name = column == "split"
+        table.add_column(column, justify="left" if is_name else "right", no_wrap=is_name)
+    trained_on = summary["repair_trained_on"]
     for split in ("repair", "val", "test"):
         share = after["repaired_share" if split == "repair" else f"{split}_repaired_share"]
         table.add_row(
-            split,
+            f"{split} (trained on)" if split == "repair" and trained_on else split,
             f"{before[f'{split}_accuracy']:.4f}",
             f"{after[f'{split}_accuracy']:.4f}",
             str(before[f"{split}_failures"]),

@@ -7,6 +7,7 @@ import torch
 from pytorch_lightning import Callback
 
 import train as program
+from rnnrepair.repair import Campaign
 from rnnrepair.report.comparison import read_items
 from tests.integration.conftest import weights
 from train import train
@@ -115,6 +116,14 @@ def test_augmentation_alone_is_a_new_network_on_all_the_data(watched):
     # Rates of base, rounds and end once more.
     rates = [epochs[e]["rates"][0] for e in range(3, 9)]
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.005, 0.005, 0.001])
+
+
+def test_arms_make_the_same_steps_where_the_base_leaves_no_failures(watched, monkeypatch):
+    open_round = Campaign.open_round
+    monkeypatch.setattr(Campaign, "open_round", lambda self, _, val: open_round(self, 0, val))
+    steps = {arm: watched(f"repair.strategy={arm}", folder=arm)[0] for arm in ("none", "augment")}
+    assert steps["none"]["steps"] == steps["augment"]["steps"]
+    assert [s["stop_reason"] for s in steps.values()] == ["no_failures", "trained_anew"]
 
 
 @pytest.mark.parametrize("arm", ["none", "guided"])
