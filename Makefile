@@ -39,6 +39,8 @@ test: install-dev ## Run all tests (ARGS="-k ranking")
 lint: install-dev ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	rm -rf build/types && mkdir -p build/types && cp -Rp rnnrepair build/types
+	cp -Rp callbacks configs datamodules build/types/rnnrepair
 	$(BIN)/mypy
 
 benchmark: install ## Measure speed and memory as ratios

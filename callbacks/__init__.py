@@ -1,16 +1,16 @@
 """Lightning glue: thin callbacks, every number comes from a pure function in ``rnnrepair``."""
 
-from callbacks.base_checkpoint import BaseCheckpoint
-from callbacks.epoch_seed import EpochSeed
-from callbacks.epoch_timer import EpochTimer
-from callbacks.from_scratch import FromScratch
-from callbacks.influence_analysis import InfluenceAnalysis
-from callbacks.repair_injection import RepairInjection
-from callbacks.repair_report import RepairReport
-from callbacks.state_abstraction import StateAbstraction
-from callbacks.study_runner import StudyRunner, run_studies
-from callbacks.target_curve import TargetCurve
-from callbacks.trace_collector import TraceCollector
+from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
+from rnnrepair.callbacks.epoch_seed import EpochSeed
+from rnnrepair.callbacks.epoch_timer import EpochTimer
+from rnnrepair.callbacks.from_scratch import FromScratch
+from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.repair_report import RepairReport
+from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.study_runner import StudyRunner, run_studies
+from rnnrepair.callbacks.target_curve import TargetCurve
+from rnnrepair.callbacks.trace_collector import TraceCollector
 
 __all__ = [
     "BaseCheckpoint",

@@ -6,8 +6,8 @@ from typing import Any
 import pytorch_lightning as pl
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback, log, upstream
-from callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.analysis import AnalysisCallback, log, upstream
+from rnnrepair.callbacks.repair_injection import RepairInjection
 
 
 class FromScratch(AnalysisCallback):

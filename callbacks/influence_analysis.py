@@ -4,9 +4,9 @@ import pytorch_lightning as pl
 import torch
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
-from callbacks.state_abstraction import StateAbstraction
-from callbacks.trace_collector import repairable_data
+from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.trace_collector import repairable_data
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import (
     Influence,

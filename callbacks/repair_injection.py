@@ -12,10 +12,10 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from tqdm import tqdm
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
-from callbacks.influence_analysis import InfluenceAnalysis
-from callbacks.state_abstraction import StateAbstraction
-from callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily, ImageEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, step_distance

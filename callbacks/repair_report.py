@@ -9,14 +9,14 @@ import pytorch_lightning as pl
 import torch
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
-from callbacks.epoch_timer import EpochTimer
-from callbacks.influence_analysis import InfluenceAnalysis
-from callbacks.repair_injection import RepairInjection
-from callbacks.report_inputs import failure_cards, names_of
-from callbacks.state_abstraction import StateAbstraction
-from callbacks.trace_collector import TraceCollector, repairable_data
-from callbacks.wandb_tables import log_tables
+from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from rnnrepair.callbacks.epoch_timer import EpochTimer
+from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.report_inputs import failure_cards, names_of
+from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.callbacks.wandb.tables import log_tables
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.repair import Outcome, Predictions, predict
 from rnnrepair.report import (

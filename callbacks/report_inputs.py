@@ -5,11 +5,11 @@ import torch
 from pytorch_lightning import Callback
 from torch import Tensor
 
-from callbacks.analysis import upstream
-from callbacks.influence_analysis import InfluenceAnalysis
-from callbacks.repair_injection import RepairInjection
-from callbacks.state_abstraction import StateAbstraction
-from callbacks.trace_collector import repairable_data
+from rnnrepair.callbacks.analysis import upstream
+from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.trace_collector import repairable_data
 from rnnrepair.influence import Influence, responsible_segment, responsible_step
 from rnnrepair.protocols import RepairableData
 from rnnrepair.repair import marked

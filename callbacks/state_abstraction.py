@@ -8,9 +8,6 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback, log, output_folder, upstream
-from callbacks.base_checkpoint import BaseCheckpoint
-from callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.abstraction import (
     Abstraction,
     AbstractionSettings,
@@ -22,6 +19,9 @@ from rnnrepair.abstraction import (
     reduce_states,
     save_states,
 )
+from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
+from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.protocols import RepairableData, Split
 
 SPLITS: tuple[Split, ...] = ("fit", "repair", "val")

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger, WandbLogger
 from tqdm import tqdm
 from typing_extensions import override
 
-from callbacks.analysis import log, output_folder
-from callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, Study, silent
+from rnnrepair.callbacks.analysis import log, output_folder
+from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.callbacks.wandb.tables import log_study
 from rnnrepair.models import as_recurrent
-from rnnrepair.report.studies import WrittenStudy, write_study
+from rnnrepair.report.studies import write_study
 
 
 class StudyRunner(Callback):
@@ -64,16 +64,6 @@ class StudyRunner(Callback):
         run_studies(self._run_of(trainer, pl_module), self.studies, folder, trainer.loggers)
 
 
-def misplaced_studies(study: DictConfig) -> list[str]:
-    """Return what is wrong with the keys of the config group ``study``."""
-    return [
-        f"study.{name!s} must be a study with a _target_, got {value!r} (settings of a study are "
-        f"study.NAME.{name!s})"
-        for name, value in study.items()
-        if "_target_" not in (value if isinstance(value, DictConfig) else {})
-    ]
-
-
 def run_studies(
     run: FinishedRun, studies: Sequence[Study], folder: Path, loggers: Sequence[Logger] = ()
 ) -> None:
@@ -96,20 +86,6 @@ def plain(thing: object, prefix: str = "") -> dict[str, Any]:
     """Return the settings of an object that people can read."""
     readable = (int, float, str, list, tuple, type(None))
     return {f"{prefix}{k}": v for k, v in vars(thing).items() if isinstance(v, readable)}
-
-
-def log_study(logger: WandbLogger, written: WrittenStudy, tables: dict[str, Any]) -> None:
-    """Log figures and tables of a study to W&B."""
-    import wandb  # slow import, needed only with this logger
-
-    name = f"study/{written.name}"
-    entries: dict[str, Any] = {
-        f"{name}/{title}": wandb.Image(str(path)) for title, path in written.figures.items()
-    }
-    entries |= {
-        f"{name}/{title}_table": wandb.Table(dataframe=table) for title, table in tables.items()
-    }
-    logger.experiment.log(entries)
 
 
 def progress_bars(loop: Iterable[Any], description: str) -> Iterable[Any]:

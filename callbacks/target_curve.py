@@ -7,8 +7,8 @@ import pytorch_lightning as pl
 from pytorch_lightning import Callback
 from typing_extensions import override
 
-from callbacks.analysis import output_folder
-from callbacks.trace_collector import repairable_data
+from rnnrepair.callbacks.analysis import output_folder
+from rnnrepair.callbacks.trace_collector import repairable_data
 from rnnrepair.models import as_recurrent
 from rnnrepair.protocols import Split
 from rnnrepair.repair import predict

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 from typing_extensions import override
 
-from callbacks.analysis import AnalysisCallback
+from rnnrepair.callbacks.analysis import AnalysisCallback
 from rnnrepair.models import as_recurrent
 from rnnrepair.protocols import RecurrentModule, RepairableData, Split
 from rnnrepair.traces import (
@@ -40,7 +40,7 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
         raise MisconfigurationException(
             f"The analysis needs a data module that follows rnnrepair.protocols.RepairableData; "
             f"{type(data).__name__} lacks {missing}. Derive it from "
-            "datamodules.SequenceDataModule, or add them."
+            "rnnrepair.datamodules.SequenceDataModule, or add them."
         )
     return data
 

@@ -1,12 +1,12 @@
 """Data modules: sequences in memory with the splits fit, repair, val and test."""
 
-from datamodules.augmentation import Augmentation
-from datamodules.loaded import LoadedData
-from datamodules.mnist import MNISTRowsDataModule
-from datamodules.mnist_published import MNISTPublishedDataModule
-from datamodules.mnist_rare import MNISTRareDataModule
-from datamodules.sequence_datamodule import SequenceDataModule
-from datamodules.sequences import Sequences
+from rnnrepair.datamodules.augmentation import Augmentation
+from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.mnist import MNISTRowsDataModule
+from rnnrepair.datamodules.mnist_published import MNISTPublishedDataModule
+from rnnrepair.datamodules.mnist_rare import MNISTRareDataModule
+from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
+from rnnrepair.datamodules.sequences import Sequences
 
 __all__ = [
     "Augmentation",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from datamodules.augmentation import Augmentation
+from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.seeding import torch_generator
 from rnnrepair.traces import SequenceBatch
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from datamodules.sequences import Sequences
+from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
 
-from datamodules.augmentation import Augmentation
-from datamodules.idx import check_md5, find_file, read_idx
-from datamodules.loaded import LoadedData
-from datamodules.sequence_datamodule import SequenceDataModule
-from datamodules.sequences import Sequences
+from rnnrepair.datamodules.augmentation import Augmentation
+from rnnrepair.datamodules.idx import check_md5, find_file, read_idx
+from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
+from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 

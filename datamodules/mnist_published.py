@@ -8,8 +8,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from datamodules.loaded import LoadedData
-from datamodules.mnist import SIZE, MNISTRowsDataModule
+from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datamodules.loaded import LoadedData
-from datamodules.mnist import SIZE, MNISTRowsDataModule
-from datamodules.sequences import Sequences
+from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
+from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.edits import EditBatch, ImageEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.seeding import torch_generator

@@ -9,11 +9,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.augmentation import Augmentation
-from datamodules.batching import AugmentedBatches, EpochBatches, FetchedBatches, batch_loader
-from datamodules.loaded import LoadedData, check_loaded, check_values
-from datamodules.sequences import Sequences
-from datamodules.splits import split_training
+from rnnrepair.datamodules.augmentation import Augmentation
+from rnnrepair.datamodules.batching import (
+    AugmentedBatches,
+    EpochBatches,
+    FetchedBatches,
+    batch_loader,
+)
+from rnnrepair.datamodules.loaded import LoadedData, check_loaded, check_values
+from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.splits import split_training
 from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors

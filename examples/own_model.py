@@ -10,9 +10,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-import callbacks
-from datamodules import LoadedData, SequenceDataModule, Sequences
+from rnnrepair import callbacks
 from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.repair import GuidedRepair
 from rnnrepair.traces import SequenceBatch

@@ -14,12 +14,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from callbacks import run_studies
-from callbacks.study_runner import misplaced_studies, progress_bars
-from callbacks.user_errors import USER_ERRORS, told
-from datamodules import SequenceDataModule
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, silent
+from rnnrepair.callbacks import run_studies
+from rnnrepair.callbacks.launch.check import misplaced_studies
+from rnnrepair.callbacks.launch.user_errors import USER_ERRORS, told
+from rnnrepair.callbacks.study_runner import progress_bars
+from rnnrepair.datamodules import SequenceDataModule
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.models import as_recurrent
 

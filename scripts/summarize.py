@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from callbacks.wandb_logger import wandb_logger
 from rnnrepair.atomic import write_folder
+from rnnrepair.callbacks.wandb.logger import wandb_logger
 from rnnrepair.errors import DataError
 from rnnrepair.report.jobs import jobs_of, outcome_lines
 from rnnrepair.report.sweeps import METRICS, read_sweep, sweep_figures

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.abstraction import (
     AbstractionSettings,
     AbstractModel,
@@ -15,6 +14,7 @@ from rnnrepair.abstraction import (
     fit_abstraction,
     reduce_states,
 )
+from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import EditFamily, SeriesEdits, TokenEdits
 from rnnrepair.influence import (
     InfluenceMethod,

@@ -7,7 +7,7 @@ import logging
 import pytest
 import torch
 
-from datamodules.text import CSVTextDataModule
+from rnnrepair.datamodules.text import CSVTextDataModule
 from rnnrepair.errors import ConfigurationError, DataError
 from tests.text_settings import SMALL, text_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from datamodules import MNISTPublishedDataModule, MNISTRowsDataModule
+from rnnrepair.datamodules import MNISTPublishedDataModule, MNISTRowsDataModule
 
 FOLDER = Path(os.environ.get("RNNREPAIR_DATA", "no data folder"))
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

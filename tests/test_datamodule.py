@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from datamodules import Augmentation, Sequences
-from datamodules.batching import EpochBatches, FetchedBatches, batch_loader
-from datamodules.splits import split_training
+from rnnrepair.datamodules import Augmentation, Sequences
+from rnnrepair.datamodules.batching import EpochBatches, FetchedBatches, batch_loader
+from rnnrepair.datamodules.splits import split_training
 from rnnrepair.edits import EditBatch, SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.protocols import RepairableData

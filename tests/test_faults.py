@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from datamodules import LoadedData, Sequences
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, faults
 from rnnrepair.analysis.faults import FaultMetrics, sign_test
 from rnnrepair.analysis.influential import nearest
 from rnnrepair.analysis.yardsticks import Neighbours, last_states, yardsticks
+from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import TraceIndex, step_distance
 from rnnrepair.models import SequenceClassifier

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.text.language import (
+from rnnrepair.datamodules.text.language import (
     Vocabulary,
     make_tokenizer,
     read_vectors,

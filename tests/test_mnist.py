@@ -12,8 +12,8 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import rotate
 
-from datamodules import MNISTRareDataModule, MNISTRowsDataModule, mnist
-from datamodules.idx import read_idx
+from rnnrepair.datamodules import MNISTRareDataModule, MNISTRowsDataModule, mnist
+from rnnrepair.datamodules.idx import read_idx
 from rnnrepair.errors import ConfigurationError, DataError
 
 TRAIN_IMAGES, TRAIN_LABELS = mnist.FILES["train"]

@@ -9,7 +9,7 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from datamodules.text import (
+from rnnrepair.datamodules.text import (
     IMDbDataModule,
     MovieSnippetsDataModule,
     SSTDataModule,
@@ -18,9 +18,9 @@ from datamodules.text import (
     files,
     public_text,
 )
-from datamodules.text.held_out import hold_out
-from datamodules.text.snippets_source import parse_ratings
-from datamodules.text.sst import parse_trees
+from rnnrepair.datamodules.text.held_out import hold_out
+from rnnrepair.datamodules.text.snippets_source import parse_ratings
+from rnnrepair.datamodules.text.sst import parse_trees
 from rnnrepair.errors import ConfigurationError, DataError, MissingDataError
 from tests.text_settings import SMALL, text_of
 

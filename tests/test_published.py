@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import MNISTPublishedDataModule
-from datamodules.mnist import FILES
+from rnnrepair.datamodules import MNISTPublishedDataModule
+from rnnrepair.datamodules.mnist import FILES
 from rnnrepair.errors import ConfigurationError, DataError
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from datamodules import Sequences
-from datamodules.batching import EpochBatches
+from rnnrepair.datamodules import Sequences
+from rnnrepair.datamodules.batching import EpochBatches
 from rnnrepair.errors import DataError
 
 TOKENS = [[5, 6, 7], [8], [9, 2], [3, 4, 5, 6, 7]]

@@ -5,9 +5,9 @@ import logging
 import pytest
 import torch
 
-from datamodules import Augmentation
-from datamodules.text import LoadedTexts, TextDataModule
-from datamodules.text.tokenised import TokenisedTexts
+from rnnrepair.datamodules import Augmentation
+from rnnrepair.datamodules.text import LoadedTexts, TextDataModule
+from rnnrepair.datamodules.text.tokenised import TokenisedTexts
 from rnnrepair.edits import TokenEdits
 from rnnrepair.errors import ConfigurationError, DataError
 from tests.text_settings import SMALL, text_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from datamodules.text.tokenised import TokenisedTexts
+from rnnrepair.datamodules.text.tokenised import TokenisedTexts
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)

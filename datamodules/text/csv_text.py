@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from datamodules.text.cleaning import LoadedTexts
-from datamodules.text.files import decode, read_bytes, read_table
-from datamodules.text.held_out import hold_out
-from datamodules.text.text_datamodule import TextDataModule
+from rnnrepair.datamodules.text.cleaning import LoadedTexts
+from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
+from rnnrepair.datamodules.text.held_out import hold_out
+from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.errors import ConfigurationError, DataError
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from datamodules.text.cleaning import LoadedTexts
-from datamodules.text.files import decode, read_bytes, read_table
-from datamodules.text.public_text import PublicTextDataModule
+from rnnrepair.datamodules.text.cleaning import LoadedTexts
+from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
+from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"

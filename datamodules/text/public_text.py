@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datamodules.text.cleaning import LoadedTexts
-from datamodules.text.files import download
-from datamodules.text.snippets import with_test
-from datamodules.text.snippets_source import CLASSES, read_snippets
-from datamodules.text.text_datamodule import TextDataModule
+from rnnrepair.datamodules.text.cleaning import LoadedTexts
+from rnnrepair.datamodules.text.files import download
+from rnnrepair.datamodules.text.snippets import with_test
+from rnnrepair.datamodules.text.snippets_source import CLASSES, read_snippets
+from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.errors import ConfigurationError, MissingDataError
 
 log = logging.getLogger(__name__)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from datamodules.text.cleaning import LoadedTexts
-from datamodules.text.held_out import hold_out
-from datamodules.text.snippets_source import CLASSES, read_snippets
-from datamodules.text.text_datamodule import TextDataModule
+from rnnrepair.datamodules.text.cleaning import LoadedTexts
+from rnnrepair.datamodules.text.held_out import hold_out
+from rnnrepair.datamodules.text.snippets_source import CLASSES, read_snippets
+from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 
 
 class MovieSnippetsDataModule(TextDataModule):

@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from datamodules.text.files import check_sha256, decode
+from rnnrepair.datamodules.text.files import check_sha256, decode
 from rnnrepair.errors import DataError, MissingDataError
 
 log = logging.getLogger(__name__)

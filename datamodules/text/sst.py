@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from datamodules.text.cleaning import LoadedTexts
-from datamodules.text.files import check_sha256, decode
-from datamodules.text.public_text import PublicTextDataModule
+from rnnrepair.datamodules.text.cleaning import LoadedTexts
+from rnnrepair.datamodules.text.files import check_sha256, decode
+from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
 
 URL = "https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip"

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datamodules.text.sst import SSTDataModule
+from rnnrepair.datamodules.text.sst import SSTDataModule
 
 
 class SSTPublishedDataModule(SSTDataModule):

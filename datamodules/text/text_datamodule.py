@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datamodules.loaded import LoadedData
-from datamodules.sequence_datamodule import SequenceDataModule
-from datamodules.sequences import Sequences
-from datamodules.text.cleaning import (
+from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
+from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.text.cleaning import (
     LoadedTexts,
     check_labels,
     count_known_test_texts,
@@ -20,13 +20,13 @@ from datamodules.text.cleaning import (
     number_labels,
     without_empty,
 )
-from datamodules.text.language import (
+from rnnrepair.datamodules.text.language import (
     Vocabulary,
     make_tokenizer,
     read_vectors,
     vectors_for,
 )
-from datamodules.text.tokenised import TokenisedTexts
+from rnnrepair.datamodules.text.tokenised import TokenisedTexts
 from rnnrepair.edits import TokenEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_tensors

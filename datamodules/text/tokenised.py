@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from datamodules.text.language import Vocabulary, make_tokenizer
 from rnnrepair.atomic import write_file
+from rnnrepair.datamodules.text.language import Vocabulary, make_tokenizer
 from rnnrepair.fingerprint import fingerprint_config
 from rnnrepair.traces import steps_of
 

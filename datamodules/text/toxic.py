@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from datamodules.text.cleaning import LoadedTexts
-from datamodules.text.files import decode, read_bytes, read_table
-from datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.atomic import write_file
+from rnnrepair.datamodules.text.cleaning import LoadedTexts
+from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
+from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 

@@ -13,8 +13,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch.nn.functional import cross_entropy
 
-from datamodules.text import TextDataModule
 from rnnrepair.abstraction import fit_abstraction, pca_sample, reduce_states
+from rnnrepair.datamodules.text import TextDataModule
 from rnnrepair.errors import MissingDataError
 from rnnrepair.influence import ContextIndex, responsible_segment, responsible_step
 from rnnrepair.models import SequenceClassifier

@@ -11,8 +11,6 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from callbacks import EpochTimer
-from datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.abstraction import (
     Abstraction,
     AbstractModel,
@@ -20,6 +18,8 @@ from rnnrepair.abstraction import (
     pca_sample,
     reduce_states,
 )
+from rnnrepair.callbacks import EpochTimer
+from rnnrepair.datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence
 from rnnrepair.models import SequenceClassifier

@@ -8,8 +8,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Callback
 
-from train import finish_wandb
+from rnnrepair.callbacks.launch import build
+from rnnrepair.callbacks.wandb.logger import finish_wandb
 
 ROOT = Path(__file__).parents[2]
 QUICK = (
@@ -40,6 +42,12 @@ def composed(*overrides: str) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         return compose("train", list(overrides))
+
+
+def train(cfg: DictConfig, *extra: Callback) -> tuple[dict, dict]:
+    """Run an experiment; return its summary and its objects by name."""
+    run = build(cfg, extra)
+    return run.train(), vars(run)
 
 
 def weights(model: torch.nn.Module) -> torch.Tensor:

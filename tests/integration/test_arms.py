@@ -6,11 +6,9 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-import train as program
 from rnnrepair.repair import Campaign
 from rnnrepair.report.comparison import read_items
-from tests.integration.conftest import weights
-from train import train
+from tests.integration.conftest import train, weights
 
 ARMS = (
     "none",
@@ -46,20 +44,12 @@ class Watch(Callback):
 
 
 @pytest.fixture
-def watched(quick, monkeypatch):
+def watched(quick):
     """Return a function that trains and returns summary, objects and what was seen."""
 
     def run(*overrides, folder="run"):
         watch = Watch()
-        make = program.share_base
-
-        def with_watch(cfg, data, model, callbacks):
-            callbacks.append(watch)
-            return make(cfg, data, model, callbacks)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(program, "share_base", with_watch)
-            return *train(quick(*AUGMENTED, *overrides, folder=folder)), watch.epochs
+        return *train(quick(*AUGMENTED, *overrides, folder=folder), watch), watch.epochs
 
     return run
 
@@ -162,21 +152,13 @@ def test_the_base_is_the_same_whichever_arm_made_it(watched, quick, tmp_path, fi
 
 
 @pytest.mark.parametrize("epoch", [4, 7])
-def test_training_anew_goes_on_where_it_was_stopped(quick, monkeypatch, epoch):
+def test_training_anew_goes_on_where_it_was_stopped(quick, epoch):
     from tests.integration.test_resume import Crash
 
     options = (*AUGMENTED, "repair.strategy=augment", "schedule.share_base=false")
     _, whole = train(quick(*options, folder="whole"))
-    make = program.share_base
-
-    def with_crash(cfg, data, model, callbacks):
-        callbacks.append(Crash(epoch, 2))
-        return make(cfg, data, model, callbacks)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(program, "share_base", with_crash)
-        with pytest.raises(RuntimeError, match="power cut"):
-            train(quick(*options, folder="broken"))
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(quick(*options, folder="broken"), Crash(epoch, 2))
     checkpoint = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
     _, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))

@@ -7,9 +7,10 @@ import yaml
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.errors import ConfigurationError
 from tests.integration.conftest import ROOT, composed
-from train import check_config, plan_epochs
 
 CONFIGS = ROOT / "configs"
 

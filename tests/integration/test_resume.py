@@ -11,10 +11,8 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-import train as program
 from rnnrepair.repair import read_ledger
-from tests.integration.conftest import QUICK, ROOT, weights
-from train import train
+from tests.integration.conftest import QUICK, ROOT, train, weights
 
 
 class Crash(Callback):
@@ -28,20 +26,12 @@ class Crash(Callback):
 
 # In epoch 1 nothing is injected yet, in 3 one round is, in 5 both are.
 @pytest.mark.parametrize("epoch", [1, 3, 5])
-def test_resumed_run_equals_uninterrupted(quick, monkeypatch, epoch):
+def test_resumed_run_equals_uninterrupted(quick, epoch):
     options = ("model.dropout=0.2", "schedule.share_base=false")
     _, whole = train(quick(*options, folder="whole"))
 
-    make = program.share_base
-
-    def with_crash(cfg, data, model, callbacks):
-        callbacks.append(Crash(epoch, 3))
-        return make(cfg, data, model, callbacks)
-
-    monkeypatch.setattr(program, "share_base", with_crash)
     with pytest.raises(RuntimeError, match="power cut"):
-        train(quick(*options, folder="broken"))
-    monkeypatch.undo()
+        train(quick(*options, folder="broken"), Crash(epoch, 3))
 
     broken = Path(quick(folder="broken").paths.output_dir)
     checkpoint = broken / "checkpoints" / "last.ckpt"

@@ -10,12 +10,13 @@ from omegaconf import open_dict
 from safetensors.torch import load_file
 
 from rnnrepair.abstraction import AbstractModel
+from rnnrepair.callbacks.launch.build import keep_metrics
+from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.edits import EditBatch, ImageEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair import read_ledger
 from rnnrepair.traces import Traces
-from tests.integration.conftest import weights
-from train import keep_metrics, plan_epochs, train
+from tests.integration.conftest import train, weights
 
 # No room for a round: without repair, all the same, epochs get as long as rounds make them.
 NO_ROUND = ("repair.max_share=1e-9", "schedule.final_on_repair=false")
@@ -165,20 +166,8 @@ def test_injected_samples_reach_the_training_step(quick):
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
             self.by_epoch.setdefault(trainer.current_epoch, []).append(batch.index)
 
-    import train as program
-
-    seen, make = Seen(), program.share_base
-
-    def with_seen(cfg, data, model, callbacks):
-        path = make(cfg, data, model, callbacks)
-        callbacks.append(seen)
-        return path
-
-    program.share_base, keep = with_seen, make
-    try:
-        _, objects = train(quick("schedule.final_on_repair=false"))
-    finally:
-        program.share_base = keep
+    seen = Seen()
+    _, objects = train(quick("schedule.final_on_repair=false"), seen)
     data = objects["datamodule"]
     last = torch.cat(seen.by_epoch[max(seen.by_epoch)])
     assert torch.equal(last.sort().values, data.training_index().sort().values)
@@ -205,7 +194,7 @@ def test_no_failures_ends_well_and_says_so(quick):
 
 
 def easy_module():
-    from datamodules import MNISTRowsDataModule
+    from rnnrepair.datamodules import MNISTRowsDataModule
 
     class Easy(MNISTRowsDataModule):
         """Two classes that differ in every pixel."""

@@ -10,7 +10,8 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.optim import Adam
 
-from callbacks import (
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks import (
     BaseCheckpoint,
     EpochSeed,
     EpochTimer,
@@ -21,8 +22,7 @@ from callbacks import (
     TargetCurve,
     TraceCollector,
 )
-from datamodules import LoadedData, SequenceDataModule, Sequences
-from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from callbacks.shared_base import base_fingerprint
+from rnnrepair.callbacks.launch import plan_epochs
+from rnnrepair.callbacks.launch.shared_base import base_fingerprint
 from rnnrepair.models import SequenceClassifier
-from tests.integration.conftest import weights
-from train import plan_epochs, train
+from tests.integration.conftest import train, weights
 
 
 def base_name(cfg):
@@ -47,7 +47,7 @@ def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
         "augmentation.share=0.5",
         "edits.image.rotation=5",
         "augmentation.edit=image_wide",
-        "+callbacks.own._target_=callbacks.EpochTimer",
+        "+callbacks.own._target_=rnnrepair.callbacks.EpochTimer",
     ],
 )
 def test_what_changes_the_base_changes_its_name(quick, override):

@@ -11,10 +11,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from rnnrepair.callbacks.wandb.logger import finish_wandb
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from scripts.study import finished_run, read_run, study
-from tests.integration.conftest import QUICK, ROOT, composed, weights
-from train import finish_wandb, train
+from tests.integration.conftest import QUICK, ROOT, composed, train, weights
 
 
 def compose_finished(folder, *overrides):

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-import train as program
-from callbacks.sweep_job import sweep_job
+from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.sweep_job import sweep_job
 from rnnrepair.report.jobs import Job, Status, jobs_of
-from tests.integration.conftest import QUICK, ROOT
+from tests.integration.conftest import QUICK, ROOT, train
 from tests.integration.test_commands import command
 
 # Shorter still: what is repaired does not matter here.
@@ -82,7 +82,7 @@ def job(quick, tmp_path):
 
     def run(folder, *overrides):
         cfg = quick(*overrides, folder=folder)
-        return sweep_job(cfg, overrides, program.check_config, pretended)
+        return sweep_job(cfg, overrides, check_config, pretended)
 
     return run, seen, tmp_path
 
@@ -137,9 +137,9 @@ def test_unexpected_error_is_kept_with_its_job(job):
 
 
 def test_reused_states_change_nothing(quick, caplog):
-    first = program.train(quick("repair.strategy=random", folder="a"))[0]
+    first = train(quick("repair.strategy=random", folder="a"))[0]
     with caplog.at_level("INFO"):
-        second = program.train(quick("repair.strategy=random", folder="b"))[0]
+        second = train(quick("repair.strategy=random", folder="b"))[0]
     assert "Reduced states taken from" in caplog.text
     for part in ("before", "after", "injected", "stability"):
         assert second[part] == first[part]

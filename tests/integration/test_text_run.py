@@ -10,13 +10,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 from pytorch_lightning import Callback
 
-import train as program
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import grafted, read_ledger
 from rnnrepair.traces import Traces
-from tests.integration.conftest import composed
-from train import train
+from tests.integration.conftest import composed, train
 
 QUICK = (
     "datamodule.vectors=none",
@@ -203,20 +201,11 @@ class Watch(Callback):
             self.states[trainer.current_epoch] = len(trainer.optimizers[0].state)
 
 
-def test_retraining_starts_with_the_first_weights_and_no_memory(quick, monkeypatch):
-    watches = []
-
-    def with_watch(cfg, data, model, callbacks):
-        watches.append(Watch())
-        callbacks.append(watches[-1])
-        return make(cfg, data, model, callbacks)
-
-    make = program.share_base
-    monkeypatch.setattr(program, "share_base", with_watch)
+def test_retraining_starts_with_the_first_weights_and_no_memory(quick):
+    first, second = Watch(), Watch()
     retrain = ("callbacks=segment_published", "repair.rounds=1", "repair.strategy=insertion")
-    _, made = train(quick(*retrain, "model.scheduler=null", folder="made"))
-    _, reused = train(quick(*retrain, "model.scheduler=null", folder="reused"))
-    first, second = watches
+    _, made = train(quick(*retrain, "model.scheduler=null", folder="made"), first)
+    _, reused = train(quick(*retrain, "model.scheduler=null", folder="reused"), second)
     assert same(first.weights[0], first.weights[3])
     assert not same(first.weights[0], first.weights[1])
     assert (first.states[0], first.states[3]) == (0, 0)
@@ -228,21 +217,14 @@ def test_retraining_starts_with_the_first_weights_and_no_memory(quick, monkeypat
     assert made["datamodule"].n_injected > 0
 
 
-def test_edits_in_place_leave_their_parents_out_and_the_steps_as_they_are(quick, monkeypatch):
+def test_edits_in_place_leave_their_parents_out_and_the_steps_as_they_are(quick):
     seen = {}
 
     class Seen(Callback):
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
             seen.setdefault(trainer.current_epoch, []).append(batch.index)
 
-    make = program.share_base
     watch = Seen()
-
-    def with_watch(cfg, data, model, callbacks):
-        callbacks.append(watch)
-        return make(cfg, data, model, callbacks)
-
-    monkeypatch.setattr(program, "share_base", with_watch)
     protocol = (
         "callbacks=segment_published",
         "repair.rounds=1",
@@ -254,7 +236,9 @@ def test_edits_in_place_leave_their_parents_out_and_the_steps_as_they_are(quick,
     for arm in ("none", "insertion"):
         seen.clear()
         more = () if arm == "none" else ("repair.strategies.insertion.per_parent=1",)
-        summary, objects = train(quick(*protocol, f"repair.strategy={arm}", *more, folder=arm))
+        summary, objects = train(
+            quick(*protocol, f"repair.strategy={arm}", *more, folder=arm), watch
+        )
         steps[arm] = (summary["steps"], [len(batches) for batches in seen.values()])
         rows = read_ledger(Path(quick(folder=arm).paths.output_dir) / "ledger.csv")
         parents = {row.parent_id for row in rows}

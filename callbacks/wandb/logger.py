@@ -1,6 +1,7 @@
 """A W&B logger that works offline unless the user is logged in."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,9 @@ def wandb_logger(
         **init,
     )
     return WandbLogger(experiment=run, project=project, save_dir=save_dir)
+
+
+def finish_wandb() -> None:
+    """Close the W&B run, so that the next job of a multirun starts its own."""
+    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+        sys.modules["wandb"].finish()

@@ -11,10 +11,10 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from callbacks import epoch_seed
-from callbacks.base_checkpoint import BaseCheckpoint
-from callbacks.trace_collector import TraceCollector
 from rnnrepair import edits, models, seeding, traces
+from rnnrepair.callbacks import epoch_seed
+from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
+from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,8 @@ def _batches(datamodule: dict[str, Any]) -> dict[str, Any]:
 
 def _package_of(target: DictConfig) -> list[Path]:
     """Return the source files of the package that a ``_target_`` belongs to."""
-    package = importlib.import_module(str(target["_target_"]).partition(".")[0])
+    first, second, *_ = str(target["_target_"]).split(".")
+    # What else stands in rnnrepair shapes no data.
+    package = importlib.import_module(f"{first}.{second}" if first == "rnnrepair" else first)
     file = Path(inspect.getfile(package))
     return sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]

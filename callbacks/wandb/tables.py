@@ -1,7 +1,8 @@
-"""Ledger and influential samples as W&B tables, where a W&B logger is there."""
+"""Ledger, influential samples and studies in W&B, where a W&B logger is there."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, fields
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import WandbLogger
@@ -10,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rnnrepair.repair import LedgerRow
 from rnnrepair.report import FailureCard, Names
+from rnnrepair.report.studies import WrittenStudy
 
 MAX_ROWS = 10_000
 
@@ -55,3 +57,17 @@ def _shown(wandb: object, samples: Sequence[Tensor], names: Names) -> object:
     low, high = float(strip.min()), float(strip.max())
     pixels = (strip - low) / max(high - low, 1e-9) * 255
     return wandb.Image(pixels.byte().numpy())  # type: ignore[attr-defined]
+
+
+def log_study(logger: WandbLogger, written: WrittenStudy, tables: dict[str, Any]) -> None:
+    """Log figures and tables of a study to W&B."""
+    import wandb  # slow import, needed only with this logger
+
+    name = f"study/{written.name}"
+    entries: dict[str, Any] = {
+        f"{name}/{title}": wandb.Image(str(path)) for title, path in written.figures.items()
+    }
+    entries |= {
+        f"{name}/{title}_table": wandb.Table(dataframe=table) for title, table in tables.items()
+    }
+    logger.experiment.log(entries)

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from callbacks.user_errors import told
+from rnnrepair.callbacks.launch.user_errors import told
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.fingerprint import fingerprint_config
 from rnnrepair.report.jobs import Job, Status, finished_before

@@ -1,0 +1,113 @@
+"""Makes the objects of a run from its configuration."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.plan import plan_epochs
+from rnnrepair.callbacks.launch.shared_base import share_base
+from rnnrepair.callbacks.repair_report import RepairReport
+from rnnrepair.callbacks.study_runner import StudyRunner
+from rnnrepair.process import collector_at_rest, tune_process
+
+log = logging.getLogger(__name__)
+
+# Warnings of libraries that tell a user of this program nothing, each with the reason.
+HARMLESS_WARNINGS = (
+    r".*LeafSpec.*",  # Lightning uses a deprecated name of torch, once per epoch
+    r"Experiment logs directory .* exists and is not empty",  # keep_metrics has seen to it
+    r"The dirpath has changed",  # a shared base training was written by another run
+    r"The number of training batches .* is smaller than the logging interval",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The objects of a run that is about to be trained.
+
+    Attributes:
+        trainer: Lightning's.
+        model: the network.
+        datamodule: the data, set up.
+        callbacks: all of them, in order.
+        checkpoint: what training goes on from, None where it starts anew.
+    """
+
+    trainer: pl.Trainer
+    model: pl.LightningModule
+    datamodule: pl.LightningDataModule
+    callbacks: list[pl.Callback]
+    checkpoint: str | None
+
+    def train(self) -> dict[str, Any]:
+        """Train, and return the summary (see ``RepairReport``), empty where none is made."""
+        with collector_at_rest():
+            self.trainer.fit(
+                self.model, self.datamodule, ckpt_path=self.checkpoint, weights_only=True
+            )
+        reports = [c for c in self.callbacks if isinstance(c, RepairReport)]
+        return reports[0].summary if reports else {}
+
+
+def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
+    """Make everything that a run needs, up to the point where training can begin.
+
+    Args:
+        cfg: composed configuration; its schedule is filled in.
+        extra: callbacks beside those of the configuration.
+
+    Raises:
+        ConfigurationError: names that select nothing, or a schedule that cannot be kept.
+    """
+    check_config(cfg)
+    for message in HARMLESS_WARNINGS:
+        warnings.filterwarnings("ignore", message)
+    tune_process()
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    datamodule = instantiate(cfg.datamodule, _convert_="all")
+    datamodule.setup()
+    log.info("Data: %s, %s", datamodule.source, datamodule.sizes())
+    plan_epochs(cfg, datamodule.steps_per_epoch)
+    make_model = instantiate(cfg.model, _partial_=True, _convert_="all")
+    model = make_model(**datamodule.model_arguments())
+    callbacks = [*_callbacks(cfg), *extra]
+    base = share_base(cfg, datamodule.fingerprint, model, callbacks)
+    keep_metrics(Path(cfg.paths.output_dir))
+    loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]
+    trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, _convert_="all")
+    for logger in trainer.loggers:
+        logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
+    return Run(trainer, model, datamodule, callbacks, cfg.ckpt_path or base)
+
+
+def _callbacks(cfg: DictConfig) -> list[pl.Callback]:
+    callbacks = [
+        instantiate(config, _convert_="all")
+        for name, config in cfg.callbacks.items()
+        if name != "progress_bar" or cfg.trainer.enable_progress_bar
+    ]
+    studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
+    if studies:
+        settings = instantiate(cfg.abstraction, _convert_="all")
+        bars = cfg.trainer.enable_progress_bar
+        callbacks.append(StudyRunner(studies, settings, cfg.paths.output_dir, progress=bars))
+    return callbacks
+
+
+def keep_metrics(folder: Path) -> None:
+    """Rename the metrics of an earlier run in this folder, which Lightning would delete."""
+    old = folder / "metrics.csv"
+    if old.is_file():
+        earlier = len(list(folder.glob("metrics_until_*.csv")))
+        old.rename(folder / f"metrics_until_{earlier + 1}.csv")

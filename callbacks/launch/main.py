@@ -1,0 +1,40 @@
+"""The command: ``rnnrepair-train [-m] +experiment=NAME [overrides]``, or ``python train.py``."""
+
+import logging
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from rnnrepair.callbacks.launch.build import build
+from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.sweep_job import sweep_job
+from rnnrepair.callbacks.launch.user_errors import told
+from rnnrepair.callbacks.wandb.logger import finish_wandb
+
+log = logging.getLogger("train")
+
+
+@hydra.main(version_base="1.3", config_path="pkg://rnnrepair.configs", config_name="train")
+def main(cfg: DictConfig) -> float | None:
+    """Run one experiment and return its val accuracy, for sweepers."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return sweep_job(cfg, HydraConfig.get().overrides.task, check_config, objective)
+    try:
+        return objective(cfg)
+    except Exception as error:
+        if told(error) is None:
+            raise
+        log.error("%s", told(error))
+        sys.exit(2)
+
+
+def objective(cfg: DictConfig) -> float | None:
+    """Run one experiment and return its val accuracy."""
+    try:
+        summary = build(cfg).train()
+    finally:
+        finish_wandb()
+    return summary["after"]["val_accuracy"] if summary else None
