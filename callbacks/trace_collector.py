@@ -14,14 +14,8 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback
 from rnnrepair.models import as_recurrent
 from rnnrepair.protocols import RecurrentModule, RepairableData, Split
-from rnnrepair.traces import (
-    HiddenBatch,
-    SequenceBatch,
-    Traces,
-    device_of,
-    evaluating,
-    hidden_states,
-)
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import HiddenBatch, Traces, device_of, evaluating, hidden_states
 
 SAMPLE_BATCH = 500
 Judge = Callable[[Tensor, Tensor], Traces]

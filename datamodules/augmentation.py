@@ -5,7 +5,7 @@ from torch import Tensor
 
 from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 
 class Augmentation:

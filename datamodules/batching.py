@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.seeding import torch_generator
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 STATE_VERSION = 3
 
@@ -283,9 +283,9 @@ class SequenceDataModule(pl.LightningDataModule):
         return {
             "version": STATE_VERSION,
             "fingerprint": self.fingerprint,
-            "values": injected.values,
+            # Clones: a view would drag the whole data set into the checkpoint.
+            "values": injected.values.clone(),
             "offsets": injected.offsets,
-            # A clone: a view would drag the labels of the whole data set into the checkpoint.
             "label": self._label[self._n_loaded :].clone(),
             "trained": list(self._trained),
             "n_originals": self._n_originals,

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import Ragged, offsets_of
 
 
 @dataclass(frozen=True)
-class Sequences:
+class Sequences(Ragged):
     """N sequences, concatenated (CSR): float features or whole-number tokens.
 
     Attributes:
@@ -18,6 +19,8 @@ class Sequences:
         offsets: (N + 1,) int64; sequence i owns the steps ``offsets[i]:offsets[i + 1]``.
         padding: what stands behind the end of a sequence in a padded batch.
     """
+
+    STEPS = ("values",)
 
     values: Tensor
     offsets: Tensor
@@ -40,20 +43,12 @@ class Sequences:
                 f"lengths must lie in 1 .. {n_steps}, found {int(lengths.min())} .. "
                 f"{int(lengths.max())}."
             )
-        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        offsets = offsets_of(lengths)
         if bool((lengths == n_steps).all()):
             values = inputs.reshape(-1, *inputs.shape[2:])
         else:
             values = inputs[torch.arange(n_steps) < lengths[:, None]]
         return cls(values if values.is_floating_point() else values.int(), offsets, padding)
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @cached_property
-    def lengths(self) -> Tensor:
-        """(N,) int64."""
-        return self.offsets.diff()
 
     @cached_property
     def _common_length(self) -> int | None:
@@ -91,15 +86,3 @@ class Sequences:
         if more.values.is_floating_point() != self.values.is_floating_point():
             raise DataError("New samples and data must both be features, or both be tokens.")
         return self.joined(more)
-
-    def joined(self, more: "Sequences") -> "Sequences":
-        """Return these sequences and those of ``more`` behind them."""
-        values = torch.cat([self.values, more.values.to(self.values.dtype)])
-        offsets = torch.cat([self.offsets, more.offsets[1:] + self.offsets[-1]])
-        return Sequences(values, offsets, self.padding)
-
-    def between(self, first: int, last: int) -> "Sequences":
-        """Return sequences ``first`` to ``last - 1``; a copy, so that it can be saved alone."""
-        start, end = int(self.offsets[first]), int(self.offsets[last])
-        offsets = self.offsets[first : last + 1] - self.offsets[first]
-        return Sequences(self.values[start:end].clone(), offsets, self.padding)

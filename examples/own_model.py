@@ -15,7 +15,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.repair import GuidedRepair
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 WAVES = (torch.sin, torch.cos, lambda t: torch.sin(t).sign(), lambda t: (t / torch.pi) % 2 - 1)
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from rnnrepair.edits import EditFamily
-from rnnrepair.traces.batch import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 
 # fit, repair, val and test, and further test splits that the data name.
 Split = str

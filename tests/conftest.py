@@ -25,7 +25,8 @@ from rnnrepair.influence import (
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import RepairContext, trace_inputs
 from rnnrepair.report import write_report
-from rnnrepair.traces import Traces, evaluating, hidden_states, smallest_int
+from rnnrepair.sequences import smallest_int
+from rnnrepair.traces import Traces, evaluating, hidden_states
 from tests.report_page import PREDICTIONS, Page, row_of, summary_of
 
 torch.set_num_threads(1)

@@ -53,7 +53,7 @@ def settings(**options):
 
 
 def test_reduced_states_survive_the_disk(tmp_path):
-    states = {"fit": reduced(), "val": reduced(seed=1).first(7)}
+    states = {"fit": reduced(), "val": reduced(seed=1).between(0, 7)}
     reduction = replace(PLAIN, total_variance=0.1 + 0.2)
     save_states(tmp_path / "states.safetensors", states, reduction)
     loaded, again = load_states(tmp_path / "states.safetensors")

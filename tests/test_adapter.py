@@ -7,7 +7,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import RecurrentAdapter, SequenceClassifier, as_recurrent
-from rnnrepair.traces import SequenceBatch, evaluating
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import evaluating
 
 RAGGED, UNIFORM = [3, 6, 1, 4], [6, 6, 6, 6]
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}

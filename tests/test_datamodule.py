@@ -11,7 +11,7 @@ from rnnrepair.datamodules.splits import split_training
 from rnnrepair.edits import EditBatch, SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.protocols import RepairableData
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 SPLITS = ("fit", "repair", "val", "test")
 

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import gradients
 from rnnrepair.influence.gradients import TracIn
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 N_FEATURES, N_UNITS, N_CLASSES, N_STEPS = 5, 7, 4, 6
 

@@ -6,7 +6,8 @@ from torch.nn.functional import cross_entropy
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import ImageClassifier, as_recurrent
-from rnnrepair.traces import SequenceBatch, evaluating, hidden_states
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import evaluating, hidden_states
 
 
 @pytest.fixture

@@ -11,20 +11,24 @@ ROOT = Path(__file__).parents[1]
 SHARED = {"atomic", "errors", "fingerprint", "process", "protocols", "seeding"}
 # Rooms at the top of the repository that are imported as rnnrepair.NAME.
 GLUE = ("callbacks", "datamodules")
-ROOMS = ("traces", "edits", "abstraction", "influence", "repair")
+ROOMS = ("sequences", "traces", "edits", "abstraction", "influence", "repair")
 
 # Room -> rooms of rnnrepair and foreign packages that it may import.
 RULES = {
-    "traces": (set(), {"torch", "numpy"}),
-    "edits": (set(), {"torch", "numpy"}),
-    "abstraction": ({"traces"}, {"torch", "numpy", "sklearn", "scipy", "safetensors"}),
-    "influence": ({"traces", "abstraction"}, {"torch", "numpy", "scipy", "safetensors"}),
+    "sequences": (set(), {"torch", "numpy"}),
+    "edits": ({"sequences"}, {"torch", "numpy"}),
+    "traces": ({"sequences"}, {"torch", "numpy"}),
+    "abstraction": ({"sequences", "traces"}, {"torch", "numpy", "sklearn", "scipy", "safetensors"}),
+    "influence": (
+        {"sequences", "traces", "abstraction"},
+        {"torch", "numpy", "scipy", "safetensors"},
+    ),
     "repair": (
-        {"traces", "edits", "abstraction", "influence"},
+        {"sequences", "traces", "edits", "abstraction", "influence"},
         {"torch", "typing_extensions"},
     ),
     "models": (
-        {"traces"},
+        {"sequences"},
         {"torch", "numpy", "pytorch_lightning", "torchmetrics", "typing_extensions"},
     ),
     "analysis": (
@@ -51,7 +55,7 @@ RULES = {
         },
     ),
     "datamodules": (
-        {"traces", "edits"},
+        {"sequences", "edits"},
         {
             "torch",
             "numpy",
@@ -113,7 +117,7 @@ def test_shared_module_depends_on_no_room_but_the_lowest(module):
         package, *rest = name.split(".")
         assert package in {"rnnrepair", "torch", "numpy"} | set(sys.stdlib_module_names), name
         if package == "rnnrepair":
-            below = {"traces", "edits"} if module == "protocols" else set()
+            below = {"sequences", "edits"} if module == "protocols" else set()
             assert rest[0] in SHARED | below, name
 
 

@@ -7,14 +7,8 @@ import torch
 from torch import nn
 
 from rnnrepair.errors import IncompatibleCheckpointError, NonFiniteError
-from rnnrepair.traces import (
-    RecurrentOutput,
-    SequenceBatch,
-    Traces,
-    evaluating,
-    hidden_states,
-    smallest_int,
-)
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch, smallest_int
+from rnnrepair.traces import Traces, evaluating, hidden_states
 
 LENGTHS = [3, 1, 5, 2]
 FIELDS = ("state", "prediction", "offsets", "index", "label")

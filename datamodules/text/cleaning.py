@@ -115,7 +115,7 @@ def cut(tokenised: TokenisedTexts, max_tokens: int) -> TokenisedTexts:
         max_tokens,
         int(tokenised.lengths.max()),
     )
-    return tokenised.select(torch.arange(len(tokenised.lengths)), max_tokens)
+    return tokenised.cut(max_tokens)
 
 
 def count_known_test_texts(texts: LoadedTexts) -> None:

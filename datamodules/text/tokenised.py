@@ -15,7 +15,7 @@ from tqdm import tqdm
 from rnnrepair.atomic import write_file
 from rnnrepair.datamodules.text.language import Vocabulary, make_tokenizer
 from rnnrepair.fingerprint import fingerprint_config
-from rnnrepair.traces import steps_of
+from rnnrepair.sequences import Ragged, offsets_of
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
-class TokenisedTexts:
+class TokenisedTexts(Ragged):
     """N texts as numbers of words; every word that occurs has one, whatever split it is in.
 
     Attributes:
@@ -31,6 +31,8 @@ class TokenisedTexts:
         values: (S,) int32 numbers of tokens.
         offsets: (N + 1,) int64.
     """
+
+    STEPS = ("values",)
 
     words: list[str]
     values: Tensor
@@ -78,26 +80,16 @@ class TokenisedTexts:
             )
         return made
 
-    @property
-    def lengths(self) -> Tensor:
-        """(N,) int64."""
-        return self.offsets.diff()
-
-    def select(self, rows: Tensor, max_tokens: int | None = None) -> "TokenisedTexts":
-        """Return some of the texts, cut to their first ``max_tokens`` tokens."""
-        steps, offsets = steps_of(self.offsets, rows)
-        if max_tokens is not None:
-            lengths = offsets.diff()
-            within = torch.arange(len(steps)) - offsets[:-1].repeat_interleave(lengths)
-            steps = steps[within < max_tokens]
-            kept = lengths.clamp_max(max_tokens)
-            offsets = torch.cat([kept.new_zeros(1), kept.cumsum(0)])
-        return TokenisedTexts(self.words, self.values[steps], offsets)
+    def cut(self, max_tokens: int) -> "TokenisedTexts":
+        """Return the texts cut to their first ``max_tokens`` tokens."""
+        within = torch.arange(self.n_steps) - self.offsets[:-1].repeat_interleave(self.lengths)
+        kept = self.lengths.clamp_max(max_tokens)
+        return TokenisedTexts(self.words, self.values[within < max_tokens], offsets_of(kept))
 
     def counts(self, rows: Tensor) -> Counter[str]:
         """Return how often each word occurs in some of the texts."""
-        steps, _ = steps_of(self.offsets, rows)
-        count = torch.bincount(self.values[steps].long(), minlength=len(self.words))
+        values = self.select(rows).values
+        count = torch.bincount(values.long(), minlength=len(self.words))
         return Counter({w: n for w, n in zip(self.words, count.tolist(), strict=True) if n})
 
     def numbered(self, vocabulary: Vocabulary) -> Tensor:

@@ -1,7 +1,7 @@
 """Reduced hidden states of a whole split: small enough to keep, enough for any mixture."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -12,11 +12,12 @@ from rnnrepair.abstraction.mixture import Mixture
 from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
 from rnnrepair.atomic import write_file
 from rnnrepair.protocols import Split
-from rnnrepair.traces import HiddenBatch, Traces, smallest_int, steps_of
+from rnnrepair.sequences import Ragged, offsets_of, smallest_int
+from rnnrepair.traces import HiddenBatch, Traces
 
 
 @dataclass(frozen=True)
-class ReducedStates:
+class ReducedStates(Ragged):
     """Everything that one pass of the network leaves behind (S steps, N sequences).
 
     Attributes:
@@ -27,6 +28,9 @@ class ReducedStates:
         label: (N,) int64.
         token: (S,) int32 tokens, None where inputs are features.
     """
+
+    STEPS = ("vector", "prediction", "token")
+    ROWS = ("index", "label")
 
     vector: Tensor
     prediction: Tensor
@@ -53,30 +57,13 @@ class ReducedStates:
                 tokens.append(b.token)
         vector, prediction, lengths, index, label = (column.rows for column in columns)
         token = tokens.rows if len(tokens.rows) else None
-        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        collected = cls(vector, prediction, offsets_of(lengths), index, label, token)
         order = index.argsort()
-        if not torch.equal(index, index[order]):
-            steps, offsets = steps_of(offsets, order)
-            vector, prediction = vector[steps], prediction[steps]
-            token = None if token is None else token[steps]
-            index, label = index[order], label[order]
-        return cls(vector, prediction, offsets, index, label, token)
+        return collected if torch.equal(index, index[order]) else collected.select(order)
 
     def narrowed(self, dims: int) -> "ReducedStates":
         """Return the same states with their first ``dims`` components only."""
         return self if dims >= self.vector.shape[1] else replace(self, vector=self.vector[:, :dims])
-
-    def first(self, n_sequences: int) -> "ReducedStates":
-        """Return the first sequences only, as views."""
-        end = int(self.offsets[n_sequences])
-        return ReducedStates(
-            self.vector[:end],
-            self.prediction[:end],
-            self.offsets[: n_sequences + 1],
-            self.index[:n_sequences],
-            self.label[:n_sequences],
-            None if self.token is None else self.token[:end],
-        )
 
     def traces(self, mixture: Mixture, n_classes: int) -> Traces:
         """Return the traces that a mixture makes of these states."""
@@ -103,7 +90,8 @@ def save_states(path: Path, states: Mapping[Split, ReducedStates], reduction: Re
         reduction.total_variance, dtype=torch.float64
     )
     for split, of_split in states.items():
-        tensors |= {f"{split}.{k}": v for k, v in vars(of_split).items() if v is not None}
+        columns = {field.name: getattr(of_split, field.name) for field in fields(of_split)}
+        tensors |= {f"{split}.{k}": v for k, v in columns.items() if v is not None}
     with write_file(path) as draft:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft)
 
@@ -114,10 +102,10 @@ def load_states(path: Path) -> tuple[dict[Split, ReducedStates], Reduction]:
     for name, tensor in load_file(path).items():
         owner, _, field = name.partition(".")
         parts.setdefault(owner, {})[field] = tensor
-    fields = parts.pop("reduction")
-    total = float(fields.pop("total_variance"))
+    projection = parts.pop("reduction")
+    total = float(projection.pop("total_variance"))
     states = {split: ReducedStates(**tensors) for split, tensors in parts.items()}
-    return states, Reduction(**fields, total_variance=total)
+    return states, Reduction(**projection, total_variance=total)
 
 
 class _Growing:

@@ -34,8 +34,7 @@ class Automaton:
         """Count the transitions of traces."""
         n_states = traces.n_states
         state = traces.state.long()
-        before = torch.cat([state.new_tensor([n_states]), state[:-1]])
-        before[traces.offsets[:-1]] = n_states
+        before = traces.previous(state, n_states)
         counts = torch.bincount(before * n_states + state, minlength=(n_states + 1) * n_states)
         predictions = torch.bincount(traces.code.long(), minlength=traces.n_codes)
         return cls(

@@ -24,14 +24,8 @@ from rnnrepair.abstraction import (
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import RecurrentModule, RepairableData, Split
 from rnnrepair.seeding import derive_seed, torch_generator
-from rnnrepair.traces import (
-    HiddenBatch,
-    SequenceBatch,
-    Traces,
-    device_of,
-    evaluating,
-    hidden_states,
-)
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import HiddenBatch, Traces, device_of, evaluating, hidden_states
 
 # What studies look at; the failures of `repair` are no business of theirs.
 SPLITS: tuple[Split, ...] = ("fit", "val", "test")
@@ -107,7 +101,7 @@ class FinishedRun:
             self.n_classes,
         )
         # Injected samples have the highest indices.
-        self._states = states | {"fit": states["fit"].first(len(fit_index))}
+        self._states = states | {"fit": states["fit"].between(0, len(fit_index))}
         return reduction
 
     def _hidden(self, batches: Iterable[SequenceBatch]) -> Iterator[HiddenBatch]:

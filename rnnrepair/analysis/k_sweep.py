@@ -146,7 +146,7 @@ def faithfulness(traces: Traces, counts: torch.Tensor) -> float:
         counts: (K, C) step predictions of the training traces.
     """
     majority = counts.argmax(1)
-    last = traces.state[traces.offsets[1:] - 1].long()
+    last = traces.state[traces.last_step].long()
     return float((majority[last] == traces.final_prediction).double().mean())
 
 

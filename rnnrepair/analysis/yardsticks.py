@@ -12,7 +12,8 @@ from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.influence import Ranking, smallest, tie_order
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import torch_generator
-from rnnrepair.traces import Traces, steps_of
+from rnnrepair.sequences import steps_of
+from rnnrepair.traces import Traces
 
 # Training samples compared at a time with all failures: distances of all of them would take 90 MB
 # for 25,000 reviews and 900 failures, their padded inputs far more.
@@ -87,7 +88,7 @@ def yardsticks(run: FinishedRun, top: int) -> dict[str, Neighbours]:
 def last_states(run: FinishedRun, split: Split) -> Tensor:
     """Return the (N, k) reduced states that the sequences of a split end in."""
     states = run.states()[split]
-    return states.vector[states.offsets[1:] - 1]
+    return states.vector[states.last_step]
 
 
 def _without_states(run: FinishedRun, split: Split) -> Traces:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 # Sequences whose gradients exist at the same time (53,000 parameters: 27 MB).
 GRADIENT_BATCH = 128

@@ -22,10 +22,7 @@ def previous_code(traces: Traces) -> Tensor:
 
     START is none of the K states.
     """
-    code = traces.code.long()
-    previous = torch.cat([code.new_full((1,), traces.n_codes), code[:-1]])
-    previous[traces.offsets[:-1]] = traces.n_codes
-    return previous
+    return traces.previous(traces.code.long(), traces.n_codes)
 
 
 def transition_keys(traces: Traces) -> Tensor:

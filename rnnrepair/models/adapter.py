@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import RecurrentModule
-from rnnrepair.traces import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 
 
 class RecurrentAdapter:

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler
-from rnnrepair.traces import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 
 VIEWS = ("flat", "layers")
 # Feature maps are averaged to this many rows and columns where layers are traced in turn.

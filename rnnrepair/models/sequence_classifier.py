@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler
-from rnnrepair.traces import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 

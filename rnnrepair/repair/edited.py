@@ -6,7 +6,7 @@ from torch import Tensor
 from rnnrepair.edits import Edit, EditBatch, EditFamily
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.seeding import torch_generator
-from rnnrepair.traces import SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 # Sequences edited at a time: what a batch of them needs stays in the processor's cache.
 EDITED_AT_A_TIME = 500

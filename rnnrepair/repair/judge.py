@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel, ReducedStates
-from rnnrepair.traces import RecurrentOutput, SequenceBatch, Traces, hidden_states
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch
+from rnnrepair.traces import Traces, hidden_states
 
 JUDGE_BATCH = 500
 

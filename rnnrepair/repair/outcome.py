@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import IncompatibleCheckpointError
-from rnnrepair.traces import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 
 
 @dataclass(frozen=True)

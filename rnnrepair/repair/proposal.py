@@ -10,7 +10,8 @@ from torch import Tensor
 from rnnrepair.edits import Edit, EditFamily
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, StepDistance
-from rnnrepair.traces import SequenceBatch, Traces
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import Traces
 
 
 @dataclass(frozen=True)

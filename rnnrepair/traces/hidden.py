@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnrepair.errors import NonFiniteError
-from rnnrepair.traces.batch import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 
 
 @dataclass(frozen=True)

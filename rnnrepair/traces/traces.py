@@ -10,39 +10,15 @@ from torch import Tensor
 
 from rnnrepair.atomic import write_folder
 from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.sequences import Ragged
 
 FORMAT_VERSION = 2
 _ARRAYS = ("state", "prediction", "offsets", "index", "label")
 _OPTIONAL = ("token",)
 
 
-def smallest_int(n_values: int) -> torch.dtype:
-    """Return the smallest integer type that holds 0 .. n_values - 1.
-
-    Example:
-        >>> smallest_int(43), smallest_int(1000)
-        (torch.uint8, torch.int16)
-    """
-    if n_values <= 256:
-        return torch.uint8
-    return torch.int16 if n_values <= 2**15 else torch.int32
-
-
-def steps_of(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the (s,) positions of the steps of some sequences, and their own (n + 1,) offsets.
-
-    Args:
-        offsets: (N + 1,) of all sequences.
-        rows: (n,) sequences wanted, in this order.
-    """
-    lengths = offsets.diff()[rows]
-    own = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-    within = torch.arange(int(own[-1])) - own[:-1].repeat_interleave(lengths)
-    return offsets[rows].repeat_interleave(lengths) + within, own
-
-
 @dataclass(frozen=True)
-class Traces:
+class Traces(Ragged):
     """State and step prediction at every step of N sequences, concatenated (CSR).
 
     Source: RNNRepair (ICML 2021), trace and temporal feature. The confidence vector of a step is
@@ -59,6 +35,9 @@ class Traces:
         token: (S,) int32 what was read at each step, None where inputs are features.
     """
 
+    STEPS = ("state", "prediction", "token")
+    ROWS = ("index", "label")
+
     state: Tensor
     prediction: Tensor
     offsets: Tensor
@@ -67,14 +46,6 @@ class Traces:
     n_states: int
     n_classes: int
     token: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    @property
-    def lengths(self) -> Tensor:
-        """(N,) int64 steps of each sequence."""
-        return self.offsets.diff()
 
     @property
     def n_codes(self) -> int:
@@ -89,7 +60,7 @@ class Traces:
     @property
     def final_prediction(self) -> Tensor:
         """(N,) int64 class predicted for each sequence."""
-        return self.prediction[self.offsets[1:] - 1].long()
+        return self.prediction[self.last_step].long()
 
     @property
     def correct(self) -> Tensor:
@@ -103,28 +74,8 @@ class Traces:
 
     def padded_code(self, n_steps: int | None = None) -> Tensor:
         """Return (N, T) int32 codes, right-padded with the extra code ``n_codes``."""
-        lengths = self.lengths
-        width = int(lengths.max()) if n_steps is None else n_steps
-        if bool((lengths == width).all()):
-            return self.code.view(len(self), width)
-        padded = torch.full((len(self), width), self.n_codes, dtype=torch.int32)
-        padded[torch.arange(width) < lengths[:, None]] = self.code
-        return padded
-
-    def select(self, rows: Tensor) -> "Traces":
-        """Return the sequences in these rows (positions or mask), in this order."""
-        rows = rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
-        steps, offsets = steps_of(self.offsets, rows)
-        return Traces(
-            self.state[steps],
-            self.prediction[steps],
-            offsets,
-            self.index[rows],
-            self.label[rows],
-            self.n_states,
-            self.n_classes,
-            None if self.token is None else self.token[steps],
-        )
+        width = int(self.lengths.max()) if n_steps is None else n_steps
+        return self.padded(self.code, width, self.n_codes)
 
     def save(self, folder: Path, fingerprint: str = "") -> None:
         """Write memory-mappable arrays and a manifest; the folder appears whole or not at all."""

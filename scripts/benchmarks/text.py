@@ -19,7 +19,8 @@ from rnnrepair.errors import MissingDataError
 from rnnrepair.influence import ContextIndex, responsible_segment, responsible_step
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.protocols import Split
-from rnnrepair.traces import SequenceBatch, Traces, evaluating, hidden_states
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import Traces, evaluating, hidden_states
 
 TOP = 20
 SPLITS: tuple[Split, ...] = ("fit", "repair", "val", "test")

@@ -23,7 +23,8 @@ from rnnrepair.datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.traces import HiddenBatch, SequenceBatch, evaluating, hidden_states
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import HiddenBatch, evaluating, hidden_states
 
 FULL_SIZE = 60_000
 # Callbacks of the analysis, in their order; the others belong to every training.

@@ -1,0 +1,19 @@
+"""Sequences: what kind of data they are, and how they are kept and handed over."""
+
+from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
+from rnnrepair.sequences.spec import DataSpec, Fits, Kind, Target, check_fits
+
+__all__ = [
+    "DataSpec",
+    "Fits",
+    "Kind",
+    "Ragged",
+    "RecurrentOutput",
+    "SequenceBatch",
+    "Target",
+    "check_fits",
+    "offsets_of",
+    "smallest_int",
+    "steps_of",
+]
