@@ -7,10 +7,13 @@ from pytorch_lightning import Callback
 from torch.optim.lr_scheduler import LambdaLR
 from typing_extensions import override
 
-from rnnrepair import abstraction
+from rnnrepair import abstraction, network
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import write_file
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
+
+# Files of the abstraction that shape reduced states.
+REDUCING = ("fit.py", "reduced.py", "reduction.py")
 
 
 class BaseCheckpoint(Callback):
@@ -24,9 +27,7 @@ class BaseCheckpoint(Callback):
         self.path = Path(path)
         self.base_epochs = base_epochs
 
-    def states_path(
-        self, settings: AbstractionSettings, layers: tuple[str | None, str | None]
-    ) -> Path:
+    def states_path(self, settings: AbstractionSettings, tap: str | None) -> Path:
         """Return the file of the reduced states that the base training leaves behind.
 
         They depend on the reduction alone, not on how states are grouped: a sweep over the number
@@ -34,16 +35,18 @@ class BaseCheckpoint(Callback):
 
         Args:
             settings: of the abstraction.
-            layers: names of the recurrent layer and the head that were traced.
+            tap: name of the layer whose outputs are the states, where the user named one.
         """
         reduction = {
             "dims": settings.reduction_dims,
             "sequences": settings.fit_sequences,
             "seed": settings.seed,
-            "layers": layers,
+            "tap": tap,
             "code": fingerprint_files(
-                Path(abstraction.__path__[0]) / name
-                for name in ("fit.py", "reduced.py", "reduction.py")
+                [
+                    *(Path(abstraction.__path__[0]) / name for name in REDUCING),
+                    *Path(network.__path__[0]).glob("*.py"),
+                ]
             ),
         }
         name = f"{self.path.stem}-{fingerprint_config(reduction)[:12]}.safetensors"

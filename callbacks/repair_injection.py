@@ -129,11 +129,12 @@ class RepairInjection(AnalysisCallback):
 
     def _check_unknown(self, data: RepairableData) -> None:
         """Refuse to inject unknown words where training meets none."""
-        if not self.strategy.injects or getattr(data, "unknown_is_trained", True):
+        unknown, is_trained = data.spec.unknown, getattr(data, "unknown_is_trained", True)
+        if not self.strategy.injects or unknown is None or is_trained:
             return
-        unknown = data.unknown  # type: ignore[attr-defined]
         hides = self.strategy.edits_samples and isinstance(self.edits, TokenEdits)
-        if hides or any((b.inputs == unknown).any() for b in data.trace_dataloader("repair")):
+        texts = (b.inputs for b in data.trace_dataloader("repair"))
+        if hides or any(bool(torch.eq(text, unknown).any()) for text in texts):
             raise MisconfigurationException(
                 "Repair samples would hold words that are unknown, and no training text does: they "
                 "alone would train the vector of <unk>. Set datamodule.min_count=2, so that rare "
@@ -254,7 +255,7 @@ class RepairInjection(AnalysisCallback):
         model, fit = abstraction.model, abstraction.traces["fit"]
         data = repairable_data(trainer)
         originals = data.split_index("fit")
-        judge = partial(trace_inputs, collector.recurrent.trace, model, device=collector.device)
+        judge = partial(trace_inputs, collector.network, model)
         context = RepairContext(
             influence=influence,
             originals=originals,
@@ -262,11 +263,11 @@ class RepairInjection(AnalysisCallback):
             original_label=fit.label[: len(originals)],
             original_correct=fit.correct[: len(originals)],
             fetch=data.fetch,
-            judge=collector.judging(judge),
+            judge=judge,
             distance=step_distance(model, "aligned"),
             edits=self.edits,
             seed=seed,
-            unknown=getattr(data, "unknown", None),
+            unknown=data.spec.unknown,
             progress=partial(
                 tqdm, desc="Judging candidates", leave=False, disable=not collector.progress
             ),

@@ -17,8 +17,9 @@ from rnnrepair.callbacks.report_inputs import failure_cards, names_of
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
+from rnnrepair.network import Predictions
 from rnnrepair.protocols import RepairableData, Split
-from rnnrepair.repair import Outcome, Predictions, predict
+from rnnrepair.repair import Outcome
 from rnnrepair.report import (
     FailureCard,
     print_failures,
@@ -27,7 +28,6 @@ from rnnrepair.report import (
     write_summary,
 )
 from rnnrepair.report.comparison import ITEMS_FILE, ItemPredictions, write_items
-from rnnrepair.traces import evaluating
 
 SPLITS = ("repair", "val", "test")
 
@@ -97,24 +97,19 @@ class RepairReport(AnalysisCallback):
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         """Remember the unrepaired network's predictions, and what this round has done."""
         if not self._before:
-            self._before = self._predict(trainer, pl_module)
+            self._before = self._predict(trainer)
             influence = upstream(trainer, InfluenceAnalysis, self).influence
             if influence is not None:
                 self._targets = influence.failures.index
             self._cards = failure_cards(trainer, self, self.max_cards)
         self._history.append(self._row(trainer, epoch))
 
-    def _predict(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule
-    ) -> dict[str, Predictions]:
-        collector, data = upstream(trainer, TraceCollector, self), repairable_data(trainer)
-        with evaluating(pl_module):
-            return {
-                split: predict(
-                    collector.recurrent.trace, data.trace_dataloader(split), collector.device
-                )
-                for split in (*SPLITS, *more_tests(data))
-            }
+    def _predict(self, trainer: pl.Trainer) -> dict[str, Predictions]:
+        network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
+        return {
+            split: network.predict(data.trace_dataloader(split))
+            for split in (*SPLITS, *more_tests(data))
+        }
 
     def _row(self, trainer: pl.Trainer, epoch: int) -> dict[str, float]:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
@@ -141,7 +136,7 @@ class RepairReport(AnalysisCallback):
                 trainer.max_epochs,
             )
             return
-        after = self._predict(trainer, pl_module)
+        after = self._predict(trainer)
         names = names_of(repairable_data(trainer))
         outcomes = {split: Outcome.of(self._before[split], after[split]) for split in after}
         self.summary = self._summarise(trainer, outcomes)
@@ -185,6 +180,7 @@ class RepairReport(AnalysisCallback):
             "arm": self.arm or injection.strategy.name,
             "contrasts": self.contrasts,
             "notes": list(self.notes),
+            "network": upstream(trainer, TraceCollector, self).network.describe(),
             # Then accuracy on the repair split says nothing about the repair.
             "repair_trained_on": injection.trains_on_repair,
             "data": {"source": getattr(data, "source", type(data).__name__), **sizes},

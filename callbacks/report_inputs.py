@@ -23,7 +23,7 @@ SHOWN_OPPOSITES = 3
 
 def names_of(data: RepairableData) -> Names:
     """Return what the data call their classes and tokens, as far as they say."""
-    return Names(getattr(data, "classes", None) or (), getattr(data, "words", ()))
+    return Names(data.spec.class_names, data.spec.token_names)
 
 
 def failure_cards(trainer: pl.Trainer, reader: Callback, at_most: int) -> list[FailureCard]:

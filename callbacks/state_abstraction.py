@@ -93,7 +93,7 @@ class StateAbstraction(AnalysisCallback):
             states,
             reduction,
             self.settings,
-            data.num_classes,
+            data.spec.n_classes,
             len(data.split_index("fit")),
             self._sample_state,
         )
@@ -104,9 +104,7 @@ class StateAbstraction(AnalysisCallback):
         """Collect and reduce, unless a run with the same base training has done it."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         bases = [c for c in callbacks if isinstance(c, BaseCheckpoint) and c.base_epochs == epoch]
-        shared = (
-            bases[0].states_path(self.settings, (collector.rnn, collector.head)) if bases else None
-        )
+        shared = bases[0].states_path(self.settings, collector.tap) if bases else None
         if shared is not None and shared.is_file():
             log.info("Reduced states taken from %s", shared)
             return load_states(shared)
@@ -114,7 +112,7 @@ class StateAbstraction(AnalysisCallback):
             collector.stream("fit", pca_sample(data.split_index("fit"), self.settings)),
             {split: collector.stream(split) for split in SPLITS},
             self.settings.reduction_dims,
-            data.num_classes,
+            data.spec.n_classes,
         )
         if shared is not None:
             save_states(shared, states, reduction)

@@ -13,9 +13,8 @@ from typing_extensions import override
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, Study, silent
 from rnnrepair.callbacks.analysis import log, output_folder
-from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
 from rnnrepair.callbacks.wandb.tables import log_study
-from rnnrepair.models import as_recurrent
 from rnnrepair.report.studies import write_study
 
 
@@ -47,9 +46,10 @@ class StudyRunner(Callback):
         bars = progress_bars if self.progress else silent
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         collectors = [c for c in callbacks if isinstance(c, TraceCollector)]
-        # A foreign network with several recurrent layers is named there, once.
-        names = (collectors[0].rnn, collectors[0].head) if collectors else (None, None)
-        return FinishedRun(pl_module, as_recurrent(pl_module, *names), data, self.settings, bars)
+        # A foreign network is told how to read it there, once.
+        told = (collectors[0].tap, collectors[0].call) if collectors else (None, None)
+        network = view_of(trainer, pl_module, data, *told)
+        return FinishedRun(network, data, self.settings, bars)
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -72,7 +72,11 @@ def run_studies(
         study.check(run)
     for study in studies:
         result = study(run)
-        settings = {"network": run.network, **plain(study), **plain(run.settings, "abstraction.")}
+        settings = {
+            "network": run.checkpoint,
+            **plain(study),
+            **plain(run.settings, "abstraction."),
+        }
         written = write_study(folder, study.name, result, settings)
         for sentence in result.conclusion:
             log.info("%s: %s", study.name, sentence)

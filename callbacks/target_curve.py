@@ -8,12 +8,10 @@ from pytorch_lightning import Callback
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import output_folder
-from rnnrepair.callbacks.trace_collector import repairable_data
-from rnnrepair.models import as_recurrent
+from rnnrepair.callbacks.trace_collector import repairable_data, view_of
+from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import Split
-from rnnrepair.repair import predict
 from rnnrepair.report import write_summary
-from rnnrepair.traces import device_of, evaluating
 
 SPLITS: tuple[Split, ...] = ("repair", "test")
 
@@ -53,6 +51,7 @@ class TargetCurve(Callback):
         self.targets_right: list[int] = []
         self.test_accuracy: list[float] = []
         self._folder = Path()
+        self._network: TracedNetwork | None = None
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -63,12 +62,10 @@ class TargetCurve(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.current_epoch + 1 < self.first_epoch:
             return
-        data, trace = repairable_data(trainer), as_recurrent(pl_module).trace
-        with evaluating(pl_module):
-            targets, test = (
-                predict(trace, data.trace_dataloader(split), device_of(pl_module))
-                for split in SPLITS
-            )
+        data = repairable_data(trainer)
+        if self._network is None:
+            self._network = view_of(trainer, pl_module, data)
+        targets, test = (self._network.predict(data.trace_dataloader(split)) for split in SPLITS)
         self.targets_right.append(int(targets.correct.sum()))
         self.test_accuracy.append(test.accuracy)
         for logger in trainer.loggers:

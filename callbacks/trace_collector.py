@@ -1,24 +1,24 @@
 """Collects hidden states: the only callback that reads the network."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from typing import cast
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from tqdm import tqdm
 from typing_extensions import override
 
-from rnnrepair.callbacks.analysis import AnalysisCallback
-from rnnrepair.models import as_recurrent
-from rnnrepair.protocols import RecurrentModule, RepairableData, Split
+from rnnrepair.callbacks.analysis import AnalysisCallback, log
+from rnnrepair.network import HiddenBatch, TracedNetwork
+from rnnrepair.network.calls import Call
+from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.sequences import SequenceBatch
-from rnnrepair.traces import HiddenBatch, Traces, device_of, evaluating, hidden_states
 
 SAMPLE_BATCH = 500
-Judge = Callable[[Tensor, Tensor], Traces]
+# Sequences among which those are looked for that a network is verified on.
+VERIFIED_ON = 200
 
 
 def repairable_data(trainer: pl.Trainer) -> RepairableData:
@@ -29,7 +29,7 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
     """
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(data, RepairableData):
-        wanted = [n for n in dir(RepairableData) if not n.startswith("_")] + ["num_classes"]
+        wanted = [n for n in dir(RepairableData) if not n.startswith("_")] + ["spec"]
         missing = sorted({name for name in wanted if not hasattr(data, name)})
         raise MisconfigurationException(
             f"The analysis needs a data module that follows rnnrepair.protocols.RepairableData; "
@@ -37,6 +37,26 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
             "rnnrepair.datamodules.SequenceDataModule, or add them."
         )
     return data
+
+
+def view_of(
+    trainer: pl.Trainer,
+    pl_module: pl.LightningModule,
+    data: RepairableData,
+    tap: str | None = None,
+    call: Call | None = None,
+) -> TracedNetwork:
+    """Return the view of the network that is trained, verified on sequences of the fit split.
+
+    Raises:
+        ConfigurationError: the network cannot be read; see ``TracedNetwork.verify``.
+    """
+    precision = trainer.precision_plugin
+    network = TracedNetwork.of(pl_module, data.spec, tap, call, precision.forward_context)
+    index = data.split_index("fit")
+    every = max(len(index) // VERIFIED_ON, 1)
+    network.verify(data.fetch(index[::every]))
+    return network
 
 
 class TraceCollector(AnalysisCallback):
@@ -52,8 +72,8 @@ class TraceCollector(AnalysisCallback):
         start_epoch: int = 1,
         every_n_epochs: int = 1,
         end_epoch: int | None = None,
-        rnn: str | None = None,
-        head: str | None = None,
+        tap: str | None = None,
+        call: Call | None = None,
         progress: bool = True,
     ) -> None:
         """Set up the collector.
@@ -62,17 +82,16 @@ class TraceCollector(AnalysisCallback):
             start_epoch: completed epochs at the first analysis.
             every_n_epochs: epochs between analyses.
             end_epoch: completed epochs after which nothing is analysed.
-            rnn: name of the recurrent layer, for a foreign module with several.
-            head: name of the linear head, for a foreign module where several fit.
+            tap: name of the layer whose outputs are the states; found where None.
+            call: calls the network with a batch; found where None (see ``TracedNetwork``).
             progress: show a progress bar.
         """
         super().__init__(start_epoch, every_n_epochs, end_epoch)
-        self.rnn = rnn
-        self.head = head
+        self.tap = tap
+        self.call = call
         self.progress = progress
         self._data: RepairableData | None = None
-        self._module: pl.LightningModule | None = None
-        self._recurrent: RecurrentModule | None = None
+        self._network: TracedNetwork | None = None
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -80,28 +99,23 @@ class TraceCollector(AnalysisCallback):
         if stage != "fit":
             return
         self._data = repairable_data(trainer)
-        self._module = pl_module
-        self._recurrent = as_recurrent(pl_module, self.rnn, self.head)
+        self._network = view_of(trainer, pl_module, self._data, self.tap, self.call)
+        log.info("Reads %s", self._network.describe())
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         """Nothing to do ahead: streams are made when they are read."""
 
     @property
-    def recurrent(self) -> RecurrentModule:
-        """The network, as something that shows its hidden states."""
-        if self._recurrent is None:
+    def network(self) -> TracedNetwork:
+        """The one view of the network."""
+        if self._network is None:
             raise MisconfigurationException("TraceCollector has not been set up by a Trainer.")
-        return self._recurrent
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network lives."""
-        return device_of(cast(pl.LightningModule, self._module))
+        return self._network
 
     def stream(self, split: Split, sample: Tensor | None = None) -> Iterator[HiddenBatch]:
         """Yield the hidden states of a split, or of the sequences with the indices ``sample``."""
-        data, module = cast(RepairableData, self._data), cast(pl.LightningModule, self._module)
+        data = cast(RepairableData, self._data)
         batches: Iterable[SequenceBatch]
         if sample is None:
             batches = data.trace_dataloader(split)
@@ -109,13 +123,10 @@ class TraceCollector(AnalysisCallback):
         else:
             parts = sample.split(SAMPLE_BATCH)
             batches, total = self._fetched(data, parts), len(parts)
-        with (
-            evaluating(module),
-            tqdm(
-                total=total, desc=f"Collecting {split}", leave=False, disable=not self.progress
-            ) as bar,
-        ):
-            states = hidden_states(self.recurrent.trace, batches, self.device)
+        with tqdm(
+            total=total, desc=f"Collecting {split}", leave=False, disable=not self.progress
+        ) as bar:
+            states = self.network.steps(batches)
             while True:
                 start = time.perf_counter()
                 batch = next(states, None)
@@ -124,15 +135,6 @@ class TraceCollector(AnalysisCallback):
                     return
                 bar.update()
                 yield batch
-
-    def judging(self, judge: Judge) -> Judge:
-        """Return ``judge`` as it runs without leaving a trace in the training."""
-
-        def judged(inputs: Tensor, lengths: Tensor) -> Traces:
-            with evaluating(cast(pl.LightningModule, self._module)):
-                return judge(inputs, lengths)
-
-        return judged
 
     @staticmethod
     def _fetched(data: RepairableData, parts: tuple[Tensor, ...]) -> Iterator[SequenceBatch]:

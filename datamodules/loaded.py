@@ -1,5 +1,6 @@
 """What a data set gives to a data module, and what it is refused for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import DataSpec, Kind
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,25 @@ class LoadedData:
         label: (n,) int64.
         n_train: training sequences; ``fit`` and ``repair`` are carved from them.
         source: where the data came from, for the log and the summary.
+        kind: ``tokens``, ``series`` or ``image``: what a step is, and so what edits, methods and
+            figures suit the data.
         n_val: sequences of an official val set; 0 carves ``val`` from the training sequences.
         more_tests: names and sizes of further test sets, behind the test sequences in this order.
+        class_names: by class, as far as they have names.
+        token_names: by token.
+        unknown: token of all words without a number.
     """
 
     sequences: Sequences
     label: Tensor
     n_train: int
     source: str
+    kind: Kind | str
     n_val: int = 0
     more_tests: dict[str, int] = field(default_factory=dict)
+    class_names: Sequence[str] = ()
+    token_names: Sequence[str] = ()
+    unknown: int | None = None
 
     @property
     def first_test(self) -> int:
@@ -38,6 +49,28 @@ class LoadedData:
     def end_test(self) -> int:
         """Row behind the last test sequence."""
         return len(self.label) - sum(self.more_tests.values())
+
+    def spec(self, n_classes: int) -> DataSpec:
+        """Return the description of the data.
+
+        Raises:
+            DataError: the kind and the values contradict each other.
+        """
+        values = self.sequences.values
+        if (self.kind == Kind.TOKENS) == values.is_floating_point():
+            raise DataError(
+                f"{self.source}: the data are said to be {self.kind}, and their values are "
+                f"{values.dtype}: tokens are whole numbers, series and images are floats."
+            )
+        return DataSpec(
+            Kind(self.kind),
+            values.shape[1] if values.dim() > 1 else 1,
+            n_classes,
+            class_names=self.class_names,
+            token_names=self.token_names,
+            max_steps=int(self.sequences.lengths.max()),
+            unknown=self.unknown,
+        )
 
 
 def check_loaded(data: LoadedData, num_classes: int) -> None:

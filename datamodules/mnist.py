@@ -191,4 +191,6 @@ def embedded_table() -> np.ndarray:
 def _rows(images: Tensor, label: Tensor, n_train: int, source: str) -> LoadedData:
     inputs = images.float() / 255
     lengths = torch.full((len(inputs),), SIZE)
-    return LoadedData(Sequences.from_padded(inputs, lengths), label.long(), n_train, source)
+    return LoadedData(
+        Sequences.from_padded(inputs, lengths), label.long(), n_train, source, "image"
+    )

@@ -74,6 +74,7 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
             torch.cat([data.label[:n], label, data.label[n:]]),
             n + len(extra),
             data.source,
+            data.kind,
         )
 
     def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:

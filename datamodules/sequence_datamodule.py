@@ -23,7 +23,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.sequences import DataSpec, SequenceBatch
 
 STATE_VERSION = 3
 
@@ -35,7 +35,7 @@ class SequenceDataModule(pl.LightningDataModule):
     is the row in memory, so fetching is one gather.
     """
 
-    num_classes: int
+    spec: DataSpec
 
     def __init__(
         self,
@@ -108,6 +108,7 @@ class SequenceDataModule(pl.LightningDataModule):
         check_loaded(data, self.num_classes)
         if self.augmentation is not None and self.augments:
             self.augmentation.edits.check(data.sequences.take(torch.tensor([0]))[0].shape[1:])
+        self.spec = data.spec(self.num_classes)
         self._splits = self.split(data.label[: data.end_test], data.n_train, data.n_val)
         first = data.end_test
         for name, size in data.more_tests.items():

@@ -31,7 +31,7 @@ class Waves(SequenceDataModule):
         inputs = torch.stack([WAVES[c](t) for c, t in zip(label.tolist(), time, strict=True)])
         inputs += 0.6 * torch.randn(inputs.shape, generator=generator)
         sequences = Sequences.from_padded(inputs[..., None], torch.full((4000,), 40))
-        return LoadedData(sequences, label, n_train=3000, source="waves")
+        return LoadedData(sequences, label, n_train=3000, source="waves", kind="series")
 
 
 class WaveNet(pl.LightningModule):

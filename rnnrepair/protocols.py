@@ -6,19 +6,10 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from rnnrepair.edits import EditFamily
-from rnnrepair.sequences import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences import DataSpec, SequenceBatch
 
 # fit, repair, val and test, and further test splits that the data name.
 Split = str
-
-
-@runtime_checkable
-class RecurrentModule(Protocol):
-    """A model that can show its hidden states; others are wrapped by ``RecurrentAdapter``."""
-
-    def trace(self, batch: SequenceBatch) -> RecurrentOutput:
-        """Return logits, step logits and hidden states of a batch."""
-        ...
 
 
 @runtime_checkable
@@ -29,7 +20,7 @@ class RepairableData(Protocol):
     reported. The splits are disjoint.
     """
 
-    num_classes: int
+    spec: DataSpec
 
     def trace_dataloader(self, split: Split) -> Iterable[SequenceBatch]:
         """Return batches of the whole split, in any order, without augmentation.

@@ -23,10 +23,11 @@ from rnnrepair.influence import (
     step_distance,
 )
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import TracedNetwork
 from rnnrepair.repair import RepairContext, trace_inputs
 from rnnrepair.report import write_report
 from rnnrepair.sequences import smallest_int
-from rnnrepair.traces import Traces, evaluating, hidden_states
+from rnnrepair.traces import Traces
 from tests.report_page import PREDICTIONS, Page, row_of, summary_of
 
 torch.set_num_threads(1)
@@ -101,7 +102,7 @@ def loaded():
     weak_signal = 0.4 * torch.nn.functional.one_hot(label, 4)[:, None]
     inputs = torch.rand(120, 5, 4, generator=g) + weak_signal
     lengths = torch.randint(1, 6, (120,), generator=g)
-    return LoadedData(Sequences.from_padded(inputs, lengths), label, 90, "tensors")
+    return LoadedData(Sequences.from_padded(inputs, lengths), label, 90, "tensors", "series")
 
 
 @pytest.fixture
@@ -168,30 +169,32 @@ def text_case(make_data):
     tokens[clear] = 2 + label[:, None].expand(-1, 9)[clear]
     lengths = torch.randint(1, 10, (200,), generator=g)
     sequences = Sequences.from_padded(tokens, lengths, padding=1)
-    data = make_data(LoadedData(sequences, label, 160, "tokens"), repair_share=0.3)
+    data = make_data(LoadedData(sequences, label, 160, "texts", "tokens"), repair_share=0.3)
     network = trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data)
     return case_of(data, network, SegmentInfluence(top=5), TokenEdits())
+
+
+def traced_of(network: SequenceClassifier, data: TensorData) -> TracedNetwork:
+    """Return the view of a network, verified on its data."""
+    traced = TracedNetwork.of(network, data.spec)
+    traced.verify(data.fetch(data.split_index("fit")))
+    return traced
 
 
 def case_of(
     data: TensorData, network: SequenceClassifier, method: InfluenceMethod, edits: EditFamily
 ) -> RepairCase:
     """Analyse a network and find the samples behind its failures."""
-    with evaluating(network):
-        streams = {
-            split: hidden_states(network.trace, data.trace_dataloader(split))
-            for split in ("fit", "repair")
-        }
-        sample = hidden_states(network.trace, data.trace_dataloader("fit"))
-        states, reduction = reduce_states(sample, streams, 3, 3)
-        settings = AbstractionSettings(n_components=6, reduction_dims=3)
-        result = fit_abstraction(states, reduction, settings, 3, len(states["fit"].label))
+    traced = traced_of(network, data)
+    streams = {split: traced.steps(data.trace_dataloader(split)) for split in ("fit", "repair")}
+    states, reduction = reduce_states(traced.steps(data.trace_dataloader("fit")), streams, 3, 3)
+    settings = AbstractionSettings(n_components=6, reduction_dims=3)
+    result = fit_abstraction(states, reduction, settings, 3, len(states["fit"].label))
     repair = result.traces["repair"]
     influence = method(result.model, result.traces["fit"], repair.select(~repair.correct))
 
     def judge(inputs: torch.Tensor, lengths: torch.Tensor) -> Traces:
-        with evaluating(network):
-            return trace_inputs(network.trace, result.model, inputs, lengths, torch.device("cpu"))
+        return trace_inputs(traced, result.model, inputs, lengths)
 
     context = RepairContext(
         influence,

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import torch
 from PIL import Image
 
-from rnnrepair.repair import Predictions
+from rnnrepair.network import Predictions
 from rnnrepair.report import FailureCard
 
 VOID = {"meta", "link"}

@@ -19,7 +19,7 @@ from rnnrepair.abstraction import (
     save_states,
 )
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
-from rnnrepair.traces import HiddenBatch
+from rnnrepair.network import HiddenBatch
 
 CENTRES = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
 # A projection that does nothing.

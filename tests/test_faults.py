@@ -17,6 +17,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import TraceIndex, step_distance
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.report.studies.faults import fault_figures
+from tests.conftest import traced_of
 
 
 @pytest.fixture
@@ -125,8 +126,8 @@ def test_settings_that_cannot_be_are_refused(options, message):
 def of_features(make_data):
     torch.manual_seed(0)
     settings = AbstractionSettings(n_components=4, reduction_dims=3, fit_states=200, seed=5)
-    network = SequenceClassifier(4, 3, hidden_size=8)
-    return FinishedRun(network, network, make_data(), settings)
+    data = make_data()
+    return FinishedRun(traced_of(SequenceClassifier(4, 3, hidden_size=8), data), data, settings)
 
 
 @pytest.fixture
@@ -136,9 +137,9 @@ def of_tokens(make_data):
     tokens = Sequences.from_padded(torch.randint(2, 9, (120, 9), generator=g), lengths, padding=1)
     torch.manual_seed(0)
     network = SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=9)
-    data = make_data(LoadedData(tokens, torch.arange(120) % 3, 90, "tokens"))
+    data = make_data(LoadedData(tokens, torch.arange(120) % 3, 90, "texts", "tokens"))
     settings = AbstractionSettings(n_components=4, reduction_dims=3, fit_states=200, seed=5)
-    return FinishedRun(network, network, data, settings)
+    return FinishedRun(traced_of(network, data), data, settings)
 
 
 def failures_of(run):
@@ -237,10 +238,10 @@ def test_yardsticks_break_ties_as_traces_do(of_tokens):
     one = of_tokens.data.fetch(index[:1])
     texts = Sequences.from_padded(one.inputs.expand(120, -1), one.lengths.expand(120), padding=1)
     data = type(of_tokens.data)(
-        LoadedData(texts, torch.arange(120) % 3, 90, "copies"), 3, batch_size=16, seed=0
+        LoadedData(texts, torch.arange(120) % 3, 90, "copies", "tokens"), 3, batch_size=16, seed=0
     )
     data.setup()
-    run = FinishedRun(of_tokens.module, of_tokens.recurrent, data, of_tokens.settings)
+    run = FinishedRun(of_tokens.network, data, of_tokens.settings)
     states = run.states()
     fit, test = (
         states[s].with_states(torch.zeros(len(states[s].vector)), 1, 3) for s in ("fit", "test")

@@ -9,43 +9,44 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
+from tests.conftest import traced_of
 
 
-class Counting:
+class Counting(SequenceClassifier):
     """A network that counts how many sequences it has run on."""
 
-    def __init__(self, network):
-        self.network = network
-        self.seen = 0
+    seen = 0
 
     def trace(self, batch):
         self.seen += len(batch)
-        return self.network.trace(batch)
+        return super().trace(batch)
 
 
 @pytest.fixture
 def run(make_data):
     torch.manual_seed(0)
-    network = SequenceClassifier(4, 3, hidden_size=8)
+    data = make_data()
+    network = traced_of(Counting(4, 3, hidden_size=8), data)
+    network.module.seen = 0
     settings = AbstractionSettings(n_components=4, reduction_dims=4, fit_states=200)
-    return FinishedRun(network, Counting(network), make_data(), settings)
+    return FinishedRun(network, data, settings)
 
 
 def test_the_network_runs_once_for_everything(run):
     data = run.data
     run.states(4)
-    once = run.recurrent.seen
+    once = run.network.module.seen
     n_all = sum(len(data.split_index(s)) for s in ("fit", "val", "test"))
     assert once == n_all + len(data.split_index("fit"))  # and the sample of the PCA
     for k in (2, 3, 5):
         run.abstraction(k, dims=2)
         run.mixture(k, dims=3)
-    assert run.recurrent.seen == once
+    assert run.network.module.seen == once
 
 
 def test_fewer_components_are_what_a_run_with_fewer_would_have(run):
     wide = run.states(4)["val"].vector[:, :2].clone()
-    other = FinishedRun(run.module, run.recurrent, run.data, run.settings)
+    other = FinishedRun(run.network, run.data, run.settings)
     torch.testing.assert_close(other.states(2)["val"].vector, wide)
     torch.testing.assert_close(other.reduction(2).components, run.reduction(2).components)
 
@@ -53,7 +54,7 @@ def test_fewer_components_are_what_a_run_with_fewer_would_have(run):
 def test_all_units_are_no_prefix_of_components(run):
     run.states(8)  # every unit: only centred
     narrow = run.states(2)["val"].vector.clone()
-    other = FinishedRun(run.module, run.recurrent, run.data, run.settings)
+    other = FinishedRun(run.network, run.data, run.settings)
     torch.testing.assert_close(other.states(2)["val"].vector, narrow)
 
 
@@ -62,7 +63,7 @@ def test_injected_samples_are_left_out(run):
     before = run.states(3)["fit"]
     batch = run.data.fetch(fit[:7])
     run.data.inject(batch.inputs, batch.lengths, batch.label)
-    after = FinishedRun(run.module, run.recurrent, run.data, run.settings).states(3)["fit"]
+    after = FinishedRun(run.network, run.data, run.settings).states(3)["fit"]
     assert torch.equal(after.index, fit)
     torch.testing.assert_close(after.vector, before.vector)
 
@@ -70,14 +71,14 @@ def test_injected_samples_are_left_out(run):
 def test_sizes_are_checked_before_any_work(run):
     with pytest.raises(ConfigurationError, match=r"study\.x asks for 201 states"):
         run.check_sizes([4, 201], "study.x")
-    assert run.recurrent.seen == 0
+    assert run.network.module.seen == 0
 
 
 def test_a_clustering_with_a_number_of_its_own_takes_none(run):
     run.settings = replace(run.settings, clustering="mean_shift")
     with pytest.raises(ConfigurationError, match=r"study\.x .* finds a number of its own"):
         run.check_sizes([4], "study.x")
-    assert run.recurrent.seen == 0
+    assert run.network.module.seen == 0
 
 
 def test_more_states_than_different_steps_are_refused(run):

@@ -5,9 +5,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.models import ImageClassifier, as_recurrent
-from rnnrepair.sequences import SequenceBatch
-from rnnrepair.traces import evaluating, hidden_states
+from rnnrepair.models import ImageClassifier
+from rnnrepair.network import TracedNetwork, evaluating
+from rnnrepair.sequences import DataSpec, SequenceBatch
 
 
 @pytest.fixture
@@ -21,8 +21,10 @@ def batch():
 
 def test_flat_view_is_one_step_of_all_activations(batch):
     network = ImageClassifier()
+    traced = TracedNetwork.of(network, DataSpec("image", 28, 10))
+    traced.verify(batch)
+    (seen,) = traced.steps([batch])
     with evaluating(network):
-        (seen,) = hidden_states(as_recurrent(network).trace, [batch])
         expected = network.second(network.first(batch.inputs[:, None])).flatten(1)
     assert seen.lengths.tolist() == [1] * 6
     assert seen.token is None

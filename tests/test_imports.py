@@ -11,24 +11,28 @@ ROOT = Path(__file__).parents[1]
 SHARED = {"atomic", "errors", "fingerprint", "process", "protocols", "seeding"}
 # Rooms at the top of the repository that are imported as rnnrepair.NAME.
 GLUE = ("callbacks", "datamodules")
-ROOMS = ("sequences", "traces", "edits", "abstraction", "influence", "repair")
+ROOMS = ("sequences", "network", "traces", "edits", "abstraction", "influence", "repair")
 
 # Room -> rooms of rnnrepair and foreign packages that it may import.
 RULES = {
     "sequences": (set(), {"torch", "numpy"}),
     "edits": ({"sequences"}, {"torch", "numpy"}),
+    "network": ({"sequences"}, {"torch", "numpy"}),
     "traces": ({"sequences"}, {"torch", "numpy"}),
-    "abstraction": ({"sequences", "traces"}, {"torch", "numpy", "sklearn", "scipy", "safetensors"}),
+    "abstraction": (
+        {"sequences", "network", "traces"},
+        {"torch", "numpy", "sklearn", "scipy", "safetensors"},
+    ),
     "influence": (
-        {"sequences", "traces", "abstraction"},
+        {"sequences", "network", "traces", "abstraction"},
         {"torch", "numpy", "scipy", "safetensors"},
     ),
     "repair": (
-        {"sequences", "traces", "edits", "abstraction", "influence"},
+        {"sequences", "network", "traces", "edits", "abstraction", "influence"},
         {"torch", "typing_extensions"},
     ),
     "models": (
-        {"sequences"},
+        {"sequences", "network"},
         {"torch", "numpy", "pytorch_lightning", "torchmetrics", "typing_extensions"},
     ),
     "analysis": (

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from rnnrepair.errors import IncompatibleCheckpointError, NonFiniteError
+from rnnrepair.network import evaluating, hidden_batch
 from rnnrepair.sequences import RecurrentOutput, SequenceBatch, smallest_int
-from rnnrepair.traces import Traces, evaluating, hidden_states
+from rnnrepair.traces import Traces
 
 LENGTHS = [3, 1, 5, 2]
 FIELDS = ("state", "prediction", "offsets", "index", "label")
@@ -143,7 +144,20 @@ def batch_of(lengths, n_steps, first=0):
 
 def echo(batch):
     """A network whose hidden state is its input and whose prediction the largest unit."""
-    return RecurrentOutput(batch.inputs[:, -1], batch.inputs, batch.inputs, batch.lengths)
+    last = batch.inputs[torch.arange(len(batch)), batch.lengths - 1]
+    return RecurrentOutput(last, batch.inputs, batch.inputs, batch.lengths)
+
+
+def test_prediction_of_the_last_step_is_the_networks_answer():
+    """Two views of one network would count failures that are none, and repair them."""
+    batch = batch_of([2, 4, 1], 4)
+    output = echo(batch)
+    output.logits = -output.logits  # a network that does more than its head on the last state
+    part = hidden_batch(output, batch)
+    assert torch.equal(part.prediction[torch.tensor([1, 5, 6])], output.logits.argmax(1))
+    steps = torch.tensor([0, 2, 3, 4])
+    expected = torch.cat([x[:n] for x, n in zip(batch.inputs, [2, 4, 1], strict=True)]).argmax(1)
+    assert torch.equal(part.prediction[steps], expected[steps])
 
 
 def test_mask_and_uniformity_agree_when_lengths_differ():
@@ -158,7 +172,7 @@ def test_mask_and_uniformity_agree_when_lengths_differ():
 def test_hidden_states_holds_the_real_steps_when_padded(lengths):
     batch = batch_of(lengths, 4)
     batch.inputs[~batch.mask] = float("nan")  # what lies on padding is nobody's business
-    (part,) = hidden_states(echo, [batch])
+    part = hidden_batch(echo(batch), batch)
     expected = torch.cat([x[:n] for x, n in zip(batch.inputs, lengths, strict=True)])
     torch.testing.assert_close(part.hidden, expected, rtol=0, atol=0)
     torch.testing.assert_close(part.prediction, expected.argmax(1))
@@ -173,13 +187,13 @@ def test_hidden_states_names_the_sequence_when_not_finite(value, lengths):
     batch = batch_of(lengths, 4)
     batch.inputs[1, 3, 0] = value
     with pytest.raises(NonFiniteError, match=r"sequence 51 .* step 3"):
-        list(hidden_states(echo, [batch]))
+        hidden_batch(echo(batch), batch)
 
 
 def test_hidden_states_passes_when_only_their_sum_overflows():
     batch = batch_of([4, 4], 4)
     batch.inputs[:] = 3e38
-    (part,) = hidden_states(echo, [batch])
+    part = hidden_batch(echo(batch), batch)
     assert (part.hidden == 3e38).all()
 
 

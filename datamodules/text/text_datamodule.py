@@ -141,7 +141,17 @@ class TextDataModule(SequenceDataModule):
             100 * float((values == self.vocabulary.unknown).double().mean()),
         )
         sequences = Sequences(values, tokenised.offsets, self.vocabulary.padding)
-        return LoadedData(sequences, label, texts.n_train, texts.source, texts.n_val)
+        return LoadedData(
+            sequences,
+            label,
+            texts.n_train,
+            texts.source,
+            "tokens",
+            texts.n_val,
+            class_names=self.classes,
+            token_names=self.vocabulary.words,
+            unknown=self.vocabulary.unknown,
+        )
 
     def setup(self, stage: str | None = None) -> None:
         """Load, check and split the data, once; the words and vectors are part of what they are."""

@@ -11,9 +11,10 @@ from torch import Tensor
 from rnnrepair.abstraction.mixture import Mixture
 from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
 from rnnrepair.atomic import write_file
+from rnnrepair.network import HiddenBatch
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import Ragged, offsets_of, smallest_int
-from rnnrepair.traces import HiddenBatch, Traces
+from rnnrepair.traces import Traces
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """What a study gets: a trained network with its data, and everything that was computed of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnrepair.abstraction import (
     AbstractionSettings,
@@ -22,10 +22,10 @@ from rnnrepair.abstraction import (
     sample_steps,
 )
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.protocols import RecurrentModule, RepairableData, Split
+from rnnrepair.network import TracedNetwork
+from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.seeding import derive_seed, torch_generator
-from rnnrepair.sequences import SequenceBatch
-from rnnrepair.traces import HiddenBatch, Traces, device_of, evaluating, hidden_states
+from rnnrepair.traces import Traces
 
 # What studies look at; the failures of `repair` are no business of theirs.
 SPLITS: tuple[Split, ...] = ("fit", "val", "test")
@@ -49,27 +49,25 @@ class FinishedRun:
     Injected samples are left out: a study is about the data as they came.
 
     Attributes:
-        module: the network.
-        recurrent: the same, as something that shows its hidden states.
+        network: that was trained, verified.
         data: set up.
         settings: how hidden states are grouped, where a study does not say otherwise.
         progress: see ``Progress``.
-        network: which network it is, for the reader.
+        checkpoint: which network it is, for the reader.
     """
 
-    module: nn.Module
-    recurrent: RecurrentModule
+    network: TracedNetwork
     data: RepairableData
     settings: AbstractionSettings
     progress: Progress = silent
-    network: str = "as training ended"
+    checkpoint: str = "as training ended"
     _states: Mapping[Split, ReducedStates] = field(default_factory=dict)
     _reduction: Reduction | None = None
 
     @property
     def n_classes(self) -> int:
         """C."""
-        return self.data.num_classes
+        return self.data.spec.n_classes
 
     def states(self, dims: int | None = None) -> Mapping[Split, ReducedStates]:
         """Return the reduced states of every split: the first ``dims`` principal components.
@@ -92,9 +90,9 @@ class FinishedRun:
         fit_index = self.data.split_index("fit")
         sample = pca_sample(fit_index, self.settings)
         states, reduction = reduce_states(
-            self._hidden(self.data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
+            self.network.steps(self.data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
             {
-                split: self._hidden(self.progress(self.data.trace_dataloader(split), split))
+                split: self.network.steps(self.progress(self.data.trace_dataloader(split), split))
                 for split in SPLITS
             },
             dims,
@@ -103,10 +101,6 @@ class FinishedRun:
         # Injected samples have the highest indices.
         self._states = states | {"fit": states["fit"].between(0, len(fit_index))}
         return reduction
-
-    def _hidden(self, batches: Iterable[SequenceBatch]) -> Iterator[HiddenBatch]:
-        with evaluating(self.module):
-            yield from hidden_states(self.recurrent.trace, batches, device_of(self.module))
 
     def mixture(
         self,

@@ -15,7 +15,7 @@ from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
 from rnnrepair.repair.guided import GuidedRepair, HardRepair
 from rnnrepair.repair.judge import trace_inputs
 from rnnrepair.repair.ledger import LedgerRow, ledger_rows, read_ledger, write_ledger
-from rnnrepair.repair.outcome import Outcome, Predictions, predict
+from rnnrepair.repair.outcome import Outcome
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.segment_controls import (
     InsertionRepair,
@@ -39,7 +39,6 @@ __all__ = [
     "NoRepair",
     "Outcome",
     "Pick",
-    "Predictions",
     "Proposal",
     "RandomContextRepair",
     "RandomRepair",
@@ -52,7 +51,6 @@ __all__ = [
     "grafted",
     "ledger_rows",
     "marked",
-    "predict",
     "proposal_of",
     "read_ledger",
     "trace_inputs",

@@ -1,57 +1,11 @@
 """What a repair has changed, sample by sample."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from rnnrepair.errors import IncompatibleCheckpointError
-from rnnrepair.sequences import RecurrentOutput, SequenceBatch
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions of a network on a split.
-
-    Attributes:
-        index: (N,) int64.
-        label: (N,) int64.
-        predicted: (N,) int64.
-    """
-
-    index: Tensor
-    label: Tensor
-    predicted: Tensor
-
-    @property
-    def correct(self) -> Tensor:
-        """(N,) bool."""
-        return self.predicted == self.label
-
-    @property
-    def accuracy(self) -> float:
-        """Share of correct predictions."""
-        return self.correct.double().mean().item()
-
-    @property
-    def n_failures(self) -> int:
-        """Number of wrong predictions."""
-        return int((~self.correct).sum())
-
-
-def predict(
-    trace: Callable[[SequenceBatch], RecurrentOutput],
-    batches: Iterable[SequenceBatch],
-    device: torch.device | str = "cpu",
-) -> Predictions:
-    """Predict every sequence, in ascending order of index; call it inside ``evaluating``."""
-    parts = [
-        (b.index.cpu(), b.label.cpu(), trace(b.to(device)).logits.argmax(-1).cpu()) for b in batches
-    ]
-    index, label, predicted = (torch.cat(p) for p in zip(*parts, strict=True))
-    order = index.argsort()
-    return Predictions(index[order], label[order], predicted[order])
+from rnnrepair.network import Predictions
 
 
 @dataclass(frozen=True)

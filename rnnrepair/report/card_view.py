@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from rnnrepair.repair import Predictions
+from rnnrepair.network import Predictions
 from rnnrepair.report.cards import FailureCard, Mark
 from rnnrepair.report.colours import Colour, class_colours
 from rnnrepair.report.drawing import Drawing

@@ -8,8 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rnnrepair.atomic import write_file
+from rnnrepair.network import Predictions
 from rnnrepair.protocols import Split
-from rnnrepair.repair import Predictions, StopReason
+from rnnrepair.repair import StopReason
 from rnnrepair.report import wording
 from rnnrepair.report.card_view import card_view
 from rnnrepair.report.cards import FailureCard

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
+from rnnrepair.network import Predictions
 from rnnrepair.protocols import Split
-from rnnrepair.repair import Outcome, Predictions
+from rnnrepair.repair import Outcome
 
 ROLES: dict[Split, str] = {
     "test": "only to be reported: no choice may rest on it",

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnnrepair.repair import Predictions
+from rnnrepair.network import Predictions
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.names import Names

@@ -33,6 +33,16 @@ class SequenceBatch:
             *(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self))
         )
 
+    def rows(self, rows: Tensor | slice, n_steps: int | None = None) -> "SequenceBatch":
+        """Return some of the sequences, cut to their first steps where ``n_steps`` is given.
+
+        Those that are shorter keep their length; the inputs are as wide as ``n_steps``.
+        """
+        inputs, lengths = self.inputs[rows], self.lengths[rows]
+        if n_steps is not None:
+            inputs, lengths = inputs[:, :n_steps], lengths.clamp_max(n_steps)
+        return SequenceBatch(self.index[rows], inputs, lengths, self.label[rows])
+
     @property
     def is_uniform(self) -> bool:
         """Whether every sequence fills all T steps, so that no mask or packing is needed."""

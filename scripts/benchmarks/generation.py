@@ -8,8 +8,9 @@ from benchmarks.workbench import Analysed, Workbench
 from hydra.utils import instantiate
 
 from rnnrepair.influence import Influence, step_distance
+from rnnrepair.network import evaluating
 from rnnrepair.repair import GuidedRepair, RepairContext, trace_inputs
-from rnnrepair.traces import Traces, evaluating
+from rnnrepair.traces import Traces
 
 
 def measure(bench: Workbench) -> list[Measure]:

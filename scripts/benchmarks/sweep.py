@@ -26,7 +26,7 @@ SEEDS = (0, 1, 2)
 def measure(bench: Workbench) -> list[Measure]:
     """Time both ways to train SimNN, and scale a sweep over three sizes to all."""
     settings = instantiate(bench.cfg.abstraction, _convert_="all")
-    run = FinishedRun(bench.model, bench.model, bench.datamodule, settings)
+    run = FinishedRun(bench.network(), bench.datamodule, settings)
     model, traces = run.abstraction(43)
     fit = traces["fit"].select(traces["fit"].correct)
     table = feature_table(model.confidence, "RL_ID_CS")
@@ -84,7 +84,7 @@ def sweep(plain: dict[str, Any]) -> dict[str, float]:
     pl.seed_everything(cfg.seed, verbose=False)
     bench = Workbench(cfg)
     settings = instantiate(cfg.abstraction, _convert_="all")
-    run = FinishedRun(bench.model, bench.model, bench.datamodule, settings)
+    run = FinishedRun(bench.network(), bench.datamodule, settings)
     reset_peak()
     loaded_mb = peak_mb()
     run.states()

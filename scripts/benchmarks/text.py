@@ -1,7 +1,7 @@
 """Text: the index of contexts, and batches of like length."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,9 +18,10 @@ from rnnrepair.datamodules.text import TextDataModule
 from rnnrepair.errors import MissingDataError
 from rnnrepair.influence import ContextIndex, responsible_segment, responsible_step
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import HiddenBatch, TracedNetwork
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import SequenceBatch
-from rnnrepair.traces import Traces, evaluating, hidden_states
+from rnnrepair.traces import Traces
 
 TOP = 20
 SPLITS: tuple[Split, ...] = ("fit", "repair", "val", "test")
@@ -62,6 +63,13 @@ def _model(data: TextDataModule, options: DictConfig, **changes: int) -> Sequenc
     return model
 
 
+def network_of(model: SequenceClassifier, data: TextDataModule) -> TracedNetwork:
+    """Return the view of the network, verified."""
+    network = TracedNetwork.of(model, data.spec)
+    network.verify(data.fetch(data.split_index("fit")[:100]))
+    return network
+
+
 def _train(model: SequenceClassifier, batches: Iterable[SequenceBatch]) -> tuple[float, int]:
     """Train on batches and return seconds and tokens."""
     optimizer = torch.optim.Adam(model.parameters())
@@ -83,20 +91,20 @@ def _traced(data: TextDataModule, options: DictConfig, n_test: int | None) -> Tr
     train = torch.cat([data.split_index(split) for split in SPLITS[:-1]]).sort().values
     test = data.split_index("test")[:n_test]
     settings = instantiate(options.abstraction, _convert_="all")
+    network = network_of(model, data)
 
-    def stream(index: torch.Tensor) -> Iterable[object]:
+    def stream(index: torch.Tensor) -> Iterator[HiddenBatch]:
         ordered = index[data.lengths_of(index).argsort(stable=True)]
         parts = ordered.split(data.eval_batch_size)
-        return hidden_states(model.trace, (data.fetch(part) for part in parts))
+        return network.steps(data.fetch(part) for part in parts)
 
-    with evaluating(model):
-        states, reduction = reduce_states(
-            stream(pca_sample(train, settings)),  # type: ignore[arg-type]
-            {"fit": stream(train), "test": stream(test)},  # type: ignore[dict-item]
-            settings.reduction_dims,
-            data.num_classes,
-        )
-    result = fit_abstraction(states, reduction, settings, data.num_classes, len(train))
+    states, reduction = reduce_states(
+        stream(pca_sample(train, settings)),
+        {"fit": stream(train), "test": stream(test)},
+        settings.reduction_dims,
+        data.spec.n_classes,
+    )
+    result = fit_abstraction(states, reduction, settings, data.spec.n_classes, len(train))
     found = result.traces["test"]
     return TracedTexts(result.traces["fit"], found.select(~found.correct), result.model.confidence)
 
@@ -178,9 +186,8 @@ def _batches(data: TextDataModule, options: DictConfig) -> list[Measure]:
         batches = list(islice(loader, every // 2, None, every))
         tokens["collecting"] = sum(int(batch.lengths.sum()) for batch in batches)
         start = time.perf_counter()
-        with evaluating(model):
-            for _ in hidden_states(model.trace, batches):
-                pass
+        for _ in network_of(model, data).steps(batches):
+            pass
         return time.perf_counter() - start
 
     seconds = in_turns(

@@ -23,8 +23,8 @@ from rnnrepair.datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import HiddenBatch, TracedNetwork
 from rnnrepair.sequences import SequenceBatch
-from rnnrepair.traces import HiddenBatch, evaluating, hidden_states
 
 FULL_SIZE = 60_000
 # Callbacks of the analysis, in their order; the others belong to every training.
@@ -105,10 +105,15 @@ class Workbench:
         for part in index.split(self.cfg.datamodule.eval_batch_size):
             yield self.datamodule.fetch(part)
 
+    def network(self) -> TracedNetwork:
+        """Return the view of the network, verified."""
+        network = TracedNetwork.of(self.model, self.datamodule.spec)
+        network.verify(next(self.batches(self.train_index[:100])))
+        return network
+
     def stream(self, index: Tensor) -> Iterator[HiddenBatch]:
         """Yield the hidden states of these sequences."""
-        with evaluating(self.model):
-            yield from hidden_states(self.model.trace, self.batches(index))
+        yield from self.network().steps(self.batches(index))
 
     def _find_failures(self) -> Tensor:
         index = self.datamodule.split_index("test")
@@ -121,7 +126,7 @@ class Workbench:
     def analyse(self) -> Analysed:
         """Explain the failures by all training sequences, with the configured settings."""
         settings = instantiate(self.cfg.abstraction, _convert_="all")
-        n_classes = self.datamodule.num_classes
+        n_classes = self.datamodule.spec.n_classes
         clock = [time.perf_counter()]
         states, reduction = reduce_states(
             self.stream(pca_sample(self.train_index, settings)),

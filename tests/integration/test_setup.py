@@ -37,7 +37,7 @@ class Steps(SequenceDataModule):
         label = torch.randint(2, (300,), generator=generator)
         inputs = torch.randn(300, 6, 3, generator=generator) + label[:, None, None] * 0.8
         sequences = Sequences.from_padded(inputs, torch.full((300,), 6))
-        return LoadedData(sequences, label, 240, "steps")
+        return LoadedData(sequences, label, 240, "steps", "series")
 
 
 class NaNSteps(Steps):
@@ -165,7 +165,9 @@ def test_module_without_recurrent_layer_is_refused(tmp_path):
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), 0.1)
 
-    with pytest.raises(ConfigurationError, match="has 0 layers that could be the rnn"):
+    with pytest.raises(
+        ConfigurationError, match=r"Flat has no forward of its own.*call=lambda module, batch"
+    ):
         fit(tmp_path, chain(), module=Flat())
 
 

@@ -156,7 +156,7 @@ def test_studies_that_do_not_fit_are_refused_before_any_work(run, overrides, mes
     def no_work(*_):
         raise AssertionError("the network ran")
 
-    monkeypatch.setattr("rnnrepair.analysis.finished_run.hidden_states", no_work)
+    monkeypatch.setattr("rnnrepair.network.TracedNetwork.steps", no_work)
     with pytest.raises(ConfigurationError, match=message):
         study(compose_finished(run, *overrides))
 

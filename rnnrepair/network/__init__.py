@@ -1,0 +1,21 @@
+"""Networks: the one view of a module that every analysis goes through."""
+
+from rnnrepair.network.cells import LayerStates, run_cells
+from rnnrepair.network.evaluating import device_of, evaluating
+from rnnrepair.network.inspection import Readout
+from rnnrepair.network.predictions import Predictions
+from rnnrepair.network.stream import HiddenBatch, hidden_batch
+from rnnrepair.network.traced import TracedNetwork, TracingModule
+
+__all__ = [
+    "HiddenBatch",
+    "LayerStates",
+    "Predictions",
+    "Readout",
+    "TracedNetwork",
+    "TracingModule",
+    "device_of",
+    "evaluating",
+    "hidden_batch",
+    "run_cells",
+]

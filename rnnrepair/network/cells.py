@@ -1,0 +1,103 @@
+"""LSTM, GRU and RNN step by step, for what torch's own do not show: lower layers, cells and gates.
+
+Equal to torch's within 1e-5 (docs/method.md).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LayerStates:
+    """What one layer does in one direction (B sequences, T steps, d units).
+
+    Attributes:
+        hidden: (B, T, d).
+        cell: (B, T, d) of an LSTM, None of others.
+        gates: (B, T, G, d) after the non-linearities, in torch's order: input, forget, candidate,
+            output (LSTM); reset, update, candidate (GRU); none (RNN: G = 0).
+    """
+
+    hidden: Tensor
+    cell: Tensor | None
+    gates: Tensor
+
+
+def run_cells(layer: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> list[LayerStates]:
+    """Run all layers and directions; in torch's order: layer by layer, forward before backward.
+
+    Args:
+        layer: LSTM, GRU or RNN; dropout between layers is not applied.
+        inputs: (B, T, F), whatever ``batch_first`` says.
+        lengths: (B,) int64; the backward direction begins at the end of each sequence.
+    """
+    found: list[LayerStates] = []
+    directions = ("", "_reverse") if layer.bidirectional else ("",)
+    for number in range(layer.num_layers):
+        of_layer = [
+            _direction(layer, f"_l{number}{suffix}", inputs, lengths) for suffix in directions
+        ]
+        found += of_layer
+        inputs = torch.cat([states.hidden for states in of_layer], -1)
+    return found
+
+
+def _direction(layer: nn.RNNBase, name: str, inputs: Tensor, lengths: Tensor) -> LayerStates:
+    parameters = dict(layer.named_parameters())
+    w_ih, w_hh = parameters[f"weight_ih{name}"], parameters[f"weight_hh{name}"]
+    b_ih, b_hh = (parameters.get(f"bias_{kind}{name}") for kind in ("ih", "hh"))
+    project = parameters.get(f"weight_hr{name}")
+    n_rows, n_steps, _ = inputs.shape
+    backward = name.endswith("_reverse")
+    from_inputs = nn.functional.linear(inputs, w_ih, b_ih)
+    hidden = inputs.new_zeros(n_rows, w_hh.shape[1])
+    cell = inputs.new_zeros(n_rows, layer.hidden_size)
+    seen: list[tuple[Tensor, Tensor, Tensor]] = []
+    for t in _order(n_steps, backward=backward):
+        new_hidden, new_cell, gates = _step(layer, from_inputs[:, t], hidden, cell, w_hh, b_hh)
+        if project is not None:
+            new_hidden = nn.functional.linear(new_hidden, project)
+        # Padding: the backward direction has not begun there, the forward one stays as it was.
+        real = (t < lengths)[:, None]
+        hidden = torch.where(real, new_hidden, hidden)
+        cell = torch.where(real, new_cell, cell)
+        seen.append((hidden, cell, gates))
+    if backward:
+        seen.reverse()
+    columns = [torch.stack(column, 1) for column in zip(*seen, strict=True)]
+    return LayerStates(columns[0], columns[1] if isinstance(layer, nn.LSTM) else None, columns[2])
+
+
+def _order(n_steps: int, *, backward: bool) -> Iterator[int]:
+    return iter(range(n_steps - 1, -1, -1) if backward else range(n_steps))
+
+
+def _step(
+    layer: nn.RNNBase,
+    from_inputs: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+    w_hh: Tensor,
+    b_hh: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the new state, the new cell and the (B, G, d) gates."""
+    from_state = nn.functional.linear(hidden, w_hh, b_hh)
+    n_rows, d = len(hidden), layer.hidden_size
+    if isinstance(layer, nn.LSTM):
+        gates = (from_inputs + from_state).view(n_rows, 4, d)
+        enters, keeps, leaves = gates[:, [0, 1, 3]].sigmoid().unbind(1)
+        candidate = gates[:, 2].tanh()
+        cell = enters * candidate + keeps * cell
+        return leaves * cell.tanh(), cell, torch.stack([enters, keeps, candidate, leaves], 1)
+    if isinstance(layer, nn.GRU):
+        own, before = from_inputs.view(n_rows, 3, d), from_state.view(n_rows, 3, d)
+        reset, update = (own[:, :2] + before[:, :2]).sigmoid().unbind(1)
+        candidate = (own[:, 2] + reset * before[:, 2]).tanh()
+        new = (1 - update) * candidate + update * hidden
+        return new, cell, torch.stack([reset, update, candidate], 1)
+    total = from_inputs + from_state
+    relu = getattr(layer, "nonlinearity", "tanh") == "relu"
+    return total.relu() if relu else total.tanh(), cell, total.new_empty(n_rows, 0, d)

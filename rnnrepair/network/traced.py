@@ -1,0 +1,218 @@
+"""One view of any network: its answers, its states, and what it would answer after each step."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.calls import Call
+from rnnrepair.network.evaluating import device_of, evaluating
+from rnnrepair.network.inspection import Reading, Readout, inspect
+from rnnrepair.network.predictions import Predictions
+from rnnrepair.network.stream import HiddenBatch, hidden_batch
+from rnnrepair.sequences import DataSpec, RecurrentOutput, SequenceBatch, Target
+
+# Sequences that a network is verified on, at least.
+VERIFIED = 7
+
+
+@runtime_checkable
+class TracingModule(Protocol):
+    """A module that shows its states by itself."""
+
+    def trace(self, batch: SequenceBatch) -> RecurrentOutput:
+        """Return logits, step logits and hidden states of a batch."""
+        ...
+
+
+class TracedNetwork:
+    """A module with its states and step predictions; the only forward pass of an analysis.
+
+    The prediction of a sequence is always the module's own output. That after each step is what
+    the module's own code makes of the states up to there; at the last step the two are the same.
+
+    Attributes:
+        module: the network.
+        spec: of the data that it reads.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        spec: DataSpec,
+        tap: str | None = None,
+        call: Call | None = None,
+        context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        """Take a module; see ``of``."""
+        self.module = module
+        self.spec = spec
+        self._tap = tap
+        self._call = call
+        self._context = context
+        self._reading: Reading | None = None
+        self._own: TracingModule | None = None
+
+    @classmethod
+    def of(
+        cls,
+        module: nn.Module,
+        spec: DataSpec,
+        tap: str | None = None,
+        call: Call | None = None,
+        context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> "TracedNetwork":
+        """View a module.
+
+        Args:
+            module: any recurrent classifier; one that has a method ``trace(batch)`` is asked.
+            spec: of the data.
+            tap: name of the layer whose outputs are the states; found where None.
+            call: calls the module with a batch; found where None.
+            context: makes what the module runs in, such as the precision of a trainer.
+
+        Raises:
+            ConfigurationError: a scripted module, or a tap that is none of its layers.
+        """
+        module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ConfigurationError(
+                f"{type(module).__name__} is compiled by torch.jit, which shows no layers: train "
+                "the module that was scripted, and script it afterwards."
+            )
+        layers = dict(module.named_modules())
+        if tap is not None and tap not in layers:
+            raise ConfigurationError(
+                f"tap={tap!r} is no layer of {type(module).__name__}, which has "
+                f"{sorted(name for name in layers if name)}."
+            )
+        return cls(module, spec, tap, call, context)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lives."""
+        return device_of(self.module)
+
+    @property
+    def readout(self) -> Readout:
+        """How step predictions are found; known once the network is verified."""
+        return Readout.OWN if self._own is not None else self._read().readout
+
+    def describe(self) -> str:
+        """Say in one line what is read, and how."""
+        if self._own is not None:
+            return f"{type(self.module).__name__}: {Readout.OWN.value}"
+        return self._read().told
+
+    def verify(self, batch: SequenceBatch) -> None:
+        """Find out how the network is read, and check it on real sequences; before any training.
+
+        Args:
+            batch: of the data, best of different lengths.
+
+        Raises:
+            ConfigurationError: it cannot be read; says what was tried, and what to write.
+        """
+        if self.spec.target != Target.SEQUENCE:
+            raise ConfigurationError(
+                "The data have a label for each step, which is not supported: one label a sequence "
+                "is expected."
+            )
+        with ExitStack() as stack:
+            stack.enter_context(evaluating(self.module))
+            stack.enter_context(self._context())
+            few = self._prepared(_few(batch, self.spec.n_classes))
+            if isinstance(self.module, TracingModule):
+                _check_own(self.module, few, self.spec.n_classes)
+                self._own = self.module
+            else:
+                self._reading = inspect(self.module, self.spec, few, self._tap, self._call)
+
+    def trace(self, batch: SequenceBatch) -> RecurrentOutput:
+        """Return logits, step logits and states; call it inside ``evaluating``.
+
+        Shapes are those of ``RecurrentOutput``; ``lengths`` are steps of the tap.
+        """
+        with self._context():
+            if self._own is not None:
+                return self._own.trace(self._prepared(batch))
+            reading = self._read()
+            # Longest first: modules that pack their inputs may want them so.
+            order = batch.lengths.argsort(descending=True, stable=True)
+            network = reading.replay.network
+            seen = network.run(self._prepared(batch.rows(order)))
+            lengths = network.lengths(seen)
+            if reading.readout == Readout.POINTWISE:
+                steps = reading.replay.every_state(seen)
+            else:
+                steps = reading.replay.every_prefix(seen, lengths)
+            back = order.argsort()
+            logits = network.decoder(seen.output, len(batch))
+            return RecurrentOutput(logits[back], steps[back], seen.hidden[back], lengths[back])
+
+    def steps(self, batches: Iterable[SequenceBatch]) -> Iterator[HiddenBatch]:
+        """Yield the states of every batch without their padding; modes and random state are kept.
+
+        Raises:
+            NonFiniteError: a state is NaN or infinite; names the first such sequence.
+        """
+        with evaluating(self.module):
+            for batch in batches:
+                yield hidden_batch(self.trace(batch), batch)
+
+    def predict(self, batches: Iterable[SequenceBatch]) -> Predictions:
+        """Return the module's own answers, in ascending order of index."""
+        with evaluating(self.module):
+            parts = [(b.index.cpu(), b.label.cpu(), self._logits(b).float().cpu()) for b in batches]
+        index, label, logits = (torch.cat(part) for part in zip(*parts, strict=True))
+        order = index.argsort()
+        predicted = logits.argmax(-1)
+        return Predictions(index[order], label[order], predicted[order], logits[order])
+
+    def _logits(self, batch: SequenceBatch) -> Tensor:
+        with self._context():
+            if self._own is not None:
+                return self._own.trace(self._prepared(batch)).logits
+            order = batch.lengths.argsort(descending=True, stable=True)
+            prepared = self._prepared(batch.rows(order))
+            return self._read().replay.network.logits(prepared)[order.argsort()]
+
+    def _read(self) -> Reading:
+        if self._reading is None:
+            raise ConfigurationError("The network has not been verified: call verify(batch) first.")
+        return self._reading
+
+    def _prepared(self, batch: SequenceBatch) -> SequenceBatch:
+        """Put a batch where the network is, in its precision."""
+        batch = batch.to(self.device)
+        wanted = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
+        if wanted is None or not batch.inputs.is_floating_point() or batch.inputs.dtype == wanted:
+            return batch
+        return SequenceBatch(batch.index, batch.inputs.to(wanted), batch.lengths, batch.label)
+
+
+def _few(batch: SequenceBatch, n_classes: int) -> SequenceBatch:
+    """Return a few sequences of lengths as different as there are, longest first.
+
+    Their number is none of the other sizes, so that no dimension is taken for another.
+    """
+    order = batch.lengths.argsort(descending=True, stable=True)
+    other = {n_classes, *batch.inputs.shape[1:]}
+    n = next(n for n in range(VERIFIED, VERIFIED + 10) if n not in other)
+    rows = order[torch.linspace(0, len(order) - 1, min(n, len(order))).round().long()]
+    return batch.rows(rows, int(batch.lengths.max()))
+
+
+def _check_own(module: TracingModule, batch: SequenceBatch, n_classes: int) -> None:
+    output = module.trace(batch)
+    found = {n: tuple(getattr(output, n).shape) for n in ("logits", "step_logits", "hidden")}
+    n, steps = len(batch), found["hidden"][1:2]
+    if found["logits"] != (n, n_classes) or found["step_logits"] != (n, *steps, n_classes):
+        raise ConfigurationError(
+            f"{type(module).__name__}.trace returns {found} for {n} sequences of {n_classes} "
+            f"classes, expected logits ({n}, {n_classes}), step_logits ({n}, T, {n_classes}) and "
+            f"hidden ({n}, T, d)."
+        )
