@@ -15,6 +15,7 @@ from rnnrepair.influence import (
     responsible_step,
     tie_order,
 )
+from rnnrepair.sequences import check_fits
 from rnnrepair.traces import Traces
 
 
@@ -72,8 +73,7 @@ class InfluenceAnalysis(AnalysisCallback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
         if stage == "fit":
-            data = repairable_data(trainer)
-            self.method.check(data.fetch(data.split_index("fit")[:1]).inputs)
+            check_fits([("influence", self.method)], repairable_data(trainer).spec)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:

@@ -16,7 +16,7 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.edits import EditFamily, ImageEdits, TokenEdits
+from rnnrepair.edits import EditFamily, TokenEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, step_distance
 from rnnrepair.protocols import RepairableData, Split
@@ -33,6 +33,7 @@ from rnnrepair.repair import (
     write_ledger,
 )
 from rnnrepair.seeding import derive_seed
+from rnnrepair.sequences import Fits, check_fits
 
 
 class RepairInjection(AnalysisCallback):
@@ -60,7 +61,8 @@ class RepairInjection(AnalysisCallback):
 
         Args:
             strategy: makes the samples; ``GuidedRepair`` where None.
-            edits: family of label-preserving edits; ``ImageEdits`` where None.
+            edits: family of edits that keep the labels of the data; None for strategies that edit
+                nothing.
             budget: samples per failure of the unrepaired network and round.
             rounds: rounds at most.
             max_share: injected samples at most, as a share of the original training samples.
@@ -84,7 +86,7 @@ class RepairInjection(AnalysisCallback):
         self.strategy = strategy or GuidedRepair()
         self.campaign = Campaign(budget, rounds, patience, max_samples=0)
         self.strategy.check(budget)
-        self.edits = edits or ImageEdits()
+        self.edits = edits
         self.max_share = max_share
         self.in_place = in_place
         self.release_epoch = release_epoch
@@ -124,8 +126,16 @@ class RepairInjection(AnalysisCallback):
                 f"set, and the strategy {self.strategy.name} or schedule.final_on_repair would "
                 "train on it: choose another strategy, and set schedule.final_on_repair=false."
             )
+        parts: list[tuple[str, Fits]] = [("repair.strategy", self.strategy)]
         if self.strategy.edits_samples or self.strategy.augments:
-            self.edits.check(data.fetch(data.split_index("fit")[:1]).inputs.shape[1:])
+            if self.edits is None:
+                raise MisconfigurationException(
+                    f"The strategy {self.strategy.name} edits samples, and no edits are given: "
+                    "RepairInjection(edits=ImageEdits()), SeriesEdits() or TokenEdits(), whatever "
+                    "keeps the labels of the data."
+                )
+            parts.append(("repair.edit", self.edits))
+        check_fits(parts, data.spec)
 
     def _check_unknown(self, data: RepairableData) -> None:
         """Refuse to inject unknown words where training meets none."""

@@ -23,7 +23,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import DataSpec, SequenceBatch
+from rnnrepair.sequences import DataSpec, SequenceBatch, check_fits
 
 STATE_VERSION = 3
 
@@ -106,9 +106,9 @@ class SequenceDataModule(pl.LightningDataModule):
             return
         data = self.load()
         check_loaded(data, self.num_classes)
-        if self.augmentation is not None and self.augments:
-            self.augmentation.edits.check(data.sequences.take(torch.tensor([0]))[0].shape[1:])
         self.spec = data.spec(self.num_classes)
+        if self.augmentation is not None and self.augments:
+            check_fits([("augmentation.edit", self.augmentation.edits)], self.spec)
         self._splits = self.split(data.label[: data.end_test], data.n_train, data.n_val)
         first = data.end_test
         for name, size in data.more_tests.items():

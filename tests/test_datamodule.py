@@ -11,7 +11,7 @@ from rnnrepair.datamodules.splits import split_training
 from rnnrepair.edits import EditBatch, SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.protocols import RepairableData
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 
 SPLITS = ("fit", "repair", "val", "test")
 
@@ -169,8 +169,8 @@ def test_an_epoch_draws_as_many_originals_as_it_is_told(n_originals):
 class Marked:
     """Edits that write a random number into every step."""
 
-    def check(self, shape):
-        pass
+    name = "mark"
+    fits = EVERY_KIND
 
     def draw(self, n, generator):
         return EditBatch("mark", {"value": 10 + torch.rand(n, generator=generator)})

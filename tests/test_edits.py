@@ -9,6 +9,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from rnnrepair.edits import Edit, EditBatch, ImageEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.sequences import DataSpec, Kind, check_fits
 
 FAMILIES = {
     "image": ImageEdits(),
@@ -253,21 +254,22 @@ def test_family_names_the_key_when_a_limit_is_out_of_range(kind, options):
 
 
 @pytest.mark.parametrize(
-    ("family", "shape", "fits"),
+    ("family", "kinds"),
     [
-        ("image", (28, 28), True),
-        ("image", (28, 3), False),
-        ("image", (28,), False),
-        ("series", (50, 1), True),
-        ("series", (50,), False),
+        (ImageEdits(), {"image"}),
+        (SeriesEdits(), {"image", "series"}),
+        (TokenEdits(), {"tokens"}),
     ],
 )
-def test_check_refuses_when_the_data_have_another_shape(family, shape, fits):
-    if fits:
-        FAMILIES[family].check(torch.Size(shape))
-    else:
-        with pytest.raises(ConfigurationError, match=r"repair\.edit"):
-            FAMILIES[family].check(torch.Size(shape))
+def test_edits_say_what_they_are_made_for(family, kinds):
+    """A sensor series was once rotated and sheared like a picture."""
+    for kind in Kind:
+        spec = DataSpec(kind, 9, 4)
+        if kind in kinds:
+            check_fits([("repair.edit", family)], spec)
+        else:
+            with pytest.raises(ConfigurationError, match=f"repair.edit {family.name} is made for"):
+                check_fits([("repair.edit", family)], spec)
 
 
 TOKENS = torch.randint(2, 50, (6, 40), generator=torch.Generator().manual_seed(0))
@@ -317,9 +319,3 @@ def test_a_text_is_never_hidden_as_a_whole():
 def test_token_edits_name_the_key_when_out_of_range(hidden):
     with pytest.raises(ConfigurationError, match=r"edits\.token\.hidden"):
         TokenEdits(hidden)
-
-
-def test_token_edits_refuse_features():
-    TokenEdits().check(torch.Size([7]))
-    with pytest.raises(ConfigurationError, match=r"repair\.edit"):
-        TokenEdits().check(torch.Size([7, 3]))

@@ -1,23 +1,24 @@
 """What every family of edits can do."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from rnnrepair.edits.edit import EditBatch
+from rnnrepair.sequences import Kind
 
 
 class EditFamily(Protocol):
-    """A family of label-preserving edits."""
+    """A family of label-preserving edits.
 
-    def check(self, shape: torch.Size) -> None:
-        """Refuse inputs of shape (T, F) or (T,) that the family cannot edit.
+    Attributes:
+        name: for messages and ledgers.
+        fits: kinds of data that it keeps the labels of.
+    """
 
-        Raises:
-            ConfigurationError: names the config key to change.
-        """
-        ...
+    name: ClassVar[str]
+    fits: ClassVar[frozenset[Kind]]
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""

@@ -12,6 +12,7 @@ from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
 from rnnrepair.edits.limits import check_factors, check_sizes
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.sequences import Kind
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,9 @@ class ImageEdits:
 
     Source: RNNRepair algorithm 2 (rotations and translations), with limits that keep the label.
     """
+
+    name = "image"
+    fits = frozenset({Kind.IMAGE})
 
     def __init__(
         self,
@@ -74,15 +78,6 @@ class ImageEdits:
         self.contrast = contrast
         self.blur = blur
         self.noise = noise
-
-    def check(self, shape: torch.Size) -> None:
-        """Accept images only: (rows, columns) features of at least 4 x 4."""
-        if len(shape) != 2 or min(shape) < 4:
-            raise ConfigurationError(
-                "The edits `image` change images given as (rows, columns), the data have inputs of "
-                f"shape {tuple(shape)}: set repair.edit (and augmentation.edit) to series, or to "
-                "token for texts."
-            )
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""

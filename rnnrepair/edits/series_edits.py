@@ -7,11 +7,14 @@ from torch import Tensor
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
 from rnnrepair.edits.limits import check_factors, check_sizes
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.sequences import Kind
 
 
 class SeriesEdits:
     """Magnitude, time shift, time warp and noise for float sequences (B, T, F)."""
+
+    name = "series"
+    fits = frozenset({Kind.SERIES, Kind.IMAGE})
 
     def __init__(
         self,
@@ -37,15 +40,6 @@ class SeriesEdits:
         self.shift = shift
         self.warp = warp
         self.noise = noise
-
-    def check(self, shape: torch.Size) -> None:
-        """Accept float sequences (T, F)."""
-        if len(shape) != 2:
-            raise ConfigurationError(
-                "The edits `series` change float sequences of shape (steps, features), the data "
-                f"have inputs of shape {tuple(shape)}: set repair.edit (and augmentation.edit) to "
-                "token."
-            )
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""

@@ -7,6 +7,7 @@ from torch import Tensor
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.sequences import Kind
 
 
 class TokenEdits:
@@ -16,6 +17,9 @@ class TokenEdits:
     what that one means before a repair injects it (``datamodule.min_count`` sees to it): a vector
     that only injected samples train means whatever those samples have in common.
     """
+
+    name = "token"
+    fits = frozenset({Kind.TOKENS})
 
     def __init__(self, hidden: float = 0.15, unknown: int = 0) -> None:
         """Set the limits.
@@ -31,15 +35,6 @@ class TokenEdits:
             raise ConfigurationError(f"edits.token.hidden must lie in (0, 0.5], got {hidden}.")
         self.hidden = hidden
         self.unknown = unknown
-
-    def check(self, shape: torch.Size) -> None:
-        """Accept token sequences (T,)."""
-        if len(shape) != 1:
-            raise ConfigurationError(
-                "The edits `token` change token sequences of shape (steps,), the data have inputs "
-                f"of shape {tuple(shape)}: set repair.edit (and augmentation.edit) to image or "
-                "series."
-            )
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, their shares uniform within the limits."""

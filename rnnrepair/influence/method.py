@@ -14,6 +14,7 @@ from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
 from rnnrepair.influence.result import Influence
 from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.transitions import TransitionIndex
+from rnnrepair.sequences import EVERY_KIND, Kind
 from rnnrepair.traces import Traces
 
 
@@ -21,18 +22,14 @@ class InfluenceMethod(Protocol):
     """Anything that finds training samples behind failures.
 
     Attributes:
+        name: for messages.
+        fits: kinds of data that it reads.
         finds: optional fields of ``Influence`` that it fills.
     """
 
+    name: str
+    fits: frozenset[Kind]
     finds: frozenset[str]
-
-    def check(self, inputs: Tensor) -> None:
-        """Refuse sequences (B, T, F) or (B, T) that the method cannot read.
-
-        Raises:
-            ConfigurationError: names the config key to change.
-        """
-        ...
 
     def __call__(
         self,
@@ -83,6 +80,8 @@ def _checked(top: int) -> int:
 class TraceSimilarity:
     """Influence as similarity of temporal features (RNNRepair equation 3)."""
 
+    name = "similarity"
+    fits = EVERY_KIND
     finds: frozenset[str] = frozenset()
 
     def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
@@ -104,9 +103,6 @@ class TraceSimilarity:
         self.distance = Distance(distance)
         self.top = _checked(top)
         self.seed = seed
-
-    def check(self, inputs: Tensor) -> None:
-        """Accept features and tokens."""
 
     def __call__(
         self,
@@ -138,6 +134,8 @@ class SegmentInfluence:
     Source: RNNRepair section 4.4; the contrast is ours.
     """
 
+    name = "segment"
+    fits = frozenset({Kind.TOKENS})
     finds = frozenset({"contexts", "drawn", "opposites", "contrast"})
 
     def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
@@ -151,18 +149,6 @@ class SegmentInfluence:
         self.similarity = TraceSimilarity(distance, top, seed)
         self.top = top
         self.seed = seed
-
-    def check(self, inputs: Tensor) -> None:
-        """Accept tokens only.
-
-        Raises:
-            ConfigurationError: inputs are features.
-        """
-        if inputs.is_floating_point():
-            raise ConfigurationError(
-                "influence=segment compares runs of tokens, and these data are features: set "
-                "influence=similarity and repair=default."
-            )
 
     def __call__(
         self,
@@ -204,6 +190,8 @@ def _mean_distance(distance: Tensor) -> Tensor:
 class TransitionOverlap:
     """Influence as the share of a failure's transitions that a training sample takes too."""
 
+    name = "overlap"
+    fits = EVERY_KIND
     finds: frozenset[str] = frozenset()
 
     def __init__(self, top: int = 20, seed: int = 0) -> None:
@@ -218,9 +206,6 @@ class TransitionOverlap:
         """
         self.top = _checked(top)
         self.seed = seed
-
-    def check(self, inputs: Tensor) -> None:
-        """Accept features and tokens."""
 
     def __call__(
         self,

@@ -5,6 +5,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair.graft import Pick, proposal_of
 from rnnrepair.repair.proposal import Proposal, RepairContext, found
 from rnnrepair.repair.strategy import RepairStrategy
+from rnnrepair.sequences import Kind
 
 
 class ContrastRepair(RepairStrategy):
@@ -19,6 +20,7 @@ class ContrastRepair(RepairStrategy):
     """
 
     name = "guided"
+    fits = frozenset({Kind.TOKENS})
     needs = frozenset({"opposites"})
 
     def __init__(self, opposites: float = 0.2) -> None:

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from rnnrepair.edits import Edit, EditBatch, EditFamily
+from rnnrepair.edits import Edit, EditBatch
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SequenceBatch
@@ -12,14 +13,24 @@ from rnnrepair.sequences import SequenceBatch
 EDITED_AT_A_TIME = 500
 
 
-def edit_all(parents: SequenceBatch, edits: EditBatch, family: EditFamily) -> Tensor:
-    """Return (n, T, ...) inputs: parent i changed by edit i."""
+def edit_each(
+    parents: SequenceBatch, context: RepairContext, generator: torch.Generator
+) -> tuple[EditBatch, Tensor]:
+    """Draw n edits; return them, and (n, T, ...) inputs: parent i changed by edit i.
+
+    Raises:
+        ConfigurationError: the context has no edits to draw from.
+    """
+    family = context.edits
+    if family is None:
+        raise ConfigurationError("There are no edits to draw from: give RepairContext some.")
+    edits = family.draw(len(parents), generator)
     parts = [
         family.apply(parents.inputs[rows], edits.select(rows), parents.lengths[rows])
         for rows in torch.arange(len(parents)).split(EDITED_AT_A_TIME)
         if len(rows)
     ]
-    return torch.cat([parents.inputs[:0], *parts])
+    return edits, torch.cat([parents.inputs[:0], *parts])
 
 
 def edited_proposal(parents: SequenceBatch, failure: Tensor, context: RepairContext) -> Proposal:
@@ -30,8 +41,8 @@ def edited_proposal(parents: SequenceBatch, failure: Tensor, context: RepairCont
         failure: (n,) row of the failure that each is meant for.
         context: of the round.
     """
-    edits = context.edits.draw(len(parents), torch_generator(context.seed, "edits"))
-    inputs = edit_all(parents, edits, context.edits)
+    generator = torch_generator(context.seed, "edits")
+    edits, inputs = edit_each(parents, context, generator)
     return unjudged(parents, inputs, failure, edits.to_list())
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import paired_distance
 from rnnrepair.repair.controls import draw_of_class
-from rnnrepair.repair.edited import edit_all
+from rnnrepair.repair.edited import edit_each
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
@@ -83,8 +83,7 @@ class GuidedRepair(RepairStrategy):
         owner = owner.repeat_interleave(self.mutations)
         candidates = context.fetch(sources[sources >= 0].repeat_interleave(self.mutations))
         generator = torch_generator(context.seed, "guided edits", int(rows[0]))
-        edits = context.edits.draw(len(candidates), generator)
-        inputs = edit_all(candidates, edits, context.edits)
+        edits, inputs = edit_each(candidates, context, generator)
         traces = context.judge(inputs, candidates.lengths)
         failures = context.influence.failures.select(rows).select(owner)
         reproduces = traces.final_prediction == failures.final_prediction

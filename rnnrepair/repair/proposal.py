@@ -26,7 +26,7 @@ class RepairContext:
         fetch: indices to sequences.
         judge: (inputs (n, T, F), lengths (n,)) to the traces that the network makes of them.
         distance: between steps of traces.
-        edits: family of label-preserving edits.
+        edits: family of label-preserving edits, None for strategies that edit nothing.
         seed: of this round.
         unknown: token that stands for words without a number, None where inputs are features.
         progress: wraps a long loop in a progress bar.
@@ -39,7 +39,7 @@ class RepairContext:
     fetch: Callable[[Tensor], SequenceBatch]
     judge: Callable[[Tensor, Tensor], Traces]
     distance: StepDistance
-    edits: EditFamily
+    edits: EditFamily | None
     seed: int
     unknown: int | None = None
     progress: Callable[[Sequence[Tensor]], Iterable[Tensor]] = field(default=iter)

@@ -16,6 +16,7 @@ from rnnrepair.repair.graft import Pick, graft, proposal_of
 from rnnrepair.repair.proposal import Proposal, RepairContext, found
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import Kind
 
 
 def insertion(at: int, step: int) -> Edit:
@@ -25,6 +26,8 @@ def insertion(at: int, step: int) -> Edit:
 
 class _Insertion(RepairStrategy):
     """Base of the strategies that insert the responsible token of a failure."""
+
+    fits = frozenset({Kind.TOKENS})
 
     @override
     def serves(self, context: RepairContext) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.sequences import EVERY_KIND, Kind
 
 
 class RepairStrategy(ABC):
@@ -14,6 +15,7 @@ class RepairStrategy(ABC):
 
     Attributes:
         name: for the summary and the ledger.
+        fits: kinds of data that it can be used on.
         needs: optional fields of ``Influence`` that it reads.
         injects: whether it makes samples at all.
         edits_samples: whether it changes them by the repair's edits.
@@ -22,6 +24,7 @@ class RepairStrategy(ABC):
     """
 
     name: str
+    fits: ClassVar[frozenset[Kind]] = EVERY_KIND
     needs: ClassVar[frozenset[str]] = frozenset()
     injects: ClassVar[bool] = True
     edits_samples: ClassVar[bool] = False

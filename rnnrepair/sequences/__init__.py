@@ -2,9 +2,10 @@
 
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
-from rnnrepair.sequences.spec import DataSpec, Fits, Kind, Target, check_fits
+from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
 
 __all__ = [
+    "EVERY_KIND",
     "DataSpec",
     "Fits",
     "Kind",

@@ -67,18 +67,28 @@ class DataSpec:
                 )
 
 
+EVERY_KIND = frozenset(Kind)
+
+
 class Fits(Protocol):
     """A method, strategy or family of edits that says what data it can be used on."""
 
-    name: str
-    fits: frozenset[Kind]
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def fits(self) -> frozenset[Kind]:
+        """Kinds of data that it is made for."""
+        ...
 
 
 def check_fits(parts: Iterable[tuple[str, Fits]], spec: DataSpec) -> None:
     """Refuse parts that are not made for the data, all in one message.
 
     Args:
-        parts: what each is (as a user would say it) and the part.
+        parts: the key or argument that chose each, and the part.
         spec: of the data.
 
     Raises:
@@ -90,4 +100,6 @@ def check_fits(parts: Iterable[tuple[str, Fits]], spec: DataSpec) -> None:
         if spec.kind not in part.fits
     ]
     if misfits:
-        raise ConfigurationError(f"The data are {spec.kind}: " + "; ".join(misfits) + ".")
+        raise ConfigurationError(
+            f"The data are {spec.kind}: {'; '.join(misfits)}. Choose what is made for {spec.kind}."
+        )

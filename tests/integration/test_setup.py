@@ -23,8 +23,8 @@ from rnnrepair.callbacks import (
     TraceCollector,
 )
 from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
-from rnnrepair.edits import SeriesEdits
-from rnnrepair.errors import DataError, NonFiniteError
+from rnnrepair.edits import ImageEdits, SeriesEdits, TokenEdits
+from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, NoRepair, TrainOnAll
 
@@ -152,8 +152,6 @@ def test_foreign_data_module_is_told_what_it_lacks(tmp_path):
 
 
 def test_module_without_recurrent_layer_is_refused(tmp_path):
-    from rnnrepair.errors import ConfigurationError
-
     class Flat(pl.LightningModule):
         def __init__(self):
             super().__init__()
@@ -165,10 +163,27 @@ def test_module_without_recurrent_layer_is_refused(tmp_path):
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), 0.1)
 
-    with pytest.raises(
-        ConfigurationError, match="Flat has no forward of its own.*call="
-    ):
+    with pytest.raises(ConfigurationError, match=r"Flat has no forward of its own.*call="):
         fit(tmp_path, chain(), module=Flat())
+
+
+@pytest.mark.parametrize(
+    ("edits", "error", "message"),
+    [
+        (None, MisconfigurationException, "no edits are given: RepairInjection"),
+        (
+            ImageEdits(),
+            ConfigurationError,
+            "data are series: repair.edit image is made for image",
+        ),
+        (TokenEdits(), ConfigurationError, "repair.edit token is made for tokens"),
+    ],
+)
+def test_no_edit_is_guessed_and_none_is_used_on_other_data(tmp_path, edits, error, message):
+    callbacks = chain()
+    callbacks[3] = RepairInjection(GuidedRepair(3, 4), edits, budget=2, rounds=1)
+    with pytest.raises(error, match=message):
+        fit(tmp_path, callbacks)
 
 
 def test_nan_in_the_inputs_is_found_before_training(tmp_path):
