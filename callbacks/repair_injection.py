@@ -33,7 +33,7 @@ from rnnrepair.repair import (
     write_ledger,
 )
 from rnnrepair.seeding import derive_seed
-from rnnrepair.sequences import Fits, check_fits
+from rnnrepair.sequences import Changes, Fits, check_fits
 
 
 class RepairInjection(AnalysisCallback):
@@ -113,6 +113,13 @@ class RepairInjection(AnalysisCallback):
             )
         _check_trainer(trainer)
         data = repairable_data(trainer)
+        left_over = getattr(data, "n_injected", 0)
+        if left_over and trainer.ckpt_path is None:
+            raise MisconfigurationException(
+                f"The data hold {left_over} repair samples of an earlier fit, so the network would "
+                "be called unrepaired and is not: make the data module anew, or undo its rounds "
+                "with take_back()."
+            )
         self.campaign.max_samples = int(self.max_share * len(data.split_index("fit")))
         if self.strategy.augments and not getattr(data, "augments", False):
             raise MisconfigurationException(
@@ -201,8 +208,8 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         n_fit = len(data.split_index("fit"))
         if self.in_place:
-            parents = torch.tensor([row.parent_id for row in self.ledger], dtype=torch.int64)
-            data.train_on(splits, n_fit - len(parents.unique()), without=parents.unique())
+            parents = {row.parent_id for row in self.ledger}
+            data.train_on(splits, n_fit - len(parents))
         else:
             data.train_on(splits, n_fit + self.campaign.planned - len(self.ledger))
 
@@ -222,7 +229,10 @@ class RepairInjection(AnalysisCallback):
         if len(proposal) == 0:
             return
         data = repairable_data(trainer)
-        new_id = data.inject(proposal.inputs, proposal.lengths, proposal.label)
+        removed = proposal.parent.unique() if self.in_place else proposal.parent[:0]
+        new_id = data.apply(
+            Changes(proposal.inputs, proposal.lengths, proposal.label, removed=removed)
+        )
         model = upstream(trainer, StateAbstraction, self).abstraction.model
         self.ledger += ledger_rows(
             proposal, new_id, influence, model, self.strategy.name, epoch, seed

@@ -41,6 +41,7 @@ class EpochBatches(Sampler[BatchPlan]):
         *,
         n_originals: int | None = None,
         injected: Tensor | None = None,
+        weight: Tensor | None = None,
         lengths: Tensor | None = None,
         bucket_batches: int = 1,
         shuffle: bool = False,
@@ -54,6 +55,7 @@ class EpochBatches(Sampler[BatchPlan]):
             n_originals: original sequences of an epoch, drawn anew in each: none is drawn twice
                 before all were drawn once. All of them, once, where None.
             injected: (m,) further sequences, each once an epoch.
+            weight: (n,) probabilities that an epoch draws from each original; all where None.
             lengths: (n + m,) steps of each, for bucketing.
             bucket_batches: batches drawn at a time and sorted by length; 1 for no bucketing.
             shuffle: draw a new order every epoch.
@@ -62,6 +64,7 @@ class EpochBatches(Sampler[BatchPlan]):
         self.originals = len(index)
         self.n_originals = len(index) if n_originals is None else n_originals
         self.index = index if injected is None else torch.cat([index, injected])
+        self.weight = weight
         self.batch_size = batch_size
         # Where all lengths are equal there is nothing to sort.
         several = lengths is not None and len(lengths) > 0 and bool((lengths != lengths[0]).any())
@@ -104,12 +107,24 @@ class EpochBatches(Sampler[BatchPlan]):
 
     def _rows(self) -> Tensor:
         """Return the rows of the originals that this epoch sees, and of all that is injected."""
+        candidates = self._candidates()
         generator = torch_generator(self.seed, "originals", self.epoch)
-        rounds, rest = divmod(self.n_originals, max(self.originals, 1))
-        drawn = [torch.arange(self.originals)] * rounds
+        rounds, rest = divmod(self.n_originals, max(len(candidates), 1))
+        drawn = [candidates] * rounds
         if rest:
-            drawn.append(torch.randperm(self.originals, generator=generator)[:rest])
+            chosen = torch.randperm(len(candidates), generator=generator)[:rest]
+            drawn.append(candidates[chosen])
         return torch.cat([*drawn, torch.arange(self.originals, len(self.index))])
+
+    def _candidates(self) -> Tensor:
+        """Return the rows of the originals that this epoch draws from."""
+        rows = torch.arange(self.originals)
+        if self.weight is None:
+            return rows
+        generator = torch_generator(self.seed, "weights", self.epoch)
+        chance = torch.rand(len(rows), dtype=torch.float64, generator=generator)
+        kept = rows[chance < self.weight]
+        return kept if len(kept) else rows
 
 
 class FetchedBatches(Dataset[SequenceBatch]):

@@ -68,9 +68,10 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
         elif self.images == "random":
             extra = turn_randomly(extra, self.seed)
         n, n_all = data.n_train, len(data.label)
-        train = data.sequences.between(0, n).extended(extra, torch.full((len(extra),), SIZE))
+        train = data.sequences.between(0, n)
+        more = data.sequences.like(extra, torch.full((len(extra),), SIZE))
         return LoadedData(
-            train.joined(data.sequences.between(n, n_all)),
+            train.joined(more).joined(data.sequences.between(n, n_all)),
             torch.cat([data.label[:n], label, data.label[n:]]),
             n + len(extra),
             data.source,

@@ -19,13 +19,14 @@ from rnnrepair.datamodules.batching import (
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded, check_values
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import split_training
+from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import EditFamily
-from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import DataSpec, SequenceBatch, check_fits
+from rnnrepair.sequences import Changes, DataSpec, SequenceBatch, check_fits
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 
 
 class SequenceDataModule(pl.LightningDataModule):
@@ -88,9 +89,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self._splits: dict[str, Tensor] = {}
         self._trained: tuple[Split, ...] = ("fit",)
         self._n_originals: int | None = None
-        self._without = torch.empty(0, dtype=torch.int64)
-        self._sequences = Sequences(torch.empty(0), torch.zeros(1, dtype=torch.int64))
-        self._label = torch.empty(0, dtype=torch.int64)
+        self._store = Store(Sequences(torch.empty(0), torch.zeros(1).long()), torch.empty(0).long())
 
     @abstractmethod
     def load(self) -> LoadedData:
@@ -114,7 +113,7 @@ class SequenceDataModule(pl.LightningDataModule):
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)
             first += size
-        self._sequences, self._label = data.sequences, data.label
+        self._store = Store(data.sequences, data.label)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
             data.sequences.values, data.sequences.offsets, data.label, *self._splits.values()
@@ -155,7 +154,7 @@ class SequenceDataModule(pl.LightningDataModule):
     @property
     def n_injected(self) -> int:
         """Number of repair samples in the training set."""
-        return len(self._label) - self._n_loaded
+        return self._store.n_added
 
     @property
     def steps_per_epoch(self) -> int:
@@ -172,47 +171,42 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def fetch(self, index: Tensor) -> SequenceBatch:
         """Return the sequences with these indices, in this order."""
-        inputs, lengths = self._sequences.take(index)
-        return SequenceBatch(index, inputs, lengths, self._label[index])
+        return self._store.fetch(index)
 
     def lengths_of(self, index: Tensor) -> Tensor:
         """Return the (n,) steps of the sequences with these indices."""
-        return self._sequences.lengths[index]
+        return self._store.lengths_of(index)
+
+    def is_original(self, index: Tensor) -> Tensor:
+        """Return (n,) bool: sequences that were loaded, not added by a repair."""
+        return index < self._n_loaded
 
     def training_index(self) -> Tensor:
-        """Return the (n,) indices of the fit split and of all injected samples."""
-        injected = torch.arange(self._n_loaded, len(self._label))
-        return torch.cat([self._splits["fit"], injected])
+        """Return the (n,) indices of the fit split and of all added sequences, but removed ones."""
+        fit = self._splits["fit"]
+        kept = fit[~torch.isin(fit, self._store.removed)]
+        return torch.cat([kept, self._store.added_index])
 
-    def inject(self, inputs: Tensor, lengths: Tensor, label: Tensor) -> Tensor:
-        """Add samples to the training set of the next epoch and return their new (n,) indices.
-
-        Args:
-            inputs: (n, T, F) features or (n, T) tokens.
-            lengths: (n,) int64, steps that count.
-            label: (n,) int64.
+    def apply(self, changes: Changes) -> Tensor:
+        """Change the training data of the next epoch; return the new (n,) indices of what is added.
 
         Raises:
-            DataError: steps of another shape than the data's, NaN, or labels out of range.
+            DataError: steps of another shape than the data's, NaN, labels or indices out of range;
+                nothing is changed then.
         """
-        if len(inputs) != len(label):
-            raise DataError(
-                f"Injected {len(inputs)} inputs and {len(label)} labels: expected as many of each."
-            )
-        extended = self._sequences.extended(inputs, lengths)
-        first = len(self._label)
-        check_values(
-            extended.between(first, len(extended)), label, self.num_classes, "An injected sample"
-        )
-        self._sequences = extended
-        self._label = torch.cat([self._label, label])
-        return torch.arange(first, len(self._label))
+        if changes.inputs is not None:
+            added = self._store.base.like(changes.inputs, changes.lengths)
+            check_values(added, changes.label, self.num_classes, "An injected sample")
+        return self._store.apply(changes, self.num_classes)
+
+    def take_back(self) -> None:
+        """Undo the last ``apply``."""
+        self._store.take_back()
 
     def train_on(
         self,
         splits: Sequence[Split],
         n_originals: int,
-        without: Tensor | None = None,
         edits: EditFamily | None = None,
     ) -> None:
         """Choose what an epoch sees besides the injected samples, from the next one on.
@@ -220,7 +214,6 @@ class SequenceDataModule(pl.LightningDataModule):
         Args:
             splits: whose original sequences are drawn.
             n_originals: how many an epoch draws; see ``EpochBatches``.
-            without: (m,) indices of sequences that are left out.
             edits: what augmentation draws from; None leaves that as it is. It is no part of the
                 state: who chose it chooses it again after a resume.
 
@@ -228,7 +221,6 @@ class SequenceDataModule(pl.LightningDataModule):
             ConfigurationError: edits for training without augmentation.
         """
         self._trained, self._n_originals = tuple(splits), n_originals
-        self._without = torch.empty(0, dtype=torch.int64) if without is None else without
         if edits is not None:
             if not self.augments:
                 raise ConfigurationError(
@@ -246,13 +238,14 @@ class SequenceDataModule(pl.LightningDataModule):
         says otherwise) and of all injected samples.
         """
         originals = torch.cat([self._splits[split] for split in self._trained])
-        originals = originals[~torch.isin(originals, self._without)]
-        injected = torch.arange(self._n_loaded, len(self._label))
+        originals = originals[~torch.isin(originals, self._store.removed)]
+        injected = self._store.added_index
         plans = EpochBatches(
             originals,
             self.batch_size,
             n_originals=self._n_originals,
             injected=injected,
+            weight=self._store.weight_of(originals),
             lengths=self.lengths_of(torch.cat([originals, injected])),
             bucket_batches=self.bucket_batches,
             shuffle=True,
@@ -279,22 +272,19 @@ class SequenceDataModule(pl.LightningDataModule):
         return batch_loader(FetchedBatches(self.fetch), plans)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the injected samples and the identity of the data they were made for."""
-        injected = self._sequences.between(self._n_loaded, len(self._label))
+        """Return the changes and the identity of the data they were made for."""
+        if self._data is None:
+            raise ConfigurationError("The data module is not set up: call setup() first.")
         return {
             "version": STATE_VERSION,
             "fingerprint": self.fingerprint,
-            # Clones: a view would drag the whole data set into the checkpoint.
-            "values": injected.values.clone(),
-            "offsets": injected.offsets,
-            "label": self._label[self._n_loaded :].clone(),
+            "rounds": [part.state() for part in self._store.rounds],
             "trained": list(self._trained),
             "n_originals": self._n_originals,
-            "without": self._without.clone(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the injected samples.
+        """Restore the changes.
 
         Raises:
             IncompatibleCheckpointError: the checkpoint was made for other data or another split.
@@ -310,9 +300,6 @@ class SequenceDataModule(pl.LightningDataModule):
                 "the datamodule section of the run that wrote it (its .hydra/config.yaml), or "
                 "start without ckpt_path."
             )
-        loaded = self._sequences.between(0, self._n_loaded)
-        self._sequences = loaded.joined(Sequences(state_dict["values"], state_dict["offsets"]))
-        self._label = torch.cat([self._label[: self._n_loaded], state_dict["label"]])
+        self._store.restore(state_dict["rounds"])
         self._trained = tuple(state_dict["trained"])
         self._n_originals = state_dict["n_originals"]
-        self._without = state_dict["without"]

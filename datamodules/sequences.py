@@ -71,11 +71,11 @@ class Sequences(Ragged):
             inputs[steps >= lengths[:, None]] = self.padding
         return (inputs if inputs.is_floating_point() else inputs.long()), lengths
 
-    def extended(self, inputs: Tensor, lengths: Tensor) -> "Sequences":
-        """Return these sequences and further ones behind them.
+    def like(self, inputs: Tensor, lengths: Tensor) -> "Sequences":
+        """Return further sequences of the same kind.
 
         Raises:
-            DataError: the further ones have other features, or lengths that do not fit.
+            DataError: they have other features, or lengths that do not fit.
         """
         more = Sequences.from_padded(inputs, lengths, self.padding)
         if more.values.shape[1:] != self.values.shape[1:]:
@@ -85,4 +85,4 @@ class Sequences(Ragged):
             )
         if more.values.is_floating_point() != self.values.is_floating_point():
             raise DataError("New samples and data must both be features, or both be tokens.")
-        return self.joined(more)
+        return more

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from rnnrepair.edits import EditFamily
-from rnnrepair.sequences import DataSpec, SequenceBatch
+from rnnrepair.sequences import Changes, DataSpec, SequenceBatch
 
 # fit, repair, val and test, and further test splits that the data name.
 Split = str
@@ -37,15 +37,14 @@ class RepairableData(Protocol):
         """Return the (n,) ascending indices of a split; ``fit`` without injected samples."""
         ...
 
-    def inject(self, inputs: Tensor, lengths: Tensor, label: Tensor) -> Tensor:
-        """Add samples to the training set of the next epoch and return their new (n,) indices."""
+    def apply(self, changes: Changes) -> Tensor:
+        """Change the training data of the next epoch; return the (n,) indices of what is added."""
         ...
 
     def train_on(
         self,
         splits: Sequence[Split],
         n_originals: int,
-        without: Tensor | None = None,
         edits: EditFamily | None = None,
     ) -> None:
         """Choose what an epoch sees besides the injected samples, from the next one on.
@@ -53,7 +52,6 @@ class RepairableData(Protocol):
         Args:
             splits: whose original samples are drawn.
             n_originals: how many an epoch draws: no sample twice before all were drawn once.
-            without: (m,) indices of samples that are left out.
             edits: what augmentation draws from, None for what it draws from anyway.
         """
         ...

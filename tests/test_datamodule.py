@@ -11,7 +11,7 @@ from rnnrepair.datamodules.splits import split_training
 from rnnrepair.edits import EditBatch, SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.protocols import RepairableData
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
+from rnnrepair.sequences import EVERY_KIND, Changes, SequenceBatch
 
 SPLITS = ("fit", "repair", "val", "test")
 
@@ -123,7 +123,7 @@ def test_training_order_depends_on_seed_and_epoch_alone(make_data):
 
 def test_training_sees_every_sample_once_when_some_are_injected(make_data):
     data = make_data()
-    new = data.inject(*some())
+    new = data.apply(Changes(*some()))
     assert new.tolist() == [120, 121, 122]
     seen = order(data.train_dataloader())
     assert sorted(seen) == [*data.split_index("fit").tolist(), 120, 121, 122]
@@ -206,7 +206,7 @@ def test_augmentation_edits_its_share_of_the_originals_anew_in_every_epoch(make_
 
 def test_augmentation_leaves_injected_samples_and_what_is_analysed_alone(make_data):
     data = make_data(augmentation=Augmentation(1.0, Marked()))
-    new = data.inject(*some())
+    new = data.apply(Changes(*some()))
     index, first = epoch_of(data, 0)
     injected = torch.isin(index, new)
     assert (first[injected] < 10).all()
@@ -236,7 +236,8 @@ def test_training_can_be_told_to_see_other_originals(make_data):
     index, first = epoch_of(data, 0)
     assert sorted(index.tolist()) == sorted([*fit.tolist(), *repair.tolist()])
     assert (first >= 10).all()
-    data.train_on(("fit",), 7, without=fit[:-7])
+    data.apply(Changes(removed=fit[:-7]))
+    data.train_on(("fit",), 7)
     assert sorted(epoch_of(data, 0)[0].tolist()) == fit[-7:].tolist()
     resumed = make_data()
     resumed.load_state_dict(data.state_dict())
@@ -256,8 +257,8 @@ def test_injected_samples_are_fetched_and_traced_after_the_original_ones(make_da
     data = make_data()
     steps = data.steps_per_epoch
     inputs, lengths, label = some()
-    new = data.inject(inputs, lengths, label)
-    more = data.inject(*some(2))
+    new = data.apply(Changes(inputs, lengths, label))
+    more = data.apply(Changes(*some(2)))
     assert more.tolist() == [123, 124]
     assert data.n_injected == 5
     batch = data.fetch(new)
@@ -285,19 +286,20 @@ def test_injected_samples_are_fetched_and_traced_after_the_original_ones(make_da
 def test_inject_refuses_and_changes_nothing_when_samples_are_bad(make_data, change, message):
     data = make_data()
     with pytest.raises(DataError, match=message):
-        data.inject(*change(*some()))
+        data.apply(Changes(*change(*some())))
     assert data.n_injected == 0
 
 
 def test_state_restores_the_injected_samples_when_resumed(make_data):
     data = make_data()
-    data.inject(*some())
+    data.apply(Changes(*some()))
     state = data.state_dict()
     # The data themselves stay out of the checkpoint.
-    assert state["offsets"].tolist() == [0, 5, 10, 15]
-    assert state["values"].untyped_storage().nbytes() == 3 * 5 * 4 * 4
+    (kept,) = state["rounds"]
+    assert kept["offsets"].tolist() == [0, 5, 10, 15]
+    assert kept["values"].untyped_storage().nbytes() == 3 * 5 * 4 * 4
     resumed = make_data()
-    resumed.inject(*some(7))  # an earlier life
+    resumed.apply(Changes(*some(7)))  # an earlier life
     resumed.load_state_dict(state)
     assert resumed.n_injected == 3
     assert torch.equal(resumed.training_index(), data.training_index())
@@ -327,7 +329,7 @@ def test_state_is_refused_when_of_another_version(make_data):
 
 def test_batch_size_does_not_count_as_other_data(make_data):
     other, injected = make_data(), make_data().fetch(torch.tensor([1, 2]))
-    other.inject(injected.inputs, injected.lengths, injected.label)
+    other.apply(Changes(injected.inputs, injected.lengths, injected.label))
     data = make_data(batch_size=3)
     data.load_state_dict(other.state_dict())
     assert data.n_injected == 2
@@ -352,7 +354,7 @@ def test_setup_refuses_when_the_data_are_bad(make_data, loaded, change, message)
 
 def test_setup_loads_once_when_called_for_every_stage(make_data):
     data = make_data()
-    data.inject(*some())
+    data.apply(Changes(*some()))
     for stage in ("fit", "validate", "test"):
         data.setup(stage)
     assert data.n_injected == 3
@@ -367,3 +369,31 @@ def test_module_names_the_key_when_a_size_is_out_of_range(make_data, name):
 def test_module_says_so_when_it_is_not_set_up(make_data):
     with pytest.raises(ConfigurationError, match="setup"):
         make_data(setup=False).state_dict()
+
+
+def test_an_epoch_draws_originals_by_their_weights(make_data):
+    data = make_data()
+    fit = data.split_index("fit")
+    rare, never = fit[:20], fit[20:30]
+    weight = torch.cat([torch.full((20,), 0.25), torch.zeros(10)]).double()
+    data.apply(Changes(reweighted=torch.cat([rare, never]), weight=weight))
+    epochs = [epoch_of(data, e)[0] for e in range(40)]
+    # As many steps as before: what is not drawn gives its place to others.
+    assert {len(index) for index in epochs} == {len(fit)}
+    share = torch.stack([torch.isin(rare, index).double().mean() for index in epochs]).mean()
+    assert float(share) == pytest.approx(0.25, abs=0.06)
+    assert not torch.isin(never, torch.cat(epochs)).any()
+    assert torch.isin(fit[30:], epochs[0]).all()
+    assert torch.equal(epoch_of(data, 3)[0], epochs[3])
+
+
+def test_changes_are_taken_back(make_data):
+    data = make_data()
+    before = epoch_of(data, 1)[0]
+    data.apply(Changes(*some()))
+    data.apply(Changes(removed=data.split_index("fit")[:5]))
+    assert len(data.training_index()) == len(before) + 3 - 5
+    data.take_back()
+    data.take_back()
+    assert data.n_injected == 0
+    assert torch.equal(epoch_of(data, 1)[0], before)

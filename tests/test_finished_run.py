@@ -9,6 +9,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.sequences import Changes
 from tests.conftest import traced_of
 
 
@@ -62,7 +63,7 @@ def test_injected_samples_are_left_out(run):
     fit = run.data.split_index("fit")
     before = run.states(3)["fit"]
     batch = run.data.fetch(fit[:7])
-    run.data.inject(batch.inputs, batch.lengths, batch.label)
+    run.data.apply(Changes(batch.inputs, batch.lengths, batch.label))
     after = FinishedRun(run.network, run.data, run.settings).states(3)["fit"]
     assert torch.equal(after.index, fit)
     torch.testing.assert_close(after.vector, before.vector)

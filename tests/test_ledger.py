@@ -14,13 +14,14 @@ from rnnrepair.repair import (
     read_ledger,
     write_ledger,
 )
+from rnnrepair.sequences import Changes
 
 
 @pytest.fixture
 def made(repair_case):
     """A guided round that was injected: the proposal, its new ids and its rows."""
     proposal = GuidedRepair().propose(repair_case.context, 3)
-    new_id = repair_case.data.inject(proposal.inputs, proposal.lengths, proposal.label)
+    new_id = repair_case.data.apply(Changes(proposal.inputs, proposal.lengths, proposal.label))
     influence = repair_case.context.influence
     rows = ledger_rows(proposal, new_id, influence, repair_case.abstract, "guided", 4, 99)
     return proposal, new_id, rows

@@ -47,7 +47,8 @@ def test_sequences_of_one_length_are_the_padded_tensor():
 
 
 def test_extended_keeps_what_was_there_and_adds_the_rest():
-    extended = ragged().extended(torch.tensor([[4, 4, 9], [7, 9, 9]]), torch.tensor([2, 1]))
+    more = ragged().like(torch.tensor([[4, 4, 9], [7, 9, 9]]), torch.tensor([2, 1]))
+    extended = ragged().joined(more)
     inputs, lengths = extended.take(torch.arange(6))
     rows = [row[:n] for row, n in zip(inputs.tolist(), lengths.tolist(), strict=True)]
     assert rows == [*TOKENS, [4, 4], [7]]
@@ -72,7 +73,7 @@ def test_parts_joined_are_the_whole():
 )
 def test_extended_refuses_what_does_not_fit(inputs, lengths, message):
     with pytest.raises(DataError, match=message):
-        ragged().extended(inputs, lengths)
+        ragged().like(inputs, lengths)
 
 
 def batches_of(lengths, **options):

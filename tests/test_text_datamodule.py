@@ -100,7 +100,7 @@ def test_tokens_are_kept_between_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(TokenisedTexts, "of", None)  # would fail if it were called
     second = given(tmp_path)
     assert first.fingerprint == second.fingerprint
-    assert torch.equal(first._sequences.values, second._sequences.values)
+    assert torch.equal(first._store.base.values, second._store.base.values)
     with pytest.raises(TypeError):
         given(tmp_path, lower=False, change=lambda t, y: t.__setitem__(0, "Another text"))
 

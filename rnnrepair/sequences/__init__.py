@@ -1,11 +1,13 @@
 """Sequences: what kind of data they are, and how they are kept and handed over."""
 
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
+from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
 from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
 
 __all__ = [
     "EVERY_KIND",
+    "Changes",
     "DataSpec",
     "Fits",
     "Kind",

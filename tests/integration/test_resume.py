@@ -81,8 +81,8 @@ def test_kill_leaves_a_loadable_checkpoint_and_a_consistent_ledger(tmp_path, kin
         process.kill()
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     in_checkpoint = checkpoint["callbacks"]["RepairInjection"]["ledger"]
-    injected = checkpoint["MNISTRowsDataModule"]["label"]
-    assert len(in_checkpoint) == len(injected)
+    injected = [len(part["label"]) for part in checkpoint["MNISTRowsDataModule"]["rounds"]]
+    assert len(in_checkpoint) == sum(injected)
     rows = read_ledger(run / "ledger.csv")
     # The file may be one round ahead of the checkpoint, never behind and never half-written.
     assert [vars(r) for r in rows[: len(in_checkpoint)]] == in_checkpoint

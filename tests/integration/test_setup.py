@@ -147,7 +147,7 @@ def test_foreign_data_module_is_told_what_it_lacks(tmp_path):
         def train_dataloader(self):
             return []
 
-    with pytest.raises(MisconfigurationException, match=r"lacks.*inject"):
+    with pytest.raises(MisconfigurationException, match=r"lacks.*apply"):
         fit(tmp_path, chain(), data=Foreign())
 
 
@@ -165,6 +165,18 @@ def test_module_without_recurrent_layer_is_refused(tmp_path):
 
     with pytest.raises(ConfigurationError, match=r"Flat has no forward of its own.*call="):
         fit(tmp_path, chain(), module=Flat())
+
+
+def test_a_second_fit_with_the_samples_of_the_first_is_refused(tmp_path):
+    """A notebook's cell that is run twice once called a repaired network unrepaired."""
+    data = Steps(2)
+    fit(tmp_path, chain(), data=data)
+    assert data.n_injected > 0
+    with pytest.raises(MisconfigurationException, match="repair samples of an earlier fit"):
+        fit(tmp_path, chain(), data=data)
+    while data.n_injected:
+        data.take_back()
+    fit(tmp_path, chain(), data=data)
 
 
 @pytest.mark.parametrize(

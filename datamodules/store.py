@@ -1,0 +1,187 @@
+"""Sequences that never change, and the changes that were made of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.errors import DataError
+from rnnrepair.sequences import Changes, SequenceBatch
+
+
+@dataclass(frozen=True)
+class Round:
+    """Changes that were made together; see ``Changes``."""
+
+    added: Sequences
+    label: Tensor
+    removed: Tensor
+    relabelled: Tensor
+    new_label: Tensor
+    reweighted: Tensor
+    weight: Tensor
+
+    def state(self) -> dict[str, Tensor]:
+        """Return plain tensors, for checkpoints."""
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "added"}
+        return {"values": self.added.values, "offsets": self.added.offsets, **named}
+
+
+class Store:
+    """N base sequences, which are never copied (a memory map will do), and rounds of changes.
+
+    Added sequences are numbered behind those of the base. A round costs what it adds, and the last
+    one can be taken back.
+
+    Attributes:
+        base: sequences as they were loaded.
+        rounds: changes, in the order in which they were made.
+    """
+
+    def __init__(self, base: Sequences, label: Tensor) -> None:
+        """Take the base and its (N,) labels."""
+        self.base = base
+        self._base_label = label
+        self.rounds: list[Round] = []
+        self._view()
+
+    def __len__(self) -> int:
+        return len(self.base) + len(self._added)
+
+    @property
+    def n_added(self) -> int:
+        """Sequences that stand behind the base."""
+        return len(self._added)
+
+    @property
+    def added_index(self) -> Tensor:
+        """Indices of those that were added and not removed again."""
+        index = torch.arange(len(self.base), len(self))
+        return index[~torch.isin(index, self.removed)]
+
+    def apply(self, changes: Changes, n_classes: int) -> Tensor:
+        """Make changes; return the new (n,) indices of what was added.
+
+        Raises:
+            DataError: they do not fit the data; nothing is changed then.
+        """
+        self.rounds.append(self._checked(changes, n_classes))
+        first = len(self)
+        self._view()
+        return torch.arange(first, len(self))
+
+    def take_back(self) -> None:
+        """Undo the last round."""
+        self.rounds.pop()
+        self._view()
+
+    def restore(self, states: Sequence[Mapping[str, Tensor]]) -> None:
+        """Take up the rounds that ``Round.state`` told."""
+        self.rounds = []
+        for state in states:
+            plain: dict[str, Any] = dict(state)
+            added = Sequences(plain.pop("values"), plain.pop("offsets"), self.base.padding)
+            self.rounds.append(Round(added, **plain))
+        self._view()
+
+    def fetch(self, index: Tensor) -> SequenceBatch:
+        """Return the sequences with these indices, in this order."""
+        n, new = len(self.base), index >= len(self.base)
+        if not bool(new.any()):
+            inputs, lengths = self.base.take(index)
+        elif bool(new.all()):
+            inputs, lengths = self._added.take(index - n)
+        else:
+            inputs, lengths = self._mixed(index, new)
+        return SequenceBatch(index, inputs, lengths, self.label_of(index))
+
+    def lengths_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) steps of the sequences with these indices."""
+        new = index >= len(self.base)
+        lengths = self.base.lengths[index.clamp_max(len(self.base) - 1)]
+        if bool(new.any()):
+            lengths[new] = self._added.lengths[index[new] - len(self.base)]
+        return lengths
+
+    def label_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) labels of the sequences with these indices."""
+        new = index >= len(self.base)
+        label = self._label[index.clamp_max(len(self.base) - 1)]
+        if bool(new.any()):
+            label[new] = self._added_label[index[new] - len(self.base)]
+        return label
+
+    def weight_of(self, index: Tensor) -> Tensor | None:
+        """Return the (n,) probabilities of being seen in an epoch; None where all are 1."""
+        if len(self._reweighted) == 0:
+            return None
+        weight = torch.ones(len(self), dtype=torch.float64)
+        weight[self._reweighted] = self._weight
+        return weight[index]
+
+    def _view(self) -> None:
+        """Put the rounds together; costs what they hold, not what the base holds."""
+        kind = self.base.values
+        self._added = Sequences(kind[:0], torch.zeros(1, dtype=torch.int64), self.base.padding)
+        for part in self.rounds:
+            self._added = self._added.joined(part.added)
+        nothing = torch.empty(0, dtype=torch.int64)
+        self._added_label = torch.cat([nothing, *(r.label for r in self.rounds)])
+        self.removed = torch.cat([nothing, *(r.removed for r in self.rounds)]).unique()
+        self._reweighted = torch.cat([nothing, *(r.reweighted for r in self.rounds)])
+        self._weight = torch.cat([torch.empty(0).double(), *(r.weight for r in self.rounds)])
+        self._label = self._base_label
+        if any(len(r.relabelled) for r in self.rounds):
+            self._label = self._base_label.clone()
+            for part in self.rounds:
+                own = part.relabelled < len(self.base)
+                self._label[part.relabelled[own]] = part.new_label[own]
+                self._added_label[part.relabelled[~own] - len(self.base)] = part.new_label[~own]
+
+    def _mixed(self, index: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+        parts = self.base.take(index[~new]), self._added.take(index[new] - len(self.base))
+        width = max(inputs.shape[1] for inputs, _ in parts)
+        first = parts[0][0]
+        inputs = first.new_full((len(index), width, *first.shape[2:]), self.base.padding)
+        lengths = torch.empty_like(index)
+        for rows, (part, length) in zip((~new, new), parts, strict=True):
+            inputs[rows, : part.shape[1]] = part
+            lengths[rows] = length
+        return inputs, lengths
+
+    def _checked(self, changes: Changes, n_classes: int) -> Round:
+        values, padding = self.base.values, self.base.padding
+        added = Sequences(values[:0], torch.zeros(1, dtype=torch.int64), padding)
+        if changes.inputs is not None:
+            if len(changes.inputs) != len(changes.label):
+                raise DataError(
+                    f"Injected {len(changes.inputs)} inputs and {len(changes.label)} labels: "
+                    "expected as many of each."
+                )
+            added = self.base.like(changes.inputs, changes.lengths)
+        named = {f.name: getattr(changes, f.name) for f in fields(Round) if f.name != "added"}
+        for name in ("removed", "relabelled", "reweighted"):
+            index = named[name]
+            if len(index) and not (int(index.min()) >= 0 and int(index.max()) < len(self)):
+                raise DataError(
+                    f"Changes.{name} holds indices {int(index.min())} .. {int(index.max())}, the "
+                    f"data have 0 .. {len(self) - 1}."
+                )
+        for index, value in (("relabelled", "new_label"), ("reweighted", "weight")):
+            if len(named[index]) != len(named[value]):
+                raise DataError(
+                    f"Changes has {len(named[index])} {index} and {len(named[value])} {value}: "
+                    "expected as many of each."
+                )
+        new = changes.new_label
+        if len(new) and not (int(new.min()) >= 0 and int(new.max()) < n_classes):
+            raise DataError(
+                f"New labels must lie in 0 .. {n_classes - 1}, found {int(new.min())} .. "
+                f"{int(new.max())}."
+            )
+        if len(changes.weight) and not bool(((changes.weight >= 0) & (changes.weight <= 1)).all()):
+            raise DataError("Weights are probabilities: they must lie in [0, 1].")
+        return Round(added, **named)

@@ -1,0 +1,35 @@
+"""What a repair does to the data that a network is trained on."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+def _nothing() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Changes of the training data, made together and taken back together; each may be empty.
+
+    Attributes:
+        inputs: (n, T, F) features or (n, T) tokens of new sequences, None for none.
+        lengths: (n,) int64 steps of those that count.
+        label: (n,) int64 of those.
+        removed: (m,) int64 indices of sequences that are trained on no more.
+        relabelled: (r,) int64 indices of sequences with another label from now on.
+        new_label: (r,) int64 what that is.
+        reweighted: (w,) int64 indices of original sequences.
+        weight: (w,) float64 in [0, 1], the probability that an epoch sees them.
+    """
+
+    inputs: Tensor | None = None
+    lengths: Tensor = field(default_factory=_nothing)
+    label: Tensor = field(default_factory=_nothing)
+    removed: Tensor = field(default_factory=_nothing)
+    relabelled: Tensor = field(default_factory=_nothing)
+    new_label: Tensor = field(default_factory=_nothing)
+    reweighted: Tensor = field(default_factory=_nothing)
+    weight: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.float64))
