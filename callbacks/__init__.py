@@ -1,6 +1,8 @@
 """Lightning glue: thin callbacks, every number comes from a pure function in ``rnnrepair``."""
 
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
+from rnnrepair.callbacks.calendar import Calendar
+from rnnrepair.callbacks.chain import repair_chain
 from rnnrepair.callbacks.epoch_seed import EpochSeed
 from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.from_scratch import FromScratch
@@ -14,6 +16,7 @@ from rnnrepair.callbacks.trace_collector import TraceCollector
 
 __all__ = [
     "BaseCheckpoint",
+    "Calendar",
     "EpochSeed",
     "EpochTimer",
     "FromScratch",
@@ -24,5 +27,6 @@ __all__ = [
     "StudyRunner",
     "TargetCurve",
     "TraceCollector",
+    "repair_chain",
     "run_studies",
 ]

@@ -21,36 +21,17 @@ C = TypeVar("C", bound="AnalysisCallback")
 class AnalysisCallback(Callback):
     """Base of the chain that ends in the repair report.
 
-    Analysis is due after ``start_epoch`` completed epochs, and then after every
-    ``every_n_epochs`` more, up to ``end_epoch``. It runs at the end of a training epoch; where
-    training continues from a checkpoint that nobody has analysed (a shared base training, or
-    ``start_epoch=0``: a network that is already trained), it runs before the first epoch.
+    A callback runs where those that it reads have just run; the first of the chain
+    (``TraceCollector``) alone knows when. That is at the end of a training epoch; where training
+    continues from a checkpoint that nobody has analysed (a shared base training, or a network that
+    is already trained), it is before the first epoch.
     """
 
     reads: ClassVar[tuple[type["AnalysisCallback"], ...]] = ()
 
-    def __init__(
-        self, start_epoch: int = 1, every_n_epochs: int = 1, end_epoch: int | None = None
-    ) -> None:
-        """Set up the calendar.
-
-        Args:
-            start_epoch: completed epochs at the first analysis; 0 analyses before training.
-            every_n_epochs: epochs between analyses.
-            end_epoch: completed epochs after which nothing is analysed any more; None: never.
-
-        Raises:
-            MisconfigurationException: a value out of range.
-        """
+    def __init__(self) -> None:
+        """Start with nothing analysed."""
         super().__init__()
-        if start_epoch < 0 or every_n_epochs < 1:
-            raise MisconfigurationException(
-                f"{type(self).__name__} expects start_epoch >= 0 and every_n_epochs >= 1, got "
-                f"{start_epoch} and {every_n_epochs}: see configs/callbacks."
-            )
-        self.start_epoch = start_epoch
-        self.every_n_epochs = every_n_epochs
-        self.end_epoch = end_epoch
         self.seconds = 0.0
         self.analysed_epoch: int | None = None
         self._loaded_epochs = 0
@@ -60,12 +41,9 @@ class AnalysisCallback(Callback):
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         """Analyse the network as it is after ``epoch`` completed epochs."""
 
-    def is_due(self, epoch: int) -> bool:
-        """Return whether the network is analysed after ``epoch`` completed epochs."""
-        started = (
-            epoch >= self.start_epoch and (epoch - self.start_epoch) % self.every_n_epochs == 0
-        )
-        return started and (self.end_epoch is None or epoch <= self.end_epoch)
+    def is_due(self, trainer: pl.Trainer, epoch: int) -> bool:
+        """Return whether those that this callback reads have run after ``epoch`` epochs."""
+        return all(upstream(trainer, kind, self).analysed_epoch == epoch for kind in self.reads)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -92,19 +70,7 @@ class AnalysisCallback(Callback):
                 f"{trainer.world_size}: set trainer.devices=1."
             )
         for kind in self.reads:
-            self._check_calendar(upstream(trainer, kind, self))
-
-    def _check_calendar(self, source: "AnalysisCallback") -> None:
-        last = self.end_epoch if self.end_epoch is not None else self.start_epoch + 100
-        missing = [
-            e for e in range(self.start_epoch, last + 1) if self.is_due(e) and not source.is_due(e)
-        ]
-        if missing:
-            raise MisconfigurationException(
-                f"{type(self).__name__} is due after epoch {missing[0]}, when "
-                f"{type(source).__name__}, which it reads, is not: give both the same "
-                "start_epoch, every_n_epochs and end_epoch (configs/callbacks)."
-            )
+            upstream(trainer, kind, self)
 
     @override
     def on_load_checkpoint(
@@ -120,12 +86,13 @@ class AnalysisCallback(Callback):
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Before Lightning makes the first train dataloader: what is injected here is seen.
-        if self.is_due(self._loaded_epochs) and self.analysed_epoch != self._loaded_epochs:
-            self._run(trainer, pl_module, self._loaded_epochs)
+        epoch = self._loaded_epochs
+        if self.analysed_epoch != epoch and self.is_due(trainer, epoch):
+            self._run(trainer, pl_module, epoch)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.is_due(trainer.current_epoch + 1):
+        if self.is_due(trainer, trainer.current_epoch + 1):
             self._run(trainer, pl_module, trainer.current_epoch + 1)
 
     def _run(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:

@@ -25,19 +25,13 @@ class FromScratch(AnalysisCallback):
     def __init__(
         self,
         every_round: bool = False,
-        start_epoch: int = 1,
-        every_n_epochs: int = 1,
-        end_epoch: int | None = None,
     ) -> None:
         """Choose when training starts anew.
 
         Args:
             every_round: after every round, whatever the strategy.
-            start_epoch: see ``AnalysisCallback``, as the rest.
-            every_n_epochs: epochs between rounds.
-            end_epoch: completed epochs after which nothing is analysed.
         """
-        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        super().__init__()
         self.every_round = every_round
         self._initial: dict[str, Any] = {}
         self._starts_anew = False

@@ -34,9 +34,6 @@ class InfluenceAnalysis(AnalysisCallback):
         max_failures: int = 1000,
         with_context: bool = False,
         seed: int = 0,
-        start_epoch: int = 1,
-        every_n_epochs: int = 1,
-        end_epoch: int | None = None,
         output_dir: str | None = None,
     ) -> None:
         """Choose the method.
@@ -47,16 +44,13 @@ class InfluenceAnalysis(AnalysisCallback):
             with_context: whether failures that go wrong at their first step, where nothing has
                 been read before, are left out (published protocols).
             seed: of the order of the failures.
-            start_epoch: completed epochs at the first analysis.
-            every_n_epochs: epochs between analyses.
-            end_epoch: completed epochs after which nothing is analysed.
             output_dir: of the run, gets the tables of every analysed epoch; none are written
                 where None.
 
         Raises:
             ConfigurationError: ``max_failures`` below 1.
         """
-        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        super().__init__()
         if max_failures < 1:
             raise ConfigurationError(
                 f"influence max_failures must be at least 1, got {max_failures}."

@@ -1,6 +1,6 @@
 """Makes repair samples, injects them into the training set and keeps the ledger."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,6 @@ class RepairInjection(AnalysisCallback):
         in_place: bool = False,
         release_epoch: int | None = None,
         seed: int = 0,
-        start_epoch: int = 1,
-        every_n_epochs: int = 1,
-        end_epoch: int | None = None,
         output_dir: str | None = None,
     ) -> None:
         """Choose strategy and budget.
@@ -72,15 +69,12 @@ class RepairInjection(AnalysisCallback):
             release_epoch: completed epochs after which the repair split, which has done its work by
                 then, is trained on too; None never trains on it.
             seed: of edits and parents.
-            start_epoch: completed epochs at the first round.
-            every_n_epochs: epochs between rounds.
-            end_epoch: completed epochs after which nothing is analysed.
             output_dir: of the run; the trainer's root where None.
 
         Raises:
             ConfigurationError: a value out of range, or a budget that cannot be filled.
         """
-        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        super().__init__()
         if not max_share > 0:
             raise ConfigurationError(f"repair.max_share must be greater than 0, got {max_share}.")
         self.strategy = strategy or GuidedRepair()
@@ -259,11 +253,11 @@ class RepairInjection(AnalysisCallback):
         Training that began anew makes the epochs of base, rounds and end once more; ``again`` is
         how many of them it has made.
         """
-        n_rounds = 0
-        if again >= self.start_epoch:
-            n_rounds = (again - self.start_epoch) // self.every_n_epochs + 1
+        calendar = replace(upstream(trainer, TraceCollector, self).calendar, end=None)
         data = repairable_data(trainer)
-        n_originals = len(data.split_index("fit")) + self.campaign.planned_after(n_rounds)
+        n_originals = len(data.split_index("fit")) + self.campaign.planned_after(
+            calendar.rounds_until(again)
+        )
         edits = self.edits if self.strategy.augments else None
         data.train_on(("fit", "repair"), n_originals, edits=edits)
 

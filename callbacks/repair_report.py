@@ -43,9 +43,6 @@ class RepairReport(AnalysisCallback):
 
     def __init__(
         self,
-        start_epoch: int = 1,
-        every_n_epochs: int = 1,
-        end_epoch: int | None = None,
         experiment: str = "",
         seed: int = 0,
         output_dir: str | None = None,
@@ -57,9 +54,6 @@ class RepairReport(AnalysisCallback):
         """Choose what is reported.
 
         Args:
-            start_epoch: completed epochs at the first analysis.
-            every_n_epochs: epochs between analyses.
-            end_epoch: completed epochs after which nothing is analysed.
             experiment: name of the run, for the summary.
             seed: of the run, for the summary.
             output_dir: of the run; the trainer's root where None.
@@ -69,7 +63,7 @@ class RepairReport(AnalysisCallback):
                 the arms ``of`` and ``against``, and the ``metric``.
             notes: warnings that must stand in every output, such as a leaking protocol.
         """
-        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        super().__init__()
         self.experiment = experiment
         self.seed = seed
         self.output_dir = output_dir
@@ -131,8 +125,8 @@ class RepairReport(AnalysisCallback):
         if not self._before:
             log.warning(
                 "No epoch was analysed, so there is nothing to report: training ended before "
-                "callbacks.*.start_epoch=%d (trainer.max_epochs=%s).",
-                self.start_epoch,
+                "its first analysis, due after %d epochs (trainer.max_epochs=%s).",
+                upstream(trainer, TraceCollector, self).calendar.start,
                 trainer.max_epochs,
             )
             return

@@ -35,9 +35,6 @@ class StateAbstraction(AnalysisCallback):
     def __init__(
         self,
         settings: AbstractionSettings | None = None,
-        start_epoch: int = 1,
-        every_n_epochs: int = 1,
-        end_epoch: int | None = None,
         output_dir: str | None = None,
         save: bool = True,
     ) -> None:
@@ -45,13 +42,10 @@ class StateAbstraction(AnalysisCallback):
 
         Args:
             settings: see ``AbstractionSettings``.
-            start_epoch: completed epochs at the first analysis.
-            every_n_epochs: epochs between analyses.
-            end_epoch: completed epochs after which nothing is analysed.
             output_dir: of the run; the trainer's root where None.
             save: write the abstraction and the traces of every analysed epoch.
         """
-        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        super().__init__()
         self.settings = settings or AbstractionSettings()
         self.output_dir = output_dir
         self.save = save

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log
+from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.network import HiddenBatch, TracedNetwork
 from rnnrepair.network.calls import Call
 from rnnrepair.protocols import RepairableData, Split
@@ -69,9 +70,7 @@ class TraceCollector(AnalysisCallback):
 
     def __init__(
         self,
-        start_epoch: int = 1,
-        every_n_epochs: int = 1,
-        end_epoch: int | None = None,
+        calendar: Calendar | None = None,
         tap: str | None = None,
         call: Call | None = None,
         progress: bool = True,
@@ -79,14 +78,13 @@ class TraceCollector(AnalysisCallback):
         """Set up the collector.
 
         Args:
-            start_epoch: completed epochs at the first analysis.
-            every_n_epochs: epochs between analyses.
-            end_epoch: completed epochs after which nothing is analysed.
+            calendar: when the network is analysed; after every epoch where None.
             tap: name of the layer whose outputs are the states; found where None.
             call: calls the network with a batch; found where None (see ``TracedNetwork``).
             progress: show a progress bar.
         """
-        super().__init__(start_epoch, every_n_epochs, end_epoch)
+        super().__init__()
+        self.calendar = calendar or Calendar()
         self.tap = tap
         self.call = call
         self.progress = progress
@@ -101,6 +99,14 @@ class TraceCollector(AnalysisCallback):
         self._data = repairable_data(trainer)
         self._network = view_of(trainer, pl_module, self._data, self.tap, self.call)
         log.info("Reads %s", self._network.describe())
+
+    def should_analyse(self, epoch: int) -> bool:
+        """Return whether the network is analysed after ``epoch`` completed epochs; override it."""
+        return self.calendar.includes(epoch)
+
+    @override
+    def is_due(self, trainer: pl.Trainer, epoch: int) -> bool:
+        return self.should_analyse(epoch)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:

@@ -119,7 +119,7 @@ def test_unknown_names_are_all_refused_in_one_message(tmp_path):
         ("repair.budget=1000", "raise repair.strategies.guided.mutations"),
         ("repair.max_share=0", "repair.max_share"),
         ("repair.strategies.guided.sources=0", "repair.strategies.guided.sources"),
-        ("callbacks.trace_collector.every_n_epochs=0", "every_n_epochs"),
+        ("callbacks.trace_collector.calendar.every=0", "every >= 1"),
     ],
 )
 def test_a_wrong_value_names_its_key(override, message, tmp_path):

@@ -85,5 +85,5 @@ def test_the_command_runs_beside_packages_of_the_same_names(installed, project):
 @pytest.mark.slow
 def test_the_example_runs(installed, project):
     shutil.copy(ROOT / "examples" / "own_model.py", project)
-    call([str(installed / "python"), "own_model.py", "out"], project)
-    assert (project / "out" / "report.html").is_file()
+    call([str(installed / "python"), "own_model.py"], project)
+    assert (project / "outputs" / "own" / "report.html").is_file()

@@ -13,6 +13,7 @@ from torch.optim import Adam
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks import (
     BaseCheckpoint,
+    Calendar,
     EpochSeed,
     EpochTimer,
     InfluenceAnalysis,
@@ -21,6 +22,7 @@ from rnnrepair.callbacks import (
     StateAbstraction,
     TargetCurve,
     TraceCollector,
+    repair_chain,
 )
 from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import ImageEdits, SeriesEdits, TokenEdits
@@ -96,11 +98,55 @@ def test_wrong_order_is_named(tmp_path):
         fit(tmp_path, callbacks)
 
 
-def test_calendars_that_do_not_meet_are_refused(tmp_path):
+class Twice(TraceCollector):
+    """Analyses when its user says so."""
+
+    def should_analyse(self, epoch):
+        return epoch in {1, 4}
+
+
+@pytest.mark.parametrize(
+    ("collector", "epochs"),
+    [
+        (TraceCollector(Calendar(start=2, every=2), progress=False), [2, 4]),
+        (TraceCollector(Calendar(start=3, end=3), progress=False), [3]),
+        (TraceCollector(Calendar(start=9), progress=False), []),
+        (Twice(progress=False), [1, 4]),
+    ],
+)
+def test_the_whole_chain_follows_the_calendar_of_the_collector(tmp_path, collector, epochs):
     callbacks = chain()
-    callbacks[0] = TraceCollector(start_epoch=2, progress=False)
-    with pytest.raises(MisconfigurationException, match="due after epoch 1, when TraceCollector"):
-        fit(tmp_path, callbacks)
+    callbacks[0] = collector
+    seen = {}
+    for callback in callbacks:
+        analyse, own = callback.analyse, seen.setdefault(type(callback).__name__, [])
+
+        def watched(trainer, module, epoch, analyse=analyse, own=own):
+            own.append(epoch)
+            analyse(trainer, module, epoch)
+
+        callback.analyse = watched
+    fit(tmp_path, callbacks, max_epochs=5)
+    assert list(seen.values()) == [epochs] * 5
+
+
+def test_the_chain_comes_in_order_and_repairs(tmp_path):
+    callbacks = repair_chain(
+        start_epoch=1,
+        rounds=1,
+        strategy=GuidedRepair(3, 4),
+        edit=SeriesEdits(),
+        budget=2,
+        settings=AbstractionSettings(n_components=4, fit_states=500),
+        experiment="steps",
+        output_dir=str(tmp_path / "out"),
+    )
+    fit(tmp_path, callbacks)
+    summary = callbacks[-1].summary
+    assert (summary["experiment"], summary["rounds"]) == ("steps", 1)
+    assert summary["injected"] > 0
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert (tmp_path / "out" / "ledger.csv").is_file()
 
 
 def test_loaders_that_are_never_reloaded_are_refused(tmp_path):
@@ -221,8 +267,7 @@ def test_a_trained_network_is_repaired_before_its_first_epoch(tmp_path):
     module = SequenceClassifier(3, 2, hidden_size=8, optimizer=partial(Adam, lr=0.05))
     fit(tmp_path, [], module=module)
     callbacks = chain()
-    for callback in callbacks:
-        callback.start_epoch, callback.end_epoch = 0, 0
+    callbacks[0] = TraceCollector(Calendar(start=0, end=0), progress=False)
     trainer = fit(tmp_path, callbacks, module=module, max_epochs=1)
     injected = callbacks[-1].summary["injected"]
     assert injected > 0

@@ -1,0 +1,65 @@
+"""The chain of a repair, for programs of one's own."""
+
+from typing import Any
+
+from pytorch_lightning import Callback
+
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks.calendar import Calendar
+from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.repair_report import RepairReport
+from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.trace_collector import TraceCollector
+from rnnrepair.edits import EditFamily
+from rnnrepair.influence import InfluenceMethod
+from rnnrepair.network.calls import Call
+from rnnrepair.repair import RepairStrategy
+
+
+def repair_chain(
+    *,
+    start_epoch: int,
+    rounds: int = 8,
+    every_n_epochs: int = 1,
+    strategy: RepairStrategy | None = None,
+    edit: EditFamily | None = None,
+    budget: int = 10,
+    settings: AbstractionSettings | None = None,
+    method: InfluenceMethod | None = None,
+    tap: str | None = None,
+    call: Call | None = None,
+    experiment: str = "",
+    output_dir: str | None = None,
+    **injection: Any,
+) -> list[Callback]:
+    """Return the five callbacks that analyse, repair and report, in their order.
+
+    Args:
+        start_epoch: completed epochs before the first round.
+        rounds: of repair.
+        every_n_epochs: epochs between rounds.
+        strategy: makes the samples; ``GuidedRepair`` where None.
+        edit: family of edits that keep the labels of the data; needed by strategies that edit.
+        budget: samples per failure of the unrepaired network and round.
+        settings: how hidden states are grouped.
+        method: finds the training samples behind failures; ``TraceSimilarity`` where None.
+        tap: name of the layer whose outputs are the states; found where None.
+        call: calls the network with a batch; found where None.
+        experiment: name of the run, for its summary.
+        output_dir: gets summary.json, report.html and the rest; the trainer's root where None.
+        **injection: see ``RepairInjection`` (patience, max_share, seed ...).
+
+    Returns:
+        Callbacks for ``pl.Trainer(callbacks=...)``, which must also be told
+        ``reload_dataloaders_every_n_epochs=1``, or it never sees the injected samples.
+    """
+    end = start_epoch + (rounds - 1) * every_n_epochs
+    calendar = Calendar(start_epoch, every_n_epochs, end)
+    return [
+        TraceCollector(calendar, tap, call),
+        StateAbstraction(settings, output_dir),
+        InfluenceAnalysis(method, output_dir=output_dir),
+        RepairInjection(strategy, edit, budget, rounds=rounds, output_dir=output_dir, **injection),
+        RepairReport(experiment, output_dir=output_dir),
+    ]
