@@ -19,7 +19,7 @@ SPLITS: tuple[Split, ...] = ("repair", "test")
 class TargetCurve(Callback):
     """Predicts targets and test set after each epoch from ``first_epoch`` on.
 
-    Source: experiments reference 7.3. The original trains from scratch for each number of
+    Source: docs/method.md 7.1. The original trains from scratch for each number of
     epochs; one training that is looked at after each of them costs a seventh.
     """
 

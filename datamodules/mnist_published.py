@@ -22,7 +22,7 @@ ANGLES = (-100, 100)
 class MNISTPublishedDataModule(MNISTRowsDataModule):
     """All training digits plus the authors' 161 images, and their 23 test digits as targets.
 
-    Source: RNNRepair section 4.3, experiments reference 7. ``repair`` holds the 23 targets,
+    Source: RNNRepair section 4.3, docs/method.md 7.1. ``repair`` holds the 23 targets,
     ``val`` the other test digits, ``test`` all of them: the splits overlap, as published.
     """
 

@@ -1,6 +1,7 @@
 """Keeps the table "Rooms" of the design true: who may import whom."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -171,3 +172,17 @@ def test_hydra_is_known_to_the_launcher_alone():
         found = {module.split(".")[0] for module in imports(file)}
         if file.parent.name != "launch":
             assert not found & {"hydra", "omegaconf"}, file
+
+
+def test_citations_lead_to_sections_that_exist():
+    """A citation of docs/method.md names a section; nothing cites what is not in the repository."""
+    method = (ROOT / "docs" / "method.md").read_text()
+    sections = set(re.findall(r"^\*\*(\d+\.\d+)", method, re.MULTILINE))
+    cited = set()
+    for file in (f for room in (*RULES, ".") for f in files_of(room) if f.is_file()):
+        text = file.read_text()
+        assert "experiments reference" not in text, file
+        for numbers in re.findall(r"docs/method\.md\s+(\d+\.\d+(?:\s+and\s+\d+\.\d+)?)", text):
+            cited |= set(re.findall(r"\d+\.\d+", numbers))
+    assert len(cited) > 8
+    assert cited <= sections, cited - sections

@@ -22,7 +22,7 @@ COLUMNS = ["split", "label", "id", "text"]
 class IMDbDataModule(PublicTextDataModule):
     """Reviews from the official archive, from it unpacked, or from one csv file.
 
-    Source: experiments reference 1.5.
+    Source: docs/method.md 1.5.
     """
 
     def __init__(self, **text: Any) -> None:

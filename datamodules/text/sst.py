@@ -27,7 +27,7 @@ _ESCAPES = {"-LRB-": "(", "-RRB-": ")", "\\/": "/", "\\*": "*"}
 class SSTDataModule(PublicTextDataModule):
     """6,920 training, 872 val and 1,821 test sentences; neutral ones are left out.
 
-    Source: experiments reference 1.4. The official dev set is ``val``.
+    Source: docs/method.md 1.4. The official dev set is ``val``.
     """
 
     def __init__(self, **text: Any) -> None:

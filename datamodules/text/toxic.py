@@ -33,7 +33,7 @@ class ToxicDataModule(PublicTextDataModule):
     subset). Which clean comments are drawn and which are test is a matter of the data set: the
     same for every ``seed``.
 
-    Source: experiments reference 1.3.
+    Source: docs/method.md 1.3.
     """
 
     def __init__(

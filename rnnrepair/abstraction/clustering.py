@@ -68,7 +68,7 @@ def fit_clustering(
     Centroid methods become mixtures of equal spheres, whose most probable component is the
     nearest centroid.
 
-    Source: seed report, section 5.2; experiments reference 10.2.
+    Source: student report, section 5.2; docs/method.md 8.2.
 
     Args:
         kind: see ``Clustering``.

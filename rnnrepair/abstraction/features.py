@@ -16,7 +16,7 @@ def temporal_features(confidence: Tensor, id_divisor: int) -> Tensor:
     ``ID' = (ID + 1) / (D + 1)`` with ID = 1 .. K and ``RL' = (RL + 1) / (C + 1)``. A step's
     features are a function of its code, so this table is all there is.
 
-    Source: RNNRepair code, experiments reference 4.1 and 4.2.
+    Source: RNNRepair's code; docs/method.md 4.1 and 4.2.
 
     Args:
         confidence: (K, C) confidence vectors.

@@ -124,7 +124,7 @@ class Mixture:
 
         NaN for centroids, which have no likelihood.
 
-        Source: experiments reference 3.3: ``-2 loglik + p ln n``, p = 2 K k + K - 1 for diagonal
+        Source: docs/method.md 3.3: ``-2 loglik + p ln n``, p = 2 K k + K - 1 for diagonal
         covariances.
         """
         return -2 * log_likelihood + self.n_parameters * math.log(n_points)

@@ -80,7 +80,7 @@ class StreamingPCA:
     def finish(self, n_components: int) -> Reduction:
         """Return the projection onto the first components.
 
-        Where all d (or more) are asked for, states are only centred (experiments reference 3.2).
+        Where all d (or more) are asked for, states are only centred (docs/method.md 3.2).
 
         Raises:
             ConfigurationError: fewer than two state vectors were seen.

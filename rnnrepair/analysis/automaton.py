@@ -19,7 +19,7 @@ from rnnrepair.traces import Traces
 class Automaton:
     """States with their step predictions, and the transitions between them.
 
-    Source: seed report, figure 2; RNNRepair, definition of the abstract model.
+    Source: student report, figure 2; RNNRepair, definition of the abstract model.
 
     Attributes:
         transitions: (K + 1, K) int64 counts; row K is the start, before any input.

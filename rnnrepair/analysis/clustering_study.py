@@ -21,7 +21,7 @@ POINTS = (100, 200, 300, 400, 500, 1000, 3000, 10_000, 30_000, 100_000, 300_000,
 class ClusteringComparison:
     """Time against the number of states, accuracy for every feature set, and stability.
 
-    Source: seed report, sections 5.2 and 6.2; experiments reference 10.2.
+    Source: student report, sections 5.2 and 6.2; docs/method.md 8.2.
     """
 
     name = "clustering"

@@ -33,7 +33,7 @@ class FaultMetrics:
     with the same final prediction), so that the share among those stands beside it. Failures and
     benign inputs come from the test split; nothing is repaired or chosen by them.
 
-    Source: RNNRepair, appendix A.3.2; seed report, section 5.3; the yardsticks are ours.
+    Source: RNNRepair, appendix A.3.2; student report, section 5.3; the yardsticks are ours.
     """
 
     name = "faults"

@@ -15,8 +15,8 @@ from rnnrepair.errors import ConfigurationError
 class FeatureComparison:
     """SimNN on every feature set, with and without a confidence threshold, over seeds.
 
-    Source: RNNRepair, section 4.1; seed report, sections 5.1 and 6.1; experiments reference 4.6
-    and 10.1.
+    Source: RNNRepair, section 4.1; student report, sections 5.1 and 6.1; docs/method.md 4.4
+    and 4.5.
     """
 
     name = "features"

@@ -26,7 +26,7 @@ class Threshold:
         value: entries of C_q below it become 0; 0 leaves all.
         renormalise: divide what is left by its sum.
 
-    Source: seed report, section "confidence threshold"; experiments reference 10.1.
+    Source: student report, section "confidence threshold"; docs/method.md 4.5.
     """
 
     value: float = 0.0
@@ -56,7 +56,7 @@ def feature_table(confidence: Tensor, features: str, threshold: Threshold | None
     """Return the (A + 1, 2 + C) features of every code; the last row, of padding, is zero.
 
     The original pads before it normalises, so that padding looks like a step; here it adds
-    nothing (experiments reference 4.2).
+    nothing (docs/method.md 4.2).
 
     Args:
         confidence: (K, C).

@@ -19,7 +19,7 @@ class InfluentialImages:
     Traces of one step leave many training samples at the same distance. Those are put in the
     order of their distance in the reduced space that the states were found in.
 
-    Source: seed report, sections 5.4 and 6.5.
+    Source: student report, sections 5.4 and 6.5.
     """
 
     name = "influential"

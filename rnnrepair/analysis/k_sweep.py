@@ -28,7 +28,7 @@ PAPER_SIZES = tuple(range(1, 80, 3))
 class KSweep:
     """Sweep over the number of states; the network runs once, and so does the reduction.
 
-    Source: RNNRepair, RQ1 and appendix A.3.1 (figure 4); experiments reference 3.5.
+    Source: RNNRepair, RQ1 and appendix A.3.1 (figure 4); docs/method.md 3.5.
     """
 
     name = "k_sweep"

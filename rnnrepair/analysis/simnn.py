@@ -5,7 +5,7 @@ code, so the logits are a sum of T entries of a table: ``table[t, code] = featur
 Neither pass needs the N x T x (2 + C) matrix, and models that differ in seed or feature set share
 every look-up.
 
-Source: RNNRepair, section 4.1; experiments reference 4.5.
+Source: RNNRepair, section 4.1; docs/method.md 4.4.
 """
 
 from dataclasses import dataclass

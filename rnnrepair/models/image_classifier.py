@@ -22,7 +22,7 @@ class ImageClassifier(Classifier):
     the step predictions before the last come from linear probes, which learn beside the network
     and do not change it (unless gradients are clipped: the norm is that of both).
 
-    Source: seed report, section 5.4; experiments reference 10.4.
+    Source: student report, section 5.4; docs/method.md 8.3.
     """
 
     def __init__(

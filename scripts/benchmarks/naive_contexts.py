@@ -1,6 +1,6 @@
 """Context matches as they were published: transitions as strings, every suffix searched for.
 
-Source: experiments reference 8.3, with the delimiter that the original lacks (its bug 1).
+Source: docs/method.md 5.3, with the delimiter that the original lacks.
 """
 
 from rnnrepair.traces import Traces
