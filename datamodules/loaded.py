@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind
@@ -60,7 +61,8 @@ class LoadedData:
         if (self.kind == Kind.TOKENS) == values.is_floating_point():
             raise DataError(
                 f"{self.source}: the data are said to be {self.kind}, and their values are "
-                f"{values.dtype}: tokens are whole numbers, series and images are floats."
+                f"{values.dtype}: tokens are whole numbers, series and images are floats (pixels "
+                "of 0 to 255: inputs.float() / 255)."
             )
         return DataSpec(
             Kind(self.kind),
@@ -114,12 +116,7 @@ def check_values(sequences: Sequences, label: Tensor, num_classes: int, source: 
                 f"{source}: sample {int(bad[0])} holds NaN or infinity ({len(bad)} samples do): "
                 "clean the data."
             )
-    low, high = (int(label.min()), int(label.max())) if len(label) else (0, 0)
-    if low < 0 or high >= num_classes:
-        raise DataError(
-            f"{source}: labels must lie in 0 .. {num_classes - 1} (datamodule.num_classes="
-            f"{num_classes}), found {low} .. {high}."
-        )
+    class_numbers(label, num_classes, source)
     if len(label) and int(sequences.lengths.min()) < 1:
         empty = int((sequences.lengths < 1).nonzero()[0])
         raise DataError(

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,6 +17,7 @@ from rnnrepair.datamodules.batching import (
     FetchedBatches,
     batch_loader,
 )
+from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded, check_values
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import split_training
@@ -104,6 +106,8 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is not None:
             return
         data = self.load()
+        label = class_numbers(data.label, self.num_classes, data.source)
+        data = replace(data, label=label)
         check_loaded(data, self.num_classes)
         self.spec = data.spec(self.num_classes)
         if self.augmentation is not None and self.augments:

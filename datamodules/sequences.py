@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,12 +28,25 @@ class Sequences(Ragged):
     padding: int = 0
 
     @classmethod
-    def from_padded(cls, inputs: Tensor, lengths: Tensor, padding: int = 0) -> "Sequences":
+    def from_padded(
+        cls, inputs: Tensor | np.ndarray, lengths: Tensor | np.ndarray, padding: int = 0
+    ) -> "Sequences":
         """Take (N, T, F) features or (N, T) tokens, of which the first (N,) lengths count.
+
+        Floats of (N, T) are one feature a step; float64 becomes float32.
 
         Raises:
             DataError: inputs and lengths do not fit each other.
         """
+        inputs, lengths = torch.as_tensor(inputs), torch.as_tensor(lengths).long()
+        if inputs.is_floating_point():
+            inputs = inputs.float()
+            inputs = inputs[..., None] if inputs.dim() == 2 else inputs
+        if inputs.dim() != (3 if inputs.is_floating_point() else 2):
+            raise DataError(
+                f"Inputs have shape {tuple(inputs.shape)} and type {inputs.dtype}, expected floats "
+                "(sequences, steps, features) or whole numbers, tokens (sequences, steps)."
+            )
         if len(inputs) != len(lengths):
             raise DataError(
                 f"{len(inputs)} inputs and {len(lengths)} lengths: expected as many of each."
@@ -78,11 +92,11 @@ class Sequences(Ragged):
             DataError: they have other features, or lengths that do not fit.
         """
         more = Sequences.from_padded(inputs, lengths, self.padding)
+        if more.values.is_floating_point() != self.values.is_floating_point():
+            raise DataError("New samples and data must both be features, or both be tokens.")
         if more.values.shape[1:] != self.values.shape[1:]:
             raise DataError(
                 f"New samples have steps of shape {tuple(more.values.shape[1:])}, the data "
                 f"{tuple(self.values.shape[1:])}: the edit must keep what a step is."
             )
-        if more.values.is_floating_point() != self.values.is_floating_point():
-            raise DataError("New samples and data must both be features, or both be tokens.")
         return more

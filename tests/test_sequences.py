@@ -67,7 +67,7 @@ def test_parts_joined_are_the_whole():
         (torch.zeros(2, 3, dtype=torch.int64), torch.tensor([1, 4]), r"1 \.\. 3"),
         (torch.zeros(2, 3, dtype=torch.int64), torch.tensor([0, 2]), r"1 \.\. 3"),
         (torch.zeros(2, 3, dtype=torch.int64), torch.tensor([1]), "as many"),
-        (torch.zeros(2, 3, 4), torch.tensor([1, 1]), "shape"),
+        (torch.zeros(2, 3, 4), torch.tensor([1, 1]), "both be"),
         (torch.zeros(2, 3), torch.tensor([1, 1]), "both be"),
     ],
 )
