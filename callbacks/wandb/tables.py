@@ -42,7 +42,7 @@ def _log_tables(
             _shown(wandb, card.nearest, names),
             _shown(wandb, card.injected, names),
         )
-    tables["influence/failures"] = influential
+    tables["influence/samples"] = influential
     # No step by hand: together with Lightning's own counter it makes tables vanish.
     logger.experiment.log(tables)
 

@@ -71,11 +71,11 @@ class Classifier(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
-        """Log ``val/loss`` and ``val/acc``."""
+        """Log ``val/loss`` and ``val/accuracy``."""
         self._evaluate(batch, "val", self.val_accuracy)
 
     def test_step(self, batch: SequenceBatch, batch_idx: int) -> None:
-        """Log ``test/loss`` and ``test/acc``."""
+        """Log ``test/loss`` and ``test/accuracy``."""
         self._evaluate(batch, "test", self.test_accuracy)
 
     def _evaluate(self, batch: SequenceBatch, split: str, accuracy: MulticlassAccuracy) -> None:
@@ -83,7 +83,7 @@ class Classifier(pl.LightningModule):
         accuracy.update(logits, batch.label)
         size = len(batch)
         self.log(f"{split}/loss", cross_entropy(logits, batch.label), batch_size=size)
-        self.log(f"{split}/acc", accuracy, prog_bar=True, batch_size=size)
+        self.log(f"{split}/accuracy", accuracy, prog_bar=True, batch_size=size)
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and, where there is one, the epoch-wise scheduler."""
