@@ -1,8 +1,11 @@
 """Networks as people write them: what is decided is the module's own decision, everywhere."""
 
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnnrepair.errors import ConfigurationError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
@@ -287,3 +290,91 @@ def test_a_network_that_answers_nan_is_named():
     module.fc.weight.data[0, 0] = torch.nan
     with pytest.raises(NonFiniteError, match="Base2 answers NaN to sequence 5"):
         read(module)
+
+
+class RememberedProbability(Base):
+    """A probability of what an LSTM remembers."""
+
+    def __init__(self):
+        super().__init__(nn.LSTM, classes=1)
+
+    def forward(self, x):
+        return torch.sigmoid(self.fc(self.rnn(x)[1][1][-1]))
+
+
+class BoundedLogit(Base):
+    """A logit that cannot leave [0, 1]."""
+
+    def __init__(self):
+        super().__init__(classes=1)
+        self.norm = nn.LayerNorm(H)
+        with torch.no_grad():
+            self.fc.weight.mul_(0.1)
+            self.fc.bias.fill_(0.4)
+
+    def forward(self, x):
+        return self.fc(self.norm(self.rnn(x)[0][:, -1]).tanh())[:, 0]
+
+
+@pytest.mark.parametrize(("make", "threshold"), [(RememberedProbability, 0.5), (BoundedLogit, 0.0)])
+def test_one_number_is_taken_for_what_it_is(make, threshold):
+    torch.manual_seed(0)
+    module = make()
+    network = TracedNetwork.of(module, DataSpec("series", F, 2))
+    batch = data_of(Form(Base, None, classes=2, ragged=False))
+    network.verify(batch)
+    with torch.no_grad():
+        own = (module.eval()(batch.inputs).flatten() > threshold).long()
+    assert torch.equal(network.predict([batch]).predicted, own)
+
+
+class Named(NamedTuple):
+    features: torch.Tensor
+    logits: torch.Tensor
+
+
+class NamedOutputs(Base):
+    """Features that are as many as there are classes stand before the logits."""
+
+    def __init__(self):
+        super().__init__(width=H)
+        self.narrow = nn.Linear(H, C)
+
+    def forward(self, x):
+        last = self.rnn(x)[0][:, -1]
+        return Named(self.narrow(last), self.fc(last))
+
+
+class UnnamedOutputs(NamedOutputs):
+    def forward(self, x):
+        return tuple(super().forward(x))
+
+
+def test_an_entry_is_chosen_by_its_name_and_never_by_its_place():
+    torch.manual_seed(0)
+    module = NamedOutputs()
+    network = TracedNetwork.of(module, DataSpec("series", F, C))
+    batch = data_of(Form(Base, None, ragged=False))
+    network.verify(batch)
+    with torch.no_grad():
+        own = module.eval()(batch.inputs).logits.argmax(1)
+    assert torch.equal(network.predict([batch]).predicted, own)
+    with pytest.raises(ConfigurationError, match=r"entries \[0, 1\].*could all be its answer"):
+        read(UnnamedOutputs())
+
+
+class SortsItself(Base):
+    """Sorts its sequences in an order that is another one for ties, and brings them back."""
+
+    def forward(self, x, lengths):
+        order = lengths.argsort().flip(0)
+        packed = pack_padded_sequence(x[order], lengths[order], batch_first=True)
+        return self.fc(self.rnn(packed)[1][-1][order.argsort()])
+
+
+def test_states_in_another_order_than_the_sequences_are_refused():
+    """Else the states of one sequence would be told to be those of another."""
+    network = TracedNetwork.of(SortsItself(), DataSpec("series", F, C))
+    batch = data_of(Form(Base, None))
+    with pytest.raises(ConfigurationError, match="sort the sequences by itself"):
+        network.verify(batch)

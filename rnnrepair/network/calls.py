@@ -19,27 +19,11 @@ View = Callable[[SequenceBatch], Any]
 # Arguments of forward, by the names that people give them; without underscores.
 LENGTHS = frozenset(
     [
-        "length",
-        "lengths",
-        "len",
-        "lens",
-        "seqlen",
-        "seqlens",
-        "seqlength",
-        "seqlengths",
-        "sequencelength",
-        "sequencelengths",
-        "inputlength",
-        "inputlengths",
-        "xlen",
-        "xlens",
-        "xlength",
-        "xlengths",
-        "textlen",
-        "textlens",
-        "textlengths",
-        "lengthsx",
-        "nsteps",
+        *("length", "lengths", "len", "lens", "lengthsx", "nsteps", "numsteps", "steps"),
+        *("seqlen", "seqlens", "seqlength", "seqlengths", "sequencelength", "sequencelengths"),
+        *("inputlength", "inputlengths", "xlen", "xlens", "xlength", "xlengths"),
+        *("textlen", "textlens", "textlength", "textlengths", "validlen", "validlens"),
+        *("srclen", "srclens", "srclength", "srclengths", "sentlen", "sentlens", "sentlengths"),
     ]
 )
 MASKS = frozenset(["mask", "attentionmask", "inputmask", "srcmask", "sequencemask", "validmask"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from rnnrepair.errors import ConfigurationError, NonFiniteError
 from rnnrepair.network.calls import Call, FoundCall, find_call
@@ -36,11 +37,32 @@ class Reading:
         replay: the module with its hooks.
         readout: how its step predictions are found.
         told: all of it in one line, for people.
+        depends_on_padding: whether a sequence is answered otherwise in a longer batch.
     """
 
     replay: Replay
     readout: Readout
     told: str
+    depends_on_padding: bool = False
+
+
+class Squashed(TorchFunctionMode):
+    """Keeps what sigmoids and softmaxes return."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        super().__init__()
+        self.outputs: list[Tensor] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call the function, and look at its name."""
+        output = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name in {"sigmoid", "sigmoid_", "softmax"} and isinstance(output, Tensor):
+            self.outputs.append(output)
+        return output
 
 
 def inspect(
@@ -62,11 +84,12 @@ def inspect(
     found = call if call is not None else find_call(module, batch)
     told = found.told if isinstance(found, FoundCall) else "(as call= says)"
     network = HookedModule(module, found, *_tap(module, found, told, batch, tap))
-    seen = network.run(batch)
+    with Squashed() as squashed:
+        seen = network.run(batch)
     network.decoder = find_decoder(
-        seen.output, len(batch), spec.n_classes, lambda: _far_output(network, seen)
+        seen.output, len(batch), spec.n_classes, squashed.outputs, lambda: _far(network, seen)
     )
-    alone = torch.cat([network.logits(_alone(batch, row)) for row in range(len(batch))])
+    alone = torch.cat([_answer_alone(network, batch, row, told) for row in range(len(batch))])
     if bool(alone.isnan().any()):
         row = int(alone.isnan().any(1).nonzero()[0])
         raise NonFiniteError(
@@ -82,9 +105,10 @@ def inspect(
         f"returns {network.decoder.told}",
         f"after each step: {readout.value}",
     ]
-    if not _close(network.decoder(seen.output, len(batch)), alone):
+    depends = not close(network.decoder(seen.output, len(batch)), alone)
+    if depends:
         line.append("its answers depend on the padding of a batch")
-    return Reading(replay, readout, "; ".join(line))
+    return Reading(replay, readout, "; ".join(line), depends)
 
 
 def _tap(
@@ -111,12 +135,27 @@ def _tap(
     return ran[-1] if name is None else layers[name], ran
 
 
-def _far_output(network: HookedModule, seen: Pass) -> Any:
+def _far(network: HookedModule, seen: Pass) -> Any:
     """Return the output for states far outside of what training makes."""
-    hidden = torch.randn_like(seen.hidden) * FAR
-    part = Part(hidden, first_backward(network.tap, hidden), None, seen.states[seen.tap].one_by_one)
-    with playing([(network.tap, part)]):
+    hidden, tap = torch.randn_like(seen.hidden) * FAR, network.tap
+    states = None
+    if isinstance(tap, nn.RNNBase):  # lower layers and cells may be read, too
+        n = tap.num_layers * (2 if tap.bidirectional else 1)
+        widths = (tap.proj_size or tap.hidden_size, tap.hidden_size)
+        states = tuple(FAR * torch.randn(n, len(hidden), width).to(hidden) for width in widths)
+    part = Part(hidden, first_backward(tap, hidden), states, seen.states[seen.tap].one_by_one)
+    with playing([(tap, part)]):
         return network.output(seen.batch)
+
+
+def _answer_alone(network: HookedModule, batch: SequenceBatch, row: int, told: str) -> Tensor:
+    one = _alone(batch, row)
+    try:
+        return network.logits(one)
+    except UNFIT as error:
+        reason = f"it works on a batch and fails on one sequence of {int(one.lengths[0])} steps"
+        message = refusal(network.module, told, f"{reason}: {error}")
+        raise ConfigurationError(message) from error
 
 
 def _alone(batch: SequenceBatch, row: int) -> SequenceBatch:
@@ -136,7 +175,7 @@ def _replay(network: HookedModule, seen: Pass, alone: Tensor, told: str) -> Repl
         except UNFIT as error:
             reasons.append(f"its own layers on recorded states failed: {error}")
             continue
-        if _close(last, alone):
+        if close(last, alone):
             return replay
         reasons.append(
             f"its own layers on recorded states answer {_example(last, alone)}: something passes "
@@ -157,12 +196,12 @@ def _cheapest(replay: Replay, seen: Pass) -> Readout:
     longest = int(lengths.max())
     for n in sorted({1, min(2, longest), (longest + 1) // 2, longest}):
         rows = (lengths >= n).nonzero()[:, 0]
-        if not _close(points[rows, n - 1], replay.prefix(seen, n, rows)):
+        if not close(points[rows, n - 1], replay.prefix(seen, n, rows)):
             return Readout.REPLAY
     return Readout.POINTWISE
 
 
-def _close(left: Tensor, right: Tensor) -> bool:
+def close(left: Tensor, right: Tensor) -> bool:
     """Whether two ways to the same logits agree: sums in another order, and in half precision."""
     coarse = left.dtype in {torch.float16, torch.bfloat16}
     scale = 50.0 if coarse else 1.0

@@ -1,6 +1,6 @@
 """From what a module returns to logits of C classes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,14 @@ from torch import Tensor
 from rnnrepair.errors import ConfigurationError
 
 # Keys under which modules return logits, in order of preference.
-PREFERRED = ("logits", "output", "outputs", "out", "pred", "preds", "prediction", "predictions")
+PREFERRED = (
+    *("logits", "logit", "scores", "score", "probs", "probabilities", "y_hat", "y_pred"),
+    *("output", "outputs", "out", "pred", "preds", "prediction", "predictions"),
+)
+# Rounding may carry a probability this far out of [0, 1].
+ROUNDING = 1e-5
+# How near to an end of [0, 1] a squashed number comes where its input is far away.
+SATURATED = 0.05
 
 
 class Meaning(StrEnum):
@@ -43,7 +50,7 @@ class Decoder:
         if self.meaning in {Meaning.ONE_LOGIT, Meaning.ONE_PROBABILITY}:
             one = values.reshape(n_rows)
             if self.meaning == Meaning.ONE_PROBABILITY:
-                one = torch.logit(one)
+                one = torch.logit(one.clamp(0, 1))
             return torch.stack([torch.zeros_like(one), one], 1)
         values = values.reshape(n_rows, self.n_classes)
         return values.log() if self.meaning == Meaning.PROBABILITIES else values
@@ -55,18 +62,25 @@ class Decoder:
         return f"{where}{self.meaning.value}"
 
 
-def find_decoder(output: Any, n_rows: int, n_classes: int, extreme: Callable[[], Any]) -> Decoder:
+def find_decoder(
+    output: Any,
+    n_rows: int,
+    n_classes: int,
+    squashed: Sequence[Tensor],
+    far: Callable[[], Any],
+) -> Decoder:
     """Find the logits among what a module returns.
 
     Args:
         output: of the module.
         n_rows: B, different from the number of steps and of classes.
         n_classes: C.
-        extreme: makes an output of extreme states: logits leave [0, 1] there, probabilities do
-            not.
+        squashed: what sigmoids and softmaxes returned on the way to the output.
+        far: makes the output of states far away: logits leave [0, 1] there, probabilities come to
+            its ends.
 
     Raises:
-        ConfigurationError: no entry is one row of C numbers a sequence.
+        ConfigurationError: no entry is one row of C numbers a sequence, or several are.
     """
     entries = dict(_entries(output))
     several = {k: v for k, v in entries.items() if _is_row(v, n_rows, n_classes)}
@@ -74,11 +88,12 @@ def find_decoder(output: Any, n_rows: int, n_classes: int, extreme: Callable[[],
     found = several or single
     if not found:
         raise ConfigurationError(_refusal(entries, n_rows, n_classes))
-    key = next((name for name in PREFERRED if name in found), next(iter(found)))
+    key = _chosen(found)
     values = [found[key]]
-    if _in_unit_interval(values[0]):
-        values.append(_entry(extreme(), key))
-    bounded = all(_in_unit_interval(v) for v in values)
+    bounded = _in_unit_interval(values[0])
+    if bounded and not any(_same_numbers(values[0], one) for one in squashed):
+        values.append(_entry(far(), key))
+        bounded = _in_unit_interval(values[1]) and _at_the_ends(values[1])
     if not several:
         return Decoder(key, Meaning.ONE_PROBABILITY if bounded else Meaning.ONE_LOGIT, 2)
     rows = [v.reshape(n_rows, n_classes) for v in values]
@@ -95,7 +110,8 @@ def _entries(output: Any) -> Iterator[tuple[int | str | None, Tensor]]:
     if isinstance(output, Mapping):
         pairs = list(output.items())
     elif isinstance(output, tuple | list):
-        pairs = list(enumerate(output))
+        names = getattr(output, "_fields", range(len(output)))  # a named tuple has names
+        pairs = list(zip(names, output, strict=True))
     elif is_dataclass(output):
         pairs = [(field.name, getattr(output, field.name)) for field in fields(output)]
     yield from ((key, value) for key, value in pairs if isinstance(value, Tensor))
@@ -105,7 +121,7 @@ def _entry(output: Any, key: int | str | None) -> Tensor:
     entry: Tensor
     if key is None:
         entry = output
-    elif is_dataclass(output):
+    elif is_dataclass(output) or (isinstance(output, tuple) and isinstance(key, str)):
         entry = getattr(output, str(key))
     else:
         entry = output[key]
@@ -120,8 +136,27 @@ def _is_row(value: Tensor, n_rows: int, width: int) -> bool:
     return shape == [n_rows, width] or (width == 1 and shape == [n_rows])
 
 
+def _chosen(found: Mapping[int | str | None, Tensor]) -> int | str | None:
+    named = next((name for name in PREFERRED if name in found), None)
+    if named is None and len(found) > 1:
+        raise ConfigurationError(
+            f"The entries {list(found)} of what the module returns could all be its answer: pick "
+            "one with call=lambda module, batch: module(...)[...]."
+        )
+    return next(iter(found)) if named is None else named
+
+
 def _in_unit_interval(values: Tensor) -> bool:
-    return bool(((values >= 0) & (values <= 1)).all())
+    return bool(((values >= -ROUNDING) & (values <= 1 + ROUNDING)).all())
+
+
+def _at_the_ends(values: Tensor) -> bool:
+    """Whether some of the numbers come near to 0 or 1; a bounded logit stays where it is."""
+    return bool(((values < SATURATED) | (values > 1 - SATURATED)).any())
+
+
+def _same_numbers(values: Tensor, other: Tensor) -> bool:
+    return values.numel() == other.numel() and torch.equal(values.flatten(), other.flatten())
 
 
 def _refusal(entries: Mapping[int | str | None, Tensor], n_rows: int, n_classes: int) -> str:

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.calls import Call
 from rnnrepair.network.evaluating import device_of, evaluating
-from rnnrepair.network.inspection import Reading, Readout, inspect
+from rnnrepair.network.hooked import Pass
+from rnnrepair.network.inspection import Reading, Readout, close, inspect
 from rnnrepair.network.predictions import Predictions
 from rnnrepair.network.stream import HiddenBatch, hidden_batch
 from rnnrepair.sequences import DataSpec, RecurrentOutput, SequenceBatch, Target
 
-# Sequences that a network is verified on, at least.
+# Sequences that are looked at one by one, at least, and all at once, at most.
 VERIFIED = 7
+AT_ONCE = 100
 
 
 @runtime_checkable
@@ -130,6 +132,8 @@ class TracedNetwork:
                 self._own = self.module
             else:
                 self._reading = inspect(self.module, self.spec, few, self._tap, self._call)
+                # Many sequences of equal lengths too: a module that sorts them may mix them up.
+                self.trace(batch.rows(slice(AT_ONCE)))
 
     def trace(self, batch: SequenceBatch) -> RecurrentOutput:
         """Return logits, step logits and states; call it inside ``evaluating``.
@@ -145,12 +149,9 @@ class TracedNetwork:
             network = reading.replay.network
             seen = network.run(self._prepared(batch.rows(order)))
             lengths = network.lengths(seen)
-            if reading.readout == Readout.POINTWISE:
-                steps = reading.replay.every_state(seen)
-            else:
-                steps = reading.replay.every_prefix(seen, lengths)
-            back = order.argsort()
             logits = network.decoder(seen.output, len(batch))
+            steps = _step_logits(reading, seen, lengths, logits)
+            back = order.argsort()
             return RecurrentOutput(logits[back], steps[back], seen.hidden[back], lengths[back])
 
     def steps(self, batches: Iterable[SequenceBatch]) -> Iterator[HiddenBatch]:
@@ -192,6 +193,28 @@ class TracedNetwork:
         if wanted is None or not batch.inputs.is_floating_point() or batch.inputs.dtype == wanted:
             return batch
         return SequenceBatch(batch.index, batch.inputs.to(wanted), batch.lengths, batch.label)
+
+
+def _step_logits(reading: Reading, seen: Pass, lengths: Tensor, logits: Tensor) -> Tensor:
+    """Return (B, T', C) logits after each step; those of the last must be the answer.
+
+    Raises:
+        ConfigurationError: they are not, although they were on the sequences of ``verify``.
+    """
+    last = torch.arange(len(lengths)), lengths - 1
+    if reading.readout == Readout.POINTWISE:
+        steps = reading.replay.every_state(seen)
+        if reading.depends_on_padding or close(steps[last], logits):
+            return steps
+        # Training may have made more count than the last state.
+    steps = reading.replay.every_prefix(seen, lengths)
+    if not reading.depends_on_padding and not close(steps[last], logits):
+        raise ConfigurationError(
+            f"{reading.told}: on these sequences its own layers, on the states that were recorded, "
+            "do not give its answers. Does the module sort the sequences by itself? Then let it "
+            "pack them with enforce_sorted=False; else give it a method trace(batch)."
+        )
+    return steps
 
 
 def _few(batch: SequenceBatch, n_classes: int) -> SequenceBatch:
