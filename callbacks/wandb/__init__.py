@@ -1,0 +1,1 @@
+"""What W&B gets: the run's logger and its tables."""
