@@ -30,22 +30,8 @@ MASKS = frozenset(["mask", "attentionmask", "inputmask", "srcmask", "sequencemas
 PADDING_MASKS = frozenset(["paddingmask", "padmask", "keypaddingmask", "srckeypaddingmask"])
 STATES = frozenset(
     [
-        "hidden",
-        "hiddenstate",
-        "hiddenstates",
-        "state",
-        "states",
-        "h",
-        "hx",
-        "h0",
-        "hc",
-        "hn",
-        "initstate",
-        "initialstate",
-        "inithidden",
-        "initialhidden",
-        "prevstate",
-        "prevhidden",
+        *("hidden", "hiddenstate", "hiddenstates", "state", "states", "h", "hx", "h0", "hc", "hn"),
+        *("initstate", "initialstate", "inithidden", "initialhidden", "prevstate", "prevhidden"),
         "carry",
     ]
 )
@@ -114,7 +100,7 @@ def find_call(module: nn.Module, batch: SequenceBatch) -> FoundCall:
 def _seen_in_training(module: nn.Module, batch: SequenceBatch) -> _Seen | None:
     """Return what ``training_step`` gives to ``forward``, None where it does not call it."""
     step = getattr(module, "training_step", None)
-    if step is None or getattr(step, "__isabstractmethod__", False):
+    if step is None:
         return None
 
     def forward(*arguments: Any, **options: Any) -> None:

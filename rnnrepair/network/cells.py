@@ -1,7 +1,4 @@
-"""LSTM, GRU and RNN step by step, for what torch's own do not show: lower layers, cells and gates.
-
-Equal to torch's within 1e-5 (docs/method.md).
-"""
+"""LSTM, GRU and RNN step by step, for what torch does not show: lower layers, cells and gates."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -16,8 +16,6 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from rnnrepair.errors import ConfigurationError
 
-Layer = nn.RNNBase | nn.RNNCellBase | nn.Module
-
 
 @dataclass
 class Recorded:
