@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint
 from tqdm import tqdm
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_trainer
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.edits import EditFamily, TokenEdits
+from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence, step_distance
-from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.protocols import Split
 from rnnrepair.repair import (
     Campaign,
     GuidedRepair,
@@ -33,7 +32,7 @@ from rnnrepair.repair import (
     write_ledger,
 )
 from rnnrepair.seeding import derive_seed
-from rnnrepair.sequences import Changes, Fits, check_fits
+from rnnrepair.sequences import Changes
 
 
 class RepairInjection(AnalysisCallback):
@@ -105,53 +104,17 @@ class RepairInjection(AnalysisCallback):
                 f"The strategy {self.strategy.name} reads {sorted(missing)}, which the influence "
                 "method does not look for: set influence=segment."
             )
-        _check_trainer(trainer)
+        check_trainer(trainer)
         data = repairable_data(trainer)
-        left_over = getattr(data, "n_injected", 0)
-        if left_over and trainer.ckpt_path is None:
-            raise MisconfigurationException(
-                f"The data hold {left_over} repair samples of an earlier fit, so the network would "
-                "be called unrepaired and is not: make the data module anew, or undo its rounds "
-                "with take_back()."
-            )
-        self.campaign.max_samples = int(self.max_share * len(data.split_index("fit")))
-        if self.strategy.augments and not getattr(data, "augments", False):
-            raise MisconfigurationException(
-                f"The strategy {self.strategy.name} is training with augmentation, and there is "
-                "none: set augmentation.share above 0."
-            )
-        self._check_unknown(data)
+        check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
+        check_edits(self.strategy, self.edits, data)
         if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):
             raise MisconfigurationException(
                 "repair.in_place is for protocols whose repair split may be a part of the test "
                 f"set, and the strategy {self.strategy.name} or schedule.final_on_repair would "
                 "train on it: choose another strategy, and set schedule.final_on_repair=false."
             )
-        parts: list[tuple[str, Fits]] = [("repair.strategy", self.strategy)]
-        if self.strategy.edits_samples or self.strategy.augments:
-            if self.edits is None:
-                raise MisconfigurationException(
-                    f"The strategy {self.strategy.name} edits samples, and no edits are given: "
-                    "RepairInjection(edits=ImageEdits()), SeriesEdits() or TokenEdits(), whatever "
-                    "keeps the labels of the data."
-                )
-            parts.append(("repair.edit", self.edits))
-        check_fits(parts, data.spec)
-
-    def _check_unknown(self, data: RepairableData) -> None:
-        """Refuse to inject unknown words where training meets none."""
-        unknown, is_trained = data.spec.unknown, getattr(data, "unknown_is_trained", True)
-        if not self.strategy.injects or unknown is None or is_trained:
-            return
-        hides = self.strategy.edits_samples and isinstance(self.edits, TokenEdits)
-        texts = (b.inputs for b in data.trace_dataloader("repair"))
-        if hides or any(bool(torch.eq(text, unknown).any()) for text in texts):
-            raise MisconfigurationException(
-                "Repair samples would hold words that are unknown, and no training text does: they "
-                "alone would train the vector of <unk>. Set datamodule.min_count=2, so that rare "
-                "words are unknown in training too, or augmentation.share above 0 with "
-                "augmentation.edit=token."
-            )
+        self.campaign.max_samples = int(self.max_share * len(data.split_index("fit")))
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -326,22 +289,3 @@ def _told(proposal: Proposal) -> str:
         n = int((proposal.context == 0).sum())
         told += f", {n} of them without a context in common with their failure: not guided"
     return told
-
-
-def _check_trainer(trainer: pl.Trainer) -> None:
-    """Refuse the settings under which injected samples or their checkpoints get lost."""
-    if trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
-        raise MisconfigurationException(
-            "RepairInjection adds training samples between epochs, and the trainer would never "
-            "see them: set trainer.reload_dataloaders_every_n_epochs=1 (it is "
-            f"{trainer.reload_dataloaders_every_n_epochs})."  # type: ignore[attr-defined]
-        )
-    validates_inside = trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
-    for callback in trainer.checkpoint_callbacks:
-        late = getattr(callback, "_save_on_train_epoch_end", None)
-        if isinstance(callback, ModelCheckpoint) and not late and not validates_inside:
-            raise MisconfigurationException(
-                "A ModelCheckpoint would save before the repair samples of the epoch are injected, "
-                "and a resumed run would lose them: set save_on_train_epoch_end=true in "
-                "configs/callbacks/default.yaml."
-            )

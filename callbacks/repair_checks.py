@@ -1,0 +1,79 @@
+"""What a repair is refused for before any training."""
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from rnnrepair.edits import EditFamily, TokenEdits
+from rnnrepair.protocols import RepairableData
+from rnnrepair.repair import RepairStrategy
+from rnnrepair.sequences import Fits, check_fits
+
+
+def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool) -> None:
+    """Refuse data that an earlier fit has left changed, or that lack what a strategy rests on."""
+    left_over = getattr(data, "n_injected", 0)
+    if left_over and not resumes:
+        raise MisconfigurationException(
+            f"The data hold {left_over} repair samples of an earlier fit, so the network would be "
+            "called unrepaired and is not: make the data module anew, or undo its rounds with "
+            "take_back()."
+        )
+    if strategy.augments and not getattr(data, "augments", False):
+        raise MisconfigurationException(
+            f"The strategy {strategy.name} is training with augmentation, and there is none: set "
+            "augmentation.share above 0."
+        )
+
+
+def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: RepairableData) -> None:
+    """Refuse a strategy or edits that do not suit the data, and edits that are lacking."""
+    parts: list[tuple[str, Fits]] = [("repair.strategy", strategy)]
+    if strategy.edits_samples or strategy.augments:
+        if edits is None:
+            raise MisconfigurationException(
+                f"The strategy {strategy.name} edits samples, and no edits are given: "
+                "RepairInjection(edits=ImageEdits()), SeriesEdits() or TokenEdits(), whatever "
+                "keeps the labels of the data."
+            )
+        parts.append(("repair.edit", edits))
+    check_fits(parts, data.spec)
+    _check_unknown(strategy, edits, data)
+
+
+def _check_unknown(
+    strategy: RepairStrategy, edits: EditFamily | None, data: RepairableData
+) -> None:
+    """Refuse to inject unknown words where training meets none."""
+    unknown, is_trained = data.spec.unknown, getattr(data, "unknown_is_trained", True)
+    if not strategy.injects or unknown is None or is_trained:
+        return
+    hides = strategy.edits_samples and isinstance(edits, TokenEdits)
+    texts = (b.inputs for b in data.trace_dataloader("repair"))
+    if hides or any(bool(torch.eq(text, unknown).any()) for text in texts):
+        raise MisconfigurationException(
+            "Repair samples would hold words that are unknown, and no training text does: they "
+            "alone would train the vector of <unk>. Set datamodule.min_count=2, so that rare "
+            "words are unknown in training too, or augmentation.share above 0 with "
+            "augmentation.edit=token."
+        )
+
+
+def check_trainer(trainer: pl.Trainer) -> None:
+    """Refuse the settings under which injected samples or their checkpoints get lost."""
+    if trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
+        raise MisconfigurationException(
+            "RepairInjection adds training samples between epochs, and the trainer would never "
+            "see them: set trainer.reload_dataloaders_every_n_epochs=1 (it is "
+            f"{trainer.reload_dataloaders_every_n_epochs})."  # type: ignore[attr-defined]
+        )
+    validates_inside = trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
+    for callback in trainer.checkpoint_callbacks:
+        late = getattr(callback, "_save_on_train_epoch_end", None)
+        if isinstance(callback, ModelCheckpoint) and not late and not validates_inside:
+            raise MisconfigurationException(
+                "A ModelCheckpoint would save before the repair samples of the epoch are injected, "
+                "and a resumed run would lose them: set save_on_train_epoch_end=true in "
+                "configs/callbacks/default.yaml."
+            )
