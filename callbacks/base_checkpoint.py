@@ -13,7 +13,7 @@ from rnnrepair.atomic import write_file
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
 # Files of the abstraction that shape reduced states.
-REDUCING = ("fit.py", "reduced.py", "reduction.py")
+REDUCING = ("collect.py", "fit.py", "reduced.py", "reduction.py")
 
 
 class BaseCheckpoint(Callback):

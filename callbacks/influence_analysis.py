@@ -1,22 +1,31 @@
 """Finds the training samples behind each failure of the repair split."""
 
+from collections.abc import Collection
+
 import pytorch_lightning as pl
 import torch
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
-from rnnrepair.callbacks.trace_collector import repairable_data
+from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import (
-    Influence,
+    Evidence,
     InfluenceMethod,
+    Role,
     TraceSimilarity,
+    TrainingView,
+    find_evidence,
+    found,
     responsible_step,
     tie_order,
 )
 from rnnrepair.sequences import check_fits
 from rnnrepair.traces import Traces
+
+# Training sequences that a method is shown before training.
+CHECKED_ON = 20
 
 
 class InfluenceAnalysis(AnalysisCallback):
@@ -26,11 +35,12 @@ class InfluenceAnalysis(AnalysisCallback):
     those that get a sample more where a budget does not suffice for all, or are looked at alone.
     """
 
-    reads = (StateAbstraction,)
+    reads = (TraceCollector, StateAbstraction)
 
     def __init__(
         self,
         method: InfluenceMethod | None = None,
+        top: int = 20,
         max_failures: int = 1000,
         with_context: bool = False,
         seed: int = 0,
@@ -39,35 +49,44 @@ class InfluenceAnalysis(AnalysisCallback):
         """Choose the method.
 
         Args:
-            method: see ``rnnrepair.influence.method``; ``TraceSimilarity`` where None.
+            method: see ``rnnrepair.influence.InfluenceMethod``; ``TraceSimilarity`` where None.
+            top: samples kept per failure, of each role.
             max_failures: failures looked at; bounds the time of an early, bad network.
             with_context: whether failures that go wrong at their first step, where nothing has
                 been read before, are left out (published protocols).
-            seed: of the order of the failures.
+            seed: of the order of the failures, and of equally good and random contexts.
             output_dir: of the run, gets the tables of every analysed epoch; none are written
                 where None.
 
         Raises:
-            ConfigurationError: ``max_failures`` below 1.
+            ConfigurationError: ``top`` or ``max_failures`` below 1.
         """
         super().__init__()
-        if max_failures < 1:
-            raise ConfigurationError(
-                f"influence max_failures must be at least 1, got {max_failures}."
-            )
+        for name, value in {"top": top, "max_failures": max_failures}.items():
+            if value < 1:
+                raise ConfigurationError(f"influence {name} must be at least 1, got {value}.")
         self.method = method or TraceSimilarity()
+        self.top = top
         self.max_failures = max_failures
         self.with_context = with_context
         self.seed = seed
-        self.influence: Influence | None = None
+        self.roles = {Role.NEAREST}
+        self.evidence: Evidence | None = None
         self.n_failures = 0
         self.output_dir = output_dir
+
+    def look_for(self, roles: Collection[Role]) -> None:
+        """Look for samples of these roles too; asked for by what reads them, in its ``setup``."""
+        self.roles |= set(roles)
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
-        if stage == "fit":
-            check_fits([("influence", self.method)], repairable_data(trainer).spec)
+        if stage != "fit":
+            return
+        data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
+        check_fits([("influence", self.method)], data.spec)
+        self.method.check(network, data.fetch(data.split_index("fit")[:CHECKED_ON]))
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -87,34 +106,47 @@ class InfluenceAnalysis(AnalysisCallback):
                     self.max_failures,
                 )
                 failures = failures.select(torch.arange(self.max_failures))
-            fit = abstraction.traces["fit"]
-            self.influence = None
+            self.evidence = None
             if len(failures):
-                n_original = len(repairable_data(trainer).split_index("fit"))
-                self.influence = self.method(abstraction.model, fit, failures, n_original)
+                self.evidence = self._evidence(trainer, failures)
         metrics = {"influence/failures": float(self.n_failures)}
-        if self.influence is not None and self.output_dir is not None:
+        if self.evidence is not None and self.output_dir is not None:
             folder = output_folder(trainer, self.output_dir) / "analysis"
-            self.influence.save(folder / f"epoch={epoch:03d}" / "influence.safetensors")
-        if self.influence is not None:
-            metrics |= influence_metrics(self.influence, fit)
+            self.evidence.save(folder / f"epoch={epoch:03d}" / "influence.safetensors")
+        if self.evidence is not None:
+            metrics |= influence_metrics(self.evidence, abstraction.traces["fit"])
         self.log_metrics(trainer, metrics)
 
+    def _evidence(self, trainer: pl.Trainer, failures: Traces) -> Evidence:
+        abstraction = upstream(trainer, StateAbstraction, self).abstraction
+        data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
+        n_original = len(data.split_index("fit"))
+        fit = abstraction.traces["fit"]
+        view = TrainingView(fit, abstraction.model, n_original, network, data.fetch)
+        for c in view.never_right():
+            log.warning(
+                "The network is right on no training sample of class %d: any may be a parent.",
+                c,
+            )
+        scorer = self.method.fit(view)
+        return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)
 
-def influence_metrics(influence: Influence, fit: Traces) -> dict[str, float]:
+
+def influence_metrics(evidence: Evidence, fit: Traces) -> dict[str, float]:
     """Return the shares of the nearest samples that carry the true and the predicted label."""
+    nearest = found(evidence.nearest, Role.NEAREST)
     label_of = torch.full((int(fit.index.max()) + 1,), -1)
     label_of[fit.index] = fit.label
-    known = influence.nearest >= 0
-    label = torch.where(known, label_of[influence.nearest], -1)
-    failures = influence.failures
+    known = nearest.index >= 0
+    label = torch.where(known, label_of[nearest.index], -1)
+    failures = evidence.failures
     true = (label == failures.label[:, None]).double().sum() / known.sum()
     predicted = (label == failures.final_prediction[:, None]).double().sum() / known.sum()
     metrics = {
         "influence/true_label_share": float(true),
         "influence/predicted_label_share": float(predicted),
-        "influence/nearest_distance": float(influence.nearest_distance[:, 0].mean()),
+        "influence/nearest_distance": float(nearest.distance[:, 0].mean()),
     }
-    if influence.contrast is not None:
-        metrics["influence/contrast"] = float(influence.contrast.nanmean())
+    if evidence.contrast is not None:
+        metrics["influence/contrast"] = float(evidence.contrast.nanmean())
     return metrics

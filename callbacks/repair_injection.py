@@ -17,7 +17,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Influence, step_distance
+from rnnrepair.influence import Evidence, step_distance
 from rnnrepair.protocols import Split
 from rnnrepair.repair import (
     Campaign,
@@ -51,6 +51,7 @@ class RepairInjection(AnalysisCallback):
         in_place: bool = False,
         release_epoch: int | None = None,
         seed: int = 0,
+        called: str | None = None,
         output_dir: str | None = None,
     ) -> None:
         """Choose strategy and budget.
@@ -68,6 +69,7 @@ class RepairInjection(AnalysisCallback):
             release_epoch: completed epochs after which the repair split, which has done its work by
                 then, is trained on too; None never trains on it.
             seed: of edits and parents.
+            called: what the strategy is called in tables; its own name where None.
             output_dir: of the run; the trainer's root where None.
 
         Raises:
@@ -77,6 +79,7 @@ class RepairInjection(AnalysisCallback):
         if not max_share > 0:
             raise ConfigurationError(f"repair.max_share must be greater than 0, got {max_share}.")
         self.strategy = strategy or GuidedRepair()
+        self.called = called or self.strategy.name
         self.campaign = Campaign(budget, rounds, patience, max_samples=0)
         self.strategy.check(budget)
         self.edits = edits
@@ -98,12 +101,7 @@ class RepairInjection(AnalysisCallback):
         if stage != "fit":
             return
         self._ledger_file = output_folder(trainer, self.output_dir) / "ledger.csv"
-        missing = self.strategy.needs - upstream(trainer, InfluenceAnalysis, self).method.finds
-        if missing:
-            raise MisconfigurationException(
-                f"The strategy {self.strategy.name} reads {sorted(missing)}, which the influence "
-                "method does not look for: set influence=segment."
-            )
+        upstream(trainer, InfluenceAnalysis, self).look_for(self.strategy.needs)
         check_trainer(trainer)
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
@@ -111,7 +109,7 @@ class RepairInjection(AnalysisCallback):
         if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):
             raise MisconfigurationException(
                 "repair.in_place is for protocols whose repair split may be a part of the test "
-                f"set, and the strategy {self.strategy.name} or schedule.final_on_repair would "
+                f"set, and the strategy {self.called} or schedule.final_on_repair would "
                 "train on it: choose another strategy, and set schedule.final_on_repair=false."
             )
         self.campaign.max_samples = int(self.max_share * len(data.split_index("fit")))
@@ -135,7 +133,7 @@ class RepairInjection(AnalysisCallback):
             return
         source = upstream(trainer, InfluenceAnalysis, self)
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
-        n_failures = 0 if source.influence is None else len(source.influence)
+        n_failures = 0 if source.evidence is None else len(source.evidence)
         wanted = self.campaign.open_round(n_failures, abstraction.traces["val"].accuracy)
         if self.strategy.starts_anew:
             # Without failures too: then it makes no more steps than a repair that does nothing.
@@ -145,7 +143,7 @@ class RepairInjection(AnalysisCallback):
             self.anew_epoch = epoch
         elif wanted is not None:
             with self.timed():
-                self._make_round(trainer, source.influence, wanted, epoch)
+                self._make_round(trainer, source.evidence, wanted, epoch)
         if self.campaign.stopped is not None:
             log.info("Repair stops: %s.", self.campaign.stopped.message)
         rounds = float(self.campaign.rounds_made)
@@ -154,10 +152,10 @@ class RepairInjection(AnalysisCallback):
         )
 
     def _make_round(
-        self, trainer: pl.Trainer, influence: Influence | None, wanted: int, epoch: int
+        self, trainer: pl.Trainer, evidence: Evidence | None, wanted: int, epoch: int
     ) -> None:
-        if influence is not None and self.strategy.injects:
-            self._inject(trainer, influence, wanted, epoch)
+        if evidence is not None and self.strategy.injects:
+            self._inject(trainer, evidence, wanted, epoch)
         self._train_on(trainer, ("fit",))
 
     def _train_on(self, trainer: pl.Trainer, splits: tuple[Split, ...]) -> None:
@@ -170,16 +168,16 @@ class RepairInjection(AnalysisCallback):
         else:
             data.train_on(splits, n_fit + self.campaign.planned - len(self.ledger))
 
-    def _inject(self, trainer: pl.Trainer, influence: Influence, wanted: int, epoch: int) -> None:
+    def _inject(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
-        proposal = self._propose(trainer, influence, wanted, seed)
+        proposal = self._propose(trainer, evidence, wanted, seed)
         self.judged += proposal.judged
         if len(proposal) < wanted:
             log.warning(
                 "Strategy %s found %d of %d samples, original samples are drawn in place of the "
                 "others: lower repair.budget, or give the strategy more to choose from "
                 "(configs/repair, influence.top).",
-                self.strategy.name,
+                self.called,
                 len(proposal),
                 wanted,
             )
@@ -192,14 +190,14 @@ class RepairInjection(AnalysisCallback):
         )
         model = upstream(trainer, StateAbstraction, self).abstraction.model
         self.ledger += ledger_rows(
-            proposal, new_id, influence, model, self.strategy.name, epoch, seed
+            proposal, new_id, evidence, model, self.strategy.name, epoch, seed
         )
         write_ledger(self.ledger, self._ledger_file)
         log.info(
             "Round %d: %d samples for %d failures%s.",
             self.campaign.rounds_made,
             len(proposal),
-            len(influence),
+            len(evidence),
             _told(proposal),
         )
 
@@ -224,9 +222,7 @@ class RepairInjection(AnalysisCallback):
         edits = self.edits if self.strategy.augments else None
         data.train_on(("fit", "repair"), n_originals, edits=edits)
 
-    def _propose(
-        self, trainer: pl.Trainer, influence: Influence, wanted: int, seed: int
-    ) -> Proposal:
+    def _propose(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, seed: int) -> Proposal:
         collector = upstream(trainer, TraceCollector, self)
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         model, fit = abstraction.model, abstraction.traces["fit"]
@@ -234,7 +230,7 @@ class RepairInjection(AnalysisCallback):
         originals = data.split_index("fit")
         judge = partial(trace_inputs, collector.network, model)
         context = RepairContext(
-            influence=influence,
+            evidence=evidence,
             originals=originals,
             # Traces are in ascending order of index, as the split is; injected samples follow.
             original_label=fit.label[: len(originals)],

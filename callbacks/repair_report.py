@@ -13,7 +13,7 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_injection import RepairInjection
-from rnnrepair.callbacks.report_inputs import failure_cards, names_of
+from rnnrepair.callbacks.report_inputs import failure_cards, names_of, shown_roles
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
@@ -84,6 +84,8 @@ class RepairReport(AnalysisCallback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
         if stage == "fit":
+            kind = repairable_data(trainer).spec.kind
+            upstream(trainer, InfluenceAnalysis, self).look_for(shown_roles(kind))
             self._folder = output_folder(trainer, self.output_dir)
             self._start = time.perf_counter()
 
@@ -92,9 +94,9 @@ class RepairReport(AnalysisCallback):
         """Remember the unrepaired network's predictions, and what this round has done."""
         if not self._before:
             self._before = self._predict(trainer)
-            influence = upstream(trainer, InfluenceAnalysis, self).influence
-            if influence is not None:
-                self._targets = influence.failures.index
+            evidence = upstream(trainer, InfluenceAnalysis, self).evidence
+            if evidence is not None:
+                self._targets = evidence.failures.index
             self._cards = failure_cards(trainer, self, self.max_cards)
         self._history.append(self._row(trainer, epoch))
 
@@ -170,8 +172,8 @@ class RepairReport(AnalysisCallback):
         summary: dict[str, Any] = {
             "experiment": self.experiment,
             "seed": self.seed,
-            "strategy": injection.strategy.name,
-            "arm": self.arm or injection.strategy.name,
+            "strategy": injection.called,
+            "arm": self.arm or injection.called,
             "contrasts": self.contrasts,
             "notes": list(self.notes),
             "network": upstream(trainer, TraceCollector, self).network.describe(),

@@ -8,21 +8,10 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.abstraction import (
-    Abstraction,
-    AbstractionSettings,
-    ReducedStates,
-    Reduction,
-    fit_abstraction,
-    load_states,
-    pca_sample,
-    reduce_states,
-    save_states,
-)
+from rnnrepair.abstraction import Abstraction, AbstractionSettings, abstract
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
-from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.protocols import Split
 
 SPLITS: tuple[Split, ...] = ("fit", "repair", "val")
 
@@ -68,49 +57,15 @@ class StateAbstraction(AnalysisCallback):
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
-        collector, data = upstream(trainer, TraceCollector, self), repairable_data(trainer)
-        collected = collector.seconds
+        n_original = len(repairable_data(trainer).split_index("fit"))
+        collector = upstream(trainer, TraceCollector, self)
+        collected = collector.collect(trainer, SPLITS, self.settings, epoch)
         with self.timed():
-            self._abstraction = self._fit(trainer, collector, data, epoch)
+            self._abstraction = abstract(collected, self.settings, n_original, self._sample_state)
             self._sample_state = self._abstraction.sample_state
             if self.save:
                 self._write(self._folder / f"epoch={epoch:03d}")
-        # The network ran inside the block: those seconds are the collector's.
-        self.seconds -= collector.seconds - collected
         self.log_metrics(trainer, abstraction_metrics(self._abstraction))
-
-    def _fit(
-        self, trainer: pl.Trainer, collector: TraceCollector, data: RepairableData, epoch: int
-    ) -> Abstraction:
-        states, reduction = self._reduced(trainer, collector, data, epoch)
-        return fit_abstraction(
-            states,
-            reduction,
-            self.settings,
-            data.spec.n_classes,
-            len(data.split_index("fit")),
-            self._sample_state,
-        )
-
-    def _reduced(
-        self, trainer: pl.Trainer, collector: TraceCollector, data: RepairableData, epoch: int
-    ) -> tuple[dict[Split, ReducedStates], Reduction]:
-        """Collect and reduce, unless a run with the same base training has done it."""
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        bases = [c for c in callbacks if isinstance(c, BaseCheckpoint) and c.base_epochs == epoch]
-        shared = bases[0].states_path(self.settings, collector.tap) if bases else None
-        if shared is not None and shared.is_file():
-            log.info("Reduced states taken from %s", shared)
-            return load_states(shared)
-        states, reduction = reduce_states(
-            collector.stream("fit", pca_sample(data.split_index("fit"), self.settings)),
-            {split: collector.stream(split) for split in SPLITS},
-            self.settings.reduction_dims,
-            data.spec.n_classes,
-        )
-        if shared is not None:
-            save_states(shared, states, reduction)
-        return states, reduction
 
     def _write(self, folder: Path) -> None:
         self.abstraction.model.save(folder / "abstraction.safetensors")

@@ -1,18 +1,18 @@
-"""Collects hidden states: the only callback that reads the network."""
+"""The only callback that reads the network: when, how, and its reduced states."""
 
-import time
-from collections.abc import Iterable, Iterator, Sized
-from typing import cast
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from torch import Tensor
 from tqdm import tqdm
 from typing_extensions import override
 
+from rnnrepair.abstraction import AbstractionSettings, Collected, collect, pca_sample
 from rnnrepair.callbacks.analysis import AnalysisCallback, log
+from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
-from rnnrepair.network import HiddenBatch, TracedNetwork
+from rnnrepair.network import TracedNetwork
 from rnnrepair.network.calls import Call
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.sequences import SequenceBatch
@@ -61,11 +61,9 @@ def view_of(
 
 
 class TraceCollector(AnalysisCallback):
-    """Streams hidden states and step predictions of any split, the network in evaluation mode.
+    """Reads the network, in evaluation mode, and knows when.
 
-    Nothing is kept: who needs the states consumes the stream (``StateAbstraction``), and the
-    network runs while it does. Modes and random state are left as they were, so that training
-    goes on as if nobody had looked.
+    Modes and random state are left as they were, so that training goes on as if nobody had looked.
     """
 
     def __init__(
@@ -75,7 +73,7 @@ class TraceCollector(AnalysisCallback):
         call: Call | None = None,
         progress: bool = True,
     ) -> None:
-        """Set up the collector.
+        """Choose when and what is read.
 
         Args:
             calendar: when the network is analysed; after every epoch where None.
@@ -88,7 +86,6 @@ class TraceCollector(AnalysisCallback):
         self.tap = tap
         self.call = call
         self.progress = progress
-        self._data: RepairableData | None = None
         self._network: TracedNetwork | None = None
 
     @override
@@ -96,8 +93,8 @@ class TraceCollector(AnalysisCallback):
         super().setup(trainer, pl_module, stage)
         if stage != "fit":
             return
-        self._data = repairable_data(trainer)
-        self._network = view_of(trainer, pl_module, self._data, self.tap, self.call)
+        data = repairable_data(trainer)
+        self._network = view_of(trainer, pl_module, data, self.tap, self.call)
         log.info("Reads %s", self._network.describe())
 
     def should_analyse(self, epoch: int) -> bool:
@@ -110,7 +107,7 @@ class TraceCollector(AnalysisCallback):
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
-        """Nothing to do ahead: streams are made when they are read."""
+        """Nothing to do ahead: the network is read when its states are asked for."""
 
     @property
     def network(self) -> TracedNetwork:
@@ -119,30 +116,45 @@ class TraceCollector(AnalysisCallback):
             raise MisconfigurationException("TraceCollector has not been set up by a Trainer.")
         return self._network
 
-    def stream(self, split: Split, sample: Tensor | None = None) -> Iterator[HiddenBatch]:
-        """Yield the hidden states of a split, or of the sequences with the indices ``sample``."""
-        data = cast(RepairableData, self._data)
-        batches: Iterable[SequenceBatch]
-        if sample is None:
-            batches = data.trace_dataloader(split)
-            total = len(batches) if isinstance(batches, Sized) else None
-        else:
-            parts = sample.split(SAMPLE_BATCH)
-            batches, total = self._fetched(data, parts), len(parts)
-        with tqdm(
-            total=total, desc=f"Collecting {split}", leave=False, disable=not self.progress
-        ) as bar:
-            states = self.network.steps(batches)
-            while True:
-                start = time.perf_counter()
-                batch = next(states, None)
-                self.seconds += time.perf_counter() - start
-                if batch is None:
-                    return
-                bar.update()
-                yield batch
+    def collect(
+        self,
+        trainer: pl.Trainer,
+        splits: Iterable[Split],
+        settings: AbstractionSettings,
+        epoch: int,
+    ) -> Collected:
+        """Return the reduced states of some splits, as the network is after ``epoch`` epochs.
 
-    @staticmethod
-    def _fetched(data: RepairableData, parts: tuple[Tensor, ...]) -> Iterator[SequenceBatch]:
-        for part in parts:
-            yield data.fetch(part)
+        Nothing is kept here. The states that a shared base training leaves behind are collected
+        once for all runs that begin with it.
+        """
+        with self.timed():
+            shared = self._shared_states(trainer, settings, epoch)
+            if shared is not None and shared.is_file():
+                log.info("Reduced states taken from %s", shared)
+                return Collected.load(shared)
+            data = repairable_data(trainer)
+            parts = pca_sample(data.split_index("fit"), settings).split(SAMPLE_BATCH)
+            collected = collect(
+                self.network,
+                self._shown((data.fetch(part) for part in parts), "a sample", len(parts)),
+                {split: self._shown(data.trace_dataloader(split), split) for split in splits},
+                settings.reduction_dims,
+            )
+            if shared is not None:
+                collected.save(shared)
+            return collected
+
+    def _shared_states(
+        self, trainer: pl.Trainer, settings: AbstractionSettings, epoch: int
+    ) -> Path | None:
+        """Return the file that runs with the same base training share, None where there is none."""
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        bases = [c for c in callbacks if isinstance(c, BaseCheckpoint) and c.base_epochs == epoch]
+        return bases[0].states_path(settings, self.tap) if bases else None
+
+    def _shown(
+        self, batches: Iterable[SequenceBatch], name: str, total: int | None = None
+    ) -> Iterable[SequenceBatch]:
+        """Show a progress bar while batches are read."""
+        return tqdm(batches, f"Collecting {name}", total, leave=False, disable=not self.progress)

@@ -11,15 +11,16 @@ from rnnrepair.abstraction import (
     AbstractModel,
     Mixture,
     Reduction,
-    fit_abstraction,
-    reduce_states,
+    abstract,
+    collect,
 )
 from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import EditFamily, SeriesEdits, TokenEdits
 from rnnrepair.influence import (
-    InfluenceMethod,
-    SegmentInfluence,
+    Role,
     TraceSimilarity,
+    TrainingView,
+    find_evidence,
     step_distance,
 )
 from rnnrepair.models import SequenceClassifier
@@ -118,6 +119,11 @@ def make_data(loaded):
     return make
 
 
+def view_of(model: AbstractModel, fit: Traces, n_original: int | None = None) -> TrainingView:
+    """Return a view of traces that no network has made."""
+    return TrainingView(fit, model, len(fit) if n_original is None else n_original, None, None)
+
+
 @dataclass
 class RepairCase:
     """A real network on real (random) data, analysed, with its failures ready for repair."""
@@ -129,11 +135,11 @@ class RepairCase:
 
     @property
     def failures(self) -> Traces:
-        return self.context.influence.failures
+        return self.context.evidence.failures
 
-    def with_sources(self, sources: torch.Tensor) -> RepairContext:
-        influence = replace(self.context.influence, sources=sources)
-        return replace(self.context, influence=influence)
+    def with_parents(self, index: torch.Tensor) -> RepairContext:
+        parents = replace(self.context.evidence.parents, index=index)
+        return replace(self.context, evidence=replace(self.context.evidence, parents=parents))
 
 
 def trained(network: SequenceClassifier, data: TensorData, steps: int = 12) -> SequenceClassifier:
@@ -156,7 +162,7 @@ def repair_case(make_data):
     data = make_data(repair_share=0.4)
     network = trained(SequenceClassifier(4, 3, hidden_size=8), data)
     edits = SeriesEdits(magnitude=(0.5, 1.5), noise=0.3)
-    return case_of(data, network, TraceSimilarity(top=5), edits)
+    return case_of(data, network, edits, {Role.NEAREST, Role.PARENTS})
 
 
 @pytest.fixture
@@ -171,7 +177,7 @@ def text_case(make_data):
     sequences = Sequences.from_padded(tokens, lengths, padding=1)
     data = make_data(LoadedData(sequences, label, 160, "texts", "tokens"), repair_share=0.3)
     network = trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data)
-    return case_of(data, network, SegmentInfluence(top=5), TokenEdits())
+    return case_of(data, network, TokenEdits(), set(Role))
 
 
 def traced_of(network: SequenceClassifier, data: TensorData) -> TracedNetwork:
@@ -182,22 +188,25 @@ def traced_of(network: SequenceClassifier, data: TensorData) -> TracedNetwork:
 
 
 def case_of(
-    data: TensorData, network: SequenceClassifier, method: InfluenceMethod, edits: EditFamily
+    data: TensorData, network: SequenceClassifier, edits: EditFamily, roles: set[Role]
 ) -> RepairCase:
     """Analyse a network and find the samples behind its failures."""
     traced = traced_of(network, data)
-    streams = {split: traced.steps(data.trace_dataloader(split)) for split in ("fit", "repair")}
-    states, reduction = reduce_states(traced.steps(data.trace_dataloader("fit")), streams, 3, 3)
+    batches = {split: data.trace_dataloader(split) for split in ("fit", "repair")}
+    collected = collect(traced, data.trace_dataloader("fit"), batches, 3)
+    n_original = len(data.split_index("fit"))
     settings = AbstractionSettings(n_components=6, reduction_dims=3)
-    result = fit_abstraction(states, reduction, settings, 3, len(states["fit"].label))
-    repair = result.traces["repair"]
-    influence = method(result.model, result.traces["fit"], repair.select(~repair.correct))
+    result = abstract(collected, settings, n_original)
+    fit, repair = result.traces["fit"], result.traces["repair"]
+    view = TrainingView(fit, result.model, n_original, traced, data.fetch)
+    failures = repair.select(~repair.correct)
+    evidence = find_evidence(TraceSimilarity().fit(view), view, failures, roles, top=5)
 
     def judge(inputs: torch.Tensor, lengths: torch.Tensor) -> Traces:
         return trace_inputs(traced, result.model, inputs, lengths)
 
     context = RepairContext(
-        influence,
+        evidence,
         data.split_index("fit"),
         result.traces["fit"].label,
         result.traces["fit"].correct,

@@ -6,20 +6,23 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from sklearn.decomposition import PCA
 
 from rnnrepair.abstraction import (
     AbstractionSettings,
     AbstractModel,
+    Collected,
     ReducedStates,
     Reduction,
+    abstract,
+    collect,
     count_predictions,
-    fit_abstraction,
-    load_states,
     sample_steps,
-    save_states,
 )
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import HiddenBatch
+from tests.conftest import traced_of
 
 CENTRES = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
 # A projection that does nothing.
@@ -45,7 +48,11 @@ def stream(lengths, batch_size, seed=0):
 
 
 def reduced(lengths=(4, 2, 6, 5) * 10, batch_size=100, seed=0):
-    return ReducedStates.collect(stream(lengths, batch_size, seed), PLAIN, 2)
+    return ReducedStates.collect(stream(lengths, batch_size, seed), 2)
+
+
+def fitted(states, n_original=40, previous=None, **options):
+    return abstract(Collected(states, PLAIN, 2), settings(**options), n_original, previous)
 
 
 def settings(**options):
@@ -55,8 +62,10 @@ def settings(**options):
 def test_reduced_states_survive_the_disk(tmp_path):
     states = {"fit": reduced(), "val": reduced(seed=1).between(0, 7)}
     reduction = replace(PLAIN, total_variance=0.1 + 0.2)
-    save_states(tmp_path / "states.safetensors", states, reduction)
-    loaded, again = load_states(tmp_path / "states.safetensors")
+    Collected(states, reduction, 7).save(tmp_path / "states.safetensors")
+    collected = Collected.load(tmp_path / "states.safetensors")
+    loaded, again = collected.states, collected.reduction
+    assert collected.n_classes == 7
     assert again.total_variance == reduction.total_variance
     assert torch.equal(again.components, reduction.components)
     assert loaded.keys() == states.keys()
@@ -75,14 +84,27 @@ def test_collect_is_the_same_when_streamed(batch_size):
         torch.testing.assert_close(getattr(streamed, name), getattr(whole, name), rtol=0, atol=0)
 
 
-def test_collect_reduces_when_there_are_more_units_than_dimensions(make_model):
-    reduction = make_model().reduction
-    hidden = torch.randn(5, 6)
-    one = torch.zeros(1, dtype=torch.int64)
-    batch = HiddenBatch(hidden, torch.zeros(5, dtype=torch.int64), one + 5, one, one)
-    collected = ReducedStates.collect([batch], reduction, 3)
-    expected = (hidden.double() - reduction.mean) @ reduction.components.double().T
-    torch.testing.assert_close(collected.vector, expected.float(), rtol=1e-5, atol=1e-5)
+def test_collect_reduces_what_the_network_does_by_its_principal_components(make_data):
+    data = make_data()
+    network = traced_of(SequenceClassifier(4, 3, hidden_size=8), data)
+    batches = {split: data.trace_dataloader(split) for split in ("fit", "val")}
+    collected = collect(network, data.trace_dataloader("fit"), batches, 3)
+    whole = {
+        split: ReducedStates.collect(network.steps(data.trace_dataloader(split)), 3)
+        for split in ("fit", "val")
+    }
+    pca = PCA(3, svd_solver="full").fit(whole["fit"].vector.double())
+    for split, states in collected.states.items():
+        found, expected = states.vector, pca.transform(whole[split].vector.double())
+        expected = torch.from_numpy(expected)
+        signs = torch.sign((found * expected).sum(0))
+        torch.testing.assert_close(found.double(), signs * expected, rtol=1e-4, atol=1e-4)
+        for column in ("prediction", "offsets", "index", "label"):
+            assert torch.equal(getattr(states, column), getattr(whole[split], column))
+    assert collected.n_classes == 3
+    narrow = collected.narrowed(2)
+    assert torch.equal(narrow.states["val"].vector, collected.states["val"].vector[:, :2])
+    assert narrow.reduction.components.shape == (2, 8)
 
 
 def test_assign_is_the_state_of_the_reduced_vector(make_model):
@@ -137,7 +159,7 @@ def test_load_refuses_when_the_file_is_of_another_version(make_model, tmp_path, 
 
 def test_fit_finds_the_groups_and_counts_their_predictions():
     states = {"fit": reduced(), "test": reduced((3, 3), seed=1)}
-    result = fit_abstraction(states, PLAIN, settings(), 2, n_original=40)
+    result = fitted(states)
     traces = result.traces["fit"]
     truth = torch.cat([(torch.arange(n) + i) % 3 for i, n in enumerate((4, 2, 6, 5) * 10)])
     assert len(set(zip(truth.tolist(), traces.state.tolist(), strict=True))) == 3
@@ -152,12 +174,10 @@ def test_fit_finds_the_groups_and_counts_their_predictions():
 @pytest.mark.parametrize("selection", ["bic", "stability"])
 def test_fit_chooses_on_val_when_there_are_several_k(selection):
     states = {"fit": reduced(), "val": reduced(seed=1)}
-    result = fit_abstraction(
-        states, PLAIN, settings(n_components=[1, 3, 8], selection=selection), 2, 40
-    )
+    result = fitted(states, n_components=[1, 3, 8], selection=selection)
     assert result.model.n_states == 3
     assert [c.n_components for c in result.candidates] == [1, 3, 8]
-    one = fit_abstraction(states, PLAIN, settings(), 2, 40)
+    one = fitted(states)
     chosen = result.candidates[1]
     assert chosen.bic == pytest.approx(one.model.mixture.bic(states["val"].vector))
     assert chosen.bic != pytest.approx(one.bic, rel=1e-6)
@@ -167,11 +187,11 @@ def test_fit_chooses_on_val_when_there_are_several_k(selection):
 
 def test_fit_refuses_when_several_k_have_no_val():
     with pytest.raises(ConfigurationError, match="val"):
-        fit_abstraction({"fit": reduced()}, PLAIN, settings(n_components=[2, 3]), 2, 40)
+        fitted({"fit": reduced()}, n_components=[2, 3])
 
 
 def test_fit_keeps_the_names_of_states_when_the_network_moves_on():
-    first = fit_abstraction({"fit": reduced()}, PLAIN, settings(), 2, 40)
+    first = fitted({"fit": reduced()})
     old = reduced()
     moved = ReducedStates(
         old.vector @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]]) + 50,
@@ -180,17 +200,15 @@ def test_fit_keeps_the_names_of_states_when_the_network_moves_on():
         old.index,
         old.label,
     )
-    second = fit_abstraction({"fit": moved}, PLAIN, settings(), 2, 40, first.sample_state)
+    second = fitted({"fit": moved}, 40, first.sample_state)
     assert second.drift == 0
     assert second.traces["fit"].state.tolist() == first.traces["fit"].state.tolist()
 
 
 @pytest.mark.parametrize("n_now", [2, 3, 5])
 def test_fit_measures_the_drift_when_states_are_regrouped(n_now):
-    first = fit_abstraction({"fit": reduced()}, PLAIN, settings(), 2, 40)
-    second = fit_abstraction(
-        {"fit": reduced()}, PLAIN, settings(n_components=n_now), 2, 40, first.sample_state
-    )
+    first = fitted({"fit": reduced()})
+    second = fitted({"fit": reduced()}, 40, first.sample_state, n_components=n_now)
     changed = (second.sample_state != first.sample_state).double().mean().item()
     assert second.drift == pytest.approx(changed)
     assert (second.drift == 0) == (n_now == 3)
@@ -199,7 +217,7 @@ def test_fit_measures_the_drift_when_states_are_regrouped(n_now):
 def test_fit_looks_at_the_original_sequences_when_some_were_injected():
     """The sample must hold the same steps in every epoch."""
     alone, more = reduced((4, 2, 6, 5) * 10), reduced((4, 2, 6, 5) * 10 + (3, 3, 3))
-    a, b = (fit_abstraction({"fit": s}, PLAIN, settings(), 2, 40) for s in (alone, more))
+    a, b = (fitted({"fit": s}) for s in (alone, more))
     assert len(a.sample_state) == len(b.sample_state) == len(alone.vector)
     torch.testing.assert_close(a.model.mixture.mean, b.model.mixture.mean, rtol=0, atol=0)
     assert len(b.traces["fit"]) == 43

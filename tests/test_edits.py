@@ -306,7 +306,9 @@ def test_a_text_is_never_hidden_as_a_whole():
     words = torch.tensor([[7, 1], [8, 9]])
     left = [
         TokenEdits(0.5).apply(
-            words, same(2, "hide", {"share": 0.5, "seed": float(seed)}), torch.tensor([1, 2])
+            words,
+            same(2, "hide", {"share": 0.5, "seed": float(seed), "unknown": 0.0}),
+            torch.tensor([1, 2]),
         )
         for seed in range(40)
     ]

@@ -11,7 +11,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, faults
 from rnnrepair.analysis.faults import FaultMetrics, sign_test
 from rnnrepair.analysis.influential import nearest
-from rnnrepair.analysis.yardsticks import Neighbours, last_states, yardsticks
+from rnnrepair.analysis.yardsticks import RankedLabels, last_states, yardsticks
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import TraceIndex, step_distance
@@ -27,7 +27,7 @@ def near():
     label[3] = 1  # a target all of whose samples carry one label
     distance = torch.rand(7, 10, generator=g).sort(1).values
     distance[2, 4] = distance[2, 5]
-    return Neighbours(label, distance)
+    return RankedLabels(label, distance)
 
 
 def test_metrics_are_those_of_the_paper(near):

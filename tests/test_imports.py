@@ -26,7 +26,7 @@ RULES = {
     ),
     "influence": (
         {"sequences", "network", "traces", "abstraction"},
-        {"torch", "numpy", "scipy", "safetensors"},
+        {"torch", "numpy", "scipy", "safetensors", "typing_extensions"},
     ),
     "repair": (
         {"sequences", "network", "traces", "edits", "abstraction", "influence"},

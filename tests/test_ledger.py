@@ -1,17 +1,23 @@
 """The ledger: every injected sample can be explained and rebuilt."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from rnnrepair.edits import EditBatch
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair import (
+    ContrastRepair,
+    FailureRepair,
     GuidedRepair,
     InfluenceRepair,
+    InsertionRepair,
     LedgerRow,
+    MutatedFailureRepair,
     ledger_rows,
     read_ledger,
+    rebuild,
     write_ledger,
 )
 from rnnrepair.sequences import Changes
@@ -22,7 +28,7 @@ def made(repair_case):
     """A guided round that was injected: the proposal, its new ids and its rows."""
     proposal = GuidedRepair().propose(repair_case.context, 3)
     new_id = repair_case.data.apply(Changes(proposal.inputs, proposal.lengths, proposal.label))
-    influence = repair_case.context.influence
+    influence = repair_case.context.evidence
     rows = ledger_rows(proposal, new_id, influence, repair_case.abstract, "guided", 4, 99)
     return proposal, new_id, rows
 
@@ -32,13 +38,27 @@ def test_sample_is_rebuilt_bit_for_bit_when_the_ledger_was_read_from_disk(
 ):
     write_ledger(made[2], tmp_path / "ledger.csv")
     for row in read_ledger(tmp_path / "ledger.csv"):
-        parent = repair_case.data.fetch(torch.tensor([row.parent_id]))
         child = repair_case.data.fetch(torch.tensor([row.new_id]))
-        edits = EditBatch.of([row.as_edit()])
-        rebuilt = repair_case.context.edits.apply(parent.inputs, edits, parent.lengths)
-        n = int(child.lengths)
-        assert torch.equal(rebuilt[:, :n], child.inputs[:, :n])
-        assert (row.label, parent.lengths) == (child.label, child.lengths)
+        assert torch.equal(rebuild(row, repair_case.data), child.sequences()[0])
+        assert row.label == child.label
+
+
+@pytest.mark.parametrize(
+    "strategy", [FailureRepair(), ContrastRepair(), InsertionRepair(), MutatedFailureRepair()]
+)
+def test_every_text_is_rebuilt_from_its_row(text_case, strategy):
+    proposal = strategy.propose(text_case.context, 3)
+    new_id = text_case.data.apply(Changes(proposal.inputs, proposal.lengths, proposal.label))
+    rows = ledger_rows(
+        proposal, new_id, text_case.context.evidence, text_case.abstract, strategy.name, 1, 0
+    )
+    assert len(rows) > 20
+    for row in rows:
+        (child,) = text_case.data.fetch(torch.tensor([row.new_id])).sequences()
+        assert torch.equal(rebuild(row, text_case.data), child)
+    strange = replace(rows[0], edit="conjure", parameters="{}")
+    with pytest.raises(ConfigurationError, match=r"conjure.*hide"):
+        rebuild(strange, text_case.data)
 
 
 def test_rows_name_samples_by_index_when_positions_differ(repair_case, made):
@@ -92,6 +112,6 @@ def test_parameters_keep_every_bit_when_written_as_text(tmp_path):
 def test_rows_are_as_many_as_samples_when_the_proposal_was_limited(repair_case):
     proposal = InfluenceRepair().propose(repair_case.context, 3).limited(5)
     rows = ledger_rows(
-        proposal, torch.arange(5), repair_case.context.influence, repair_case.abstract, "x", 1, 0
+        proposal, torch.arange(5), repair_case.context.evidence, repair_case.abstract, "x", 1, 0
     )
     assert [row.as_edit() for row in rows] == proposal.edits

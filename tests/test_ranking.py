@@ -6,15 +6,18 @@ import torch
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import (
     Distance,
+    Role,
     TraceIndex,
     TraceSimilarity,
     TransitionOverlap,
-    rank_by_label,
+    find_evidence,
+    found,
     ranking,
     step_distance,
     tie_order,
 )
 from rnnrepair.traces import Traces
+from tests.conftest import view_of
 
 RAGGED = [1, 4, 9, 2, 7, 3, 5, 8] * 9
 UNIFORM = [6] * 72
@@ -147,85 +150,130 @@ def test_distances_refuse_when_a_query_is_longer_than_the_index(make_traces, mak
         index.distances(make_traces([7], seed=1))
 
 
-def test_rank_by_label_looks_at_the_label_of_each_query(make_traces, make_model):
-    train, queries = make_traces(RAGGED), make_traces([4, 9, 1, 5, 2], seed=1)
-    index = index_of(train, make_model())
-    wanted = torch.tensor([2, 0, 2, 1, 0])
-    allowed = torch.arange(72) % 5 != 0
-    found = rank_by_label(index, queries, wanted, 30, allowed)
-    distance = index.distances(queries)
-    for query, label in enumerate(wanted.tolist()):
-        row, _ = plain_order(distance[:, [query]], 30, train, allowed & (train.label == label))
-        assert found.row[query].tolist() == row[0].tolist()
-        assert (found.row[query] == -1).any()
+METHODS = [TraceSimilarity(), TransitionOverlap()]
 
 
-@pytest.mark.parametrize("method", [TraceSimilarity("aligned", 6), TransitionOverlap(6)])
-def test_influence_speaks_of_samples_by_index_and_keeps_its_promises(
-    make_traces, make_model, method
-):
-    fit = make_traces(RAGGED)
-    failures = make_traces([4, 9, 12, 5], seed=1)
-    influence = method(make_model(), fit, failures)
-    assert len(influence) == 4
-    assert influence.nearest.shape == influence.sources.shape == (4, 6)
+def evidence_of(method, model, fit, failures, top, roles=(Role.NEAREST, Role.PARENTS), n=None):
+    view = view_of(model, fit, n)
+    return find_evidence(method.fit(view), view, failures, roles, top)
+
+
+def checked(neighbours, fit, top):
+    """Return the rows of each failure's neighbours: different, in order, filled up with nothing."""
     row_of = {int(index): row for row, index in enumerate(fit.index)}
-    assert all(int(i) in row_of for i in influence.nearest.flatten())
-    for sources, distance, label in zip(
-        influence.sources, influence.source_distance, failures.label, strict=True
+    found = []
+    for index, distance in zip(neighbours.index, neighbours.distance, strict=True):
+        known = index >= 0
+        assert index.shape == distance.shape == (top,)
+        assert bool((~known[1:] | known[:-1]).all())
+        assert (distance[~known] == torch.inf).all()
+        assert (distance[known].diff() >= 0).all()
+        found.append([row_of[int(i)] for i in index[known]])
+        assert len(set(found[-1])) == len(found[-1])
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_role_is_the_plain_order_of_those_that_may_play_it(make_traces, make_model, method):
+    fit, failures = make_traces(RAGGED), make_traces([4, 9, 12, 5], seed=1)
+    roles = (Role.NEAREST, Role.PARENTS, Role.OPPONENTS)
+    evidence = evidence_of(method, make_model(), fit, failures, 6, roles, n=50)
+    distance = method.fit(view_of(make_model(), fit)).distances(failures).T
+    original = torch.arange(len(fit)) < 50
+    usable = fit.correct & original
+    everyone = torch.ones_like(usable)
+    for role, allowed, label in (
+        (evidence.nearest, everyone, None),
+        (evidence.parents, usable, failures.label),
+        (evidence.opponents, usable, failures.final_prediction),
     ):
-        found = sources[sources >= 0].tolist()
-        assert len(set(found)) == len(found)
-        assert all(bool(fit.correct[row_of[i]]) for i in found)
-        assert all(fit.label[row_of[i]] == label for i in found)
-        available = int((fit.correct & (fit.label == label)).sum())
-        assert len(found) == min(6, available)
-        assert (distance[sources < 0] == torch.inf).all()
-        assert (distance[: len(found)].diff() >= 0).all()
+        for m, rows in enumerate(checked(role, fit, 6)):
+            of_label = allowed if label is None else allowed & (fit.label == label[m])
+            expected, _ = plain_order(distance[:, [m]], 6, fit, of_label)
+            assert rows == expected[expected >= 0].tolist()
+    assert evidence.contexts is None
+    assert evidence.random_contexts is None
+    with pytest.raises(ConfigurationError, match="contexts"):
+        found(evidence.contexts, Role.CONTEXTS)
 
 
 def test_similarity_is_the_plain_order_when_queries_are_longer_than_training(
     make_traces, make_model
 ):
     fit, failures = make_traces(RAGGED), make_traces([4, 30], seed=1)
-    influence = TraceSimilarity("paper", 4)(make_model(), fit, failures)
+    nearest = evidence_of(TraceSimilarity("paper"), make_model(), fit, failures, 4).nearest
     index = index_of(fit, make_model(), "paper", 30)
     row, distance = plain_order(index.distances(failures), 4, fit)
-    assert influence.nearest.tolist() == fit.index[row].tolist()
-    assert torch.equal(influence.nearest_distance, distance)
+    assert nearest.index.tolist() == fit.index[row].tolist()
+    assert torch.equal(nearest.distance, distance)
 
 
-@pytest.mark.parametrize("method", [TraceSimilarity("aligned", 99), TransitionOverlap(99)])
-def test_influence_is_filled_with_minus_one_when_training_is_smaller_than_top(
-    make_traces, make_model, method
-):
-    influence = method(make_model(), make_traces(RAGGED), make_traces([4, 9], seed=1))
-    for row, distance in (
-        (influence.nearest, influence.nearest_distance),
-        (influence.sources, influence.source_distance),
-    ):
-        assert row.shape == distance.shape == (2, 99)
-        assert (row[:, 72:] == -1).all()
-        assert (distance[:, 72:] == torch.inf).all()
-    assert (influence.nearest[:, :72] >= 0).all()
-
-
-@pytest.mark.parametrize("method", [TraceSimilarity, TransitionOverlap])
-def test_sources_are_empty_when_no_training_sample_of_the_label_is_right(
+@pytest.mark.parametrize("method", METHODS)
+def test_neighbours_are_filled_with_minus_one_when_training_is_smaller_than_top(
     make_traces, make_model, method
 ):
     fit = make_traces(RAGGED)
-    fit = fit.select(fit.label != 2)
+    evidence = evidence_of(method, make_model(), fit, make_traces([4, 9], seed=1), 99)
+    assert [len(rows) for rows in checked(evidence.nearest, fit, 99)] == [72, 72]
+    assert max(len(rows) for rows in checked(evidence.parents, fit, 99)) < 72
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_parents_are_any_originals_of_a_class_that_is_never_right(make_traces, make_model, method):
+    fit = make_traces(RAGGED)
+    fit.label[:] = torch.where((fit.label == 2) & fit.correct, 1, fit.label)
     failures = make_traces([4, 9, 3], seed=1)
     failures.label[:] = torch.tensor([2, 0, 2])
-    influence = method(top=3)(make_model(), fit, failures)
-    assert (influence.sources[[0, 2]] == -1).all()
-    assert (influence.sources[1] >= 0).all()
+    view = view_of(make_model(), fit, 60)
+    assert 2 in view.never_right()
+    parents = evidence_of(method, make_model(), fit, failures, 3, n=60).parents
+    rows = checked(parents, fit, 3)
+    assert all(fit.label[row] == 2 and row < 60 for m in (0, 2) for row in rows[m])
+    assert all(fit.correct[row] for row in rows[1])
+    none_of_it = fit.select(fit.label != 2)
+    nobody = evidence_of(method, make_model(), none_of_it, failures, 3).parents
+    assert (nobody.index[[0, 2]] == -1).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_scores_push_where_the_label_does_and_more_where_it_is_nearer(
+    make_traces, make_model, method
+):
+    fit, failures = make_traces(RAGGED), make_traces([4, 9, 12, 5], seed=1)
+    failures = failures.select(~failures.correct)
+    scorer = method.fit(view_of(make_model(), fit))
+    scores = scorer.scores(failures)
+    assert scores.shape == (len(failures), 72)
+    for score, query in zip(scores, range(len(failures)), strict=True):
+        predicted, true = int(failures.final_prediction[query]), int(failures.label[query])
+        assert ((score > 0) == (fit.label == predicted)).all()
+        assert ((score < 0) == (fit.label == true)).all()
+        near = scorer.distances(failures)[query]
+        same = (fit.label == predicted).nonzero()[:, 0]
+        order = near[same].argsort()
+        assert (score[same][order].diff() <= 0).all()
+    some = torch.tensor([5, 70, 3])
+    assert torch.equal(scorer.scores(failures, some), scores[:, some])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_own_score_is_the_share_of_other_labels_among_the_nearest_others(
+    make_traces, make_model, method, monkeypatch
+):
+    monkeypatch.setattr("rnnrepair.influence.method.AT_A_TIME", 7)
+    fit = make_traces(RAGGED)
+    scorer = method.fit(view_of(make_model(), fit))
+    distance, own = scorer.distances(fit), scorer.own()
+    assert own.shape == (72,)
+    order = tie_order(fit.index, 0).tolist()
+    for row in range(72):
+        others = sorted(
+            (r for r in order if r != row), key=lambda r, row=row: float(distance[row, r])
+        )
+        expected = (fit.label[others[:20]] != fit.label[row]).double().mean()
+        assert float(own[row]) == pytest.approx(float(expected))
 
 
 def test_settings_are_refused_when_out_of_range():
-    with pytest.raises(ConfigurationError, match=r"influence\.distance"):
+    with pytest.raises(ConfigurationError, match="distance"):
         TraceSimilarity("cosine")
-    for method in (TraceSimilarity, TransitionOverlap):
-        with pytest.raises(ConfigurationError, match=r"influence\.top"):
-            method(top=0)

@@ -56,8 +56,8 @@ def test_every_strategy_spends_the_same_budget(case, strategy, budget):
 @pytest.mark.parametrize("per_parent", [1, 2, 100])
 def test_no_parent_is_edited_more_often_than_it_may(case, strategy, per_parent):
     """One sentence took 66 of 128 insertions before there was a limit."""
-    contexts = {"insertion": "contexts", "random_context": "drawn"}[strategy.name]
-    contexts = getattr(case.context.influence, contexts)
+    contexts = {"insertion": "contexts", "random_context": "random_contexts"}[strategy.name]
+    contexts = getattr(case.context.evidence, contexts)
     available = (contexts.sample >= 0).sum(1).tolist()
     proposal = strategy(per_parent).propose(case.context, 5)
     uses = Counter(proposal.parent.tolist())
@@ -100,7 +100,7 @@ def test_unknown_words_are_never_inserted(case, strategy):
 
 def test_samples_without_a_common_context_can_be_told(case):
     proposal = InsertionRepair().propose(case.context, 5)
-    contexts = case.context.influence.contexts
+    contexts = case.context.evidence.contexts
     for i in range(len(proposal)):
         row = int(proposal.failure[i])
         place = contexts.sample[row].tolist().index(int(proposal.parent[i]))
@@ -165,10 +165,10 @@ def test_random_samples_and_positions_reach_everything(case):
     assert int((lengths - at).min()) == 0
 
 
-@pytest.mark.parametrize("opposites", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("opponents", [0.0, 0.2, 0.5])
 @pytest.mark.parametrize("budget", [1, 3, 5])
-def test_contrast_mixes_failures_with_what_they_are_mistaken_for(case, opposites, budget):
-    proposal = ContrastRepair(opposites).propose(case.context, budget)
+def test_contrast_mixes_failures_with_what_they_are_mistaken_for(case, opponents, budget):
+    proposal = ContrastRepair(opponents).propose(case.context, budget)
     failures = case.failures
     right = set(case.fit.index[case.fit.correct].tolist())
     assert set(map(id, proposal.edits)) == {id(IDENTITY)}
@@ -177,9 +177,9 @@ def test_contrast_mixes_failures_with_what_they_are_mistaken_for(case, opposites
         assert proposal.label[i] == failures.final_prediction[proposal.failure[i]]
         assert int(proposal.parent[i]) in right
     # Failures that resemble nothing of the wrong label are copied instead.
-    alone = (case.context.influence.opposites < 0).all(1)
+    alone = (case.context.evidence.opponents.index < 0).all(1)
     possible = float((~alone[proposal.failure]).double().mean())
-    assert float(other.double().mean()) == pytest.approx(opposites * possible, abs=0.1)
+    assert float(other.double().mean()) == pytest.approx(opponents * possible, abs=0.1)
     # A round that leaves samples out leaves out as many of either kind.
     few = proposal.limited(len(proposal) // 2)
     kept = few.parent != failures.index[few.failure]
@@ -187,17 +187,19 @@ def test_contrast_mixes_failures_with_what_they_are_mistaken_for(case, opposites
 
 
 def test_contrast_falls_back_to_the_failure_where_nothing_resembles_it(case):
-    nobody = torch.full_like(case.context.influence.opposites, -1)
-    context = replace(case.context, influence=replace(case.context.influence, opposites=nobody))
+    nobody = torch.full_like(case.context.evidence.opponents.index, -1)
+    opponents = replace(case.context.evidence.opponents, index=nobody)
+    evidence = replace(case.context.evidence, opponents=opponents)
+    context = replace(case.context, evidence=evidence)
     proposal = ContrastRepair().propose(context, 4)
     assert torch.equal(proposal.parent, case.failures.index[proposal.failure])
 
 
 @pytest.mark.parametrize("strategy", [ContrastRepair, InsertionRepair, RandomContextRepair])
 def test_what_was_not_looked_for_is_named(case, strategy):
-    plain = replace(case.context.influence, contexts=None, drawn=None, opposites=None)
-    with pytest.raises(ConfigurationError, match="influence=segment"):
-        strategy().propose(replace(case.context, influence=plain), 2)
+    plain = replace(case.context.evidence, contexts=None, random_contexts=None, opponents=None)
+    with pytest.raises(ConfigurationError, match="find_evidence"):
+        strategy().propose(replace(case.context, evidence=plain), 2)
 
 
 @pytest.mark.parametrize("strategy", [RandomSampleRepair, RandomContextRepair])
@@ -210,7 +212,7 @@ def test_proposal_depends_on_the_seed_alone(case, strategy):
 
 
 def test_contrast_score_is_the_difference_of_two_mean_distances(case):
-    influence, fit = case.context.influence, case.fit
+    influence, fit = case.context.evidence, case.fit
     index = TraceIndex(fit, step_distance(case.abstract, "aligned"), n_steps=9)
     distance = index.distances(case.failures)
     for m in range(len(case.failures)):

@@ -48,7 +48,7 @@ def assert_same(left, right):
 def test_strategy_spends_the_same_budget_as_any_other(repair_case, strategy, budget):
     proposal = strategy().propose(repair_case.context, budget)
     served = Counter(proposal.failure.tolist())
-    with_sources = (repair_case.context.influence.sources >= 0).any(1)
+    with_sources = (repair_case.context.evidence.parents.index >= 0).any(1)
     assert with_sources.all()
     assert served == dict.fromkeys(range(len(repair_case.failures)), budget)
 
@@ -95,10 +95,10 @@ def test_random_takes_any_training_sample_whatever_failed(repair_case):
 
 
 def test_influence_takes_the_sources_in_turn_when_the_budget_is_larger(repair_case):
-    sources = repair_case.context.influence.sources.clone()
+    sources = repair_case.context.evidence.parents.index.clone()
     sources[0, 2:] = -1
     sources[1] = -1
-    proposal = InfluenceRepair().propose(repair_case.with_sources(sources), 7)
+    proposal = InfluenceRepair().propose(repair_case.with_parents(sources), 7)
     a, b = sources[0, :2].tolist()
     assert proposal.parent[proposal.failure == 0].tolist() == [a, b, a, b, a, b, a]
     assert not (proposal.failure == 1).any()
@@ -117,8 +117,8 @@ def test_failures_are_copied_when_they_are_injected_themselves(repair_case):
 @pytest.mark.parametrize("strategy", [InfluenceRepair, GuidedRepair])
 def test_proposal_is_empty_when_no_failure_has_a_source(repair_case, strategy):
     """A network that predicts one class is right on no sample of any failing class."""
-    none = torch.full_like(repair_case.context.influence.sources, -1)
-    proposal = strategy().propose(repair_case.with_sources(none), 3)
+    none = torch.full_like(repair_case.context.evidence.parents.index, -1)
+    proposal = strategy().propose(repair_case.with_parents(none), 3)
     assert len(proposal) == 0
     assert proposal.inputs.shape[::2] == (0, 4)
 
@@ -171,13 +171,13 @@ def test_guided_uses_right_samples_of_the_true_label_as_parents(repair_case):
     right = set(repair_case.fit.index[repair_case.fit.correct].tolist())
     assert set(proposal.parent.tolist()) <= right
     for parent, failure in zip(proposal.parent, proposal.failure, strict=True):
-        assert parent in repair_case.context.influence.sources[failure]
+        assert parent in repair_case.context.evidence.parents.index[failure]
 
 
 def test_guided_serves_the_others_when_some_failures_have_no_source(repair_case):
-    sources = repair_case.context.influence.sources.clone()
+    sources = repair_case.context.evidence.parents.index.clone()
     sources[::2] = -1
-    proposal = GuidedRepair().propose(repair_case.with_sources(sources), 3)
+    proposal = GuidedRepair().propose(repair_case.with_parents(sources), 3)
     served = Counter(proposal.failure.tolist())
     assert served == dict.fromkeys(range(1, len(sources), 2), 3)
 

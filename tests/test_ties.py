@@ -7,14 +7,15 @@ import pytest
 import torch
 
 from rnnrepair.influence import (
+    Role,
     TraceIndex,
     TraceSimilarity,
-    TransitionIndex,
     TransitionOverlap,
-    rank_by_label,
+    find_evidence,
     step_distance,
     tie_order,
 )
+from tests.conftest import view_of
 
 
 def alike(make_traces, n=40):
@@ -34,13 +35,13 @@ def by_traces(fit, model, seed, top):
 
 def by_label(fit, model, seed, top):
     index = TraceIndex(fit, step_distance(model, "aligned"), seed=seed)
-    everyone = torch.ones(len(fit), dtype=torch.bool)
     query = fit.select(torch.tensor([0]))
-    return rank_by_label(index, query, torch.tensor([1]), top, everyone).row[0]
+    return index.rank(query, top, fit.label == 1).row[0]
 
 
 def by_transitions(fit, model, seed, top):
-    return TransitionIndex.build(fit, seed).rank(fit.select(torch.tensor([0])), top).row[0]
+    scorer = TransitionOverlap(seed).fit(view_of(model, fit))
+    return scorer.rank(fit.select(torch.tensor([0])), top).row[0]
 
 
 @pytest.mark.parametrize("rank", [by_traces, by_label, by_transitions])
@@ -86,9 +87,12 @@ def test_influence_breaks_ties_by_its_seed(make_traces, make_model, method):
     fit = alike(make_traces, 200)
     fit = replace(fit, label=fit.final_prediction)
     failures = fit.select(torch.tensor([0]))
-    found = [method(top=5, seed=seed)(make_model(), fit, failures) for seed in (0, 0, 1)]
-    for field in ("nearest", "sources"):
-        first, again, other = (getattr(influence, field) for influence in found)
+    view, roles = view_of(make_model(), fit), (Role.NEAREST, Role.PARENTS)
+    found = [
+        find_evidence(method(seed=seed).fit(view), view, failures, roles, 5) for seed in (0, 0, 1)
+    ]
+    for role in roles:
+        first, again, other = (getattr(evidence, role).index for evidence in found)
         assert torch.equal(first, again)
         assert not torch.equal(first, other)
         assert first[0].tolist() != fit.index[:5].tolist()

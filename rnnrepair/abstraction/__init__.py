@@ -1,18 +1,19 @@
 """State abstraction: hidden states to a few abstract states with confidence and stability."""
 
 from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
+from rnnrepair.abstraction.collect import Collected, collect
 from rnnrepair.abstraction.features import split_code, temporal_features
 from rnnrepair.abstraction.fit import (
     Abstraction,
     AbstractionSettings,
-    fit_abstraction,
+    abstract,
     pca_sample,
     sample_steps,
 )
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.mixture import Mixture, check_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
-from rnnrepair.abstraction.reduced import ReducedStates, load_states, reduce_states, save_states
+from rnnrepair.abstraction.reduced import ReducedStates
 from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
 from rnnrepair.abstraction.selection import Candidate, Selection, choose
 from rnnrepair.abstraction.stability import Stability, confidence, count_predictions
@@ -23,26 +24,25 @@ __all__ = [
     "AbstractionSettings",
     "Candidate",
     "Clustering",
+    "Collected",
     "Mixture",
     "ReducedStates",
     "Reduction",
     "Selection",
     "Stability",
     "StreamingPCA",
+    "abstract",
     "check_clustering",
     "check_distinct",
     "choose",
+    "collect",
     "confidence",
     "count_predictions",
-    "fit_abstraction",
     "fit_clustering",
     "fit_mixture",
-    "load_states",
     "match_states",
     "pca_sample",
-    "reduce_states",
     "sample_steps",
-    "save_states",
     "split_code",
     "temporal_features",
 ]

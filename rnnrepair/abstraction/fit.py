@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
+from rnnrepair.abstraction.collect import Collected
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.mixture import Mixture, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
 from rnnrepair.abstraction.reduced import ReducedStates
-from rnnrepair.abstraction.reduction import Reduction
 from rnnrepair.abstraction.selection import Candidate, Selection, check_components, choose
 from rnnrepair.abstraction.stability import Stability, count_predictions
 from rnnrepair.errors import ConfigurationError
@@ -124,21 +124,17 @@ def sample_steps(n_steps: int, settings: AbstractionSettings) -> Tensor:
     return torch.randperm(n_steps, generator=generator)[: settings.fit_states].sort().values
 
 
-def fit_abstraction(
-    states: Mapping[Split, ReducedStates],
-    reduction: Reduction,
+def abstract(
+    collected: Collected,
     settings: AbstractionSettings,
-    n_classes: int,
     n_original: int,
     previous_state: Tensor | None = None,
 ) -> Abstraction:
     """Fit a mixture for every K, choose one on ``val``, and trace every split with it.
 
     Args:
-        states: reduced states of ``fit`` and of further splits; ``val`` is needed for a choice.
-        reduction: the projection that made them.
+        collected: of ``fit`` and of further splits; ``val`` is needed for a choice.
         settings: see ``AbstractionSettings``.
-        n_classes: C.
         n_original: number of fit sequences that were there from the start (not injected).
         previous_state: ``sample_state`` of the last analysed epoch.
 
@@ -146,6 +142,7 @@ def fit_abstraction(
         ConfigurationError: K is larger than the number of states, or there is no ``val`` split
             to choose on.
     """
+    states, n_classes = collected.states, collected.n_classes
     fit = states["fit"]
     positions = sample_steps(int(fit.offsets[n_original]), settings)
     sample = fit.vector[positions]
@@ -161,7 +158,7 @@ def fit_abstraction(
     traces = {split: s.traces(mixture, n_classes) for split, s in states.items()}
     counts = count_predictions(traces["fit"].code, mixture.n_components, n_classes)
     return Abstraction(
-        AbstractModel(reduction, mixture, counts),
+        AbstractModel(collected.reduction, mixture, counts),
         traces,
         candidates,
         mixture.bic(sample),

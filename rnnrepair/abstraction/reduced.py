@@ -1,18 +1,13 @@
 """Reduced hidden states of a whole split: small enough to keep, enough for any mixture."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rnnrepair.abstraction.mixture import Mixture
-from rnnrepair.abstraction.reduction import Reduction, StreamingPCA
-from rnnrepair.atomic import write_file
 from rnnrepair.network import HiddenBatch
-from rnnrepair.protocols import Split
 from rnnrepair.sequences import Ragged, offsets_of, smallest_int
 from rnnrepair.traces import Traces
 
@@ -41,17 +36,15 @@ class ReducedStates(Ragged):
     token: Tensor | None = None
 
     @classmethod
-    def collect(
-        cls, stream: Iterable[HiddenBatch], reduction: Reduction, n_classes: int
-    ) -> "ReducedStates":
-        """Reduce a stream batch by batch; the hidden states themselves are dropped at once.
+    def collect(cls, stream: Iterable[HiddenBatch], n_classes: int) -> "ReducedStates":
+        """Keep a stream of reduced states.
 
         Sequences end up in ascending order of their index, whatever order they come in.
         """
         dtype = smallest_int(n_classes)
         columns, tokens = [_Growing() for _ in range(5)], _Growing()
         for b in stream:
-            of_batch = (reduction(b.hidden), b.prediction.to(dtype), b.lengths, b.index, b.label)
+            of_batch = (b.hidden, b.prediction.to(dtype), b.lengths, b.index, b.label)
             for column, part in zip(columns, of_batch, strict=True):
                 column.append(part)
             if b.token is not None:
@@ -84,31 +77,6 @@ class ReducedStates(Ragged):
         )
 
 
-def save_states(path: Path, states: Mapping[Split, ReducedStates], reduction: Reduction) -> None:
-    """Write what ``reduce_states`` returned to one safetensors file."""
-    tensors = {f"reduction.{name}": value for name, value in vars(reduction).items()}
-    tensors["reduction.total_variance"] = torch.tensor(
-        reduction.total_variance, dtype=torch.float64
-    )
-    for split, of_split in states.items():
-        columns = {field.name: getattr(of_split, field.name) for field in fields(of_split)}
-        tensors |= {f"{split}.{k}": v for k, v in columns.items() if v is not None}
-    with write_file(path) as draft:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft)
-
-
-def load_states(path: Path) -> tuple[dict[Split, ReducedStates], Reduction]:
-    """Read what ``save_states`` wrote; loading runs no code."""
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in load_file(path).items():
-        owner, _, field = name.partition(".")
-        parts.setdefault(owner, {})[field] = tensor
-    projection = parts.pop("reduction")
-    total = float(projection.pop("total_variance"))
-    states = {split: ReducedStates(**tensors) for split, tensors in parts.items()}
-    return states, Reduction(**projection, total_variance=total)
-
-
 class _Growing:
     """A tensor that rows are appended to.
 
@@ -133,28 +101,3 @@ class _Growing:
     @property
     def rows(self) -> Tensor:
         return self._held[: self._n_rows]
-
-
-def reduce_states(
-    sample: Iterable[HiddenBatch],
-    streams: Mapping[Split, Iterable[HiddenBatch]],
-    reduction_dims: int,
-    n_classes: int,
-) -> tuple[dict[Split, ReducedStates], Reduction]:
-    """Fit the reduction on a sample, and reduce every split with it, one stream after the other.
-
-    Args:
-        sample: hidden states of the sequences that the PCA sees, see ``pca_sample``.
-        streams: hidden states of every split; each is read once.
-        reduction_dims: principal components kept.
-        n_classes: C.
-    """
-    pca = StreamingPCA()
-    for batch in sample:
-        pca.update(batch.hidden)
-    reduction = pca.finish(reduction_dims)
-    states = {
-        split: ReducedStates.collect(stream, reduction, n_classes)
-        for split, stream in streams.items()
-    }
-    return states, reduction

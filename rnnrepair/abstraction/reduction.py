@@ -43,6 +43,13 @@ class Reduction:
             self.mean, self.components[:dims], self.variance[:dims], self.total_variance
         )
 
+    def to(self, device: torch.device) -> "Reduction":
+        """Return it on a device."""
+        mean, components, variance = (
+            part.to(device) for part in (self.mean, self.components, self.variance)
+        )
+        return Reduction(mean, components, variance, self.total_variance)
+
     def __call__(self, hidden: Tensor) -> Tensor:
         """Project (n, d) hidden states to (n, k) float32."""
         return (hidden - self.mean) @ self.components.T

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
-from rnnrepair.analysis.yardsticks import Neighbours, yardsticks
+from rnnrepair.analysis.yardsticks import RankedLabels, yardsticks
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Distance, TraceIndex, step_distance
 from rnnrepair.seeding import derive_seed, torch_generator
@@ -94,9 +94,9 @@ class FaultMetrics:
                 return StudyResult({}, ["The network has no failures on the test split."])
             n_steps = max(int(t.lengths.max()) for t in (fit, test))
             index = TraceIndex(fit, step_distance(model, self.distance), n_steps, seed)
-            near = Neighbours.of(index.rank(failures, self.top + 1), fit)
+            near = RankedLabels.of(index.rank(failures, self.top + 1), fit)
             benign = test.select(draw_benign(test, self.benign, seed))
-            near_benign = Neighbours.of(index.rank(benign, self.top + 1), fit)
+            near_benign = RankedLabels.of(index.rank(benign, self.top + 1), fit)
             draws = derive_seed(seed, "faults", n_components)
             lines = {
                 "fault_truth": _metrics(near, failures.label, draws),
@@ -128,7 +128,7 @@ def draw_benign(test: Traces, n: int, seed: int) -> Tensor:
     return rows[order[:n]].sort().values
 
 
-def _metrics(near: Neighbours, label: Tensor, seed: int) -> pd.DataFrame:
+def _metrics(near: RankedLabels, label: Tensor, seed: int) -> pd.DataFrame:
     """Metrics 1 to 3 for n = 1 .. top, with bootstrap intervals over targets.
 
     Metric 1: share of targets with at least one sample of the label among the n nearest; metric
@@ -157,7 +157,7 @@ def _metrics(near: Neighbours, label: Tensor, seed: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _hypothesis(near: Neighbours, failures: Traces, seed: int) -> list[dict[str, Any]]:
+def _hypothesis(near: RankedLabels, failures: Traces, seed: int) -> list[dict[str, Any]]:
     """Share of failures with more samples of the predicted label, for several n."""
     predicted = (near.label == failures.final_prediction[:, None]).cumsum(1)
     true = (near.label == failures.label[:, None]).cumsum(1)

@@ -1,7 +1,7 @@
 """What a study gets: a trained network with its data, and everything that was computed of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,14 +11,15 @@ from rnnrepair.abstraction import (
     AbstractionSettings,
     AbstractModel,
     Clustering,
+    Collected,
     Mixture,
     ReducedStates,
     Reduction,
     check_distinct,
+    collect,
     count_predictions,
     fit_clustering,
     pca_sample,
-    reduce_states,
     sample_steps,
 )
 from rnnrepair.errors import ConfigurationError
@@ -61,8 +62,7 @@ class FinishedRun:
     settings: AbstractionSettings
     progress: Progress = silent
     checkpoint: str = "as training ended"
-    _states: Mapping[Split, ReducedStates] = field(default_factory=dict)
-    _reduction: Reduction | None = None
+    _collected: Collected | None = None
 
     @property
     def n_classes(self) -> int:
@@ -75,32 +75,30 @@ class FinishedRun:
         The network runs once, for the widest reduction asked for so far: fewer components are a
         part of more. Ask for the widest first.
         """
-        dims = self.settings.reduction_dims if dims is None else dims
-        self.reduction(dims)
-        return {split: states.narrowed(dims) for split, states in self._states.items()}
+        return self._of_dims(dims).states
 
     def reduction(self, dims: int | None = None) -> Reduction:
         """Return the projection that makes ``states(dims)``."""
-        dims = self.settings.reduction_dims if dims is None else dims
-        if self._reduction is None or not self._reduction.holds(dims):
-            self._reduction = self._collect(dims)
-        return self._reduction.narrowed(dims)
+        return self._of_dims(dims).reduction
 
-    def _collect(self, dims: int) -> Reduction:
+    def _of_dims(self, dims: int | None) -> Collected:
+        dims = self.settings.reduction_dims if dims is None else dims
+        if self._collected is None or not self._collected.reduction.holds(dims):
+            self._collected = self._collect(dims)
+        return self._collected.narrowed(dims)
+
+    def _collect(self, dims: int) -> Collected:
         fit_index = self.data.split_index("fit")
         sample = pca_sample(fit_index, self.settings)
-        states, reduction = reduce_states(
-            self.network.steps(self.data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
-            {
-                split: self.network.steps(self.progress(self.data.trace_dataloader(split), split))
-                for split in SPLITS
-            },
+        collected = collect(
+            self.network,
+            (self.data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
+            {split: self.progress(self.data.trace_dataloader(split), split) for split in SPLITS},
             dims,
-            self.n_classes,
         )
         # Injected samples have the highest indices.
-        self._states = states | {"fit": states["fit"].between(0, len(fit_index))}
-        return reduction
+        fit = collected.states["fit"].between(0, len(fit_index))
+        return replace(collected, states={**collected.states, "fit": fit})
 
     def mixture(
         self,

@@ -21,8 +21,8 @@ BLOCK = 2000
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """The nearest training samples of M targets.
+class RankedLabels:
+    """Labels of the nearest training samples of M targets.
 
     Attributes:
         label: (M, top) int64 labels, -1 where there are no more.
@@ -34,7 +34,7 @@ class Neighbours:
     distance: Tensor
 
     @classmethod
-    def of(cls, ranking: Ranking, fit: Traces) -> "Neighbours":
+    def of(cls, ranking: Ranking, fit: Traces) -> "RankedLabels":
         """Take them from a ranking of the training traces, one more than are wanted."""
         row = ranking.row[:, :-1]
         return cls(torch.where(row >= 0, fit.label[row], -1), ranking.distance)
@@ -50,7 +50,7 @@ class Neighbours:
         return float(((last == following) & last.isfinite()).double().mean())
 
 
-def yardsticks(run: FinishedRun, top: int) -> dict[str, Neighbours]:
+def yardsticks(run: FinishedRun, top: int) -> dict[str, RankedLabels]:
     """Return the nearest training samples of the test failures, by the name of each yardstick.
 
     - The inputs, which know no network: Euclidean distance of the padded features, or one minus
@@ -82,7 +82,7 @@ def yardsticks(run: FinishedRun, top: int) -> dict[str, Neighbours]:
         ),
         "same prediction, at random": _drawn_alike(fit, failures, top + 1, seed),
     }
-    return {name: Neighbours.of(ranking, fit) for name, ranking in rankings.items()}
+    return {name: RankedLabels.of(ranking, fit) for name, ranking in rankings.items()}
 
 
 def last_states(run: FinishedRun, split: Split) -> Tensor:

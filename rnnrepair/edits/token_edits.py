@@ -40,7 +40,11 @@ class TokenEdits:
         """Draw n edits, their shares uniform within the limits."""
         return EditBatch(
             "hide",
-            {"share": uniform(0, self.hidden, n, generator), "seed": seeds(n, generator)},
+            {
+                "share": uniform(0, self.hidden, n, generator),
+                "seed": seeds(n, generator),
+                "unknown": torch.full((n,), float(self.unknown), dtype=torch.float64),
+            },
         )
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
@@ -59,4 +63,5 @@ class TokenEdits:
         real = steps < end[:, None]
         # A text of which nothing is left carries no label: it stays as it is.
         hidden = hidden & real & (~hidden & real).any(1, keepdim=True)
-        return torch.where(hidden.to(inputs.device), self.unknown, inputs)
+        unknown = edits.parameters["unknown"][:, None].to(inputs)
+        return torch.where(hidden.to(inputs.device), unknown, inputs)

@@ -1,4 +1,4 @@
-"""Influence without gradients: training samples and segments behind each failure."""
+"""Influence: training samples and segments behind each failure."""
 
 from rnnrepair.influence.contexts import ContextIndex, Contexts
 from rnnrepair.influence.distance import (
@@ -9,35 +9,45 @@ from rnnrepair.influence.distance import (
     paper_distance,
     step_distance,
 )
-from rnnrepair.influence.method import (
-    InfluenceMethod,
-    SegmentInfluence,
-    TraceSimilarity,
-    TransitionOverlap,
-)
-from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label, smallest
-from rnnrepair.influence.result import Influence
+from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
+from rnnrepair.influence.gradients import LossGradients
+from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer
+from rnnrepair.influence.overlap import TransitionOverlap
+from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
+from rnnrepair.influence.role import Role
+from rnnrepair.influence.segment_context import SegmentContext
 from rnnrepair.influence.segments import responsible_segment, responsible_step
+from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.ties import tie_order
+from rnnrepair.influence.tracin import TracIn
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
+from rnnrepair.influence.view import TrainingView
 
 __all__ = [
     "ContextIndex",
     "Contexts",
     "Distance",
-    "Influence",
+    "Evidence",
     "InfluenceMethod",
+    "LossGradients",
+    "NearScorer",
+    "Neighbours",
     "Ranking",
-    "SegmentInfluence",
+    "Role",
+    "Scorer",
+    "SegmentContext",
     "StepDistance",
+    "TracIn",
     "TraceIndex",
     "TraceSimilarity",
+    "TrainingView",
     "TransitionIndex",
     "TransitionOverlap",
     "aligned_distance",
+    "find_evidence",
+    "found",
     "paired_distance",
     "paper_distance",
-    "rank_by_label",
     "responsible_segment",
     "responsible_step",
     "smallest",

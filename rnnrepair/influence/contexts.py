@@ -131,6 +131,21 @@ class ContextIndex:
             drawn.append(found.select(self._draw(found, top, index)))
         return self._contexts(nearest, top), self._contexts(drawn, top)
 
+    def runs(self, failures: Traces, step: Tensor) -> Tensor:
+        """Return (M, N) int64 longest runs shared with the context of each failure.
+
+        They are 0 where a training sequence comes to the same state only, -1 where it does not.
+
+        Args:
+            failures: M traces with tokens.
+            step: (M,) the responsible step; its context ends one step before.
+        """
+        every = torch.ones(len(self.traces), dtype=torch.bool)
+        runs = torch.full((len(failures), len(self.traces)), -1)
+        for m, found in enumerate(self._every_candidate(failures, step, every)):
+            runs[m, torch.from_numpy(found.row)] = torch.from_numpy(found.run)
+        return runs
+
     def drawn(
         self, failures: Traces, step: Tensor, top: int, allowed: Tensor, label: Tensor
     ) -> Contexts:
@@ -158,17 +173,19 @@ class ContextIndex:
         return first[key[first].argsort()]
 
     def _every_candidate(
-        self, failures: Traces, step: Tensor, allowed: Tensor, label: Tensor
+        self, failures: Traces, step: Tensor, allowed: Tensor, label: Tensor | None = None
     ) -> Iterator[_Candidates]:
-        """Yield the candidates of each failure."""
-        usable = {c: (allowed & (self.traces.label == c)).numpy() for c in label.unique().tolist()}
+        """Yield the candidates of each failure, of any label where none is wanted."""
+        wanted: list[int | None] = [None] * len(failures) if label is None else label.tolist()
+        usable = {
+            c: (allowed if c is None else allowed & (self.traces.label == c)).numpy()
+            for c in set(wanted)
+        }
         keys = self._failure_keys(failures)
         code, begin = failures.code, failures.offsets[:-1]
-        for first, end, wanted in zip(
-            begin.tolist(), (begin + step).tolist(), label.tolist(), strict=True
-        ):
+        for first, end, c in zip(begin.tolist(), (begin + step).tolist(), wanted, strict=True):
             reached = int(code[end - 1]) if end > first else None
-            yield self._candidates(keys[first:end], reached, usable[wanted])
+            yield self._candidates(keys[first:end], reached, usable[c])
 
     def _failure_keys(self, failures: Traces) -> np.ndarray:
         # A token that training never saw has no key: it would pass for another one's.
@@ -243,8 +260,8 @@ class ContextIndex:
 def _tokens(traces: Traces) -> Tensor:
     if traces.token is None:
         raise ConfigurationError(
-            "Contexts are runs of tokens, and these sequences are features: use "
-            "influence=similarity and repair=default."
+            "Contexts are runs of tokens, and these sequences are features: choose an influence "
+            "method and a strategy that need none."
         )
     return traces.token
 

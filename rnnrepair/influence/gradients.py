@@ -1,4 +1,4 @@
-"""Exact TracIn over all parameters of an LSTM classifier: the gradient baseline.
+"""Exact gradients of each sequence's loss with respect to all parameters of an LSTM classifier.
 
 The gradient of a sequence's loss is a sum of outer products: with delta_t the derivative with
 respect to the gates before their non-linearities and z_t = [x_t, h_{t-1}, 1, 1], the gradient of
@@ -22,12 +22,8 @@ from rnnrepair.sequences import SequenceBatch
 GRADIENT_BATCH = 128
 
 
-class TracIn:
-    """Influence as the product of two loss gradients, at one checkpoint.
-
-    A positive score means that a step on the training sample lowers the loss of the query. The
-    learning rate, a common factor, is left out.
-    """
+class LossGradients:
+    """Gradients of cross entropies, and their products, at one checkpoint."""
 
     def __init__(self, rnn: nn.Module, head: nn.Module) -> None:
         """Take a network in evaluation mode (dropout is not applied).
@@ -51,10 +47,22 @@ class TracIn:
         """
         return torch.cat(self._blocks(batch), 1)
 
-    def __call__(self, train: Iterable[SequenceBatch], queries: SequenceBatch) -> Tensor:
-        """Return (M, N) scores of N training sequences, in the order of the stream, for M queries.
+    @torch.no_grad()
+    def logits(self, batch: SequenceBatch) -> Tensor:
+        """Return the (B, C) logits that the gradients are those of."""
+        w = _Weights.of(self._rnn, self._head)
+        return _forward(w, batch).final @ w.head.T + w.head_bias
 
-        Both losses are those of the true labels.
+    def squared_norms(self, batch: SequenceBatch) -> Tensor:
+        """Return (B,) squared norms of the gradients."""
+        parts = [self._blocks(part) for part in _split(batch)]
+        return torch.cat([r.square().sum(1) + h.square().sum(1) for r, h in parts])
+
+    def products(self, train: Iterable[SequenceBatch], queries: SequenceBatch) -> Tensor:
+        """Return (M, N) products with N training sequences, in the order of the stream.
+
+        Above 0 where a step on the training sequence lowers the loss of the query. Both losses are
+        those of the true labels.
         """
         recurrent, linear = (
             torch.cat(blocks)
@@ -200,8 +208,8 @@ def _check(rnn: nn.Module, head: nn.Module) -> None:
     )
     if not fits:
         raise ConfigurationError(
-            "Exact TracIn needs a single-layer, one-directional, batch-first nn.LSTM with bias and "
-            f"without projection, got {rnn}: set model.cell=lstm and model.num_layers=1."
+            "Exact gradients need a single-layer, one-directional, batch-first nn.LSTM with bias "
+            f"and no projection, got {rnn}: choose another influence method, or such a network."
         )
     if not isinstance(head, nn.Linear) or head.bias is None:
-        raise ConfigurationError(f"Exact TracIn needs an nn.Linear head with bias, got {head}.")
+        raise ConfigurationError(f"Exact gradients need an nn.Linear head with bias, got {head}.")

@@ -1,231 +1,109 @@
 """One interface for influence: which training samples stand behind each failure."""
 
-from dataclasses import replace
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction import AbstractModel
-from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence.contexts import ContextIndex
-from rnnrepair.influence.distance import Distance, step_distance
-from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
-from rnnrepair.influence.result import Influence
-from rnnrepair.influence.segments import responsible_step
-from rnnrepair.influence.transitions import TransitionIndex
-from rnnrepair.sequences import EVERY_KIND, Kind
+from rnnrepair.influence.ranking import Ranking
+from rnnrepair.influence.view import TrainingView
+from rnnrepair.network import TracedNetwork
+from rnnrepair.sequences import Kind, SequenceBatch
 from rnnrepair.traces import Traces
+
+# Other training samples that a sample's own label is compared with.
+OWN_NEIGHBOURS = 20
+# Training samples whose neighbours are looked for at a time: bounds the memory.
+AT_A_TIME = 500
 
 
 class InfluenceMethod(Protocol):
-    """Anything that finds training samples behind failures.
+    """A way to score training samples.
 
     Attributes:
         name: for messages.
         fits: kinds of data that it reads.
-        finds: optional fields of ``Influence`` that it fills.
     """
 
     name: str
     fits: frozenset[Kind]
-    finds: frozenset[str]
 
-    def __call__(
-        self,
-        model: AbstractModel,
-        fit: Traces,
-        failures: Traces,
-        n_original: int | None = None,
-    ) -> Influence:
-        """Return the influential samples of every failure.
+    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
+        """Refuse a network that the method cannot read; called before any training.
 
         Args:
-            model: the abstract model that made the traces.
-            fit: N training traces, original samples first, then injected ones.
-            failures: M traces.
-            n_original: number of original samples, the only ones that may be sources: an edit of
-                an edit could drift out of the limits that keep its label. None: all of them.
+            network: verified.
+            batch: a few training sequences.
+
+        Raises:
+            ConfigurationError: says what it reads instead.
         """
+
+    def fit(self, view: TrainingView) -> "Scorer":
+        """Prepare the N training samples of a view."""
         ...
 
 
-def _indices(traces: Traces, ranking: Ranking) -> Tensor:
-    return torch.where(ranking.row >= 0, traces.index[ranking.row], -1)
+class Scorer(ABC):
+    """Scores of N training samples, for failures and by themselves."""
 
-
-def _influence(fit: Traces, failures: Traces, nearest: Ranking, sources: Ranking) -> Influence:
-    """Turn rows of the training traces into sample indices."""
-    return Influence(
-        failures,
-        _indices(fit, nearest),
-        nearest.distance,
-        _indices(fit, sources),
-        sources.distance,
-    )
-
-
-def _usable(fit: Traces, n_original: int | None) -> Tensor:
-    """(N,) bool: original samples that are classified correctly."""
-    original = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
-    return fit.correct & original
-
-
-def _checked(top: int) -> int:
-    if top < 1:
-        raise ConfigurationError(f"influence.top must be at least 1, got {top}.")
-    return top
-
-
-class TraceSimilarity:
-    """Influence as similarity of temporal features (RNNRepair equation 3)."""
-
-    name = "similarity"
-    fits = EVERY_KIND
-    finds: frozenset[str] = frozenset()
-
-    def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
-        """Keep the settings.
+    @abstractmethod
+    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
+        """Return the most influential samples of M queries, whichever way they push.
 
         Args:
-            distance: ``aligned`` or ``paper``, see ``step_distance``.
-            top: samples kept per failure.
-            seed: of the order of ties.
-
-        Raises:
-            ConfigurationError: unknown distance, or ``top`` below 1.
+            queries: M traces.
+            top: how many to return.
+            allowed: (N,) bool, samples that may be returned; all where None.
         """
-        if distance not in list(Distance):
-            raise ConfigurationError(
-                f"influence.distance must be one of {[d.value for d in Distance]}, got "
-                f"{distance!r}."
-            )
-        self.distance = Distance(distance)
-        self.top = _checked(top)
-        self.seed = seed
 
-    def __call__(
-        self,
-        model: AbstractModel,
-        fit: Traces,
-        failures: Traces,
-        n_original: int | None = None,
-    ) -> Influence:
-        """Rank all training traces for all failures (see ``InfluenceMethod``)."""
-        return self.ranked(self.index(model, fit, failures), failures, n_original)
+    @abstractmethod
+    def scores(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
+        """Return (M, n) float32: above 0 pushes towards the wrong prediction, below 0 away from it.
 
-    def index(self, model: AbstractModel, fit: Traces, failures: Traces) -> TraceIndex:
-        """Prepare training traces for ranking by the failures."""
-        longest = int(failures.lengths.max()) if len(failures) else 1
-        return TraceIndex(fit, step_distance(model, self.distance), longest, self.seed)
+        Args:
+            queries: M traces of failures.
+            rows: (n,) int64 rows of the training samples; all N where None.
+        """
 
-    def ranked(self, index: TraceIndex, failures: Traces, n_original: int | None) -> Influence:
-        """Rank indexed training traces for all failures."""
-        fit = index.traces
-        nearest = index.rank(failures, self.top)
-        usable = _usable(fit, n_original)
-        sources = rank_by_label(index, failures, failures.label, self.top, usable)
-        return _influence(fit, failures, nearest, sources)
+    @abstractmethod
+    def own(self) -> Tensor:
+        """Return (N,) float32: how suspicious each training sample is by itself."""
 
 
-class SegmentInfluence:
-    """Similarity, and the training samples that come to where each failure goes wrong.
+class NearScorer(Scorer):
+    """Base of scorers by nearness, whatever makes two samples near.
 
-    Source: RNNRepair section 4.4; the contrast is ours.
+    Nearness itself knows no direction. What pushes is the label: a near sample of the label that
+    the failure is mistaken for pushes towards it, one of the true label away from it, and others
+    do neither.
     """
 
-    name = "segment"
-    fits = frozenset({Kind.TOKENS})
-    finds = frozenset({"contexts", "drawn", "opposites", "contrast"})
+    def __init__(self, traces: Traces) -> None:
+        """Take the traces of N training samples."""
+        self.traces = traces
 
-    def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
-        """Keep the settings.
+    @abstractmethod
+    def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
+        """Return (M, n) distances of 0 and more; arguments as for ``scores``."""
 
-        Args:
-            distance: see ``TraceSimilarity``.
-            top: samples kept per failure, of each kind.
-            seed: of the order of ties, and of the random samples.
-        """
-        self.similarity = TraceSimilarity(distance, top, seed)
-        self.top = top
-        self.seed = seed
+    def scores(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
+        """Return (M, n): 1 / (1 + distance), with the sign of what the label pushes to."""
+        label = self.traces.label if rows is None else self.traces.label[rows]
+        towards = (label == queries.final_prediction[:, None]).float()
+        away = (label == queries.label[:, None]).float()
+        return (towards - away) / (1 + self.distances(queries, rows))
 
-    def __call__(
-        self,
-        model: AbstractModel,
-        fit: Traces,
-        failures: Traces,
-        n_original: int | None = None,
-    ) -> Influence:
-        """Rank training traces and their contexts for all failures (see ``InfluenceMethod``).
+    def own(self) -> Tensor:
+        """Return (N,) share of the nearest other training samples that carry another label."""
+        parts = torch.arange(len(self.traces)).split(AT_A_TIME)
+        return torch.cat([self._disagreement(rows) for rows in parts])
 
-        Raises:
-            ConfigurationError: the traces hold no tokens.
-        """
-        contexts = ContextIndex(fit, self.seed)
-        index = self.similarity.index(model, fit, failures)
-        influence = self.similarity.ranked(index, failures, n_original)
-        originals = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
-        opposites = rank_by_label(
-            index, failures, failures.final_prediction, self.top, _usable(fit, n_original)
-        )
-        nearest, drawn = contexts.nearest_and_drawn(
-            failures, responsible_step(failures), self.top, originals, failures.label
-        )
-        return replace(
-            influence,
-            contexts=nearest,
-            drawn=drawn,
-            opposites=_indices(fit, opposites),
-            contrast=_mean_distance(influence.source_distance) - _mean_distance(opposites.distance),
-        )
-
-
-def _mean_distance(distance: Tensor) -> Tensor:
-    """Return (M,) mean of the finite distances (M, top), NaN where there are none."""
-    finite = distance.isfinite()
-    return torch.where(finite, distance, 0).sum(1) / finite.sum(1)
-
-
-class TransitionOverlap:
-    """Influence as the share of a failure's transitions that a training sample takes too."""
-
-    name = "overlap"
-    fits = EVERY_KIND
-    finds: frozenset[str] = frozenset()
-
-    def __init__(self, top: int = 20, seed: int = 0) -> None:
-        """Keep the settings.
-
-        Args:
-            top: samples kept per failure.
-            seed: of the order of ties.
-
-        Raises:
-            ConfigurationError: ``top`` below 1.
-        """
-        self.top = _checked(top)
-        self.seed = seed
-
-    def __call__(
-        self,
-        model: AbstractModel,
-        fit: Traces,
-        failures: Traces,
-        n_original: int | None = None,
-    ) -> Influence:
-        """Rank all training traces for all failures (see ``InfluenceMethod``)."""
-        nearest = TransitionIndex.build(fit, self.seed).rank(failures, self.top)
-        usable = _usable(fit, n_original)
-        row = torch.full_like(nearest.row, -1)
-        distance = torch.full(row.shape, torch.inf)
-        for label in failures.label.unique():
-            chosen = failures.label == label
-            rows = (usable & (fit.label == label)).nonzero()[:, 0]
-            if len(rows) == 0:
-                continue
-            index = TransitionIndex.build(fit.select(rows), self.seed)
-            ranking = index.rank(failures.select(chosen), self.top)
-            row[chosen] = torch.where(ranking.row >= 0, rows[ranking.row], -1)
-            distance[chosen] = ranking.distance
-        return _influence(fit, failures, nearest, Ranking(row, distance))
+    def _disagreement(self, rows: Tensor) -> Tensor:
+        near = self.rank(self.traces.select(rows), OWN_NEIGHBOURS + 1).row
+        other = (near >= 0) & (near != rows[:, None])
+        # A sample with many equals need not be among its own nearest: then the last is too many.
+        other &= other.cumsum(1) <= OWN_NEIGHBOURS
+        disagrees = self.traces.label[near] != self.traces.label[rows][:, None]
+        return (disagrees & other).sum(1) / other.sum(1).clamp_min(1)

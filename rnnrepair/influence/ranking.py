@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag
+from torch.nn.functional import embedding_bag, pad
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.distance import StepDistance
@@ -195,22 +195,19 @@ def smallest(distance: Tensor, top: int) -> Ranking:
     return Ranking(row, best)
 
 
-def rank_by_label(
-    index: TraceIndex, queries: Traces, query_label: Tensor, top: int, allowed: Tensor
-) -> Ranking:
-    """Rank, for each query, the allowed training traces that carry the query's label.
+def rank_rows(distance: Tensor, order: Tensor, top: int, allowed: Tensor | None = None) -> Ranking:
+    """Return the ``top`` smallest distances of each query.
 
     Args:
-        index: the training traces.
-        queries: M traces.
-        query_label: (M,) class whose training traces are ranked.
+        distance: (M, N) of M queries to N training samples; infinite ones are not returned.
+        order: (N,) rows in the order of ties.
         top: how many to return.
-        allowed: (N,) bool.
+        allowed: (N,) bool, samples that may be returned; all where None.
     """
-    row = torch.full((len(queries), top), -1)
-    distance = torch.full((len(queries), top), torch.inf)
-    for label in query_label.unique():
-        chosen = query_label == label
-        ranking = index.rank(queries.select(chosen), top, allowed & (index.traces.label == label))
-        row[chosen], distance[chosen] = ranking.row, ranking.distance
-    return Ranking(row, distance)
+    kept = order if allowed is None else order[allowed[order]]
+    found = distance[:, kept]
+    place = found.argsort(dim=1, stable=True)[:, :top]
+    nearest = found.gather(1, place)
+    row = torch.where(nearest.isinf(), -1, kept[place])
+    beyond = (0, top - place.shape[1])
+    return Ranking(pad(row, beyond, value=-1), pad(nearest, beyond, value=torch.inf))

@@ -10,10 +10,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
-from torch.nn.functional import pad
 
-from rnnrepair.influence.ranking import Ranking
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.traces import Traces
 
 
@@ -38,26 +35,25 @@ class TransitionIndex:
         key: (U,) int64 ascending keys of the transitions that occur.
         offsets: (U + 1,) int64; key u owns ``row[offsets[u]:offsets[u + 1]]``.
         row: (P,) int32 ascending rows of the training traces that take the transition.
-        order: (N,) int64 rows in the order of ties, see ``tie_order``.
+        n_rows: N.
         n_codes: K * C.
     """
 
     key: Tensor
     offsets: Tensor
     row: Tensor
-    order: Tensor
+    n_rows: int
     n_codes: int
 
     @classmethod
-    def build(cls, traces: Traces, seed: int = 0) -> "TransitionIndex":
-        """Index N training traces; the seed is that of the order of ties."""
+    def build(cls, traces: Traces) -> "TransitionIndex":
+        """Index N training traces."""
         rows = torch.arange(len(traces)).repeat_interleave(traces.lengths)
         pair = transition_keys(traces) * len(traces) + rows
         pair = torch.from_numpy(np.unique(pair.numpy()))
         key, count = torch.unique_consecutive(pair // len(traces), return_counts=True)
         offsets = torch.cat([count.new_zeros(1), count.cumsum(0)])
-        order = tie_order(traces.index, seed)
-        return cls(key, offsets, (pair % len(traces)).int(), order, traces.n_codes)
+        return cls(key, offsets, (pair % len(traces)).int(), len(traces), traces.n_codes)
 
     def rows(self, previous: int, code: int) -> Tensor:
         """Return the (n,) int32 rows that go from one code to another; START is ``n_codes``."""
@@ -83,16 +79,6 @@ class TransitionIndex:
         )
         taken = csr_array(
             (np.ones(len(self.row), np.int32), self.row.numpy(), self.offsets.numpy()),
-            (len(self.key), len(self.order)),
+            (len(self.key), self.n_rows),
         )
         return torch.from_numpy((wanted @ taken).toarray())
-
-    def rank(self, queries: Traces, top: int) -> Ranking:
-        """Rank training rows by the share of a query's transitions that they lack."""
-        lacking = (1 - self.shared(queries) / queries.lengths[:, None])[:, self.order]
-        place = lacking.argsort(dim=1, stable=True)[:, :top]
-        beyond = (0, top - place.shape[1])
-        return Ranking(
-            pad(self.order[place], beyond, value=-1),
-            pad(lacking.gather(1, place), beyond, value=torch.inf),
-        )

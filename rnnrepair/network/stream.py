@@ -1,5 +1,6 @@
 """States and step predictions of a batch without its padding: a stream, never kept whole."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ class HiddenBatch:
     """Hidden states of one batch with padding removed (n = sum of lengths).
 
     Attributes:
-        hidden: (n, d) float32, sequence after sequence.
+        hidden: (n, d) float32, sequence after sequence; (n, k) where they were reduced.
         prediction: (n,) int64, what the network would answer after every step; after the last one,
             what it answers.
         lengths: (B,) int64.
@@ -31,8 +32,17 @@ class HiddenBatch:
     token: Tensor | None = None
 
 
-def hidden_batch(output: RecurrentOutput, batch: SequenceBatch) -> HiddenBatch:
+def hidden_batch(
+    output: RecurrentOutput,
+    batch: SequenceBatch,
+    reduce: Callable[[Tensor], Tensor] | None = None,
+) -> HiddenBatch:
     """Take the padding out of what a network makes of a batch, and bring it to the CPU.
+
+    Args:
+        output: of the network.
+        batch: that it was given.
+        reduce: (n, d) states to (n, k) ones, where the network runs; None keeps them whole.
 
     Raises:
         NonFiniteError: a hidden state is NaN or infinite; names the first such sequence.
@@ -54,6 +64,8 @@ def hidden_batch(output: RecurrentOutput, batch: SequenceBatch) -> HiddenBatch:
     # overflow, so a suspicion is confirmed term by term.
     if not torch.isfinite(hidden.sum()) and not torch.isfinite(hidden).all():
         _raise_for_non_finite(output, batch)
+    if reduce is not None:
+        hidden = reduce(hidden)
     return HiddenBatch(
         hidden.cpu(),
         prediction.cpu(),

@@ -154,15 +154,23 @@ class TracedNetwork:
             back = order.argsort()
             return RecurrentOutput(logits[back], steps[back], seen.hidden[back], lengths[back])
 
-    def steps(self, batches: Iterable[SequenceBatch]) -> Iterator[HiddenBatch]:
+    def steps(
+        self,
+        batches: Iterable[SequenceBatch],
+        reduce: Callable[[Tensor], Tensor] | None = None,
+    ) -> Iterator[HiddenBatch]:
         """Yield the states of every batch without their padding; modes and random state are kept.
+
+        Args:
+            batches: of sequences.
+            reduce: see ``hidden_batch``.
 
         Raises:
             NonFiniteError: a state is NaN or infinite; names the first such sequence.
         """
         with evaluating(self.module):
             for batch in batches:
-                yield hidden_batch(self.trace(batch), batch)
+                yield hidden_batch(self.trace(batch), batch, reduce)
 
     def predict(self, batches: Iterable[SequenceBatch]) -> Predictions:
         """Return the module's own answers, in ascending order of index."""

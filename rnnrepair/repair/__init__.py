@@ -17,6 +17,7 @@ from rnnrepair.repair.judge import trace_inputs
 from rnnrepair.repair.ledger import LedgerRow, ledger_rows, read_ledger, write_ledger
 from rnnrepair.repair.outcome import Outcome
 from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.rebuild import rebuild
 from rnnrepair.repair.segment_controls import (
     InsertionRepair,
     RandomContextRepair,
@@ -53,6 +54,7 @@ __all__ = [
     "marked",
     "proposal_of",
     "read_ledger",
+    "rebuild",
     "trace_inputs",
     "write_ledger",
 ]

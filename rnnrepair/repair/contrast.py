@@ -2,14 +2,15 @@
 
 from rnnrepair.edits import IDENTITY
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import Role, found
 from rnnrepair.repair.graft import Pick, proposal_of
-from rnnrepair.repair.proposal import Proposal, RepairContext, found
+from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.sequences import Kind
 
 
 class ContrastRepair(RepairStrategy):
-    """``guided``: contrast pairs of a failure and what its wrong label comes from.
+    """``contrast`` (``guided`` in configs): a failure beside what its wrong label comes from.
 
     A failure is taken for the wrong label because the network treats it like certain training
     samples of that label. Trained on copies of the failure alone, the network unlearns those
@@ -19,31 +20,28 @@ class ContrastRepair(RepairStrategy):
     Source: ours; the student report names a contrast of the two labels as future work.
     """
 
-    name = "guided"
+    name = "contrast"
     fits = frozenset({Kind.TOKENS})
-    needs = frozenset({"opposites"})
+    needs = frozenset({Role.OPPONENTS})
 
-    def __init__(self, opposites: float = 0.2) -> None:
+    def __init__(self, opponents: float = 0.2) -> None:
         """Choose the mixture.
 
         Args:
-            opposites: share of the samples that are influential training samples of the predicted
+            opponents: share of the samples that are influential training samples of the predicted
                 label; the others are copies of the failure.
 
         Raises:
             ConfigurationError: the share is out of range.
         """
-        if not 0 <= opposites < 1:
-            raise ConfigurationError(
-                f"repair.strategies.guided.opposites must lie in [0, 1), got {opposites}."
-            )
-        self.opposites = opposites
+        if not 0 <= opponents < 1:
+            raise ConfigurationError(f"opponents must lie in [0, 1), got {opponents}.")
+        self.opponents = opponents
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
-        """Propose copies of each failure and of its opposites, evenly mixed."""
-        influence = context.influence
-        nearest = found(influence.opposites).tolist()
-        failures = influence.failures.index.tolist()
+        """Propose copies of each failure and of its opponents, evenly mixed."""
+        nearest = found(context.evidence.opponents, Role.OPPONENTS).index.tolist()
+        failures = context.evidence.failures.index.tolist()
         known = [[sample for sample in row if sample >= 0] for row in nearest]
         used = [0] * len(failures)
         picks: list[list[Pick]] = [[] for _ in failures]
@@ -51,7 +49,7 @@ class ContrastRepair(RepairStrategy):
         # so on: whatever the budget, and however many a round leaves out in the end.
         for turn in range(budget * len(failures)):
             row = turn % len(failures)
-            owed = int((turn + 1) * self.opposites) > int(turn * self.opposites)
+            owed = int((turn + 1) * self.opponents) > int(turn * self.opponents)
             parent = failures[row]
             if owed and known[row]:
                 parent = known[row][used[row] % len(known[row])]

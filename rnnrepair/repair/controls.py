@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits import IDENTITY
+from rnnrepair.influence import Role, found
 from rnnrepair.repair.edited import edited_proposal, unjudged
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
@@ -31,14 +32,13 @@ class TrainOnAll(RepairStrategy):
     injects = False
     starts_anew = True
 
-    def __init__(self, name: str = "augment", augments: bool = True) -> None:
+    def __init__(self, augments: bool = True) -> None:
         """Choose the alternative.
 
         Args:
-            name: under which it is compared.
             augments: whether it rests on augmentation, which then draws the repair's edits.
         """
-        self.name = name
+        self.name = "augment" if augments else "all"
         self.augments = augments
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
@@ -54,7 +54,7 @@ class RandomRepair(RepairStrategy):
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Draw parents with replacement from the original training samples."""
-        n_failures = len(context.influence)
+        n_failures = len(context.evidence)
         generator = torch_generator(context.seed, "parents")
         draw = torch.randint(len(context.originals), (n_failures * budget,), generator=generator)
         parents = context.fetch(context.originals[draw])
@@ -84,11 +84,14 @@ def draw_of_class(context: RepairContext, n: int, allowed: Tensor) -> Tensor:
         n: samples a failure; -1 where there are none.
         allowed: (originals,) bool, samples that may be drawn.
     """
-    label = context.influence.failures.label
+    label = context.evidence.failures.label
     generator = torch_generator(context.seed, "parents of the class")
     parent = torch.full((len(label), n), -1)
     for c in label.unique():
-        own = context.originals[allowed & (context.original_label == c)]
+        of_class = context.original_label == c
+        usable = allowed & of_class
+        # Where the network is right on no sample of this class, any of them serves.
+        own = context.originals[usable if bool(usable.any()) else of_class]
         failures = (label == c).nonzero()[:, 0]
         draw = torch.rand(len(failures), n, generator=generator)
         if len(own):
@@ -100,15 +103,16 @@ class InfluenceRepair(RepairStrategy):
     """``influence``: the nearest training samples of the true label, edited but not selected."""
 
     name = "influence"
+    needs = frozenset({Role.PARENTS})
     edits_samples = True
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
-        """Take each failure's sources in turn, and again with other edits where they run out."""
-        sources = context.influence.sources
-        available = (sources >= 0).sum(1)
+        """Take each failure's parents in turn, and again with other edits where they run out."""
+        parents = found(context.evidence.parents, Role.PARENTS).index
+        available = (parents >= 0).sum(1)
         turn = torch.arange(budget)[None] % available.clamp_min(1)[:, None]
-        parent = sources.gather(1, turn)
-        failure = torch.arange(len(sources))[:, None].expand(-1, budget)
+        parent = parents.gather(1, turn)
+        failure = torch.arange(len(parents))[:, None].expand(-1, budget)
         usable = parent >= 0
         return edited_proposal(context.fetch(parent[usable]), failure[usable], context)
 
@@ -120,8 +124,8 @@ class FailureRepair(RepairStrategy):
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Copy each failure ``budget`` times."""
-        failure = _each(len(context.influence), budget)
-        batch = context.fetch(context.influence.failures.index[failure])
+        failure = _each(len(context.evidence), budget)
+        batch = context.fetch(context.evidence.failures.index[failure])
         return unjudged(batch, batch.inputs, failure, [IDENTITY] * len(failure))
 
 
@@ -133,8 +137,8 @@ class MutatedFailureRepair(RepairStrategy):
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Copy each failure ``budget`` times and edit the copies."""
-        failure = _each(len(context.influence), budget)
-        batch = context.fetch(context.influence.failures.index[failure])
+        failure = _each(len(context.evidence), budget)
+        batch = context.fetch(context.evidence.failures.index[failure])
         return edited_proposal(batch, failure, context)
 
 

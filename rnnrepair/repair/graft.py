@@ -60,7 +60,7 @@ def proposal_of(picks: Sequence[Pick], context: RepairContext) -> Proposal:
         return Proposal.empty(context)
     failure = torch.tensor([pick.failure for pick in picks])
     parents = context.fetch(torch.tensor([pick.parent for pick in picks]))
-    failures = context.fetch(context.influence.failures.index).sequences()
+    failures = context.fetch(context.evidence.failures.index).sequences()
     made = [
         grafted(parent, failures[pick.failure], pick.edit)
         for parent, pick in zip(parents.sequences(), picks, strict=True)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import paired_distance
+from rnnrepair.influence import Role, found, paired_distance
 from rnnrepair.repair.controls import draw_of_class
 from rnnrepair.repair.edited import edit_each
 from rnnrepair.repair.proposal import Proposal, RepairContext
@@ -28,6 +28,7 @@ class GuidedRepair(RepairStrategy):
     """
 
     name = "guided"
+    needs = frozenset({Role.PARENTS})
     edits_samples = True
 
     def __init__(self, sources: int = 20, mutations: int = 16) -> None:
@@ -61,7 +62,7 @@ class GuidedRepair(RepairStrategy):
 
     def sources_of(self, context: RepairContext) -> Tensor:
         """Return (M, sources) int64 samples that are mutated for each failure, -1 for none."""
-        return context.influence.sources[:, : self.sources]
+        return found(context.evidence.parents, Role.PARENTS).index[:, : self.sources]
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Judge the candidates of a few failures at a time and keep the best of each."""
@@ -85,7 +86,7 @@ class GuidedRepair(RepairStrategy):
         generator = torch_generator(context.seed, "guided edits", int(rows[0]))
         edits, inputs = edit_each(candidates, context, generator)
         traces = context.judge(inputs, candidates.lengths)
-        failures = context.influence.failures.select(rows).select(owner)
+        failures = context.evidence.failures.select(rows).select(owner)
         reproduces = traces.final_prediction == failures.final_prediction
         distance = paired_distance(context.distance, traces, failures)
         chosen = choose(owner, reproduces, distance, budget)
@@ -109,6 +110,7 @@ class HardRepair(GuidedRepair):
     """
 
     name = "hard"
+    needs = frozenset()
 
     def sources_of(self, context: RepairContext) -> Tensor:
         """Draw the samples that are mutated, see ``draw_of_class``."""

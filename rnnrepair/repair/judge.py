@@ -22,5 +22,7 @@ def trace_inputs(
         for rows in torch.arange(len(inputs)).split(JUDGE_BATCH):
             yield SequenceBatch(rows, inputs[rows], lengths[rows], torch.zeros_like(rows))
 
-    reduced = ReducedStates.collect(network.steps(batches()), model.reduction, model.n_classes)
+    reduced = ReducedStates.collect(
+        network.steps(batches(), model.reduction.to(network.device)), model.n_classes
+    )
     return reduced.traces(model.mixture, model.n_classes)

@@ -12,7 +12,7 @@ from torch import Tensor
 from rnnrepair.abstraction import AbstractModel
 from rnnrepair.atomic import write_file
 from rnnrepair.edits import Edit
-from rnnrepair.influence import Influence, responsible_step
+from rnnrepair.influence import Evidence
 from rnnrepair.repair.proposal import Proposal
 
 
@@ -59,15 +59,14 @@ class LedgerRow:
 def ledger_rows(
     proposal: Proposal,
     new_id: Tensor,
-    influence: Influence,
+    evidence: Evidence,
     model: AbstractModel,
     strategy: str,
     epoch: int,
     seed: int,
 ) -> list[LedgerRow]:
     """Return the rows of the samples of one round."""
-    failures = influence.failures
-    step = responsible_step(failures)
+    failures, step = evidence.failures, evidence.step
     place = failures.offsets[:-1] + step
     state_to = failures.state[place].long()
     state_from = failures.state[(place - 1).clamp_min(0)].long()

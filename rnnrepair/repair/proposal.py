@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from rnnrepair.edits import Edit, EditFamily
-from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Influence, StepDistance
+from rnnrepair.influence import Evidence, StepDistance
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -19,7 +17,7 @@ class RepairContext:
     """Everything a strategy may look at in one round (M failures).
 
     Attributes:
-        influence: the failures and the training samples behind them.
+        evidence: the failures and the training samples behind them.
         originals: (n,) int64 indices of the original training samples.
         original_label: (n,) int64 classes of those.
         original_correct: (n,) bool, whether the network classifies them correctly.
@@ -32,7 +30,7 @@ class RepairContext:
         progress: wraps a long loop in a progress bar.
     """
 
-    influence: Influence
+    evidence: Evidence
     originals: Tensor
     original_label: Tensor
     original_correct: Tensor
@@ -132,20 +130,3 @@ def _widened(inputs: Tensor, width: int) -> Tensor:
     """Pad (n, T, ...) on the right to ``width`` steps."""
     padding = inputs.new_zeros(len(inputs), width - inputs.shape[1], *inputs.shape[2:])
     return torch.cat([inputs, padding], 1)
-
-
-T = TypeVar("T")
-
-
-def found(part: T | None) -> T:
-    """Return an optional field of ``Influence`` that a strategy needs.
-
-    Raises:
-        ConfigurationError: the influence method does not look for it.
-    """
-    if part is None:
-        raise ConfigurationError(
-            "The repair strategy needs what the influence method does not look for: set "
-            "influence=segment."
-        )
-    return part

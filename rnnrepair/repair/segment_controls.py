@@ -11,9 +11,9 @@ from typing_extensions import override
 
 from rnnrepair.edits import Edit
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Contexts, responsible_step
+from rnnrepair.influence import Contexts, Role, found
 from rnnrepair.repair.graft import Pick, graft, proposal_of
-from rnnrepair.repair.proposal import Proposal, RepairContext, found
+from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import Kind
@@ -34,8 +34,8 @@ class _Insertion(RepairStrategy):
         # A word that has no number says nothing: inserted, it would teach what <unk> means.
         if context.unknown is None:
             return super().serves(context)
-        failures = context.influence.failures
-        token = _tokens(failures.token)[failures.offsets[:-1] + responsible_step(failures)]
+        failures = context.evidence.failures
+        token = _tokens(failures.token)[failures.offsets[:-1] + context.evidence.step]
         return token != context.unknown
 
 
@@ -54,7 +54,7 @@ class RandomSampleRepair(_Insertion):
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Draw parents with replacement from the original training samples."""
-        step = responsible_step(context.influence.failures).tolist()
+        step = context.evidence.step.tolist()
         rows = self.serves(context).nonzero()[:, 0].repeat_interleave(budget).tolist()
         generator = torch_generator(context.seed, "random insertions")
         draw = torch.randint(len(context.originals), (len(rows),), generator=generator)
@@ -90,7 +90,7 @@ class _ContextInsertion(_Insertion):
         All failures get a first sample before any gets a second one, so that those that come first
         do not use up the parents.
         """
-        step = responsible_step(context.influence.failures).tolist()
+        step = context.evidence.step.tolist()
         served = self.serves(context).nonzero()[:, 0].tolist()
         samples, positions, runs = (
             part.tolist() for part in (contexts.sample, contexts.position, contexts.run)
@@ -116,11 +116,12 @@ class RandomContextRepair(_ContextInsertion):
     """
 
     name = "random_context"
-    needs = frozenset({"drawn"})
+    needs = frozenset({Role.RANDOM_CONTEXTS})
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Insert where the run that each sample shares with the failure ends."""
-        return self.insert_at(found(context.influence.drawn), context, budget)
+        drawn = found(context.evidence.random_contexts, Role.RANDOM_CONTEXTS)
+        return self.insert_at(drawn, context, budget)
 
 
 class InsertionRepair(_ContextInsertion):
@@ -130,8 +131,8 @@ class InsertionRepair(_ContextInsertion):
     """
 
     name = "insertion"
-    needs = frozenset({"contexts"})
+    needs = frozenset({Role.CONTEXTS})
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Insert where the common run ends."""
-        return self.insert_at(found(context.influence.contexts), context, budget)
+        return self.insert_at(found(context.evidence.contexts, Role.CONTEXTS), context, budget)

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from rnnrepair.influence import Role
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.sequences import EVERY_KIND, Kind
 
@@ -16,7 +17,7 @@ class RepairStrategy(ABC):
     Attributes:
         name: for the summary and the ledger.
         fits: kinds of data that it can be used on.
-        needs: optional fields of ``Influence`` that it reads.
+        needs: roles of training samples that it reads.
         injects: whether it makes samples at all.
         edits_samples: whether it changes them by the repair's edits.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
@@ -25,7 +26,7 @@ class RepairStrategy(ABC):
 
     name: str
     fits: ClassVar[frozenset[Kind]] = EVERY_KIND
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: ClassVar[frozenset[Role]] = frozenset()
     injects: ClassVar[bool] = True
     edits_samples: ClassVar[bool] = False
     starts_anew: ClassVar[bool] = False
@@ -40,7 +41,7 @@ class RepairStrategy(ABC):
 
     def serves(self, context: RepairContext) -> Tensor:
         """Return (M,) bool: the failures that the strategy can make samples for."""
-        return torch.ones(len(context.influence), dtype=torch.bool)
+        return torch.ones(len(context.evidence), dtype=torch.bool)
 
     @abstractmethod
     def propose(self, context: RepairContext, budget: int) -> Proposal:

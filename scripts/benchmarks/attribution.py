@@ -9,7 +9,7 @@ from benchmarks.workbench import Workbench
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from rnnrepair.influence.gradients import TracIn
+from rnnrepair.influence import LossGradients
 
 # Largest difference between captum's scores and ours, relative to the largest score.
 TOLERANCE = 1e-3
@@ -18,11 +18,13 @@ TOLERANCE = 1e-3
 def measure(bench: Workbench) -> list[Measure]:
     """Compare the whole analysis with exact TracIn over all parameters."""
     queries = bench.datamodule.fetch(bench.failures)
-    tracin = TracIn(bench.model.rnn, bench.model.head)
+    gradients = LossGradients(bench.model.rnn, bench.model.head)
     seconds = in_turns(
         {
             "traces": lambda: bench.analyse().total_s,
-            "tracin": lambda: seconds_of(lambda: tracin(bench.batches(bench.train_index), queries)),
+            "tracin": lambda: seconds_of(
+                lambda: gradients.products(bench.batches(bench.train_index), queries)
+            ),
         },
         bench.options.repeats,
     )
@@ -48,8 +50,10 @@ def _captum(bench: Workbench, ours: float, size: str) -> Measure:
     n = min(bench.options.captum_samples, bench.n_train)
     queries = bench.failures[: bench.options.captum_queries]
     scores, taken = captum_scores(bench, bench.train_index[:n], queries)
-    tracin = TracIn(bench.model.rnn, bench.model.head)
-    expected = tracin(bench.batches(bench.train_index[:n]), bench.datamodule.fetch(queries))
+    gradients = LossGradients(bench.model.rnn, bench.model.head)
+    expected = gradients.products(
+        bench.batches(bench.train_index[:n]), bench.datamodule.fetch(queries)
+    )
     difference = float((scores - expected).abs().max() / expected.abs().max())
     per_gradient = taken / (n + len(queries))
     scaled = per_gradient * (bench.n_train + len(bench.failures))

@@ -7,10 +7,8 @@ from benchmarks.measure import Measure, at_least, in_turns, seconds_of
 from benchmarks.workbench import Analysed, Workbench
 from hydra.utils import instantiate
 
-from rnnrepair.influence import Influence, step_distance
-from rnnrepair.network import evaluating
+from rnnrepair.influence import Role, TrainingView, find_evidence, step_distance
 from rnnrepair.repair import GuidedRepair, RepairContext, trace_inputs
-from rnnrepair.traces import Traces
 
 
 def measure(bench: Workbench) -> list[Measure]:
@@ -29,7 +27,7 @@ def measure(bench: Workbench) -> list[Measure]:
             "guided generation",
             judged / best,
             "/s",
-            f"{judged:,} candidates for {len(context.influence)} failures in {best:.2f} s",
+            f"{judged:,} candidates for {len(context.evidence)} failures in {best:.2f} s",
             at_least(500),
             seconds,
         )
@@ -38,29 +36,20 @@ def measure(bench: Workbench) -> list[Measure]:
 
 def make_context(bench: Workbench, analysed: Analysed, n_failures: int) -> RepairContext:
     """Return what a repair of the first failures would be given."""
-    kept = torch.arange(min(n_failures, len(analysed.influence)))
-    whole = analysed.influence
-    influence = Influence(
-        whole.failures.select(kept),
-        whole.nearest[kept],
-        whole.nearest_distance[kept],
-        whole.sources[kept],
-        whole.source_distance[kept],
-    )
-    trace = partial(trace_inputs, bench.model.trace, analysed.model, device=torch.device("cpu"))
-
-    def judge(inputs: torch.Tensor, lengths: torch.Tensor) -> Traces:
-        with evaluating(bench.model):
-            return trace(inputs, lengths)
-
+    network, model = analysed.network, analysed.model
+    fit, failures = (analysed.abstraction.traces[split] for split in ("fit", "repair"))
+    view = TrainingView(fit, model, bench.n_train, network, bench.datamodule.fetch)
+    scorer = instantiate(bench.cfg.influence.method, _convert_="all").fit(view)
+    some = failures.select(torch.arange(min(n_failures, len(failures))))
+    evidence = find_evidence(scorer, view, some, (Role.PARENTS,), bench.cfg.influence.top)
     return RepairContext(
-        influence=influence,
+        evidence=evidence,
         originals=bench.train_index,
-        original_label=analysed.abstraction.traces["fit"].label,
-        original_correct=analysed.abstraction.traces["fit"].correct,
+        original_label=fit.label,
+        original_correct=fit.correct,
         fetch=bench.datamodule.fetch,
-        judge=judge,
-        distance=step_distance(analysed.model, "aligned"),
+        judge=partial(trace_inputs, network, model),
+        distance=step_distance(model, "aligned"),
         edits=instantiate(bench.cfg.edits[bench.cfg.repair.edit], _convert_="all"),
         seed=bench.cfg.seed,
     )

@@ -13,12 +13,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch.nn.functional import cross_entropy
 
-from rnnrepair.abstraction import fit_abstraction, pca_sample, reduce_states
+from rnnrepair.abstraction import abstract, collect, pca_sample
 from rnnrepair.datamodules.text import TextDataModule
 from rnnrepair.errors import MissingDataError
 from rnnrepair.influence import ContextIndex, responsible_segment, responsible_step
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import HiddenBatch, TracedNetwork
+from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -93,18 +93,17 @@ def _traced(data: TextDataModule, options: DictConfig, n_test: int | None) -> Tr
     settings = instantiate(options.abstraction, _convert_="all")
     network = network_of(model, data)
 
-    def stream(index: torch.Tensor) -> Iterator[HiddenBatch]:
+    def batches(index: torch.Tensor) -> Iterator[SequenceBatch]:
         ordered = index[data.lengths_of(index).argsort(stable=True)]
-        parts = ordered.split(data.eval_batch_size)
-        return network.steps(data.fetch(part) for part in parts)
+        return (data.fetch(part) for part in ordered.split(data.eval_batch_size))
 
-    states, reduction = reduce_states(
-        stream(pca_sample(train, settings)),
-        {"fit": stream(train), "test": stream(test)},
+    collected = collect(
+        network,
+        batches(pca_sample(train, settings)),
+        {"fit": batches(train), "test": batches(test)},
         settings.reduction_dims,
-        data.spec.n_classes,
     )
-    result = fit_abstraction(states, reduction, settings, data.spec.n_classes, len(train))
+    result = abstract(collected, settings, len(train))
     found = result.traces["test"]
     return TracedTexts(result.traces["fit"], found.select(~found.correct), result.model.confidence)
 

@@ -14,16 +14,16 @@ from torch.nn.functional import cross_entropy
 from rnnrepair.abstraction import (
     Abstraction,
     AbstractModel,
-    fit_abstraction,
+    abstract,
+    collect,
     pca_sample,
-    reduce_states,
 )
 from rnnrepair.callbacks import EpochTimer
 from rnnrepair.datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Influence
+from rnnrepair.influence import Evidence, Role, TrainingView, find_evidence
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import HiddenBatch, TracedNetwork
+from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 
 FULL_SIZE = 60_000
@@ -37,14 +37,16 @@ class Analysed:
     """Result of one analysis with the seconds of its stages.
 
     Attributes:
+        network: the view of it.
         abstraction: its traces ``fit`` are all training sequences, ``repair`` the failures.
-        influence: of the failures.
+        evidence: of the failures.
         seconds: of ``collect`` (network, reduction), ``abstract`` (mixture, assignment) and
             ``influence`` (index, ranking).
     """
 
+    network: TracedNetwork
     abstraction: Abstraction
-    influence: Influence
+    evidence: Evidence
     seconds: dict[str, float]
 
     @property
@@ -111,39 +113,34 @@ class Workbench:
         network.verify(next(self.batches(self.train_index[:100])))
         return network
 
-    def stream(self, index: Tensor) -> Iterator[HiddenBatch]:
-        """Yield the hidden states of these sequences."""
-        yield from self.network().steps(self.batches(index))
-
     def _find_failures(self) -> Tensor:
-        index = self.datamodule.split_index("test")
-        wrong = [
-            batch.index[batch.prediction[batch.lengths.cumsum(0) - 1] != batch.label]
-            for batch in self.stream(index)
-        ]
-        return torch.cat(wrong)
+        found = self.network().predict(self.batches(self.datamodule.split_index("test")))
+        return found.index[~found.correct]
 
     def analyse(self) -> Analysed:
         """Explain the failures by all training sequences, with the configured settings."""
         settings = instantiate(self.cfg.abstraction, _convert_="all")
-        n_classes = self.datamodule.spec.n_classes
         clock = [time.perf_counter()]
-        states, reduction = reduce_states(
-            self.stream(pca_sample(self.train_index, settings)),
-            {"fit": self.stream(self.train_index), "repair": self.stream(self.failures)},
+        network = self.network()
+        collected = collect(
+            network,
+            self.batches(pca_sample(self.train_index, settings)),
+            {"fit": self.batches(self.train_index), "repair": self.batches(self.failures)},
             settings.reduction_dims,
-            n_classes,
         )
         clock.append(time.perf_counter())
-        abstraction = fit_abstraction(states, reduction, settings, n_classes, self.n_train)
+        abstraction = abstract(collected, settings, self.n_train)
         clock.append(time.perf_counter())
-        method = instantiate(self.cfg.influence, _convert_="all")
         traces = abstraction.traces
-        influence = method(abstraction.model, traces["fit"], traces["repair"])
+        fetch = self.datamodule.fetch
+        view = TrainingView(traces["fit"], abstraction.model, self.n_train, network, fetch)
+        scorer = instantiate(self.cfg.influence.method, _convert_="all").fit(view)
+        roles = (Role.NEAREST, Role.PARENTS)
+        evidence = find_evidence(scorer, view, traces["repair"], roles, self.cfg.influence.top)
         clock.append(time.perf_counter())
         names = ("collect", "abstract", "influence")
         seconds = {n: b - a for n, a, b in zip(names, clock, clock[1:], strict=False)}
-        return Analysed(abstraction, influence, seconds)
+        return Analysed(network, abstraction, evidence, seconds)
 
     def trainer_s(self, *, share: float = 0.0) -> float:
         """Return the seconds of ``training_steps`` steps in the batches of the Trainer.

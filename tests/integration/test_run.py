@@ -12,9 +12,8 @@ from safetensors.torch import load_file
 from rnnrepair.abstraction import AbstractModel
 from rnnrepair.callbacks.launch.build import keep_metrics
 from rnnrepair.callbacks.launch.plan import plan_epochs
-from rnnrepair.edits import EditBatch, ImageEdits
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.repair import read_ledger
+from rnnrepair.repair import read_ledger, rebuild
 from rnnrepair.traces import Traces
 from tests.integration.conftest import train, weights
 
@@ -63,10 +62,8 @@ def test_ledger_rebuilds_every_injected_sample(finished):
     data, rows = objects["datamodule"], read_ledger(folder / "ledger.csv")
     assert len(rows) == summary["injected"] == data.n_injected > 0
     for row in rows:
-        parent = data.fetch(torch.tensor([row.parent_id]))
-        child = data.fetch(torch.tensor([row.new_id]))
-        rebuilt = ImageEdits().apply(parent.inputs, EditBatch.of([row.as_edit()]))
-        assert torch.equal(rebuilt, child.inputs)
+        parent, child = (data.fetch(torch.tensor([i])) for i in (row.parent_id, row.new_id))
+        assert torch.equal(rebuild(row, data), child.sequences()[0])
         assert int(child.label) == row.label == int(parent.label)
 
 
@@ -114,7 +111,7 @@ def test_artefacts_load_without_unpickling(finished):
     assert len(traces) == len(originals) + sum(row.epoch == 3 for row in rows)
     tables = load_file(epochs[0] / "influence.safetensors")
     assert {row.failure_id for row in rows if row.epoch == 3} <= set(tables["failure"].tolist())
-    assert set(tables["sources"].flatten().tolist()) <= {-1, *originals}
+    assert set(tables["parents_index"].flatten().tolist()) <= {-1, *originals}
     assert (folder / "report.html").stat().st_size > 0
 
 

@@ -12,7 +12,7 @@ from pytorch_lightning import Callback
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.repair import grafted, read_ledger
+from rnnrepair.repair import read_ledger, rebuild
 from rnnrepair.traces import Traces
 from tests.integration.conftest import composed, train
 
@@ -76,11 +76,8 @@ def test_guided_run_leaves_everything_behind(quick, tmp_path, capsys):
     assert "reversed: the responsible word" in printed
     data = objects["datamodule"]
     for row in read_ledger(folder / "ledger.csv"):
-        parent, failure, child = (
-            data.fetch(torch.tensor([i])).sequences()[0]
-            for i in (row.parent_id, row.failure_id, row.new_id)
-        )
-        assert torch.equal(grafted(parent, failure, row.as_edit()), child)
+        (child,) = data.fetch(torch.tensor([row.new_id])).sequences()
+        assert torch.equal(rebuild(row, data), child)
     traces = Traces.load(next((folder / "analysis").glob("epoch=*/traces/repair")))
     split = data.fetch(traces.index).sequences()
     assert torch.equal(traces.token.long(), torch.cat(split))
@@ -100,7 +97,6 @@ def test_sample_level_repair_runs_on_text(quick):
     for strategy in ("guided", "influence", "random"):
         cfg = quick(
             "repair=sample",
-            "influence=similarity",
             # These words are frequent: hiding some teaches what a hidden word means.
             "augmentation.share=0.5",
             f"repair.strategy={strategy}",
@@ -113,7 +109,7 @@ def test_sample_level_repair_runs_on_text(quick):
 
 def test_hidden_words_that_repair_samples_alone_would_hold_are_refused(quick):
     with pytest.raises(MisconfigurationException, match="vector of <unk>"):
-        train(quick("repair=sample", "influence=similarity"))
+        train(quick("repair=sample"))
 
 
 def test_resumed_run_equals_an_uninterrupted_one(quick, tmp_path):
@@ -154,10 +150,12 @@ def test_contexts_of_features_are_refused_before_training(tmp_path):
     assert not list(tmp_path.glob("**/*.ckpt"))
 
 
-def test_strategy_without_its_influence_is_refused_before_training(quick, tmp_path):
-    with pytest.raises(MisconfigurationException, match="influence=segment"):
-        train(quick("influence=similarity"))
-    assert not list(tmp_path.glob("**/*.ckpt"))
+@pytest.mark.parametrize("influence", ["segment", "overlap"])
+def test_every_method_finds_what_the_strategy_needs(quick, tmp_path, influence):
+    summary, _ = train(quick(f"influence={influence}"))
+    assert summary["injected"] > 0
+    assert {row.strategy for row in read_ledger(tmp_path / "run" / "ledger.csv")} == {"contrast"}
+    assert summary["strategy"] == summary["arm"] == "guided"
 
 
 def test_unknown_words_that_repair_samples_alone_would_train_are_refused(quick, tmp_path):
@@ -180,7 +178,7 @@ def test_unknown_words_that_repair_samples_alone_would_train_are_refused(quick, 
 
 def test_pixel_edits_of_tokens_are_refused_before_training(quick):
     with pytest.raises(ConfigurationError, match=r"repair\.edit"):
-        train(quick("repair=default", "influence=similarity"))
+        train(quick("repair=default"))
 
 
 def test_run_folder_is_complete(quick, tmp_path):

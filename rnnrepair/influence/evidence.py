@@ -1,0 +1,179 @@
+"""The training samples behind failures, by the role that they play."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rnnrepair.atomic import write_file
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.contexts import ContextIndex, Contexts
+from rnnrepair.influence.method import Scorer
+from rnnrepair.influence.ranking import Ranking
+from rnnrepair.influence.role import Role
+from rnnrepair.influence.segments import responsible_segment, responsible_step
+from rnnrepair.influence.view import TrainingView
+from rnnrepair.traces import Traces
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Training samples of M failures, most influential first.
+
+    Attributes:
+        index: (M, top) int64 sample indices, -1 where there are no more.
+        distance: (M, top) float32, infinite there.
+    """
+
+    index: Tensor
+    distance: Tensor
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of M failures; a role is None where nobody has asked for it.
+
+    Attributes:
+        failures: their traces.
+        step: (M,) int64, see ``responsible_step``.
+        segment: (M, 2) int64, see ``responsible_segment``.
+        nearest: see ``Role``, as the other four.
+        parents: correctly classified original samples of the true label.
+        opponents: correctly classified original samples of the predicted label.
+        contexts: samples of the true label that come to where each failure goes wrong.
+        random_contexts: the same, drawn at random.
+    """
+
+    failures: Traces
+    step: Tensor
+    segment: Tensor
+    nearest: Neighbours | None = None
+    parents: Neighbours | None = None
+    opponents: Neighbours | None = None
+    contexts: Contexts | None = None
+    random_contexts: Contexts | None = None
+
+    def __len__(self) -> int:
+        return len(self.failures)
+
+    @property
+    def contrast(self) -> Tensor | None:
+        """(M,) float32 mean distance to the parents minus that to the opponents.
+
+        Above 0 where the failure is more like the latter, NaN where there are none of either. None
+        where one of them was not looked for.
+        """
+        if self.parents is None or self.opponents is None:
+            return None
+        return _mean(self.parents.distance) - _mean(self.opponents.distance)
+
+    def save(self, path: Path) -> None:
+        """Write the tables as one safetensors file; loading it runs no code."""
+        tensors = {
+            "failure": self.failures.index,
+            "label": self.failures.label,
+            "predicted": self.failures.final_prediction,
+            "step": self.step,
+            "segment": self.segment,
+        }
+        for role in Role:
+            found = getattr(self, role)
+            if found is not None:
+                tensors |= {f"{role}_{part}": tensor for part, tensor in vars(found).items()}
+        with write_file(path) as draft:
+            save_file({name: t.contiguous() for name, t in tensors.items()}, draft)
+
+
+def find_evidence(
+    scorer: Scorer,
+    view: TrainingView,
+    failures: Traces,
+    roles: Collection[Role],
+    top: int = 20,
+    seed: int = 0,
+) -> Evidence:
+    """Find the training samples behind failures.
+
+    Args:
+        scorer: of the samples of the view.
+        view: the training data.
+        failures: M traces.
+        roles: what is looked for.
+        top: samples a failure and role.
+        seed: of the order of equally good contexts, and of random ones.
+
+    Raises:
+        ConfigurationError: contexts are looked for, and the traces hold no tokens.
+    """
+    step = responsible_step(failures)
+    nearest = parents = opponents = None
+    if Role.NEAREST in roles:
+        nearest = _neighbours(view, scorer.rank(failures, top))
+    if Role.PARENTS in roles:
+        parents = _of_label(scorer, view, failures, failures.label, top)
+    if Role.OPPONENTS in roles:
+        opponents = _of_label(scorer, view, failures, failures.final_prediction, top)
+    contexts = random_contexts = None
+    if Role.CONTEXTS in roles or Role.RANDOM_CONTEXTS in roles:
+        contexts, random_contexts = ContextIndex(view.traces, seed).nearest_and_drawn(
+            failures, step, top, view.original, failures.label
+        )
+    segment = responsible_segment(failures, view.model.confidence)
+    return Evidence(failures, step, segment, nearest, parents, opponents, contexts, random_contexts)
+
+
+def found(samples: T | None, role: Role) -> T:
+    """Return the samples of a role that is needed.
+
+    Raises:
+        ConfigurationError: nobody has looked for them.
+    """
+    if samples is None:
+        raise ConfigurationError(
+            f"Needed are {role}, which were not looked for: add the role to "
+            "find_evidence(roles=...)."
+        )
+    return samples
+
+
+def _neighbours(view: TrainingView, ranking: Ranking) -> Neighbours:
+    """Turn rows of the training traces into sample indices."""
+    index = torch.where(ranking.row >= 0, view.traces.index[ranking.row], -1)
+    return Neighbours(index, ranking.distance)
+
+
+def _of_label(
+    scorer: Scorer, view: TrainingView, failures: Traces, label: Tensor, top: int
+) -> Neighbours:
+    """Rank, for each failure, correctly classified original samples of the label that it is given.
+
+    Args:
+        scorer: of the samples of the view.
+        view: the training data.
+        failures: M traces.
+        label: (M,) class whose samples are ranked.
+        top: samples a failure.
+    """
+    right = view.traces.correct & view.original
+    row = torch.full((len(failures), top), -1)
+    distance = torch.full((len(failures), top), torch.inf)
+    for c in label.unique():
+        chosen, of_class = label == c, view.traces.label == c
+        usable = right & of_class
+        if not usable.any():  # the network is right on no sample of this class: any of them serves
+            usable = view.original & of_class
+        found = scorer.rank(failures.select(chosen), top, usable)
+        row[chosen], distance[chosen] = found.row, found.distance
+    return _neighbours(view, Ranking(row, distance))
+
+
+def _mean(distance: Tensor) -> Tensor:
+    """Return (M,) mean of the finite distances (M, top), NaN where there are none."""
+    finite = distance.isfinite()
+    return torch.where(finite, distance, 0).sum(1) / finite.sum(1)

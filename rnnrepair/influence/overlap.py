@@ -1,0 +1,50 @@
+"""Influence as the share of a failure's transitions that a training sample takes too."""
+
+from torch import Tensor
+from typing_extensions import override
+
+from rnnrepair.influence.method import NearScorer
+from rnnrepair.influence.ranking import Ranking, rank_rows
+from rnnrepair.influence.ties import tie_order
+from rnnrepair.influence.transitions import TransitionIndex
+from rnnrepair.influence.view import TrainingView
+from rnnrepair.network import TracedNetwork
+from rnnrepair.sequences import EVERY_KIND, SequenceBatch
+from rnnrepair.traces import Traces
+
+
+class TransitionOverlap:
+    """Influence as overlap of transitions (RNNRepair equation 2, and "jcard" in its code)."""
+
+    name = "overlap"
+    fits = EVERY_KIND
+
+    def __init__(self, seed: int = 0) -> None:
+        """Choose the seed of the order of ties."""
+        self.seed = seed
+
+    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
+        """Accept every network that has traces."""
+
+    def fit(self, view: TrainingView) -> "OverlapScorer":
+        """Index the transitions of the training traces."""
+        return OverlapScorer(view.traces, self.seed)
+
+
+class OverlapScorer(NearScorer):
+    """Distance: the share of a query's transitions that a training sample lacks."""
+
+    def __init__(self, traces: Traces, seed: int = 0) -> None:
+        """Index N training traces; the seed is that of the order of ties."""
+        super().__init__(traces)
+        self.index = TransitionIndex.build(traces)
+        self._order = tie_order(traces.index, seed)
+
+    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
+        """Rank the training traces for each query."""
+        return rank_rows(self.distances(queries), self._order, top, allowed)
+
+    @override
+    def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
+        lacking = 1 - self.index.shared(queries) / queries.lengths[:, None]
+        return lacking if rows is None else lacking[:, rows]

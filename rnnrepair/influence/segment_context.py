@@ -1,0 +1,64 @@
+"""Influence of training samples that come to where a failure goes wrong."""
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from rnnrepair.influence.contexts import ContextIndex
+from rnnrepair.influence.method import NearScorer
+from rnnrepair.influence.ranking import Ranking, rank_rows
+from rnnrepair.influence.segments import responsible_step
+from rnnrepair.influence.ties import tie_order
+from rnnrepair.influence.view import TrainingView
+from rnnrepair.network import TracedNetwork
+from rnnrepair.sequences import Kind, SequenceBatch
+from rnnrepair.traces import Traces
+
+
+class SegmentContext:
+    """Influence as the way that a training sample shares to the failure's responsible step.
+
+    Source: RNNRepair section 4.4.
+    """
+
+    name = "segment"
+    fits = frozenset({Kind.TOKENS})
+
+    def __init__(self, seed: int = 0) -> None:
+        """Choose the seed of the order of ties."""
+        self.seed = seed
+
+    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
+        """Accept every network that has traces."""
+
+    def fit(self, view: TrainingView) -> "SegmentScorer":
+        """Index the transitions of the training traces.
+
+        Raises:
+            ConfigurationError: the traces hold no tokens.
+        """
+        return SegmentScorer(view.traces, self.seed)
+
+
+class SegmentScorer(NearScorer):
+    """Distance: 1 / (1 + run), of the run of transitions, tokens included, that both share.
+
+    It ends where the query's prediction leaves the truth for good. Samples that do not even come
+    to the state there are infinitely far, and never ranked.
+    """
+
+    def __init__(self, traces: Traces, seed: int = 0) -> None:
+        """Index N training traces with tokens; the seed is that of the order of ties."""
+        super().__init__(traces)
+        self.index = ContextIndex(traces, seed)
+        self._order = tie_order(traces.index, seed)
+
+    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
+        """Rank the training traces for each query, longest common run first."""
+        return rank_rows(self.distances(queries), self._order, top, allowed)
+
+    @override
+    def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
+        runs = self.index.runs(queries, responsible_step(queries))
+        distance = torch.where(runs >= 0, 1 / (1 + runs.clamp_min(0)), torch.inf)
+        return distance if rows is None else distance[:, rows]

@@ -1,0 +1,70 @@
+"""Influence as similarity of temporal features."""
+
+from torch import Tensor
+from typing_extensions import override
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.distance import Distance, StepDistance, step_distance
+from rnnrepair.influence.method import NearScorer
+from rnnrepair.influence.ranking import Ranking, TraceIndex
+from rnnrepair.influence.view import TrainingView
+from rnnrepair.network import TracedNetwork
+from rnnrepair.sequences import EVERY_KIND, SequenceBatch
+from rnnrepair.traces import Traces
+
+
+class TraceSimilarity:
+    """Influence as similarity of temporal features (RNNRepair equation 3)."""
+
+    name = "similarity"
+    fits = EVERY_KIND
+
+    def __init__(self, distance: str = "aligned", seed: int = 0) -> None:
+        """Choose the distance.
+
+        Args:
+            distance: ``aligned`` or ``paper``, see ``step_distance``.
+            seed: of the order of ties.
+
+        Raises:
+            ConfigurationError: unknown distance.
+        """
+        if distance not in list(Distance):
+            raise ConfigurationError(
+                f"distance must be one of {[d.value for d in Distance]}, got {distance!r}."
+            )
+        self.distance = Distance(distance)
+        self.seed = seed
+
+    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
+        """Accept every network that has traces."""
+
+    def fit(self, view: TrainingView) -> "TraceScorer":
+        """Prepare the training traces."""
+        return TraceScorer(view.traces, step_distance(view.model, self.distance), self.seed)
+
+
+class TraceScorer(NearScorer):
+    """Distances between traces, by table look-up (see ``TraceIndex``)."""
+
+    def __init__(self, traces: Traces, distance: StepDistance, seed: int = 0) -> None:
+        """Take N training traces; the seed is that of the order of ties."""
+        super().__init__(traces)
+        self.distance = distance
+        self.seed = seed
+        self._index: TraceIndex | None = None
+
+    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
+        """Rank the training traces by their distance to each query."""
+        return self._index_for(queries).rank(queries, top, allowed)
+
+    @override
+    def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
+        return self._index_for(queries).distances(queries, rows).T
+
+    def _index_for(self, queries: Traces) -> TraceIndex:
+        """Return an index for the steps of the longest query: those of the first are enough."""
+        longest = int(queries.lengths.max()) if len(queries) else 1
+        if self._index is None or self._index.n_steps < longest:
+            self._index = TraceIndex(self.traces, self.distance, longest, self.seed)
+        return self._index

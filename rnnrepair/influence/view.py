@@ -1,0 +1,45 @@
+"""What an influence method may look at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnnrepair.abstraction import AbstractModel
+from rnnrepair.network import TracedNetwork
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import Traces
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """The training data, as the network of an analysed epoch sees them.
+
+    Attributes:
+        traces: of N training samples, original samples first, then injected ones.
+        model: the abstract model that made the traces.
+        n_original: how many of them were there from the start.
+        network: whose traces they are; for methods that compute gradients.
+        fetch: indices to sequences; the same.
+    """
+
+    traces: Traces
+    model: AbstractModel
+    n_original: int
+    network: TracedNetwork
+    fetch: Callable[[Tensor], SequenceBatch]
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+    def never_right(self) -> list[int]:
+        """Return the classes of original samples none of which is classified correctly."""
+        label = self.traces.label[self.original]
+        right = label[self.traces.correct[self.original]]
+        return sorted(set(label.tolist()) - set(right.tolist()))
+
+    @property
+    def original(self) -> Tensor:
+        """(N,) bool, whether a sample was there from the start."""
+        return torch.arange(len(self.traces)) < self.n_original
