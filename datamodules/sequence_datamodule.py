@@ -234,6 +234,10 @@ class SequenceDataModule(pl.LightningDataModule):
         """Whether training batches are edited."""
         return self.augmentation is not None and self.augmentation.share > 0
 
+    def trains_unknown(self) -> bool:
+        """Return whether training meets the token of unknown words; true where there is none."""
+        return True
+
     def train_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return shuffled batches of original sequences (``fit``, once each, unless ``train_on``
         says otherwise) and of all injected samples.
