@@ -23,7 +23,7 @@ from rnnrepair.influence import (
     step_distance,
 )
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import TracedNetwork
+from rnnrepair.network import verified
 from rnnrepair.repair import RepairContext, trace_inputs
 from rnnrepair.report import write_report
 from rnnrepair.sequences import smallest_int
@@ -174,18 +174,11 @@ def text_case(make_data):
     return case_of(data, network, SegmentInfluence(top=5), TokenEdits())
 
 
-def traced_of(network: SequenceClassifier, data: TensorData) -> TracedNetwork:
-    """Return the view of a network, verified on its data."""
-    traced = TracedNetwork.of(network, data.spec)
-    traced.verify(data.fetch(data.split_index("fit")))
-    return traced
-
-
 def case_of(
     data: TensorData, network: SequenceClassifier, method: InfluenceMethod, edits: EditFamily
 ) -> RepairCase:
     """Analyse a network and find the samples behind its failures."""
-    traced = traced_of(network, data)
+    traced = verified(network, data)
     streams = {split: traced.steps(data.trace_dataloader(split)) for split in ("fit", "repair")}
     states, reduction = reduce_states(traced.steps(data.trace_dataloader("fit")), streams, 3, 3)
     settings = AbstractionSettings(n_components=6, reduction_dims=3)

@@ -9,8 +9,8 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import verified
 from rnnrepair.sequences import Changes
-from tests.conftest import traced_of
 
 
 class Counting(SequenceClassifier):
@@ -27,7 +27,7 @@ class Counting(SequenceClassifier):
 def run(make_data):
     torch.manual_seed(0)
     data = make_data()
-    network = traced_of(Counting(4, 3, hidden_size=8), data)
+    network = verified(Counting(4, 3, hidden_size=8), data)
     network.module.seen = 0
     settings = AbstractionSettings(n_components=4, reduction_dims=4, fit_states=200)
     return FinishedRun(network, data, settings)

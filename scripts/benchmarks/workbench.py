@@ -23,7 +23,7 @@ from rnnrepair.datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Influence
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import HiddenBatch, TracedNetwork
+from rnnrepair.network import HiddenBatch, TracedNetwork, verified
 from rnnrepair.sequences import SequenceBatch
 
 FULL_SIZE = 60_000
@@ -107,9 +107,7 @@ class Workbench:
 
     def network(self) -> TracedNetwork:
         """Return the view of the network, verified."""
-        network = TracedNetwork.of(self.model, self.datamodule.spec)
-        network.verify(next(self.batches(self.train_index[:100])))
-        return network
+        return verified(self.model, self.datamodule)
 
     def stream(self, index: Tensor) -> Iterator[HiddenBatch]:
         """Yield the hidden states of these sequences."""
