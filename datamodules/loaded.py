@@ -55,16 +55,11 @@ class LoadedData:
 
         Raises:
             DataError: the kind and the values contradict each other.
+            ConfigurationError: there is no such kind.
         """
         values = self.sequences.values
-        if (self.kind == Kind.TOKENS) == values.is_floating_point():
-            raise DataError(
-                f"{self.source}: the data are said to be {self.kind}, and their values are "
-                f"{values.dtype}: tokens are whole numbers, series and images are floats (pixels "
-                "of 0 to 255: inputs.float() / 255)."
-            )
-        return DataSpec(
-            Kind(self.kind),
+        spec = DataSpec(
+            self.kind,  # type: ignore[arg-type]  # names are taken too
             values.shape[1] if values.dim() > 1 else 1,
             n_classes,
             class_names=self.class_names,
@@ -72,6 +67,13 @@ class LoadedData:
             max_steps=int(self.sequences.lengths.max()),
             unknown=self.unknown,
         )
+        if (spec.kind == Kind.TOKENS) == values.is_floating_point():
+            raise DataError(
+                f"{self.source}: kind={spec.kind}, and the values are {values.dtype}: tokens are "
+                "whole numbers, series and images are floats (pixels of 0 to 255: inputs.float() / "
+                "255)."
+            )
+        return spec
 
 
 def check_loaded(data: LoadedData) -> None:
