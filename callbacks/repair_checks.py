@@ -13,14 +13,13 @@ from rnnrepair.sequences import Fits, check_fits
 
 def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool) -> None:
     """Refuse data that an earlier fit has left changed, or that lack what a strategy rests on."""
-    left_over = getattr(data, "n_injected", 0)
-    if left_over and not resumes:
+    if data.n_injected and not resumes:
         raise MisconfigurationException(
-            f"The data hold {left_over} repair samples of an earlier fit, so the network would be "
-            "called unrepaired and is not: make the data module anew, or undo its rounds with "
-            "take_back()."
+            f"The data hold {data.n_injected} repair samples of an earlier fit, so the network "
+            "would be called unrepaired and is not: make the data module anew, or undo its rounds "
+            "with take_back()."
         )
-    if strategy.augments and not getattr(data, "augments", False):
+    if strategy.augments and not data.augments:
         raise MisconfigurationException(
             f"The strategy {strategy.name} is training with augmentation, and there is none: set "
             "augmentation.share above 0."
@@ -46,8 +45,8 @@ def _check_unknown(
     strategy: RepairStrategy, edits: EditFamily | None, data: RepairableData
 ) -> None:
     """Refuse to inject unknown words where training meets none."""
-    unknown, is_trained = data.spec.unknown, getattr(data, "unknown_is_trained", True)
-    if not strategy.injects or unknown is None or is_trained:
+    unknown = data.spec.unknown
+    if not strategy.injects or unknown is None or data.trains_unknown():
         return
     hides = strategy.edits_samples and isinstance(edits, TokenEdits)
     texts = (b.inputs for b in data.trace_dataloader("repair"))

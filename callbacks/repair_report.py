@@ -18,7 +18,6 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
 from rnnrepair.network import Predictions
-from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.repair import Outcome
 from rnnrepair.report import (
     FailureCard,
@@ -104,7 +103,7 @@ class RepairReport(AnalysisCallback):
         network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
         return {
             split: network.predict(data.trace_dataloader(split))
-            for split in (*SPLITS, *more_tests(data))
+            for split in (*SPLITS, *data.more_tests)
         }
 
     def _row(self, trainer: pl.Trainer, epoch: int) -> dict[str, float]:
@@ -179,7 +178,7 @@ class RepairReport(AnalysisCallback):
             "network": upstream(trainer, TraceCollector, self).network.describe(),
             # Then accuracy on the repair split says nothing about the repair.
             "repair_trained_on": injection.trains_on_repair,
-            "data": {"source": getattr(data, "source", type(data).__name__), **sizes},
+            "data": {"source": data.source, **sizes},
             # From the history: a run resumed after its last analysis has no abstraction.
             "n_components": int(self._history[-1]["n_components"]),
             "stability": self._history[-1]["stability"],
@@ -219,7 +218,7 @@ class RepairReport(AnalysisCallback):
             },
             "epoch_time_s": timers[0].mean_epoch_s if timers else None,
         }
-        for split in more_tests(data):
+        for split in data.more_tests:
             summary["before"][f"{split}_accuracy"] = outcomes[split].before
             summary["after"][f"{split}_accuracy"] = outcomes[split].after
         return summary
@@ -244,11 +243,6 @@ class RepairReport(AnalysisCallback):
         self._cards = [FailureCard(**fields) for fields in state_dict["cards"]]
         self._history = [dict(row) for row in state_dict["history"]]
         self._earlier_seconds = state_dict["total_seconds"]
-
-
-def more_tests(data: RepairableData) -> tuple[Split, ...]:
-    """Return the further test splits of the data, which are reported beside ``test``."""
-    return tuple(getattr(data, "more_tests", ()))
 
 
 def _items(before: Predictions, after: Predictions) -> ItemPredictions:

@@ -12,14 +12,12 @@ from rnnrepair.abstraction import AbstractionSettings, Collected, collect, pca_s
 from rnnrepair.callbacks.analysis import AnalysisCallback, log
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
-from rnnrepair.network import TracedNetwork
+from rnnrepair.network import TracedNetwork, verified
 from rnnrepair.network.calls import Call
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.sequences import SequenceBatch
 
 SAMPLE_BATCH = 500
-# Sequences among which those are looked for that a network is verified on.
-VERIFIED_ON = 200
 
 
 def repairable_data(trainer: pl.Trainer) -> RepairableData:
@@ -47,17 +45,12 @@ def view_of(
     tap: str | None = None,
     call: Call | None = None,
 ) -> TracedNetwork:
-    """Return the view of the network that is trained, verified on sequences of the fit split.
+    """Return the verified view of the network that is trained, in the trainer's precision.
 
     Raises:
         ConfigurationError: the network cannot be read; see ``TracedNetwork.verify``.
     """
-    precision = trainer.precision_plugin
-    network = TracedNetwork.of(pl_module, data.spec, tap, call, precision.forward_context)
-    index = data.split_index("fit")
-    every = max(len(index) // VERIFIED_ON, 1)
-    network.verify(data.fetch(index[::every]))
-    return network
+    return verified(pl_module, data, tap, call, trainer.precision_plugin.forward_context)
 
 
 class TraceCollector(AnalysisCallback):

@@ -52,25 +52,27 @@ def _array(label: Any, source: str) -> Tensor:
 
 def _of_shape(label: Tensor, n_classes: int) -> str:
     shape = tuple(label.shape)
-    if label.dim() == 2 and shape[1] == n_classes:
-        rows = label.double()
-        if bool(((rows == 0) | (rows == 1)).all()) and bool((rows.sum(1) == 1).all()):
-            return f"labels are one-hot, {shape}: give their numbers, labels.argmax(1)."
-        if bool(((rows == 0) | (rows == 1)).all()):
-            return (
-                f"labels of shape {shape} mark several classes a sequence, which is not supported: "
-                "one class a sequence is expected; make a data set for each of them."
-            )
+    if label.dim() != 2:
+        return f"labels have shape {shape}, expected (n,): one class a sequence."
+    rows, width = label.double(), shape[1]
+    binary = bool(((rows == 0) | (rows == 1)).all())
+    if binary and bool((rows.sum(1) == 1).all()):
+        classes = "" if width == n_classes else f" and num_classes={width}"
+        return f"labels are one-hot, {shape}: give their numbers, labels.argmax(1){classes}."
+    if width == n_classes and binary:
+        return (
+            f"labels of shape {shape} mark several classes a sequence, which is not supported: "
+            "one class a sequence is expected; make a data set for each of them."
+        )
+    if width == n_classes and bool(((rows >= 0) & (rows <= 1)).all()):
         return (
             f"labels of shape {shape} are shares of classes, which is not supported: give the "
             "number of the largest, labels.argmax(1)."
         )
-    if label.dim() == 2:
-        return (
-            f"labels have shape {shape}, which looks like one label a step: that is not supported, "
-            "one class a sequence is expected, shape (n,)."
-        )
-    return f"labels have shape {shape}, expected (n,): one class a sequence."
+    return (
+        f"labels have shape {shape}, which looks like one label a step, or several a sequence: "
+        "that is not supported, one class a sequence is expected, shape (n,)."
+    )
 
 
 def _odd(label: Tensor) -> float:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind
@@ -56,16 +55,11 @@ class LoadedData:
 
         Raises:
             DataError: the kind and the values contradict each other.
+            ConfigurationError: there is no such kind.
         """
         values = self.sequences.values
-        if (self.kind == Kind.TOKENS) == values.is_floating_point():
-            raise DataError(
-                f"{self.source}: the data are said to be {self.kind}, and their values are "
-                f"{values.dtype}: tokens are whole numbers, series and images are floats (pixels "
-                "of 0 to 255: inputs.float() / 255)."
-            )
-        return DataSpec(
-            Kind(self.kind),
+        spec = DataSpec(
+            self.kind,  # type: ignore[arg-type]  # names are taken too
             values.shape[1] if values.dim() > 1 else 1,
             n_classes,
             class_names=self.class_names,
@@ -73,14 +67,21 @@ class LoadedData:
             max_steps=int(self.sequences.lengths.max()),
             unknown=self.unknown,
         )
+        if (spec.kind == Kind.TOKENS) == values.is_floating_point():
+            raise DataError(
+                f"{self.source}: kind={spec.kind}, and the values are {values.dtype}: tokens are "
+                "whole numbers, series and images are floats (pixels of 0 to 255: inputs.float() / "
+                "255)."
+            )
+        return spec
 
 
-def check_loaded(data: LoadedData, num_classes: int) -> None:
+def check_loaded(data: LoadedData) -> None:
     """Refuse data that cannot be trained on.
 
     Raises:
         DataError: no training or no test samples, as many labels as sequences do not come, or
-            see ``check_values``.
+            see ``check_steps``.
     """
     n_test = data.end_test - data.first_test
     if data.n_train < 1 or data.n_val < 0 or n_test < 1:
@@ -92,16 +93,14 @@ def check_loaded(data: LoadedData, num_classes: int) -> None:
             f"{data.source}: {len(data.sequences)} sequences and {len(data.label)} labels: "
             "expected as many of each."
         )
-    check_values(data.sequences, data.label, num_classes, data.source)
+    check_steps(data.sequences, data.source)
 
 
-def check_values(sequences: Sequences, label: Tensor, num_classes: int, source: str) -> None:
-    """Refuse sequences that hold NaN or no step, and labels out of range.
+def check_steps(sequences: Sequences, source: str) -> None:
+    """Refuse sequences that hold NaN or no step.
 
     Args:
         sequences: n of them.
-        label: (n,) int64.
-        num_classes: labels must lie in 0 .. ``num_classes`` - 1.
         source: what the message calls the data.
 
     Raises:
@@ -116,8 +115,7 @@ def check_values(sequences: Sequences, label: Tensor, num_classes: int, source: 
                 f"{source}: sample {int(bad[0])} holds NaN or infinity ({len(bad)} samples do): "
                 "clean the data."
             )
-    class_numbers(label, num_classes, source)
-    if len(label) and int(sequences.lengths.min()) < 1:
+    if len(sequences) and int(sequences.lengths.min()) < 1:
         empty = int((sequences.lengths < 1).nonzero()[0])
         raise DataError(
             f"{source}: sample {empty} has no steps; every sequence needs at least one."

@@ -18,7 +18,7 @@ from rnnrepair.datamodules.batching import (
     batch_loader,
 )
 from rnnrepair.datamodules.labels import class_numbers
-from rnnrepair.datamodules.loaded import LoadedData, check_loaded, check_values
+from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import split_training
 from rnnrepair.datamodules.store import Store
@@ -108,7 +108,7 @@ class SequenceDataModule(pl.LightningDataModule):
         data = self.load()
         label = class_numbers(data.label, self.num_classes, data.source)
         data = replace(data, label=label)
-        check_loaded(data, self.num_classes)
+        check_loaded(data)
         self.spec = data.spec(self.num_classes)
         if self.augmentation is not None and self.augments:
             check_fits([("augmentation.edit", self.augmentation.edits)], self.spec)
@@ -198,9 +198,6 @@ class SequenceDataModule(pl.LightningDataModule):
             DataError: steps of another shape than the data's, NaN, labels or indices out of range;
                 nothing is changed then.
         """
-        if changes.inputs is not None:
-            added = self._store.base.like(changes.inputs, changes.lengths)
-            check_values(added, changes.label, self.num_classes, "An injected sample")
         return self._store.apply(changes, self.num_classes)
 
     def take_back(self) -> None:
@@ -236,6 +233,10 @@ class SequenceDataModule(pl.LightningDataModule):
     def augments(self) -> bool:
         """Whether training batches are edited."""
         return self.augmentation is not None and self.augmentation.share > 0
+
+    def trains_unknown(self) -> bool:
+        """Return whether training meets the token of unknown words; true where there is none."""
+        return True
 
     def train_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return shuffled batches of original sequences (``fit``, once each, unless ``train_on``

@@ -45,7 +45,8 @@ class Sequences(Ragged):
         if inputs.dim() != (3 if inputs.is_floating_point() else 2):
             raise DataError(
                 f"Inputs have shape {tuple(inputs.shape)} and type {inputs.dtype}, expected floats "
-                "(sequences, steps, features) or whole numbers, tokens (sequences, steps)."
+                "(sequences, steps, features) or whole numbers, tokens (sequences, steps). Pixels "
+                "of 0 to 255 are made floats by inputs.float() / 255."
             )
         if len(inputs) != len(lengths):
             raise DataError(

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.labels import class_numbers
+from rnnrepair.datamodules.loaded import check_steps
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import Changes, SequenceBatch
@@ -155,14 +157,18 @@ class Store:
     def _checked(self, changes: Changes, n_classes: int) -> Round:
         values, padding = self.base.values, self.base.padding
         added = Sequences(values[:0], torch.zeros(1, dtype=torch.int64), padding)
+        n_new = 0 if changes.inputs is None else len(changes.inputs)
+        if n_new != len(changes.label):
+            raise DataError(
+                f"Changes has {n_new} inputs and {len(changes.label)} labels: expected as many of "
+                "each."
+            )
         if changes.inputs is not None:
-            if len(changes.inputs) != len(changes.label):
-                raise DataError(
-                    f"Injected {len(changes.inputs)} inputs and {len(changes.label)} labels: "
-                    "expected as many of each."
-                )
             added = self.base.like(changes.inputs, changes.lengths)
+            check_steps(added, "Changes.inputs")
         named = {f.name: getattr(changes, f.name) for f in fields(Round) if f.name != "added"}
+        for name in ("label", "new_label"):
+            named[name] = class_numbers(named[name], n_classes, f"Changes.{name}")
         for name in ("removed", "relabelled", "reweighted"):
             index = named[name]
             if len(index) and not (int(index.min()) >= 0 and int(index.max()) < len(self)):
@@ -176,12 +182,6 @@ class Store:
                     f"Changes has {len(named[index])} {index} and {len(named[value])} {value}: "
                     "expected as many of each."
                 )
-        new = changes.new_label
-        if len(new) and not (int(new.min()) >= 0 and int(new.max()) < n_classes):
-            raise DataError(
-                f"New labels must lie in 0 .. {n_classes - 1}, found {int(new.min())} .. "
-                f"{int(new.max())}."
-            )
         if len(changes.weight) and not bool(((changes.weight >= 0) & (changes.weight <= 1)).all()):
             raise DataError("Weights are probabilities: they must lie in [0, 1].")
         return Round(added, **named)

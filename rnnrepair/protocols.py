@@ -22,6 +22,30 @@ class RepairableData(Protocol):
 
     spec: DataSpec
 
+    @property
+    def source(self) -> str:
+        """Where the data came from, for the summary."""
+        ...
+
+    @property
+    def more_tests(self) -> tuple[Split, ...]:
+        """Names of further test splits, which are reported beside ``test``."""
+        ...
+
+    @property
+    def n_injected(self) -> int:
+        """Number of repair samples in the training set."""
+        ...
+
+    @property
+    def augments(self) -> bool:
+        """Whether training batches are edited."""
+        ...
+
+    def trains_unknown(self) -> bool:
+        """Return whether training meets the token of unknown words; true where there is none."""
+        ...
+
     def trace_dataloader(self, split: Split) -> Iterable[SequenceBatch]:
         """Return batches of the whole split, in any order, without augmentation.
 

@@ -22,7 +22,7 @@ from rnnrepair.callbacks.launch.user_errors import USER_ERRORS, told
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.datamodules import SequenceDataModule
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
-from rnnrepair.network import TracedNetwork
+from rnnrepair.network import verified
 
 # Settings of the W&B logger: those of training.
 WANDB = Path(__file__).parents[1] / "configs" / "logger" / "wandb.yaml"
@@ -111,8 +111,7 @@ def finished_run(run_cfg: DictConfig, weights: Path, cfg: DictConfig) -> Finishe
         ) from error
     bars = progress_bars if cfg.progress else silent
     collector = run_cfg.callbacks.get("trace_collector") or {}
-    network = TracedNetwork.of(model, datamodule.spec, collector.get("tap"))
-    network.verify(datamodule.fetch(datamodule.split_index("fit")[:200]))
+    network = verified(model, datamodule, collector.get("tap"))
     return FinishedRun(network, datamodule, abstraction, bars, f"checkpoints/{weights.name}")
 
 

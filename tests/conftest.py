@@ -24,7 +24,7 @@ from rnnrepair.influence import (
     step_distance,
 )
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import TracedNetwork
+from rnnrepair.network import verified
 from rnnrepair.repair import RepairContext, trace_inputs
 from rnnrepair.report import write_report
 from rnnrepair.sequences import smallest_int
@@ -180,18 +180,11 @@ def text_case(make_data):
     return case_of(data, network, TokenEdits(), set(Role))
 
 
-def traced_of(network: SequenceClassifier, data: TensorData) -> TracedNetwork:
-    """Return the view of a network, verified on its data."""
-    traced = TracedNetwork.of(network, data.spec)
-    traced.verify(data.fetch(data.split_index("fit")))
-    return traced
-
-
 def case_of(
     data: TensorData, network: SequenceClassifier, edits: EditFamily, roles: set[Role]
 ) -> RepairCase:
     """Analyse a network and find the samples behind its failures."""
-    traced = traced_of(network, data)
+    traced = verified(network, data)
     batches = {split: data.trace_dataloader(split) for split in ("fit", "repair")}
     collected = collect(traced, data.trace_dataloader("fit"), batches, 3)
     n_original = len(data.split_index("fit"))

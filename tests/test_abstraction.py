@@ -21,8 +21,7 @@ from rnnrepair.abstraction import (
 )
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import HiddenBatch
-from tests.conftest import traced_of
+from rnnrepair.network import HiddenBatch, verified
 
 CENTRES = torch.tensor([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
 # A projection that does nothing.
@@ -86,7 +85,7 @@ def test_collect_is_the_same_when_streamed(batch_size):
 
 def test_collect_reduces_what_the_network_does_by_its_principal_components(make_data):
     data = make_data()
-    network = traced_of(SequenceClassifier(4, 3, hidden_size=8), data)
+    network = verified(SequenceClassifier(4, 3, hidden_size=8), data)
     batches = {split: data.trace_dataloader(split) for split in ("fit", "val")}
     collected = collect(network, data.trace_dataloader("fit"), batches, 3)
     whole = {

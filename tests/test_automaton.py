@@ -65,10 +65,27 @@ def test_exports_hold_every_state_and_the_transitions_asked_for(make_traces):
 
 
 def test_aalpy_gets_a_chain_of_the_same_probabilities(make_traces):
-    automaton = Automaton.of(make_traces(LENGTHS))
-    chain = automaton.as_aalpy()
-    assert chain.initial_state.output == "start"
-    assert len(chain.states) == 6
+    traces = make_traces(LENGTHS)
+    traces.state[traces.state == 3] = 2  # a state that is never visited
+    last = traces.last_step[-1]
+    traces.state[last] = 4
+    traces.state[:last][traces.state[:last] == 4] = 0  # and one that no sequence leaves
+    chain = Automaton.of(traces).as_aalpy()
+    count = walked(traces)
+    number = {chain.initial_state.state_id: -1} | {f"q{i}": i for i in range(5)}
+    assert [number[state.state_id] for state in chain.states] == [-1, 0, 1, 2, 3, 4]
     for state in chain.states:
-        total = sum(probability for _, probability in state.transitions)
-        assert total == pytest.approx(1)
+        source = number[state.state_id]
+        found = {number[target.state_id]: share for target, share in state.transitions}
+        assert len(found) == len(state.transitions)
+        left = sum(n for (before, _), n in count.items() if before == source)
+        expected = {q: n / left for (before, q), n in count.items() if before == source}
+        # What is never left stays where it is: a chain has no dead ends.
+        assert found == pytest.approx(expected or {source: 1.0})
+        assert sum(found.values()) == pytest.approx(1)
+        if source < 0:
+            assert state.output == "start"
+        elif source != 3:
+            said = traces.prediction[traces.state == source].tolist()
+            assert said.count(int(state.output)) == max(said.count(c) for c in range(3))
+    assert {source for source in range(5) if not any(b == source for b, _ in count)} == {3, 4}

@@ -16,8 +16,8 @@ from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import TraceIndex, step_distance
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import verified
 from rnnrepair.report.studies.faults import fault_figures
-from tests.conftest import traced_of
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def of_features(make_data):
     torch.manual_seed(0)
     settings = AbstractionSettings(n_components=4, reduction_dims=3, fit_states=200, seed=5)
     data = make_data()
-    return FinishedRun(traced_of(SequenceClassifier(4, 3, hidden_size=8), data), data, settings)
+    return FinishedRun(verified(SequenceClassifier(4, 3, hidden_size=8), data), data, settings)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def of_tokens(make_data):
     network = SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=9)
     data = make_data(LoadedData(tokens, torch.arange(120) % 3, 90, "texts", "tokens"))
     settings = AbstractionSettings(n_components=4, reduction_dims=3, fit_states=200, seed=5)
-    return FinishedRun(traced_of(network, data), data, settings)
+    return FinishedRun(verified(network, data), data, settings)
 
 
 def failures_of(run):

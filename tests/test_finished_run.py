@@ -9,8 +9,8 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import verified
 from rnnrepair.sequences import Changes
-from tests.conftest import traced_of
 
 
 class Counting(SequenceClassifier):
@@ -27,7 +27,7 @@ class Counting(SequenceClassifier):
 def run(make_data):
     torch.manual_seed(0)
     data = make_data()
-    network = traced_of(Counting(4, 3, hidden_size=8), data)
+    network = verified(Counting(4, 3, hidden_size=8), data)
     network.module.seen = 0
     settings = AbstractionSettings(n_components=4, reduction_dims=4, fit_states=200)
     return FinishedRun(network, data, settings)
@@ -84,7 +84,7 @@ def test_a_clustering_with_a_number_of_its_own_takes_none(run):
 
 def test_more_states_than_different_steps_are_refused(run):
     run.states(2)
-    vector = run._states["fit"].vector
+    vector = run.states(2)["fit"].vector
     vector[:] = vector[torch.arange(len(vector)) % 3]  # three different ones are left
     run.check_distinct([3], "study.x", [2])
     with pytest.raises(ConfigurationError, match=r"study\.x.*4.*3"):

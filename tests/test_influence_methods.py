@@ -9,8 +9,8 @@ from torch import nn
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import LossGradients, Role, SegmentContext, TracIn, find_evidence
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import TracedNetwork
-from tests.conftest import traced_of, trained, view_of
+from rnnrepair.network import TracedNetwork, verified
+from tests.conftest import trained, view_of
 
 
 def test_segment_scores_the_run_that_both_share_up_to_the_responsible_step(text_case):
@@ -48,7 +48,7 @@ def lstm_case(make_data):
     data = make_data()
     network = trained(SequenceClassifier(4, 3, hidden_size=6, cell="lstm"), data)
     network.eval()
-    return data, network, traced_of(network, data)
+    return data, network, verified(network, data)
 
 
 def view_of_data(lstm_case, make_traces, make_model):

@@ -82,5 +82,5 @@ def test_a_kind_that_contradicts_the_values_is_refused(make_data, kind):
     values = torch.rand(120, 5, 2) if kind == "tokens" else torch.ones(120, 5).byte()
     sequences = Sequences.from_padded(values, torch.full((120,), 5))
     data = LoadedData(sequences, torch.arange(120) % 3, 90, "toy", kind)
-    with pytest.raises(DataError, match=f"said to be {kind}, and their values are"):
+    with pytest.raises(DataError, match=f"kind={kind}, and the values are"):
         make_data(data)

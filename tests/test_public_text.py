@@ -97,7 +97,7 @@ def test_published_protocol_leaves_out_targets_with_unknown_words(tmp_path):
     assert module.split_index("repair").tolist() == [47, 51, 53]
     assert not module.holds_unknown("repair").any()
     assert module.holds_unknown("test").sum() == 1
-    assert not module.unknown_is_trained
+    assert not module.trains_unknown()
 
 
 KINDS = "toxic,severe_toxic,obscene,threat,insult,identity_hate"

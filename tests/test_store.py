@@ -100,7 +100,7 @@ def test_rounds_are_restored_from_their_state():
         (Changes(relabelled=torch.tensor([1])), "1 relabelled and 0 new_label"),
         (
             Changes(relabelled=torch.tensor([1]), new_label=torch.tensor([3])),
-            r"New labels must lie in 0 \.\. 2, found 3",
+            r"Changes\.new_label: labels must lie in 0 \.\. 2, found 3",
         ),
         (
             Changes(reweighted=torch.tensor([1]), weight=torch.tensor([1.5]).double()),

@@ -144,10 +144,10 @@ def test_rare_words_are_unknown_in_training_too(tmp_path):
     known = given(tmp_path)  # every word of the fit split has a vector of its own
     assert not known.holds_unknown("fit").any()
     assert known.holds_unknown("repair").all()
-    assert not known.unknown_is_trained
+    assert not known.trains_unknown()
     rare = given(tmp_path, min_count=2)
     assert rare.holds_unknown("fit").all()
-    assert rare.unknown_is_trained
+    assert rare.trains_unknown()
     hidden = given(tmp_path, augmentation=Augmentation(0.5, TokenEdits()))
-    assert hidden.unknown_is_trained
-    assert not given(tmp_path, augmentation=Augmentation(0.0, TokenEdits())).unknown_is_trained
+    assert hidden.trains_unknown()
+    assert not given(tmp_path, augmentation=Augmentation(0.0, TokenEdits())).trains_unknown()

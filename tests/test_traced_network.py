@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnnrepair.errors import ConfigurationError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import Readout, TracedNetwork
+from rnnrepair.network import Readout, TracedNetwork, verified
 from rnnrepair.sequences import DataSpec, SequenceBatch
 from tests.network_forms import FORMS, Base, C, F, Form, H
 
@@ -134,8 +134,7 @@ def test_predictions_come_in_the_order_of_the_index_whatever_the_batches(make_da
     data = make_data(eval_batch_size=7)
     torch.manual_seed(0)
     module = SequenceClassifier(4, 3, hidden_size=5)
-    network = TracedNetwork.of(module, data.spec)
-    network.verify(data.fetch(data.split_index("fit")))
+    network = verified(module, data)
     found = network.predict(data.trace_dataloader("test"))
     batch = data.fetch(data.split_index("test"))
     with torch.no_grad():

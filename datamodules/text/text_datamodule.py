@@ -170,9 +170,8 @@ class TextDataModule(SequenceDataModule):
     def prepare_splits(self) -> None:
         """Change the splits by what the vocabulary knows; called once, after it was made."""
 
-    @property
-    def unknown_is_trained(self) -> bool:
-        """Whether training meets unknown words.
+    def trains_unknown(self) -> bool:
+        """Return whether training meets unknown words.
 
         If it does not, and repair samples hold some, they alone train the vector of ``<unk>``,
         which comes to mean whatever they have in common.

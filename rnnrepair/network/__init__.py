@@ -6,6 +6,7 @@ from rnnrepair.network.inspection import Readout
 from rnnrepair.network.predictions import Predictions
 from rnnrepair.network.stream import HiddenBatch, hidden_batch
 from rnnrepair.network.traced import TracedNetwork, TracingModule
+from rnnrepair.network.verified import verified
 
 __all__ = [
     "HiddenBatch",
@@ -18,4 +19,5 @@ __all__ = [
     "evaluating",
     "hidden_batch",
     "run_cells",
+    "verified",
 ]

@@ -245,5 +245,6 @@ def _check_own(module: TracingModule, batch: SequenceBatch, n_classes: int) -> N
         raise ConfigurationError(
             f"{type(module).__name__}.trace returns {found} for {n} sequences of {n_classes} "
             f"classes, expected logits ({n}, {n_classes}), step_logits ({n}, T, {n_classes}) and "
-            f"hidden ({n}, T, d)."
+            f"hidden ({n}, T, d). Where the numbers of classes differ, make them agree (n_classes "
+            "of the data, the last layer of the network)."
         )

@@ -18,7 +18,7 @@ from rnnrepair.datamodules.text import TextDataModule
 from rnnrepair.errors import MissingDataError
 from rnnrepair.influence import ContextIndex, responsible_segment, responsible_step
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import TracedNetwork
+from rnnrepair.network import verified
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -63,13 +63,6 @@ def _model(data: TextDataModule, options: DictConfig, **changes: int) -> Sequenc
     return model
 
 
-def network_of(model: SequenceClassifier, data: TextDataModule) -> TracedNetwork:
-    """Return the view of the network, verified."""
-    network = TracedNetwork.of(model, data.spec)
-    network.verify(data.fetch(data.split_index("fit")[:100]))
-    return network
-
-
 def _train(model: SequenceClassifier, batches: Iterable[SequenceBatch]) -> tuple[float, int]:
     """Train on batches and return seconds and tokens."""
     optimizer = torch.optim.Adam(model.parameters())
@@ -91,7 +84,7 @@ def _traced(data: TextDataModule, options: DictConfig, n_test: int | None) -> Tr
     train = torch.cat([data.split_index(split) for split in SPLITS[:-1]]).sort().values
     test = data.split_index("test")[:n_test]
     settings = instantiate(options.abstraction, _convert_="all")
-    network = network_of(model, data)
+    network = verified(model, data)
 
     def batches(index: torch.Tensor) -> Iterator[SequenceBatch]:
         ordered = index[data.lengths_of(index).argsort(stable=True)]
@@ -185,7 +178,7 @@ def _batches(data: TextDataModule, options: DictConfig) -> list[Measure]:
         batches = list(islice(loader, every // 2, None, every))
         tokens["collecting"] = sum(int(batch.lengths.sum()) for batch in batches)
         start = time.perf_counter()
-        for _ in network_of(model, data).steps(batches):
+        for _ in verified(model, data).steps(batches):
             pass
         return time.perf_counter() - start
 

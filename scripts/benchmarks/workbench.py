@@ -23,7 +23,7 @@ from rnnrepair.datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Evidence, Role, TrainingView, find_evidence
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.network import TracedNetwork
+from rnnrepair.network import TracedNetwork, verified
 from rnnrepair.sequences import SequenceBatch
 
 FULL_SIZE = 60_000
@@ -109,9 +109,7 @@ class Workbench:
 
     def network(self) -> TracedNetwork:
         """Return the view of the network, verified."""
-        network = TracedNetwork.of(self.model, self.datamodule.spec)
-        network.verify(next(self.batches(self.train_index[:100])))
-        return network
+        return verified(self.model, self.datamodule)
 
     def _find_failures(self) -> Tensor:
         found = self.network().predict(self.batches(self.datamodule.split_index("test")))

@@ -1,0 +1,40 @@
+"""From a module and its data to the view that an analysis reads."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from torch import nn
+
+from rnnrepair.network.calls import Call
+from rnnrepair.network.traced import TracedNetwork
+from rnnrepair.protocols import RepairableData
+
+# Sequences, spread over the fit split, among which those are looked for that a view is verified on.
+VERIFIED_ON = 200
+
+
+def verified(
+    module: nn.Module,
+    data: RepairableData,
+    tap: str | None = None,
+    call: Call | None = None,
+    context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> TracedNetwork:
+    """Return the view of a module, verified on sequences of the fit split.
+
+    Args:
+        module: any recurrent classifier.
+        data: that it is trained on, set up.
+        tap: see ``TracedNetwork.of``, as are the others.
+        call: calls the module with a batch; found where None.
+        context: makes what the module runs in.
+
+    Raises:
+        ConfigurationError: the network cannot be read; see ``TracedNetwork.verify``.
+    """
+    network = TracedNetwork.of(module, data.spec, tap, call, context)
+    index = data.split_index("fit")
+    every = max(len(index) // VERIFIED_ON, 1)
+    network.verify(data.fetch(index[::every]))
+    return network

@@ -1,0 +1,179 @@
+"""Failures in the report, against the data, the traces and the ledger that the run leaves."""
+
+from dataclasses import asdict
+from functools import partial
+from itertools import pairwise
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import load_file
+from torch.optim import Adam
+
+from rnnrepair.abstraction import AbstractionSettings, AbstractModel
+from rnnrepair.callbacks import Calendar, TraceCollector, repair_chain
+from rnnrepair.datamodules import LoadedData, Sequences
+from rnnrepair.edits import ImageEdits
+from rnnrepair.influence import TraceSimilarity, TransitionOverlap
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.repair import ContrastRepair, GuidedRepair, InsertionRepair, read_ledger
+from rnnrepair.traces import Traces
+from tests.conftest import TensorData
+
+SHOWN, SHOWN_OPPONENTS = 8, 3
+AT_MOST = 6
+
+
+def images():
+    g = torch.Generator().manual_seed(0)
+    label = torch.arange(300) % 3
+    inputs = torch.rand(300, 6, 6, generator=g)
+    inputs[torch.arange(300), 2 * label] += 0.25  # a row that is a little brighter
+    sequences = Sequences.from_padded(inputs, torch.full((300,), 6))
+    return LoadedData(sequences, label, 240, "images", "image")
+
+
+def texts():
+    g = torch.Generator().manual_seed(1)
+    label = torch.arange(300) % 3
+    tokens = torch.randint(2, 20, (300, 9), generator=g)
+    clear = torch.rand(300, 9, generator=g) < 0.15
+    tokens[clear] = 2 + label[:, None].expand(-1, 9)[clear]
+    lengths = torch.randint(2, 10, (300,), generator=g)
+    return LoadedData(Sequences.from_padded(tokens, lengths, 1), label, 240, "texts", "tokens")
+
+
+CASES = {
+    "images": (images, GuidedRepair(4, 4), TraceSimilarity()),
+    "texts": (texts, ContrastRepair(0.5), TraceSimilarity()),
+    "insertions": (texts, InsertionRepair(4), TransitionOverlap()),
+}
+
+
+@pytest.fixture(params=CASES)
+def finished(request, tmp_path):
+    """Two rounds; cards are those of the unrepaired network, and of the first."""
+    load, strategy, method = CASES[request.param]
+    data = TensorData(load(), 3, batch_size=30, repair_share=0.3)
+    data.setup()
+    settings = AbstractionSettings(n_components=5, reduction_dims=3)
+    chain = repair_chain(
+        start_epoch=2,
+        rounds=2,
+        strategy=strategy,
+        edit=ImageEdits() if request.param == "images" else None,
+        budget=3,
+        settings=settings,
+        method=method,
+        output_dir=str(tmp_path),
+    )
+    chain[0] = TraceCollector(Calendar(2, 1, 3), progress=False)
+    chain[-1].max_cards = AT_MOST
+    torch.manual_seed(0)
+    vocabulary = None if request.param == "images" else 20
+    network = SequenceClassifier(
+        6, 3, hidden_size=8, vocabulary_size=vocabulary, optimizer=partial(Adam, lr=0.01)
+    )
+    pl.Trainer(
+        max_epochs=4,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        reload_dataloaders_every_n_epochs=1,
+        default_root_dir=tmp_path,
+        callbacks=chain,
+    ).fit(network, datamodule=data)
+    return request.param, data, chain[-1]._cards, tmp_path
+
+
+def responsible(said, label):
+    """Walk back from the end while the prediction is wrong."""
+    step = len(said)
+    while step > 0 and said[step - 1] != label:
+        step -= 1
+    return min(step, len(said) - 1)
+
+
+def segment(truth, step):
+    """Widen the step over all neighbours at which the confidence in the truth falls."""
+    falls = [False, *(after < before for before, after in pairwise(truth)), False]
+    first, end = step, step + 1
+    while falls[first] and falls[first - 1]:
+        first -= 1
+    while falls[end]:
+        end += 1
+    return first, end
+
+
+def test_cards_show_what_the_run_has_found_of_each_failure(finished):
+    kind, data, cards, folder = finished
+    first = folder / "analysis" / "epoch=002"
+    traces, tables = (
+        Traces.load(first / "traces" / "repair"),
+        load_file(first / "influence.safetensors"),
+    )
+    model = AbstractModel.load(first / "abstraction.safetensors")
+    ledger = [row for row in read_ledger(folder / "ledger.csv") if row.epoch == 2]
+    assert [card.index for card in cards] == tables["failure"][:AT_MOST].tolist()
+    assert len(cards) == AT_MOST
+    for row, card in enumerate(cards):
+        batch = data.fetch(torch.tensor([card.index]))
+        (place,) = (traces.index == card.index).nonzero()[0].tolist()
+        steps = slice(int(traces.offsets[place]), int(traces.offsets[place + 1]))
+        said = traces.prediction[steps].tolist()
+        assert torch.equal(card.inputs, batch.sequences()[0])
+        assert card.label == int(batch.label) == int(traces.label[place])
+        assert card.predicted == said[-1] != card.label
+        assert card.predictions.tolist() == said
+        assert card.states.tolist() == traces.state[steps].tolist()
+        assert card.step == responsible(said, card.label) == int(tables["step"][row])
+        truth = [float(model.confidence[q, card.label]) for q in card.states.tolist()]
+        assert card.segment == segment(truth, card.step)
+        _check_nearest(kind, card, tables, row, data)
+        _check_injected(card, [e for e in ledger if e.failure_id == card.index], data)
+
+
+def _check_nearest(kind, card, tables, row, data):
+    expected = tables["nearest_index"][row].tolist()[:SHOWN]
+    if kind != "images":
+        opponents = [i for i in tables["opponents_index"][row].tolist() if i >= 0][:SHOWN_OPPONENTS]
+        contexts = tables["contexts_sample"][row].tolist()[: SHOWN - len(opponents)]
+        expected = [i for i in contexts if i >= 0] + opponents
+        assert {int(data.fetch(torch.tensor([i])).label) for i in opponents} == {card.predicted}
+        # What is marked of a context are the words that it shares with the failure, up to where
+        # the prediction leaves the truth.
+        runs = tables["contexts_run"][row].tolist()
+        for sample, (start, end), run in zip(card.nearest, card.nearest_mark, runs, strict=False):
+            if run > 0 and (start, end) != (0, 0):
+                assert end - start == run
+                before = card.inputs[card.step - run : card.step]
+                assert torch.equal(sample[start:end], before)
+        assert card.nearest_mark[len(expected) - len(opponents) :] == [(0, 0)] * len(opponents)
+    found = data.fetch(torch.tensor(expected))
+    assert len(card.nearest) == len(expected) > 0
+    for shown, sequence in zip(card.nearest, found.sequences(), strict=True):
+        assert torch.equal(shown, sequence)
+    assert torch.equal(card.nearest_label, found.label)
+    if kind == "images":
+        distances = tables["nearest_distance"][row, : len(expected)].tolist()
+        assert card.nearest_caption == [f"{d:.3f}" for d in distances]
+
+
+def _check_injected(card, made, data):
+    shown = made[:SHOWN]
+    assert len(card.injected) == len(shown)
+    for sequence, label, mark, row in zip(
+        card.injected, card.injected_label.tolist(), card.injected_mark, shown, strict=True
+    ):
+        sample = data.fetch(torch.tensor([row.new_id]))
+        assert torch.equal(sequence, sample.sequences()[0]), asdict(row)
+        assert label == row.label == int(sample.label)
+        # What is marked comes from the failure.
+        start, end = mark
+        if row.edit == "graft":
+            assert end - start == 1
+            assert int(sequence[start]) == int(card.inputs[card.step])
+        else:
+            assert mark == (0, 0)
