@@ -7,7 +7,6 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import repairable_data
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import (
     Influence,
     InfluenceMethod,
@@ -16,6 +15,7 @@ from rnnrepair.influence import (
     tie_order,
 )
 from rnnrepair.sequences import check_fits
+from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
 
 
@@ -31,7 +31,7 @@ class InfluenceAnalysis(AnalysisCallback):
     def __init__(
         self,
         method: InfluenceMethod | None = None,
-        max_failures: int = 1000,
+        max_failures: Count = 1000,
         with_context: bool = False,
         seed: int = 0,
         output_dir: str | None = None,
@@ -48,13 +48,10 @@ class InfluenceAnalysis(AnalysisCallback):
                 where None.
 
         Raises:
-            ConfigurationError: ``max_failures`` below 1.
+            SettingsError: ``max_failures`` below 1.
         """
+        check_settings(InfluenceAnalysis, locals())
         super().__init__()
-        if max_failures < 1:
-            raise ConfigurationError(
-                f"influence max_failures must be at least 1, got {max_failures}."
-            )
         self.method = method or TraceSimilarity()
         self.max_failures = max_failures
         self.with_context = with_context
@@ -67,7 +64,7 @@ class InfluenceAnalysis(AnalysisCallback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
         if stage == "fit":
-            check_fits([("influence", self.method)], repairable_data(trainer).spec)
+            check_fits([("method", self.method)], repairable_data(trainer).spec)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:

@@ -184,5 +184,5 @@ def test_index_takes_few_bytes_a_step(make_traces):
 
 
 def test_features_are_refused(make_traces):
-    with pytest.raises(ConfigurationError, match="influence=similarity"):
+    with pytest.raises(ConfigurationError, match="TraceSimilarity"):
         ContextIndex(make_traces([3, 4]))

@@ -224,8 +224,8 @@ def test_sources_are_empty_when_no_training_sample_of_the_label_is_right(
 
 
 def test_settings_are_refused_when_out_of_range():
-    with pytest.raises(ConfigurationError, match=r"influence\.distance"):
+    with pytest.raises(ConfigurationError, match=r"TraceSimilarity\.distance"):
         TraceSimilarity("cosine")
     for method in (TraceSimilarity, TransitionOverlap):
-        with pytest.raises(ConfigurationError, match=r"influence\.top"):
+        with pytest.raises(ConfigurationError, match=rf"{method.__name__}\.top"):
             method(top=0)

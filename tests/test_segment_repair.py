@@ -196,7 +196,7 @@ def test_contrast_falls_back_to_the_failure_where_nothing_resembles_it(case):
 @pytest.mark.parametrize("strategy", [ContrastRepair, InsertionRepair, RandomContextRepair])
 def test_what_was_not_looked_for_is_named(case, strategy):
     plain = replace(case.context.influence, contexts=None, drawn=None, opposites=None)
-    with pytest.raises(ConfigurationError, match="influence=segment"):
+    with pytest.raises(ConfigurationError, match="SegmentInfluence"):
         strategy().propose(replace(case.context, influence=plain), 2)
 
 

@@ -243,8 +243,8 @@ class ContextIndex:
 def _tokens(traces: Traces) -> Tensor:
     if traces.token is None:
         raise ConfigurationError(
-            "Contexts are runs of tokens, and these sequences are features: use "
-            "influence=similarity and repair=default."
+            "Contexts are runs of tokens, and these sequences are features: use TraceSimilarity, "
+            "and strategies for features."
         )
     return traces.token
 

@@ -201,7 +201,7 @@ def _check(rnn: nn.Module, head: nn.Module) -> None:
     if not fits:
         raise ConfigurationError(
             "Exact TracIn needs a single-layer, one-directional, batch-first nn.LSTM with bias and "
-            f"without projection, got {rnn}: set model.cell=lstm and model.num_layers=1."
+            f"without projection, got {rnn}: give a network of one."
         )
     if not isinstance(head, nn.Linear) or head.bias is None:
         raise ConfigurationError(f"Exact TracIn needs an nn.Linear head with bias, got {head}.")

@@ -1,13 +1,12 @@
 """One interface for influence: which training samples stand behind each failure."""
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import torch
 from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.contexts import ContextIndex
 from rnnrepair.influence.distance import Distance, step_distance
 from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
@@ -15,6 +14,7 @@ from rnnrepair.influence.result import Influence
 from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.transitions import TransitionIndex
 from rnnrepair.sequences import EVERY_KIND, Kind
+from rnnrepair.settings import Count, check_settings, one_of
 from rnnrepair.traces import Traces
 
 
@@ -71,12 +71,6 @@ def _usable(fit: Traces, n_original: int | None) -> Tensor:
     return fit.correct & original
 
 
-def _checked(top: int) -> int:
-    if top < 1:
-        raise ConfigurationError(f"influence.top must be at least 1, got {top}.")
-    return top
-
-
 class TraceSimilarity:
     """Influence as similarity of temporal features (RNNRepair equation 3)."""
 
@@ -84,7 +78,12 @@ class TraceSimilarity:
     fits = EVERY_KIND
     finds: frozenset[str] = frozenset()
 
-    def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
+    def __init__(
+        self,
+        distance: Annotated[str, one_of(Distance)] = Distance.ALIGNED,
+        top: Count = 20,
+        seed: int = 0,
+    ) -> None:
         """Keep the settings.
 
         Args:
@@ -93,15 +92,11 @@ class TraceSimilarity:
             seed: of the order of ties.
 
         Raises:
-            ConfigurationError: unknown distance, or ``top`` below 1.
+            SettingsError: unknown distance, or ``top`` below 1.
         """
-        if distance not in list(Distance):
-            raise ConfigurationError(
-                f"influence.distance must be one of {[d.value for d in Distance]}, got "
-                f"{distance!r}."
-            )
+        check_settings(TraceSimilarity, locals())
         self.distance = Distance(distance)
-        self.top = _checked(top)
+        self.top = top
         self.seed = seed
 
     def __call__(
@@ -138,14 +133,23 @@ class SegmentInfluence:
     fits = frozenset({Kind.TOKENS})
     finds = frozenset({"contexts", "drawn", "opposites", "contrast"})
 
-    def __init__(self, distance: str = "aligned", top: int = 20, seed: int = 0) -> None:
+    def __init__(
+        self,
+        distance: Annotated[str, one_of(Distance)] = Distance.ALIGNED,
+        top: Count = 20,
+        seed: int = 0,
+    ) -> None:
         """Keep the settings.
 
         Args:
             distance: see ``TraceSimilarity``.
             top: samples kept per failure, of each kind.
             seed: of the order of ties, and of the random samples.
+
+        Raises:
+            SettingsError: unknown distance, or ``top`` below 1.
         """
+        check_settings(SegmentInfluence, locals())
         self.similarity = TraceSimilarity(distance, top, seed)
         self.top = top
         self.seed = seed
@@ -194,7 +198,7 @@ class TransitionOverlap:
     fits = EVERY_KIND
     finds: frozenset[str] = frozenset()
 
-    def __init__(self, top: int = 20, seed: int = 0) -> None:
+    def __init__(self, top: Count = 20, seed: int = 0) -> None:
         """Keep the settings.
 
         Args:
@@ -202,9 +206,10 @@ class TransitionOverlap:
             seed: of the order of ties.
 
         Raises:
-            ConfigurationError: ``top`` below 1.
+            SettingsError: ``top`` below 1.
         """
-        self.top = _checked(top)
+        check_settings(TransitionOverlap, locals())
+        self.top = top
         self.seed = seed
 
     def __call__(

@@ -1,11 +1,13 @@
 """Guided repair of text: failures beside the training samples that made them fail."""
 
+from typing import Annotated
+
 from rnnrepair.edits import IDENTITY
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair.graft import Pick, proposal_of
 from rnnrepair.repair.proposal import Proposal, RepairContext, found
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.sequences import Kind
+from rnnrepair.settings import at_least, below, check_settings
 
 
 class ContrastRepair(RepairStrategy):
@@ -23,7 +25,7 @@ class ContrastRepair(RepairStrategy):
     fits = frozenset({Kind.TOKENS})
     needs = frozenset({"opposites"})
 
-    def __init__(self, opposites: float = 0.2) -> None:
+    def __init__(self, opposites: Annotated[float, at_least(0), below(1)] = 0.2) -> None:
         """Choose the mixture.
 
         Args:
@@ -31,12 +33,9 @@ class ContrastRepair(RepairStrategy):
                 label; the others are copies of the failure.
 
         Raises:
-            ConfigurationError: the share is out of range.
+            SettingsError: the share is out of range.
         """
-        if not 0 <= opposites < 1:
-            raise ConfigurationError(
-                f"repair.strategies.guided.opposites must lie in [0, 1), got {opposites}."
-            )
+        check_settings(ContrastRepair, locals())
         self.opposites = opposites
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:

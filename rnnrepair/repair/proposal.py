@@ -145,7 +145,7 @@ def found(part: T | None) -> T:
     """
     if part is None:
         raise ConfigurationError(
-            "The repair strategy needs what the influence method does not look for: set "
-            "influence=segment."
+            "The repair strategy needs what the influence method does not look for: use "
+            "SegmentInfluence."
         )
     return part
