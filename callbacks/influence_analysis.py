@@ -9,7 +9,6 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
@@ -22,6 +21,7 @@ from rnnrepair.influence import (
     tie_order,
 )
 from rnnrepair.sequences import check_fits
+from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
 
 # Training sequences that a method is shown before training.
@@ -40,8 +40,8 @@ class InfluenceAnalysis(AnalysisCallback):
     def __init__(
         self,
         method: InfluenceMethod | None = None,
-        top: int = 20,
-        max_failures: int = 1000,
+        top: Count = 20,
+        max_failures: Count = 1000,
         with_context: bool = False,
         seed: int = 0,
         output_dir: str | None = None,
@@ -59,12 +59,10 @@ class InfluenceAnalysis(AnalysisCallback):
                 where None.
 
         Raises:
-            ConfigurationError: ``top`` or ``max_failures`` below 1.
+            SettingsError: ``top`` or ``max_failures`` below 1.
         """
+        check_settings(InfluenceAnalysis, locals())
         super().__init__()
-        for name, value in {"top": top, "max_failures": max_failures}.items():
-            if value < 1:
-                raise ConfigurationError(f"influence {name} must be at least 1, got {value}.")
         self.method = method or TraceSimilarity()
         self.top = top
         self.max_failures = max_failures
@@ -85,7 +83,7 @@ class InfluenceAnalysis(AnalysisCallback):
         if stage != "fit":
             return
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
-        check_fits([("influence", self.method)], data.spec)
+        check_fits([("method", self.method)], data.spec)
         self.method.check(network, data.fetch(data.split_index("fit")[:CHECKED_ON]))
 
     @override

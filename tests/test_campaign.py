@@ -66,7 +66,9 @@ def test_a_campaign_goes_on_from_its_state():
 
 @pytest.mark.parametrize("name", ["budget", "rounds", "patience"])
 def test_a_plan_of_nothing_is_refused(name):
-    with pytest.raises(ConfigurationError, match=rf"repair\.{name} must be at least 1, got 0"):
+    with pytest.raises(
+        ConfigurationError, match=rf"Campaign\.{name}: expected .* at least 1, got 0"
+    ):
         Campaign(**{**PLAN, name: 0})
 
 

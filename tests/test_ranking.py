@@ -275,5 +275,5 @@ def test_own_score_is_the_share_of_other_labels_among_the_nearest_others(
 
 
 def test_settings_are_refused_when_out_of_range():
-    with pytest.raises(ConfigurationError, match="distance"):
+    with pytest.raises(ConfigurationError, match=r"TraceSimilarity\.distance"):
         TraceSimilarity("cosine")

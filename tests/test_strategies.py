@@ -185,7 +185,7 @@ def test_guided_serves_the_others_when_some_failures_have_no_source(repair_case)
 def test_guided_refuses_a_budget_that_no_candidates_could_fill():
     strategy = GuidedRepair()
     strategy.check(1)
-    with pytest.raises(ConfigurationError, match=r"repair\.budget"):
+    with pytest.raises(ConfigurationError, match=r"GuidedRepair\.budget: 1000000000 samples"):
         strategy.check(10**9)
 
 

@@ -99,9 +99,7 @@ def step_distance(model: AbstractModel, kind: Distance | str) -> StepDistance:
         return paper_distance(model.counts)
     if kind == Distance.ALIGNED:
         return aligned_distance(model.counts)
-    raise ConfigurationError(
-        f"influence.distance must be one of {[d.value for d in Distance]}, got {kind!r}."
-    )
+    raise ConfigurationError(f"kind must be one of {[d.value for d in Distance]}, got {kind!r}.")
 
 
 def paper_distance(counts: Tensor) -> StepDistance:

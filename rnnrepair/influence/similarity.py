@@ -1,15 +1,17 @@
 """Influence as similarity of temporal features."""
 
+from typing import Annotated
+
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.distance import Distance, StepDistance, step_distance
 from rnnrepair.influence.method import NearScorer
 from rnnrepair.influence.ranking import Ranking, TraceIndex
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import EVERY_KIND, SequenceBatch
+from rnnrepair.settings import check_settings, one_of
 from rnnrepair.traces import Traces
 
 
@@ -19,7 +21,9 @@ class TraceSimilarity:
     name = "similarity"
     fits = EVERY_KIND
 
-    def __init__(self, distance: str = "aligned", seed: int = 0) -> None:
+    def __init__(
+        self, distance: Annotated[str, one_of(Distance)] = Distance.ALIGNED, seed: int = 0
+    ) -> None:
         """Choose the distance.
 
         Args:
@@ -27,12 +31,9 @@ class TraceSimilarity:
             seed: of the order of ties.
 
         Raises:
-            ConfigurationError: unknown distance.
+            SettingsError: unknown distance.
         """
-        if distance not in list(Distance):
-            raise ConfigurationError(
-                f"distance must be one of {[d.value for d in Distance]}, got {distance!r}."
-            )
+        check_settings(TraceSimilarity, locals())
         self.distance = Distance(distance)
         self.seed = seed
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair.stop_reason import StopReason
+from rnnrepair.settings import Count, check_settings
 
 
 @dataclass
@@ -28,9 +28,9 @@ class Campaign:
         stopped: why no more rounds are made, None while some may follow.
     """
 
-    budget: int
-    rounds: int
-    patience: int
+    budget: Count
+    rounds: Count
+    patience: Count
     max_samples: int
     rounds_made: int = 0
     samples_per_round: int | None = None
@@ -42,13 +42,9 @@ class Campaign:
         """Refuse a plan without rounds or samples.
 
         Raises:
-            ConfigurationError: names the key.
+            SettingsError: names every argument below 1.
         """
-        for name in ("budget", "rounds", "patience"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(
-                    f"repair.{name} must be at least 1, got {getattr(self, name)}."
-                )
+        check_settings(Campaign, vars(self))
 
     def open_round(self, n_failures: int, val_accuracy: float) -> int | None:
         """Return how many samples the round that begins plans, None where none begins any more.

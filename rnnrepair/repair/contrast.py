@@ -1,12 +1,14 @@
 """Guided repair of text: failures beside the training samples that made them fail."""
 
+from typing import Annotated
+
 from rnnrepair.edits import IDENTITY
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Role, found
 from rnnrepair.repair.graft import Pick, proposal_of
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.sequences import Kind
+from rnnrepair.settings import at_least, below, check_settings
 
 
 class ContrastRepair(RepairStrategy):
@@ -24,7 +26,7 @@ class ContrastRepair(RepairStrategy):
     fits = frozenset({Kind.TOKENS})
     needs = frozenset({Role.OPPONENTS})
 
-    def __init__(self, opponents: float = 0.2) -> None:
+    def __init__(self, opponents: Annotated[float, at_least(0), below(1)] = 0.2) -> None:
         """Choose the mixture.
 
         Args:
@@ -32,10 +34,9 @@ class ContrastRepair(RepairStrategy):
                 label; the others are copies of the failure.
 
         Raises:
-            ConfigurationError: the share is out of range.
+            SettingsError: the share is out of range.
         """
-        if not 0 <= opponents < 1:
-            raise ConfigurationError(f"opponents must lie in [0, 1), got {opponents}.")
+        check_settings(ContrastRepair, locals())
         self.opponents = opponents
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:

@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor
 
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.influence import Role, found, paired_distance
 from rnnrepair.repair.controls import draw_of_class
 from rnnrepair.repair.edited import edit_each
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import Count, check_settings
 
 # Candidates judged at a time; bounds the memory of a round (28 x 28 floats: 64 MB).
 JUDGED_AT_A_TIME = 20_000
@@ -31,7 +32,7 @@ class GuidedRepair(RepairStrategy):
     needs = frozenset({Role.PARENTS})
     edits_samples = True
 
-    def __init__(self, sources: int = 20, mutations: int = 16) -> None:
+    def __init__(self, sources: Count = 20, mutations: Count = 16) -> None:
         """Choose how many candidates a failure gets.
 
         Args:
@@ -39,26 +40,22 @@ class GuidedRepair(RepairStrategy):
             mutations: edits of each of them.
 
         Raises:
-            ConfigurationError: a value below 1.
+            SettingsError: a value below 1.
         """
-        for name, value in {"sources": sources, "mutations": mutations}.items():
-            if value < 1:
-                raise ConfigurationError(
-                    f"repair.strategies.{self.name}.{name} must be at least 1, got {value}."
-                )
+        check_settings(GuidedRepair, locals())
         self.sources = sources
         self.mutations = mutations
 
     def check(self, budget: int) -> None:
         """Refuse fewer candidates per failure than samples to choose."""
-        if self.sources * self.mutations < budget:
-            key = f"repair.strategies.{self.name}"
-            raise ConfigurationError(
-                f"repair.budget={budget} samples per failure cannot be chosen from "
-                f"{self.sources} sources x {self.mutations} mutations = "
-                f"{self.sources * self.mutations} candidates: raise {key}.mutations or "
-                f"{key}.sources, or lower repair.budget."
+        candidates = self.sources * self.mutations
+        if candidates < budget:
+            told = (
+                f"{budget} samples per failure cannot be chosen from {self.sources} sources x "
+                f"{self.mutations} mutations = {candidates} candidates: lower it, or raise "
+                f"sources or mutations of {type(self).__name__}"
             )
+            raise SettingsError(type(self).__name__, [Fault("budget", told)])
 
     def sources_of(self, context: RepairContext) -> Tensor:
         """Return (M, sources) int64 samples that are mutated for each failure, -1 for none."""

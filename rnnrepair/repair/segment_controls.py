@@ -17,6 +17,7 @@ from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import Kind
+from rnnrepair.settings import Count, check_settings
 
 
 def insertion(at: int, step: int) -> Edit:
@@ -42,7 +43,8 @@ class _Insertion(RepairStrategy):
 def _tokens(token: Tensor | None) -> Tensor:
     if token is None:
         raise ConfigurationError(
-            "Insertions are made into texts, and these sequences are features: use repair=default."
+            "Insertions are made into texts, and these sequences are features: use strategies "
+            "for features."
         )
     return token
 
@@ -72,16 +74,13 @@ class RandomSampleRepair(_Insertion):
 class _ContextInsertion(_Insertion):
     """Base of the strategies that insert where training samples come to the failure's state."""
 
-    def __init__(self, per_parent: int = 2) -> None:
+    def __init__(self, per_parent: Count = 2) -> None:
         """Limit how often one training sample is edited in a round.
 
         Raises:
-            ConfigurationError: a limit below 1.
+            SettingsError: a limit below 1.
         """
-        if per_parent < 1:
-            raise ConfigurationError(
-                f"repair.strategies.{self.name}.per_parent must be at least 1, got {per_parent}."
-            )
+        check_settings(_ContextInsertion, locals())
         self.per_parent = per_parent
 
     def insert_at(self, contexts: Contexts, context: RepairContext, budget: int) -> Proposal:

