@@ -32,21 +32,25 @@ RULES = {
         {"sequences", "network", "traces", "edits", "abstraction", "influence"},
         {"torch", "typing_extensions"},
     ),
+    "record": (
+        {*ROOMS},
+        {"torch", "numpy"},
+    ),
     "models": (
         {"sequences", "network"},
         {"torch", "numpy", "pytorch_lightning", "torchmetrics", "typing_extensions"},
     ),
     "analysis": (
-        {*ROOMS, "models"},
+        {*ROOMS, "record", "models"},
         # aalpy: an extra, imported where an automaton is exported to it.
         {"torch", "numpy", "scipy", "sklearn", "pandas", "pytorch_lightning", "aalpy"},
     ),
     "report": (
-        {*ROOMS, "analysis"},
+        {*ROOMS, "record", "analysis"},
         {"torch", "numpy", "scipy", "pandas", "matplotlib", "jinja2", "rich", "PIL", "markupsafe"},
     ),
     "callbacks": (
-        {*ROOMS, "models", "analysis", "report"},
+        {*ROOMS, "record", "models", "analysis", "report"},
         {
             "torch",
             "numpy",

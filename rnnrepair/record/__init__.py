@@ -1,0 +1,32 @@
+"""The record of a run: what stays of it on disk, and what is told of it everywhere."""
+
+from rnnrepair.record.answers import SplitAnswers
+from rnnrepair.record.failure import Failure, Injected, Neighbour, Role, Span
+from rnnrepair.record.parts import (
+    AnalysedEpoch,
+    Contrast,
+    Effort,
+    Repair,
+    Seconds,
+    TargetLook,
+)
+from rnnrepair.record.record import RunRecord
+from rnnrepair.record.summary import summary_of, write_summary
+
+__all__ = [
+    "AnalysedEpoch",
+    "Contrast",
+    "Effort",
+    "Failure",
+    "Injected",
+    "Neighbour",
+    "Repair",
+    "Role",
+    "RunRecord",
+    "Seconds",
+    "Span",
+    "SplitAnswers",
+    "TargetLook",
+    "summary_of",
+    "write_summary",
+]

@@ -1,0 +1,90 @@
+"""The end of a run for programs: ``summary.json``, a view of the record."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rnnrepair.atomic import write_file
+from rnnrepair.record.parts import Repair
+from rnnrepair.record.record import RunRecord
+
+# Splits of every run; the accuracy alone is told of further test splits.
+SPLITS = ("test", "repair", "val")
+
+
+def summary_of(record: RunRecord) -> dict[str, Any]:
+    """Return what ``summary.json`` holds.
+
+    A number of it is called by its place everywhere: ``after/test_accuracy`` in tables, curves and
+    W&B is ``summary["after"]["test_accuracy"]``.
+    """
+    about: dict[str, Any] = {
+        "experiment": record.experiment,
+        "seed": record.seed,
+        "strategy": record.strategy,
+        "arm": record.arm,
+        "contrasts": [asdict(contrast) for contrast in record.contrasts],
+        "notes": list(record.notes),
+    }
+    if record.repair is None:
+        return about | _of_targets(record)
+    about |= {
+        "network": record.network,
+        "repair_trained_on": record.repair.trained_on,
+        "data": {"source": record.source, **record.sizes},
+    }
+    return about | _of_repair(record.repair)
+
+
+def _of_repair(repair: Repair) -> dict[str, Any]:
+    outcomes = {split: answers.outcome for split, answers in repair.answers.items()}
+    test, on_repair, val = (outcomes[split] for split in SPLITS)
+    targets = repair.answers["repair"].right_among(repair.targets)
+    effort, seconds = asdict(repair.effort), asdict(repair.seconds)
+    more = [split for split in outcomes if split not in SPLITS]
+    return {
+        "n_components": repair.history[-1].n_components,
+        "stability": repair.history[-1].stability,
+        "before": {
+            **{f"{split}_accuracy": outcomes[split].before for split in SPLITS},
+            **{f"{split}_failures": outcomes[split].failures_before for split in SPLITS},
+            "targets": len(targets),
+            **{f"{split}_accuracy": outcomes[split].before for split in more},
+        },
+        "after": {
+            **{f"{split}_accuracy": outcomes[split].after for split in SPLITS},
+            "repaired_share": on_repair.repaired_share,
+            "test_repaired_share": test.repaired_share,
+            "val_repaired_share": val.repaired_share,
+            "newly_broken": test.newly_broken,
+            "targets_share": float(targets.double().mean()) if len(targets) else None,
+            **{f"{split}_accuracy": outcomes[split].after for split in more},
+        },
+        **effort,
+        "stop_reason": repair.effort.stop_reason.value,
+        "time_s": {name: value for name, value in seconds.items() if name != "epoch"},
+        "epoch_time_s": repair.seconds.epoch,
+    }
+
+
+def _of_targets(record: RunRecord) -> dict[str, Any]:
+    right = [look.targets_right for look in record.looks]
+    accuracy = [look.test_accuracy for look in record.looks]
+    return {
+        "measure": "targets",
+        "data": dict(record.sizes),
+        "n_targets": record.sizes["repair"],
+        "targets_right": right,
+        "test_accuracy": accuracy,
+        "after": {
+            "targets_right": sum(right) / len(right),
+            "test_accuracy": sum(accuracy) / len(accuracy),
+        },
+    }
+
+
+def write_summary(record: RunRecord, run_folder: Path) -> None:
+    """Write ``summary.json`` into the folder of a run; the file is replaced in one step."""
+    with write_file(run_folder / "summary.json") as draft:
+        draft.write_text(json.dumps(summary_of(record), indent=2) + "\n")
