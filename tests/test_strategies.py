@@ -204,7 +204,7 @@ def test_choose_takes_the_best_of_each_owner(budget, seed):
 
 
 def test_parents_are_of_the_failures_class_where_the_strategy_says_so(repair_case):
-    for strategy in (ClassRepair(), HardRepair(sources=7)):
+    for strategy in (ClassRepair(), HardRepair(parents=7)):
         proposal = strategy.propose(repair_case.context, 6)
         assert torch.equal(proposal.label, repair_case.failures.label[proposal.failure])
     # Any original of the class, right or wrong, near or far.

@@ -26,7 +26,7 @@ class ContrastRepair(RepairStrategy):
     fits = frozenset({Kind.TOKENS})
     needs = frozenset({Role.OPPONENTS})
 
-    def __init__(self, opponents: Annotated[float, at_least(0), below(1)] = 0.2) -> None:
+    def __init__(self, opponents: Annotated[float, at_least(0), below(1)] = 0.5) -> None:
         """Choose the mixture.
 
         Args:

@@ -32,54 +32,54 @@ class GuidedRepair(RepairStrategy):
     needs = frozenset({Role.PARENTS})
     edits_samples = True
 
-    def __init__(self, sources: Count = 20, mutations: Count = 16) -> None:
+    def __init__(self, parents: Count = 20, mutations: Count = 16) -> None:
         """Choose how many candidates a failure gets.
 
         Args:
-            sources: training samples per failure that are mutated.
+            parents: training samples per failure that are mutated.
             mutations: edits of each of them.
 
         Raises:
             SettingsError: a value below 1.
         """
         check_settings(GuidedRepair, locals())
-        self.sources = sources
+        self.parents = parents
         self.mutations = mutations
 
     def check(self, budget: int) -> None:
         """Refuse fewer candidates per failure than samples to choose."""
-        candidates = self.sources * self.mutations
+        candidates = self.parents * self.mutations
         if candidates < budget:
             told = (
-                f"{budget} samples per failure cannot be chosen from {self.sources} sources x "
+                f"{budget} samples per failure cannot be chosen from {self.parents} parents x "
                 f"{self.mutations} mutations = {candidates} candidates: lower it, or raise "
-                f"sources or mutations of {type(self).__name__}"
+                f"parents or mutations of {type(self).__name__}"
             )
             raise SettingsError(type(self).__name__, [Fault("budget", told)])
 
-    def sources_of(self, context: RepairContext) -> Tensor:
-        """Return (M, sources) int64 samples that are mutated for each failure, -1 for none."""
-        return found(context.evidence.parents, Role.PARENTS).index[:, : self.sources]
+    def parents_of(self, context: RepairContext) -> Tensor:
+        """Return (M, parents) int64 samples that are mutated for each failure, -1 for none."""
+        return found(context.evidence.parents, Role.PARENTS).index[:, : self.parents]
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Judge the candidates of a few failures at a time and keep the best of each."""
-        sources = self.sources_of(context)
-        at_a_time = max(1, JUDGED_AT_A_TIME // (self.sources * self.mutations))
+        parents = self.parents_of(context)
+        at_a_time = max(1, JUDGED_AT_A_TIME // (self.parents * self.mutations))
         parts = [
-            self._propose_for(rows, sources[rows], context, budget)
-            for rows in context.progress(torch.arange(len(sources)).split(at_a_time))
+            self._propose_for(rows, parents[rows], context, budget)
+            for rows in context.progress(torch.arange(len(parents)).split(at_a_time))
         ]
         return Proposal.joined(parts)
 
     def _propose_for(
-        self, rows: Tensor, sources: Tensor, context: RepairContext, budget: int
+        self, rows: Tensor, parents: Tensor, context: RepairContext, budget: int
     ) -> Proposal:
-        """Propose for the failures in ``rows``, whose (m, sources) are given."""
-        owner = (sources >= 0).nonzero()[:, 0]
+        """Propose for the failures in ``rows``, whose (m, parents) are given."""
+        owner = (parents >= 0).nonzero()[:, 0]
         if len(owner) == 0:  # the network is right on no sample of these labels
             return Proposal.empty(context)
         owner = owner.repeat_interleave(self.mutations)
-        candidates = context.fetch(sources[sources >= 0].repeat_interleave(self.mutations))
+        candidates = context.fetch(parents[parents >= 0].repeat_interleave(self.mutations))
         generator = torch_generator(context.seed, "guided edits", int(rows[0]))
         edits, inputs = edit_each(candidates, context, generator)
         traces = context.judge(inputs, candidates.lengths)
@@ -109,9 +109,9 @@ class HardRepair(GuidedRepair):
     name = "hard"
     needs = frozenset()
 
-    def sources_of(self, context: RepairContext) -> Tensor:
+    def parents_of(self, context: RepairContext) -> Tensor:
         """Draw the samples that are mutated, see ``draw_of_class``."""
-        return draw_of_class(context, self.sources, context.original_correct)
+        return draw_of_class(context, self.parents, context.original_correct)
 
 
 def choose(owner: Tensor, reproduces: Tensor, distance: Tensor, budget: int) -> Tensor:

@@ -118,7 +118,7 @@ def test_unknown_names_are_all_refused_in_one_message(tmp_path):
         ("repair.budget=0", "repair.budget"),
         ("repair.budget=1000", "raise repair.strategies.guided.mutations"),
         ("repair.max_share=0", "repair.max_share"),
-        ("repair.strategies.guided.sources=0", "repair.strategies.guided.sources"),
+        ("repair.strategies.guided.parents=0", "repair.strategies.guided.parents"),
         ("callbacks.trace_collector.calendar.every=0", "every >= 1"),
     ],
 )

@@ -100,7 +100,7 @@ def test_sample_level_repair_runs_on_text(quick):
             # These words are frequent: hiding some teaches what a hidden word means.
             "augmentation.share=0.5",
             f"repair.strategy={strategy}",
-            "repair.strategies.guided.sources=5",
+            "repair.strategies.guided.parents=5",
             folder=strategy,
         )
         summary, _ = train(cfg)
