@@ -1,5 +1,6 @@
 """From reduced states to an abstract model and the traces of every split."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
 from rnnrepair.abstraction.matching import match_states
-from rnnrepair.abstraction.mixture import Mixture, fit_mixture
+from rnnrepair.abstraction.mixture import Mixture, count_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
 from rnnrepair.abstraction.reduced import ReducedStates
 from rnnrepair.abstraction.reduction import Reduction
@@ -18,6 +19,8 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.traces import Traces
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def fit_abstraction(
 ) -> Abstraction:
     """Fit a mixture for every K, choose one on ``val``, and trace every split with it.
 
+    Where there are fewer different states than K, there is a state for each of them.
+
     Args:
         states: reduced states of ``fit`` and of further splits; ``val`` is needed for a choice.
         reduction: the projection that made them.
@@ -143,15 +148,14 @@ def fit_abstraction(
         previous_state: ``sample_state`` of the last analysed epoch.
 
     Raises:
-        ConfigurationError: K is larger than the number of states, or there is no ``val`` split
-            to choose on.
+        ConfigurationError: there is no ``val`` split to choose on.
     """
     fit = states["fit"]
     positions = sample_steps(int(fit.offsets[n_original]), settings)
     sample = fit.vector[positions]
     mixtures = [
         _fit_matched(sample, n_components, settings, previous_state)
-        for n_components in settings.sizes
+        for n_components in _possible(sample, settings)
     ]
     chosen, candidates = 0, []
     if len(mixtures) > 1:
@@ -168,6 +172,27 @@ def fit_abstraction(
         drift,
         traces["fit"].state[positions].long(),
     )
+
+
+def _possible(sample: Tensor, settings: AbstractionSettings) -> list[int]:
+    """Return every K, none above the number of different states in the (n, k) sample.
+
+    A network that has collapsed, or short sequences of few values, must not end a run.
+    """
+    wanted = max(settings.sizes)
+    if settings.clustering == Clustering.MEAN_SHIFT:  # finds a number of its own
+        return settings.sizes
+    n_distinct = count_distinct(sample, wanted)
+    if n_distinct < wanted:
+        log.warning(
+            "n_components=%d, but only %d of the %d hidden states that the abstraction is fitted "
+            "on are different: it has as many states. Lower n_components; has the network "
+            "collapsed?",
+            wanted,
+            n_distinct,
+            len(sample),
+        )
+    return list(dict.fromkeys(min(k, n_distinct) for k in settings.sizes))
 
 
 def _fit_matched(
