@@ -12,10 +12,12 @@ from rnnrepair.influence import (
     Influence,
     InfluenceMethod,
     TraceSimilarity,
+    never_right,
     responsible_step,
     tie_order,
 )
-from rnnrepair.sequences import check_fits
+from rnnrepair.report import Names
+from rnnrepair.sequences import DataSpec, check_fits
 from rnnrepair.traces import Traces
 
 
@@ -90,8 +92,10 @@ class InfluenceAnalysis(AnalysisCallback):
             fit = abstraction.traces["fit"]
             self.influence = None
             if len(failures):
-                n_original = len(repairable_data(trainer).split_index("fit"))
+                data = repairable_data(trainer)
+                n_original = len(data.split_index("fit"))
                 self.influence = self.method(abstraction.model, fit, failures, n_original)
+                _tell_never_right(fit.between(0, n_original), failures, data.spec)
         metrics = {"influence/failures": float(self.n_failures)}
         if self.influence is not None and self.output_dir is not None:
             folder = output_folder(trainer, self.output_dir) / "analysis"
@@ -99,6 +103,19 @@ class InfluenceAnalysis(AnalysisCallback):
         if self.influence is not None:
             metrics |= influence_metrics(self.influence, fit)
         self.log_metrics(trainer, metrics)
+
+
+def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> None:
+    """Say which classes of the failures have no training sample that is right."""
+    never = never_right(originals.label, originals.correct)
+    concerned = never[torch.isin(never, failures.label)].tolist()
+    if concerned:
+        names = Names(spec.class_names, spec.token_names)
+        log.warning(
+            "No training sample of class %s is classified correctly: repair samples for their "
+            "failures come from all training samples of the class.",
+            ", ".join(names.of_class(c) for c in concerned),
+        )
 
 
 def influence_metrics(influence: Influence, fit: Traces) -> dict[str, float]:

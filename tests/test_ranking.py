@@ -223,6 +223,24 @@ def test_sources_are_empty_when_no_training_sample_of_the_label_is_right(
     assert (influence.sources[1] >= 0).all()
 
 
+@pytest.mark.parametrize("method", [TraceSimilarity, TransitionOverlap])
+def test_sources_of_a_class_that_is_never_right_are_all_its_originals(
+    make_traces, make_model, method
+):
+    fit, n_original = make_traces(RAGGED), 60
+    last = fit.last_step
+    fit.label[70] = fit.prediction[last[70]] = 2  # injected, and right
+    wrong = (fit.label == 2) & (torch.arange(72) < n_original)
+    fit.prediction[last[wrong]] = 1
+    failures = make_traces([4, 9, 3], seed=1)
+    failures.label[:] = torch.tensor([2, 0, 2])
+    influence = method(top=99)(make_model(), fit, failures, n_original)
+    right = (fit.label == 0) & fit.correct & (torch.arange(72) < n_original)
+    for sources, expected in zip(influence.sources, (wrong, right, wrong), strict=True):
+        assert set(sources[sources >= 0].tolist()) == set(fit.index[expected].tolist())
+        assert bool(expected.any())
+
+
 def test_settings_are_refused_when_out_of_range():
     with pytest.raises(ConfigurationError, match=r"influence\.distance"):
         TraceSimilarity("cosine")

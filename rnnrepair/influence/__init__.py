@@ -20,6 +20,7 @@ from rnnrepair.influence.result import Influence
 from rnnrepair.influence.segments import responsible_segment, responsible_step
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
+from rnnrepair.influence.usable import never_right, usable_sources
 
 __all__ = [
     "ContextIndex",
@@ -35,6 +36,7 @@ __all__ = [
     "TransitionIndex",
     "TransitionOverlap",
     "aligned_distance",
+    "never_right",
     "paired_distance",
     "paper_distance",
     "rank_by_label",
@@ -44,4 +46,5 @@ __all__ = [
     "step_distance",
     "tie_order",
     "transition_keys",
+    "usable_sources",
 ]

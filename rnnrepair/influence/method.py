@@ -14,6 +14,7 @@ from rnnrepair.influence.ranking import Ranking, TraceIndex, rank_by_label
 from rnnrepair.influence.result import Influence
 from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.transitions import TransitionIndex
+from rnnrepair.influence.usable import usable_sources
 from rnnrepair.sequences import EVERY_KIND, Kind
 from rnnrepair.traces import Traces
 
@@ -65,10 +66,15 @@ def _influence(fit: Traces, failures: Traces, nearest: Ranking, sources: Ranking
     )
 
 
-def _usable(fit: Traces, n_original: int | None) -> Tensor:
-    """(N,) bool: original samples that are classified correctly."""
-    original = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
-    return fit.correct & original
+def _original(fit: Traces, n_original: int | None) -> Tensor:
+    """(N,) bool: samples that were not injected."""
+    return torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
+
+
+def _sources(fit: Traces, n_original: int | None) -> Tensor:
+    """(N,) bool: original samples that may be sources, see ``usable_sources``."""
+    original = _original(fit, n_original)
+    return original & usable_sources(fit.label, fit.correct & original)
 
 
 def _checked(top: int) -> int:
@@ -123,7 +129,7 @@ class TraceSimilarity:
         """Rank indexed training traces for all failures."""
         fit = index.traces
         nearest = index.rank(failures, self.top)
-        usable = _usable(fit, n_original)
+        usable = _sources(fit, n_original)
         sources = rank_by_label(index, failures, failures.label, self.top, usable)
         return _influence(fit, failures, nearest, sources)
 
@@ -165,9 +171,9 @@ class SegmentInfluence:
         contexts = ContextIndex(fit, self.seed)
         index = self.similarity.index(model, fit, failures)
         influence = self.similarity.ranked(index, failures, n_original)
-        originals = torch.arange(len(fit)) < (len(fit) if n_original is None else n_original)
+        originals = _original(fit, n_original)
         opposites = rank_by_label(
-            index, failures, failures.final_prediction, self.top, _usable(fit, n_original)
+            index, failures, failures.final_prediction, self.top, fit.correct & originals
         )
         nearest, drawn = contexts.nearest_and_drawn(
             failures, responsible_step(failures), self.top, originals, failures.label
@@ -216,7 +222,7 @@ class TransitionOverlap:
     ) -> Influence:
         """Rank all training traces for all failures (see ``InfluenceMethod``)."""
         nearest = TransitionIndex.build(fit, self.seed).rank(failures, self.top)
-        usable = _usable(fit, n_original)
+        usable = _sources(fit, n_original)
         row = torch.full_like(nearest.row, -1)
         distance = torch.full(row.shape, torch.inf)
         for label in failures.label.unique():

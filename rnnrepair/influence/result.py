@@ -21,7 +21,8 @@ class Influence:
         nearest: (M, top) int64 sample indices among all training samples.
         nearest_distance: (M, top) float32.
         sources: (M, top) int64 sample indices among the correctly classified training samples of
-            the failure's true label, from which repair samples are made.
+            the failure's true label (among all of them where none is classified correctly), from
+            which repair samples are made.
         source_distance: (M, top) float32.
         contexts: training samples of the true label that come to where each failure goes wrong,
             longest common run first; None where the method does not look for them.

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import paired_distance
+from rnnrepair.influence import paired_distance, usable_sources
 from rnnrepair.repair.controls import draw_of_class
 from rnnrepair.repair.edited import edit_each
 from rnnrepair.repair.proposal import Proposal, RepairContext
@@ -105,14 +105,16 @@ class HardRepair(GuidedRepair):
     """``hard``: the same without influence.
 
     The samples that are mutated are drawn at random among the correctly classified training samples
-    of the failure's class: what is left of ``guided`` when only the judging does the work.
+    of the failure's class (all of it where none is): what is left of ``guided`` when only the
+    judging does the work.
     """
 
     name = "hard"
 
     def sources_of(self, context: RepairContext) -> Tensor:
         """Draw the samples that are mutated, see ``draw_of_class``."""
-        return draw_of_class(context, self.sources, context.original_correct)
+        usable = usable_sources(context.original_label, context.original_correct)
+        return draw_of_class(context, self.sources, usable)
 
 
 def choose(owner: Tensor, reproduces: Tensor, distance: Tensor, budget: int) -> Tensor:
