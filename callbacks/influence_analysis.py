@@ -17,10 +17,12 @@ from rnnrepair.influence import (
     TrainingView,
     find_evidence,
     found,
+    never_right,
     responsible_step,
     tie_order,
 )
-from rnnrepair.sequences import check_fits
+from rnnrepair.report import Names
+from rnnrepair.sequences import DataSpec, check_fits
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
 
@@ -121,13 +123,22 @@ class InfluenceAnalysis(AnalysisCallback):
         n_original = len(data.split_index("fit"))
         fit = abstraction.traces["fit"]
         view = TrainingView(fit, abstraction.model, n_original, network, data.fetch)
-        for c in view.never_right():
-            log.warning(
-                "The network is right on no training sample of class %d: any may be a parent.",
-                c,
-            )
+        _tell_never_right(fit.between(0, n_original), failures, data.spec)
         scorer = self.method.fit(view)
         return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)
+
+
+def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> None:
+    """Say which classes of the failures have no training sample that is right."""
+    never = never_right(originals.label, originals.correct)
+    concerned = never[torch.isin(never, failures.label)].tolist()
+    if concerned:
+        names = Names(spec.class_names, spec.token_names)
+        log.warning(
+            "No training sample of class %s is classified correctly: repair samples for their "
+            "failures come from all training samples of the class.",
+            ", ".join(names.of_class(c) for c in concerned),
+        )
 
 
 def influence_metrics(evidence: Evidence, fit: Traces) -> dict[str, float]:

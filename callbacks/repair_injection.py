@@ -13,6 +13,7 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_trainer
+from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
@@ -118,6 +119,9 @@ class RepairInjection(AnalysisCallback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # After a resume the ledger is what the checkpoint holds, whatever the folder holds.
         write_ledger(self.ledger, self._ledger_file)
+        if pl_module.automatic_optimization and self.analysed_epoch is None:
+            first = upstream(trainer, TraceCollector, self).first_analysis(trainer.max_epochs)
+            check_schedulers(trainer, first, 1 + self.max_share)
         super().on_fit_start(trainer, pl_module)
         # What edits are drawn is no part of the data module's state.
         self._plan_epoch(trainer, self._loaded_epochs)

@@ -94,6 +94,11 @@ class TraceCollector(AnalysisCallback):
         """Return whether the network is analysed after ``epoch`` completed epochs; override it."""
         return self.calendar.includes(epoch)
 
+    def first_analysis(self, max_epochs: int | None) -> int:
+        """Return the completed epochs at the first analysis; ``max_epochs`` where there is none."""
+        last = max_epochs if max_epochs is not None and max_epochs >= 0 else self.calendar.start
+        return next((epoch for epoch in range(last) if self.should_analyse(epoch)), last)
+
     @override
     def is_due(self, trainer: pl.Trainer, epoch: int) -> bool:
         return self.should_analyse(epoch)

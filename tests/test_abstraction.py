@@ -184,6 +184,33 @@ def test_fit_chooses_on_val_when_there_are_several_k(selection):
     assert one.bic == pytest.approx(one.model.mixture.bic(states["fit"].vector))
 
 
+@pytest.mark.parametrize("clustering", ["gmm", "kmeans", "gmm_full"])
+def test_fit_makes_as_many_states_as_there_are_different_ones(clustering, caplog):
+    whole = reduced()
+    few = replace(whole, vector=CENTRES[whole.vector.matmul(CENTRES.T).argmax(1) % 3].clone())
+    few.vector[whole.vector.norm(dim=1) < 4] = CENTRES[0]
+    n_distinct = len(few.vector.unique(dim=0))
+    assert n_distinct == 3
+    result = fitted({"fit": few}, n_components=9, clustering=clustering)
+    assert "n_components=9, but only 3 of" in caplog.text
+    assert result.model.n_states == result.traces["fit"].n_states == 3
+    found = torch.cat([few.vector, result.traces["fit"].state[:, None]], 1)
+    assert len(found.unique(dim=0)) == 3
+    # The next epoch, whose states are all different again, goes on from these.
+    then = fitted({"fit": whole}, 40, result.sample_state, n_components=9, clustering=clustering)
+    assert then.model.n_states == 9
+    assert 0 <= then.drift < 1
+
+
+def test_fit_judges_no_k_twice_where_there_are_fewer_states(caplog):
+    one = replace(reduced(), vector=torch.zeros_like(reduced().vector))
+    result = fitted({"fit": one, "val": one}, n_components=[1, 3, 8])
+    assert result.candidates == []
+    assert result.model.n_states == 1
+    assert result.traces["fit"].state.unique().tolist() == [0]
+    assert "only 1 of" in caplog.text
+
+
 def test_fit_refuses_when_several_k_have_no_val():
     with pytest.raises(ConfigurationError, match="val"):
         fitted({"fit": reduced()}, n_components=[2, 3])

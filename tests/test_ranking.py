@@ -12,6 +12,7 @@ from rnnrepair.influence import (
     TransitionOverlap,
     find_evidence,
     found,
+    never_right,
     ranking,
     step_distance,
     tie_order,
@@ -224,8 +225,7 @@ def test_parents_are_any_originals_of_a_class_that_is_never_right(make_traces, m
     fit.label[:] = torch.where((fit.label == 2) & fit.correct, 1, fit.label)
     failures = make_traces([4, 9, 3], seed=1)
     failures.label[:] = torch.tensor([2, 0, 2])
-    view = view_of(make_model(), fit, 60)
-    assert 2 in view.never_right()
+    assert 2 in never_right(fit.label[:60], fit.correct[:60])
     parents = evidence_of(method, make_model(), fit, failures, 3, n=60).parents
     rows = checked(parents, fit, 3)
     assert all(fit.label[row] == 2 and row < 60 for m in (0, 2) for row in rows[m])

@@ -230,6 +230,18 @@ def test_hard_judges_as_guided_does(repair_case):
     assert proposal.reproduces.double().mean() > unselected
 
 
+def test_hard_takes_any_sample_of_a_class_that_is_never_right(repair_case):
+    context, label = repair_case.context, repair_case.context.original_label
+    never = int(repair_case.failures.label[0])
+    wrong = replace(context, original_correct=context.original_correct & (label != never))
+    proposal = HardRepair(parents=200).propose(wrong, 200)
+    found = set(proposal.parent[proposal.label == never].tolist())
+    assert found <= set(context.originals[label == never].tolist())
+    assert not found <= set(context.originals[context.original_correct].tolist())
+    others = set(proposal.parent[proposal.label != never].tolist())
+    assert others <= set(context.originals[context.original_correct].tolist())
+
+
 def test_a_class_without_originals_gets_no_samples(repair_case):
     label = repair_case.failures.label
     gone = int(label[0])

@@ -1,5 +1,6 @@
 """From reduced states to an abstract model and the traces of every split."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
 from rnnrepair.abstraction.collect import Collected
 from rnnrepair.abstraction.matching import match_states
-from rnnrepair.abstraction.mixture import Mixture, fit_mixture
+from rnnrepair.abstraction.mixture import Mixture, count_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
 from rnnrepair.abstraction.reduced import ReducedStates
 from rnnrepair.abstraction.selection import Candidate, Selection, check_components, choose
@@ -18,6 +19,8 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.traces import Traces
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,8 @@ def abstract(
 ) -> Abstraction:
     """Fit a mixture for every K, choose one on ``val``, and trace every split with it.
 
+    Where there are fewer different states than K, there is a state for each of them.
+
     Args:
         collected: of ``fit`` and of further splits; ``val`` is needed for a choice.
         settings: see ``AbstractionSettings``.
@@ -139,8 +144,7 @@ def abstract(
         previous_state: ``sample_state`` of the last analysed epoch.
 
     Raises:
-        ConfigurationError: K is larger than the number of states, or there is no ``val`` split
-            to choose on.
+        ConfigurationError: there is no ``val`` split to choose on.
     """
     states, n_classes = collected.states, collected.n_classes
     fit = states["fit"]
@@ -148,7 +152,7 @@ def abstract(
     sample = fit.vector[positions]
     mixtures = [
         _fit_matched(sample, n_components, settings, previous_state)
-        for n_components in settings.sizes
+        for n_components in _possible(sample, settings)
     ]
     chosen, candidates = 0, []
     if len(mixtures) > 1:
@@ -165,6 +169,27 @@ def abstract(
         drift,
         traces["fit"].state[positions].long(),
     )
+
+
+def _possible(sample: Tensor, settings: AbstractionSettings) -> list[int]:
+    """Return every K, none above the number of different states in the (n, k) sample.
+
+    A network that has collapsed, or short sequences of few values, must not end a run.
+    """
+    wanted = max(settings.sizes)
+    if settings.clustering == Clustering.MEAN_SHIFT:  # finds a number of its own
+        return settings.sizes
+    n_distinct = count_distinct(sample, wanted)
+    if n_distinct < wanted:
+        log.warning(
+            "n_components=%d, but only %d of the %d hidden states that the abstraction is fitted "
+            "on are different: it has as many states. Lower n_components; has the network "
+            "collapsed?",
+            wanted,
+            n_distinct,
+            len(sample),
+        )
+    return list(dict.fromkeys(min(k, n_distinct) for k in settings.sizes))
 
 
 def _fit_matched(

@@ -155,6 +155,19 @@ class Mixture:
         )
 
 
+def count_distinct(points: Tensor, enough: int) -> int:
+    """Return how many of the (n, k) points are different, counted up to ``enough``.
+
+    Example:
+        >>> points = torch.tensor([[0.0], [1.0], [1.0]])
+        >>> count_distinct(points, 9), count_distinct(points, 1)
+        (2, 1)
+    """
+    # Almost always a few points tell; to count all of many takes as long as a k-means.
+    few = len(np.unique(points[: 1000 + 20 * enough].numpy(), axis=0))
+    return enough if few >= enough else min(len(np.unique(points.numpy(), axis=0)), enough)
+
+
 def check_distinct(
     points: Tensor, n_components: int, key: str = "abstraction.n_components"
 ) -> None:
@@ -163,11 +176,7 @@ def check_distinct(
     Raises:
         ConfigurationError: names the config key.
     """
-    # Almost always a few points tell; to count all of many takes as long as a k-means.
-    few = points[: 1000 + 20 * n_components].numpy()
-    if len(np.unique(few, axis=0)) >= n_components:
-        return
-    n_distinct = len(np.unique(points.numpy(), axis=0))
+    n_distinct = count_distinct(points, n_components)
     if n_components > n_distinct:
         raise ConfigurationError(
             f"{key}={n_components} is larger than the number of different hidden states in the "

@@ -21,6 +21,7 @@ from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.tracin import TracIn
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
+from rnnrepair.influence.usable import never_right, usable_parents
 from rnnrepair.influence.view import TrainingView
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "aligned_distance",
     "find_evidence",
     "found",
+    "never_right",
     "paired_distance",
     "paper_distance",
     "responsible_segment",
@@ -54,4 +56,5 @@ __all__ = [
     "step_distance",
     "tie_order",
     "transition_keys",
+    "usable_parents",
 ]

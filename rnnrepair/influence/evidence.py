@@ -16,6 +16,7 @@ from rnnrepair.influence.method import Scorer
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segments import responsible_segment, responsible_step
+from rnnrepair.influence.usable import usable_parents
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.traces import Traces
 
@@ -44,7 +45,8 @@ class Evidence:
         step: (M,) int64, see ``responsible_step``.
         segment: (M, 2) int64, see ``responsible_segment``.
         nearest: see ``Role``, as the other four.
-        parents: correctly classified original samples of the true label.
+        parents: correctly classified original samples of the true label; all originals of that
+            label where none is.
         opponents: correctly classified original samples of the predicted label.
         contexts: samples of the true label that come to where each failure goes wrong.
         random_contexts: the same, drawn at random.
@@ -115,10 +117,13 @@ def find_evidence(
     nearest = parents = opponents = None
     if Role.NEAREST in roles:
         nearest = _neighbours(view, scorer.rank(failures, top))
+    label, correct = view.traces.label, view.traces.correct
     if Role.PARENTS in roles:
-        parents = _of_label(scorer, view, failures, failures.label, top)
+        usable = view.original & usable_parents(label, correct & view.original)
+        parents = _of_label(scorer, view, failures, failures.label, usable, top)
     if Role.OPPONENTS in roles:
-        opponents = _of_label(scorer, view, failures, failures.final_prediction, top)
+        usable = view.original & correct
+        opponents = _of_label(scorer, view, failures, failures.final_prediction, usable, top)
     contexts = random_contexts = None
     if Role.CONTEXTS in roles or Role.RANDOM_CONTEXTS in roles:
         contexts, random_contexts = ContextIndex(view.traces, seed).nearest_and_drawn(
@@ -149,26 +154,23 @@ def _neighbours(view: TrainingView, ranking: Ranking) -> Neighbours:
 
 
 def _of_label(
-    scorer: Scorer, view: TrainingView, failures: Traces, label: Tensor, top: int
+    scorer: Scorer, view: TrainingView, failures: Traces, wanted: Tensor, usable: Tensor, top: int
 ) -> Neighbours:
-    """Rank, for each failure, correctly classified original samples of the label that it is given.
+    """Rank, for each failure, usable samples of the label that it wants.
 
     Args:
         scorer: of the samples of the view.
         view: the training data.
         failures: M traces.
-        label: (M,) class whose samples are ranked.
+        wanted: (M,) classes.
+        usable: (N,) bool.
         top: samples a failure.
     """
-    right = view.traces.correct & view.original
     row = torch.full((len(failures), top), -1)
     distance = torch.full((len(failures), top), torch.inf)
-    for c in label.unique():
-        chosen, of_class = label == c, view.traces.label == c
-        usable = right & of_class
-        if not usable.any():  # the network is right on no sample of this class: any of them serves
-            usable = view.original & of_class
-        found = scorer.rank(failures.select(chosen), top, usable)
+    for c in wanted.unique():
+        chosen = wanted == c
+        found = scorer.rank(failures.select(chosen), top, usable & (view.traces.label == c))
         row[chosen], distance[chosen] = found.row, found.distance
     return _neighbours(view, Ranking(row, distance))
 

@@ -33,12 +33,6 @@ class TrainingView:
     def __len__(self) -> int:
         return len(self.traces)
 
-    def never_right(self) -> list[int]:
-        """Return the classes of original samples none of which is classified correctly."""
-        label = self.traces.label[self.original]
-        right = label[self.traces.correct[self.original]]
-        return sorted(set(label.tolist()) - set(right.tolist()))
-
     @property
     def original(self) -> Tensor:
         """(N,) bool, whether a sample was there from the start."""

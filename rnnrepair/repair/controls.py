@@ -88,10 +88,7 @@ def draw_of_class(context: RepairContext, n: int, allowed: Tensor) -> Tensor:
     generator = torch_generator(context.seed, "parents of the class")
     parent = torch.full((len(label), n), -1)
     for c in label.unique():
-        of_class = context.original_label == c
-        usable = allowed & of_class
-        # Where the network is right on no sample of this class, any of them serves.
-        own = context.originals[usable if bool(usable.any()) else of_class]
+        own = context.originals[allowed & (context.original_label == c)]
         failures = (label == c).nonzero()[:, 0]
         draw = torch.rand(len(failures), n, generator=generator)
         if len(own):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.errors import Fault, SettingsError
-from rnnrepair.influence import Role, found, paired_distance
+from rnnrepair.influence import Role, found, paired_distance, usable_parents
 from rnnrepair.repair.controls import draw_of_class
 from rnnrepair.repair.edited import edit_each
 from rnnrepair.repair.proposal import Proposal, RepairContext
@@ -103,7 +103,8 @@ class HardRepair(GuidedRepair):
     """``hard``: the same without influence.
 
     The samples that are mutated are drawn at random among the correctly classified training samples
-    of the failure's class: what is left of ``guided`` when only the judging does the work.
+    of the failure's class (all of it where none is): what is left of ``guided`` when only the
+    judging does the work.
     """
 
     name = "hard"
@@ -111,7 +112,8 @@ class HardRepair(GuidedRepair):
 
     def parents_of(self, context: RepairContext) -> Tensor:
         """Draw the samples that are mutated, see ``draw_of_class``."""
-        return draw_of_class(context, self.parents, context.original_correct)
+        usable = usable_parents(context.original_label, context.original_correct)
+        return draw_of_class(context, self.parents, usable)
 
 
 def choose(owner: Tensor, reproduces: Tensor, distance: Tensor, budget: int) -> Tensor:
