@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from rnnrepair.sequences import SequenceBatch
+
 F, H, C = 4, 6, 3
 
 
@@ -25,7 +27,7 @@ class Form:
         ragged: whether it can be given sequences of different lengths.
         padding: whether its answer depends on the padding of a batch.
         options: of TracedNetwork.of.
-        readout: how step predictions are found: pointwise, replay.
+        readout: how step predictions are found: pointwise, replay, cut.
         prefix: whether cutting the input is the same as reading a prefix (nothing looks ahead).
     """
 
@@ -334,7 +336,9 @@ FORMS = {
         ragged=False,
         prefix=False,
     ),
-    "6 half the steps": Form(Convolved, lambda m, b: best(m(b.inputs)), ragged=False, prefix=False),
+    "6 half the steps": Form(
+        Convolved, lambda m, b: best(m(b.inputs)), ragged=False, readout="CUT", prefix=False
+    ),
     "7 deep head": Form(DeepHead, lambda m, b: best(m(b.inputs, b.lengths))),
     "8 mean over steps": Form(
         MeanOfSteps,
@@ -383,3 +387,16 @@ FORMS = {
     "layer once a step": Form(StepByStep, lambda m, b: best(m(b.inputs)), ragged=False),
     "residual": Form(Residual, lambda m, b: best(m(b.inputs)), ragged=False, readout="REPLAY"),
 }
+
+
+def series(n=30, n_steps=9, *, ragged=True, seed=0):
+    """Sequences of C classes, padded with numbers that say something."""
+    g = torch.Generator().manual_seed(seed)
+    lengths = torch.full((n,), n_steps)
+    if ragged:
+        lengths = torch.randint(1, n_steps + 1, (n,), generator=g)
+        lengths[0] = n_steps
+    inputs = torch.randn(n, n_steps, F, generator=g)
+    return SequenceBatch(
+        torch.arange(n) + 500, inputs, lengths, torch.randint(C, (n,), generator=g)
+    )

@@ -2,8 +2,8 @@
 
 from rnnrepair.network.cells import LayerStates, run_cells
 from rnnrepair.network.evaluating import device_of, evaluating
-from rnnrepair.network.inspection import Readout
 from rnnrepair.network.predictions import Predictions
+from rnnrepair.network.prefixes import Readout
 from rnnrepair.network.stream import HiddenBatch, hidden_batch
 from rnnrepair.network.traced import TracedNetwork, TracingModule
 from rnnrepair.network.verified import verified

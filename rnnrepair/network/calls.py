@@ -1,62 +1,22 @@
 """How a batch is given to a module: as its training step does, or by the names of its arguments."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.names import inputs_among, role_of
+from rnnrepair.network.training_call import Given, given_in_training
+from rnnrepair.network.views import VIEWS, View, always, recognise, unlike
 from rnnrepair.sequences import SequenceBatch
 
 # What a module is called with, and what it returns.
 Call = Callable[[nn.Module, SequenceBatch], Any]
-View = Callable[[SequenceBatch], Any]
 
-# Arguments of forward, by the names that people give them; without underscores.
-LENGTHS = frozenset(
-    [
-        *("length", "lengths", "len", "lens", "lengthsx", "nsteps", "numsteps", "steps"),
-        *("seqlen", "seqlens", "seqlength", "seqlengths", "sequencelength", "sequencelengths"),
-        *("inputlength", "inputlengths", "xlen", "xlens", "xlength", "xlengths"),
-        *("textlen", "textlens", "textlength", "textlengths", "validlen", "validlens"),
-        *("srclen", "srclens", "srclength", "srclengths", "sentlen", "sentlens", "sentlengths"),
-    ]
-)
-MASKS = frozenset(["mask", "attentionmask", "inputmask", "srcmask", "sequencemask", "validmask"])
-PADDING_MASKS = frozenset(["paddingmask", "padmask", "keypaddingmask", "srckeypaddingmask"])
-STATES = frozenset(
-    [
-        *("hidden", "hiddenstate", "hiddenstates", "state", "states", "h", "hx", "h0", "hc", "hn"),
-        *("initstate", "initialstate", "inithidden", "initialhidden", "prevstate", "prevhidden"),
-        "carry",
-    ]
-)
-LABELS = frozenset(["label", "labels", "y", "target", "targets"])
-
-VIEWS: dict[str, View] = {
-    "inputs": lambda b: b.inputs,
-    "inputs, steps first": lambda b: b.inputs.transpose(0, 1),
-    "inputs, steps last": lambda b: b.inputs.transpose(1, -1),
-    "inputs, as one feature": lambda b: b.inputs.unsqueeze(-1),
-    "inputs, as one channel": lambda b: b.inputs.unsqueeze(1),
-    "inputs, flat": lambda b: b.inputs.flatten(1),
-    "lengths": lambda b: b.lengths,
-    "the mask of real steps": lambda b: b.mask,
-    "the mask of padding": lambda b: ~b.mask,
-    "the whole batch": lambda b: b,
-}
-
-
-class _Seen(BaseException):
-    """Ends a training step where it calls the network."""
-
-    def __init__(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-        super().__init__()
-        self.arguments, self.options = arguments, options
+SAY = "say how the network is called with call=lambda module, batch: module(...)."
 
 
 @dataclass(frozen=True)
@@ -66,17 +26,33 @@ class FoundCall:
     Attributes:
         arguments: views of the batch, by position.
         options: views of the batch, by name.
-        told: what is given, for people.
+        names: what each is, by position or name; for people.
+        how: it was found out, for people.
     """
 
     arguments: tuple[View, ...]
-    options: dict[str, View]
-    told: str
+    options: Mapping[str, View]
+    names: Mapping[int | str, str]
+    how: str = ""
 
     def __call__(self, module: nn.Module, batch: SequenceBatch) -> Any:
         """Call the module with a batch."""
         arguments = [view(batch) for view in self.arguments]
         return module(*arguments, **{name: view(batch) for name, view in self.options.items()})
+
+    @property
+    def told(self) -> str:
+        """What is given, for people."""
+        given = [n if isinstance(key, int) else f"{key}={n}" for key, n in self.names.items()]
+        return f"({', '.join(given)}){self.how}"
+
+    def with_view(self, key: int | str, name: str, view: View) -> "FoundCall":
+        """Return the call with another view for one argument."""
+        names = {**self.names, key: name}
+        if isinstance(key, str):
+            return replace(self, options={**self.options, key: view}, names=names)
+        arguments = (*self.arguments[:key], view, *self.arguments[key + 1 :])
+        return replace(self, arguments=arguments, names=names)
 
 
 def find_call(module: nn.Module, batch: SequenceBatch) -> FoundCall:
@@ -91,130 +67,99 @@ def find_call(module: nn.Module, batch: SequenceBatch) -> FoundCall:
         batch: with B, T and F all different, so that no view of it is taken for another.
 
     Raises:
-        ConfigurationError: an argument that nobody can know.
+        ConfigurationError: an argument that nobody can know, or a training step that fails before
+            it calls the network.
     """
-    seen = _seen_in_training(module, batch)
-    return _recognised(module, seen, batch) if seen is not None else _by_name(module)
-
-
-def _seen_in_training(module: nn.Module, batch: SequenceBatch) -> _Seen | None:
-    """Return what ``training_step`` gives to ``forward``, None where it does not call it."""
-    step = getattr(module, "training_step", None)
-    if step is None:
-        return None
-
-    def forward(*arguments: Any, **options: Any) -> None:
-        raise _Seen(arguments, options)
-
-    own = module.__dict__.get("forward")
-    module.forward = forward
-    names = list(inspect.signature(step).parameters)
     try:
-        step(batch, 0) if len(names) > 1 else step(batch)
-    except _Seen as seen:
-        return seen
-    except Exception:
-        return None
-    finally:
-        if own is None:
-            del module.forward
-        else:
-            module.forward = own
-    return None
-
-
-def _recognised(module: nn.Module, seen: _Seen, batch: SequenceBatch) -> FoundCall:
-    told: list[str] = []
-
-    def view_of(value: Any, name: str) -> View:
-        for what, view in VIEWS.items():
-            for kind, cast in CASTS.items():
-                chosen = _then(view, cast)
-                if _same(value, partial(chosen, batch)):
-                    told.append(f"{what}{kind}")
-                    return chosen
-        if value is None or isinstance(value, bool | int | float | str):
-            told.append(f"{name}={value!r}")
-            return _always(value)
+        given = given_in_training(module, batch)
+    except Exception as error:
+        found = _by_name(module)
+        if [*found.names.values()] == ["the whole batch"]:
+            return found
         raise ConfigurationError(
-            f"{type(module).__name__}.training_step gives forward an argument {name} that is no "
-            "view of the batch that is known (inputs, lengths, a mask): say how the module is "
-            "called with call=lambda module, batch: module(...)."
-        )
-
-    arguments = tuple(view_of(v, f"number {i + 1}") for i, v in enumerate(seen.arguments))
-    options = {name: view_of(value, name) for name, value in seen.options.items()}
-    return FoundCall(arguments, options, f"({', '.join(told)}), as in training_step")
+            f"{type(module).__name__}.training_step raised {type(error).__name__} ({error}) before "
+            f"it called the network, so nobody can know what it gives to forward: {SAY}"
+        ) from error
+    return _by_name(module) if given is None else _recognised(module, given, batch)
 
 
-CASTS: dict[str, Callable[[Any], Any]] = {
-    "": lambda v: v,
-    " as floats": lambda v: v.float(),
-    " as whole numbers": lambda v: v.long(),
-    " as int32": lambda v: v.int(),
-    " on the CPU": lambda v: v.cpu(),
-    " as a list": lambda v: v.tolist(),
-}
+def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundCall:
+    """Compare what forward is given with views of the batch, on two that have nothing in common."""
+    other, again = _given_again(module, given, batch)
+    views: dict[int | str, View] = {}
+    names: dict[int | str, str] = {}
+    first, second = ({**dict(enumerate(g.arguments)), **g.options} for g in (given, again))
+    own = {id(value) for value in (*module.parameters(), *module.buffers())}
+    for key, value in first.items():
+        found = recognise([value, second[key]], [batch, other])
+        if value is second[key] and id(value) in own:
+            found = "a parameter of its own", always(value)
+        if found is None:
+            raise ConfigurationError(
+                f"{type(module).__name__}.training_step gives forward an argument "
+                f"{f'number {key + 1}' if isinstance(key, int) else key} that is no view of every "
+                f"batch that is known (inputs, lengths, a mask; unchanged numbers): {SAY}"
+            )
+        names[key], views[key] = found
+    arguments = tuple(view for key, view in views.items() if isinstance(key, int))
+    options = {key: view for key, view in views.items() if isinstance(key, str)}
+    return FoundCall(arguments, options, names, ", as in training_step")
 
 
-def _then(view: View, cast: Callable[[Any], Any]) -> View:
-    return lambda batch: cast(view(batch))
+def _given_again(
+    module: nn.Module, given: Given, batch: SequenceBatch
+) -> tuple[SequenceBatch, Given]:
+    """Return another batch with what forward is given for it.
+
+    A step may check its numbers, so that one of wild numbers comes first, and then a tame one.
+    """
+    reason: str | Exception = "it calls the network in another way"
+    for wild in (True, False):
+        other = unlike(batch, wild=wild)
+        try:
+            again = given_in_training(module, other)
+        except Exception as error:
+            reason = error
+            continue
+        if again is not None and _alike(given, again):
+            return other, again
+    raise ConfigurationError(
+        f"{type(module).__name__}.training_step works on a batch of {tuple(batch.inputs.shape)} "
+        f"and not on one of {tuple(other.inputs.shape)} ({reason}), so nobody can know what it "
+        f"gives to forward: {SAY}"
+    )
 
 
-def _always(value: Any) -> View:
-    return lambda _: value
-
-
-def _same(value: Any, make: Callable[[], Any]) -> bool:
-    """Whether a value is what ``make`` makes of the batch."""
-    try:
-        made = make()
-    except (AttributeError, IndexError, RuntimeError, TypeError):
-        return False
-    if isinstance(value, Tensor) and isinstance(made, Tensor):
-        alike = value.shape == made.shape and value.dtype == made.dtype
-        return alike and value.device == made.device and torch.equal(value, made)
-    return type(value) is type(made) and (value is made or (value == made) is True)
+def _alike(given: Given, again: Given) -> bool:
+    same_number = len(given.arguments) == len(again.arguments)
+    return same_number and given.options.keys() == again.options.keys()
 
 
 def _by_name(module: nn.Module) -> FoundCall:
     arguments: list[View] = []
     options: dict[str, View] = {}
-    told, unknown = [], []
-    for place, (name, parameter) in enumerate(inspect.signature(module.forward).parameters.items()):
+    names: dict[int | str, str] = {}
+    unknown = []
+    parameters = inspect.signature(module.forward).parameters
+    inputs = inputs_among(list(parameters))
+    for place, (name, parameter) in enumerate(parameters.items()):
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
             continue
-        what = _role(name, first=place == 0)
+        role = "inputs" if name == inputs else role_of(name)
         required = parameter.default is parameter.empty
-        if what is None and required:
-            unknown.append(name)
-        elif what == "None" and required:
-            options[name] = _always(None)
-        elif what in VIEWS:
-            told.append(what if place == 0 else f"{name}={what}")
-            if place == 0:
-                arguments.append(VIEWS[what])
-            else:
-                options[name] = VIEWS[what]
-    if unknown or not arguments:
+        if role is None or role == "None":
+            if required and role is None:
+                unknown.append(name)
+            elif required:
+                options[name] = always(None)
+        elif place == 0 and parameter.kind != parameter.KEYWORD_ONLY:
+            arguments, names[0] = [VIEWS[role]], role
+        else:
+            options[name], names[name] = VIEWS[role], role
+    if unknown or not names:
         name = type(module).__name__
-        reason = f"{name}.forward wants {unknown}, and nobody can know what to give it"
-        raise ConfigurationError(
-            f"{reason if unknown else f'{name} has no forward of its own'}: say how the network is "
-            "called with call=lambda module, batch: module(...)."
-        )
-    return FoundCall(tuple(arguments), options, f"({', '.join(told)})")
-
-
-def _role(name: str, *, first: bool) -> str | None:
-    """Return the view that an argument of this name is given, ``None`` as text for nothing."""
-    plain = name.replace("_", "").lower()
-    if first:
-        return "the whole batch" if plain == "batch" else "inputs"
-    roles = (
-        (LENGTHS, "lengths"),
-        (MASKS, "the mask of real steps"),
-        (PADDING_MASKS, "the mask of padding"),
-        (STATES | LABELS, "None"),
-    )
-    return next((what for names, what in roles if plain in names), None)
+        reason = f"{name} has no forward of its own"
+        if unknown:
+            reason = f"{name}.forward wants {unknown}, and nobody can know what to give it"
+        raise ConfigurationError(f"{reason}: {SAY}")
+    return FoundCall(tuple(arguments), options, names)

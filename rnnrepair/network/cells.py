@@ -23,35 +23,54 @@ class LayerStates:
     gates: Tensor
 
 
-def run_cells(layer: nn.RNNBase, inputs: Tensor, lengths: Tensor) -> list[LayerStates]:
+def run_cells(
+    layer: nn.RNNBase,
+    inputs: Tensor,
+    lengths: Tensor,
+    initial: tuple[Tensor, ...] | None = None,
+) -> list[LayerStates]:
     """Run all layers and directions; in torch's order: layer by layer, forward before backward.
 
     Args:
         layer: LSTM, GRU or RNN; dropout between layers is not applied.
         inputs: (B, T, F), whatever ``batch_first`` says.
         lengths: (B,) int64; the backward direction begins at the end of each sequence.
+        initial: (layers * directions, B, d) hidden states before the first step, of an LSTM the
+            cells too; zeros where None.
     """
     found: list[LayerStates] = []
     directions = ("", "_reverse") if layer.bidirectional else ("",)
+    if initial is None:
+        initial = _zeros(layer, inputs)
     for number in range(layer.num_layers):
-        of_layer = [
-            _direction(layer, f"_l{number}{suffix}", inputs, lengths) for suffix in directions
-        ]
+        of_layer = []
+        for place, suffix in enumerate(directions, number * len(directions)):
+            start = tuple(state[place] for state in initial)
+            of_layer.append(_direction(layer, f"_l{number}{suffix}", inputs, lengths, start))
         found += of_layer
         inputs = torch.cat([states.hidden for states in of_layer], -1)
     return found
 
 
-def _direction(layer: nn.RNNBase, name: str, inputs: Tensor, lengths: Tensor) -> LayerStates:
-    parameters = dict(layer.named_parameters())
-    w_ih, w_hh = parameters[f"weight_ih{name}"], parameters[f"weight_hh{name}"]
-    b_ih, b_hh = (parameters.get(f"bias_{kind}{name}") for kind in ("ih", "hh"))
-    project = parameters.get(f"weight_hr{name}")
-    n_rows, n_steps, _ = inputs.shape
+def _zeros(layer: nn.RNNBase, inputs: Tensor) -> tuple[Tensor, ...]:
+    n = layer.num_layers * (2 if layer.bidirectional else 1)
+    widths = [layer.proj_size or layer.hidden_size, layer.hidden_size]
+    n_states = 2 if isinstance(layer, nn.LSTM) else 1
+    return tuple(inputs.new_zeros(n, len(inputs), width) for width in widths[:n_states])
+
+
+def _direction(
+    layer: nn.RNNBase, name: str, inputs: Tensor, lengths: Tensor, start: tuple[Tensor, ...]
+) -> LayerStates:
+    # Attributes, not parameters: what a parametrization makes is an attribute only.
+    w_ih, w_hh = getattr(layer, f"weight_ih{name}"), getattr(layer, f"weight_hh{name}")
+    b_ih, b_hh = (getattr(layer, f"bias_{kind}{name}", None) for kind in ("ih", "hh"))
+    project = getattr(layer, f"weight_hr{name}", None)
+    n_steps = inputs.shape[1]
     backward = name.endswith("_reverse")
     from_inputs = nn.functional.linear(inputs, w_ih, b_ih)
-    hidden = inputs.new_zeros(n_rows, w_hh.shape[1])
-    cell = inputs.new_zeros(n_rows, layer.hidden_size)
+    # Only an LSTM has a cell; of others it is carried along unread.
+    hidden, cell = start[0], start[-1]
     seen: list[tuple[Tensor, Tensor, Tensor]] = []
     for t in _order(n_steps, backward=backward):
         new_hidden, new_cell, gates = _step(layer, from_inputs[:, t], hidden, cell, w_hh, b_hh)

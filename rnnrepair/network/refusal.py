@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import SequenceBatch
 
 ADVICE = """    def trace(self, batch):
@@ -15,8 +16,8 @@ ADVICE = """    def trace(self, batch):
         return RecurrentOutput(logits, step_logits, hidden, batch.lengths)"""
 
 
-def refusal(module: nn.Module, call: str, reason: str) -> str:
-    """Return the message.
+def refusal(module: nn.Module, call: str, reason: str) -> ConfigurationError:
+    """Return what is raised.
 
     Args:
         module: that cannot be read.
@@ -24,7 +25,7 @@ def refusal(module: nn.Module, call: str, reason: str) -> str:
         reason: what went wrong.
     """
     name = type(module).__name__
-    return (
+    return ConfigurationError(
         f"{name} cannot be traced. Tried: {name}{call}; {reason}. Name the layer whose outputs are "
         "the states (tap=), or how the module is called (call=), or give it this method (from "
         f"rnnrepair.sequences import RecurrentOutput):\n{ADVICE}"

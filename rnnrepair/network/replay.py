@@ -1,6 +1,6 @@
 """What a network would answer after each step: its own code behind the tap, on recorded states."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,8 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from rnnrepair.network.cells import run_cells
 from rnnrepair.network.hooked import HookedModule, Pass
-from rnnrepair.network.taps import Part, Recorded, playing
+from rnnrepair.network.player import Part, playing
+from rnnrepair.network.taps import Recorded, States
 from rnnrepair.sequences import SequenceBatch
 
 # Rows that are replayed at a time where every state is a sequence of its own.
@@ -38,17 +39,32 @@ class Replay:
             table[rows, n - 1] = self.prefix(seen, n, rows).to(table.dtype)
         return table
 
-    def prefix(self, seen: Pass, n_steps: int, rows: Tensor) -> Tensor:
-        """Return the (b, C) logits of some sequences after their first ``n_steps`` tap steps."""
+    def prefix(
+        self, seen: Pass, n_steps: int, rows: Tensor, only: Collection[nn.Module] | None = None
+    ) -> Tensor:
+        """Return the (b, C) logits of some sequences after their first ``n_steps`` tap steps.
+
+        Args:
+            seen: of the whole sequences.
+            n_steps: of the prefix.
+            rows: (b,) sequences that have so many.
+            only: layers whose states are played, the others run; all where None.
+        """
         n_inputs = self.network.inputs_needed(seen, n_steps)
         parts = []
-        for number, (recorded, states) in enumerate(zip(seen.recorded, seen.states, strict=True)):
-            n_own = _own_steps(seen, number, n_steps, n_inputs)
-            if n_own is not None:
-                hidden = states.hidden[rows, :n_own]
-                backward = first_backward(recorded.layer, states.hidden[rows])
-                final = self._final(recorded, seen, n_own, rows)
-                parts.append((recorded.layer, Part(hidden, backward, final, states.one_by_one)))
+        for recorded, states in zip(seen.recorded, seen.states, strict=True):
+            n_own = None if states is None else _own_steps(seen, states, n_steps, n_inputs)
+            if states is None or n_own is None or (only is not None and recorded.layer not in only):
+                continue
+            part = Part(
+                states.hidden[rows, :n_own],
+                states.layout,
+                states.one_by_one,
+                None if states.cell is None else states.cell[rows, :n_own],
+                first_backward(recorded.layer, states.hidden[rows]),
+                self._final(recorded, states, seen.batch, n_own, rows),
+            )
+            parts.append((recorded.layer, part))
         return self._logits(seen.batch.rows(rows, n_inputs), parts)
 
     def every_state(self, seen: Pass) -> Tensor:
@@ -71,11 +87,16 @@ class Replay:
         lengths = torch.full_like(batch.lengths[rows], inputs.shape[1])
         parts = []
         for recorded, states in zip(seen.recorded, seen.states, strict=True):
-            if states.hidden.shape[1] == n_steps:
-                hidden = states.hidden[rows, step][:, None]
+            if states is not None and states.hidden.shape[1] == n_steps:
                 backward = first_backward(recorded.layer, states.hidden)
-                backward = None if backward is None else backward[rows]
-                parts.append((recorded.layer, Part(hidden, backward, None, states.one_by_one)))
+                part = Part(
+                    states.hidden[rows, step][:, None],
+                    states.layout,
+                    states.one_by_one,
+                    None if states.cell is None else states.cell[rows, step][:, None],
+                    None if backward is None else backward[rows],
+                )
+                parts.append((recorded.layer, part))
         points = SequenceBatch(batch.index[rows], inputs, lengths, batch.label[rows])
         return self._logits(points, parts)
 
@@ -84,14 +105,17 @@ class Replay:
             return self.network.logits(batch)
 
     def _final(
-        self, recorded: Recorded, seen: Pass, n_steps: int, rows: Tensor
+        self, recorded: Recorded, states: States, batch: SequenceBatch, n_steps: int, rows: Tensor
     ) -> tuple[Tensor, ...] | None:
         """Return the final states of all layers after so many steps, where they are read."""
         layer = recorded.layer
         if not self.reads_all_layers or not isinstance(layer, nn.RNNBase):
             return None
-        inputs, lengths = _inputs_of(layer, recorded.inputs[0][0], seen.batch)
-        every = run_cells(layer, inputs, lengths)
+        if states.one_by_one:  # each call has returned them
+            final = recorded.calls[n_steps - 1][1]
+            return tuple(f[:, rows] for f in (final if isinstance(final, tuple) else (final,)))
+        inputs, lengths = inputs_of(layer, recorded.inputs[0][0], batch)
+        every = run_cells(layer, inputs, lengths, _initial(recorded))
         directions = 2 if layer.bidirectional else 1
         last = [
             0 if layer.bidirectional and i % directions else n_steps - 1 for i in range(len(every))
@@ -110,18 +134,24 @@ def first_backward(layer: nn.Module, hidden: Tensor) -> Tensor | None:
     return hidden[:, 0, hidden.shape[2] // 2 :]
 
 
-def _own_steps(seen: Pass, number: int, n_steps: int, n_inputs: int) -> int | None:
+def _own_steps(seen: Pass, states: States, n_steps: int, n_inputs: int) -> int | None:
     """Return the steps of a layer that belong to a prefix, None where nobody can know."""
-    width = seen.states[number].hidden.shape[1]
+    width = states.hidden.shape[1]
     if width == seen.hidden.shape[1]:
         return n_steps
     return n_inputs if width == seen.batch.inputs.shape[1] else None
 
 
-def _inputs_of(layer: nn.RNNBase, given: Any, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
-    """Return the (B, T, F) inputs of a layer and their lengths."""
+def inputs_of(layer: nn.RNNBase, given: Any, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
+    """Return the (B, T, F) inputs of a layer and their (B,) lengths."""
     if isinstance(given, PackedSequence):
         inputs, lengths = pad_packed_sequence(given, batch_first=True)
         return inputs, lengths.to(inputs.device)
     inputs = given if layer.batch_first else given.transpose(0, 1)
     return inputs, torch.full_like(batch.lengths, inputs.shape[1])
+
+
+def _initial(recorded: Recorded) -> tuple[Tensor, ...] | None:
+    """Return the (layers * directions, B, d) states that a layer was given to start from."""
+    given = recorded.inputs[0][1] if len(recorded.inputs[0]) > 1 else recorded.options[0].get("hx")
+    return (given,) if isinstance(given, Tensor) else given

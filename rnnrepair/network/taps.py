@@ -1,9 +1,4 @@
-"""Where states come from: recurrent layers, cells in a loop, any named layer; recorded and played.
-
-A tap is watched during one call of the module (``recording``). Later its recorded states can be put
-in its place (``playing``), cut to a prefix: then all of the module's own code behind the tap says
-what the network would have answered there.
-"""
+"""Where states come from: recurrent layers, cells in a loop, any named layer; recorded by hooks."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from rnnrepair.errors import ConfigurationError
 
@@ -25,11 +20,13 @@ class Recorded:
         layer: that was watched.
         calls: its outputs, in order.
         inputs: what it was given, in order.
+        options: what it was given by name, in order.
     """
 
     layer: nn.Module
     calls: list[Any] = field(default_factory=list)
     inputs: list[Any] = field(default_factory=list)
+    options: list[dict[str, Any]] = field(default_factory=list)
 
 
 def recurrent_layers(module: nn.Module) -> dict[str, nn.Module]:
@@ -43,7 +40,7 @@ def recording(layers: Sequence[nn.Module]) -> Iterator[list[Recorded]]:
     """Watch layers; the list is in the order in which they were first called."""
     seen: list[Recorded] = []
 
-    def watch(layer: nn.Module, inputs: Any, output: Any) -> None:
+    def watch(layer: nn.Module, inputs: Any, options: dict[str, Any], output: Any) -> None:
         for recorded in seen:
             if recorded.layer is layer:
                 break
@@ -52,8 +49,9 @@ def recording(layers: Sequence[nn.Module]) -> Iterator[list[Recorded]]:
             seen.append(recorded)
         recorded.calls.append(output)
         recorded.inputs.append(inputs)
+        recorded.options.append(options)
 
-    handles = [layer.register_forward_hook(watch) for layer in layers]
+    handles = [layer.register_forward_hook(watch, with_kwargs=True) for layer in layers]
     try:
         yield seen
     finally:
@@ -68,150 +66,109 @@ class States:
     Attributes:
         hidden: (B, T, d), what stands behind the end of a sequence is undefined.
         lengths: (B,) int64 where the layer itself was told, else None.
+        cell: (B, T, d) what LSTM cells remember, None for other layers.
         one_by_one: whether the layer was called once a step.
+        layout: of its outputs.
     """
 
     hidden: Tensor
     lengths: Tensor | None
+    cell: Tensor | None
     one_by_one: bool
+    layout: "Layout"
 
 
-def states_of(recorded: Recorded, n_rows: int) -> States:
+@dataclass(frozen=True)
+class Layout:
+    """How the outputs of a layer are laid out.
+
+    Attributes:
+        batch_first: whether they are (B, T, d), else (T, B, d).
+        flat: whether they are (B, d), one step.
+        final: whether the final state stands beside them, as in torch's layers.
+    """
+
+    batch_first: bool
+    flat: bool
+    final: bool
+
+
+def states_of(recorded: Recorded, n_rows: int, layout: Layout | None = None) -> States:
     """Read the states of a layer from its outputs.
 
+    Args:
+        recorded: of the layer.
+        n_rows: B, different from the number of steps where no layout is given.
+        layout: that the layer had before; found where None.
+
     Raises:
-        ConfigurationError: it was called several times on several steps each, or its output has no
-            layout that is known.
+        ConfigurationError: its output is not one state for each step of each sequence, or laid out
+            in another way than before.
     """
     layer = recorded.layer
-    outputs = [
-        call[0] if isinstance(call, tuple) and not _packed(call) else call
-        for call in recorded.calls
-    ]
-    if _packed(outputs[0]) and len(outputs) == 1:
+    outputs = [_first(call) for call in recorded.calls]
+    if isinstance(outputs[0], PackedSequence) and len(outputs) == 1:
         hidden, lengths = pad_packed_sequence(outputs[0], batch_first=True)
-        return States(hidden, lengths, one_by_one=False)
-    parts = [_batch_first(layer, output, n_rows) for output in outputs]
-    if len(parts) > 1 and any(part.shape[1] != 1 for part in parts):
+        _check_rows(layer, hidden, n_rows)
+        packed = Layout(batch_first=True, flat=False, final=isinstance(recorded.calls[0], tuple))
+        return States(hidden, lengths, None, one_by_one=False, layout=packed)
+    found = layout or _layout(recorded, outputs[0], n_rows)
+    parts = [_batch_first(layer, output, found) for output in outputs]
+    for part in parts:
+        _check_rows(layer, part, n_rows)
+    if len(parts) > 1 and any(part.shape[1:] != (1, parts[0].shape[2]) for part in parts):
         raise ConfigurationError(
             f"The layer {type(layer).__name__} ran {len(parts)} times in one call of the network, "
             "on several steps each, so it is not clear which states are the sequence's: name "
             "another layer with tap=, or give the module a method trace(batch)."
         )
-    return States(torch.cat(parts, 1), None, one_by_one=len(parts) > 1 or outputs[0].dim() == 2)
+    cell = None
+    if isinstance(layer, nn.LSTMCell):
+        cell = torch.stack([call[1] for call in recorded.calls], 1)
+    one_by_one = len(parts) > 1 or found.flat
+    return States(torch.cat(parts, 1), None, cell, one_by_one, found)
 
 
-def _packed(value: Any) -> bool:
-    return isinstance(value, PackedSequence)
+def _first(call: Any) -> Any:
+    packed = isinstance(call, PackedSequence)
+    return call[0] if isinstance(call, tuple) and not packed and call else call
 
 
-def _batch_first(layer: nn.Module, output: Any, n_rows: int) -> Tensor:
+def _layout(recorded: Recorded, output: Any, n_rows: int) -> Layout:
+    """Find the layout of a layer's outputs."""
+    layer = recorded.layer
+    flat = isinstance(output, Tensor) and output.dim() == 2
+    final = isinstance(layer, nn.RNNBase) and isinstance(recorded.calls[0], tuple)
+    if isinstance(layer, nn.RNNBase) and final:
+        return Layout(layer.batch_first, flat=False, final=True)
+    first = isinstance(output, Tensor) and output.dim() > 1 and output.shape[0] == n_rows
+    return Layout(first, flat, final=False)
+
+
+def _batch_first(layer: nn.Module, output: Any, layout: Layout) -> Tensor:
     """Return an output as (B, T, d); one of a single step may come as (B, d)."""
-    if not isinstance(output, Tensor) or output.dim() not in {2, 3}:
+    if not isinstance(output, Tensor) or output.dim() != (2 if layout.flat else 3):
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ConfigurationError(
-            f"The layer {type(layer).__name__} returns {_shape(output)}, expected a tensor of "
-            "(sequences, steps, units), or of (sequences, units) once a step: name another layer "
-            "with tap=, or give the module a method trace(batch)."
+            f"The layer {type(layer).__name__} returns {shape}, expected a tensor of (sequences, "
+            "steps, units), or of (sequences, units) once a step: name another layer with tap=, or "
+            "give the module a method trace(batch)."
         )
-    if output.dim() == 2:
+    if layout.flat:
         return output[:, None]
-    return output if is_batch_first(layer, output, n_rows) else output.transpose(0, 1)
+    return output if layout.batch_first else output.transpose(0, 1)
 
 
-def is_batch_first(layer: nn.Module, output: Tensor, n_rows: int) -> bool:
-    """Whether the sequences come first in a layer's (B, T, d) or (T, B, d) output."""
-    if isinstance(layer, nn.RNNBase):
-        return layer.batch_first
-    # B and T are different where the network is verified; afterwards the first that fits.
-    return output.shape[0] == n_rows
-
-
-def _shape(output: Any) -> str:
-    return str(tuple(output.shape)) if isinstance(output, Tensor) else type(output).__name__
-
-
-@dataclass(frozen=True)
-class Part:
-    """Recorded states to be played: all sequences as long as each other.
-
-    Attributes:
-        hidden: (B, T, d) outputs, of which the last is the state that counts.
-        first_backward: (B, d/2) state of the backward direction at the first step, where the layer
-            reads both ways: what it has when it has read everything.
-        states: the final states of all layers, where the module reads more than the top one.
-        one_by_one: see ``States``.
-    """
-
-    hidden: Tensor
-    first_backward: Tensor | None
-    states: tuple[Tensor, ...] | None
-    one_by_one: bool
-
-
-@contextmanager
-def playing(parts: Sequence[tuple[nn.Module, Part]]) -> Iterator[None]:
-    """Let layers return recorded states instead of computing new ones."""
-    own = [(layer, layer.__dict__.get("forward")) for layer, _ in parts]
-    for layer, part in parts:
-        layer.forward = _Player(layer, part)
-    try:
-        yield
-    finally:
-        for layer, forward in own:
-            if forward is None:
-                del layer.forward
-            else:
-                layer.forward = forward
-
-
-class _Player:
-    """Stands in for the forward of a layer."""
-
-    def __init__(self, layer: nn.Module, part: Part) -> None:
-        self.layer, self.part = layer, part
-        self.step = 0
-
-    def __call__(self, inputs: Any, *_: Any, **__: Any) -> Any:
-        part, layer = self.part, self.layer
-        hidden = part.hidden
-        if part.one_by_one:
-            hidden = hidden[:, self.step : self.step + 1]
-            self.step += 1
-        if isinstance(layer, nn.RNNCellBase):
-            state = hidden[:, 0]
-            # What is remembered beside the state was read by the cell alone.
-            return (state, torch.full_like(state, torch.nan)) if _is_lstm(layer) else state
-        if isinstance(layer, nn.RNNBase):
-            return self._output(layer, inputs, hidden), self._final(layer, hidden)
-        if hidden.shape[1] == 1 and part.one_by_one:
-            return hidden[:, 0]
-        return hidden if is_batch_first(layer, inputs, len(hidden)) else hidden.transpose(0, 1)
-
-    def _output(self, layer: nn.RNNBase, inputs: Any, hidden: Tensor) -> Any:
-        if isinstance(inputs, PackedSequence):
-            rows = inputs.sorted_indices
-            ordered = hidden if rows is None else hidden[rows]
-            lengths = torch.full((len(hidden),), hidden.shape[1])
-            packed = pack_padded_sequence(ordered, lengths, batch_first=True)
-            return PackedSequence(packed.data, packed.batch_sizes, rows, inputs.unsorted_indices)
-        return hidden if layer.batch_first else hidden.transpose(0, 1)
-
-    def _final(self, layer: nn.RNNBase, hidden: Tensor) -> Any:
-        if self.part.states is not None:
-            states = self.part.states
-            return states if _is_lstm(layer) else states[0]
-        # States of lower layers are not recorded. NaN shows whether anything reads them.
-        directions = 2 if layer.bidirectional else 1
-        width = layer.proj_size or layer.hidden_size
-        final = hidden.new_full((layer.num_layers * directions, len(hidden), width), torch.nan)
-        final[-directions] = hidden[:, -1, :width]
-        if self.part.first_backward is not None:
-            final[-1] = self.part.first_backward
-        if not _is_lstm(layer):
-            return final
-        cells = final.new_full((len(final), len(hidden), layer.hidden_size), torch.nan)
-        return final, cells
-
-
-def _is_lstm(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.LSTM | nn.LSTMCell)
+def _check_rows(layer: nn.Module, hidden: Tensor, n_rows: int) -> None:
+    if hidden.shape[0] != n_rows:
+        reason = ""
+        if isinstance(layer, nn.RNNBase) and hidden.shape[1] == n_rows:
+            reason = (
+                f"; with batch_first={layer.batch_first} it reads over the batch, not over time"
+            )
+        raise ConfigurationError(
+            f"The layer {type(layer).__name__} returns states of {hidden.shape[0]} sequences of "
+            f"{hidden.shape[1]} steps where the batch has {n_rows} sequences{reason}: give it "
+            "one row a sequence, name another layer with tap=, or give the module a method "
+            "trace(batch)."
+        )

@@ -1,7 +1,7 @@
 """One view of any network: its answers, its states, and what it would answer after each step."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -9,10 +9,14 @@ from torch import Tensor, nn
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.calls import Call
+from rnnrepair.network.cut import cut_steps
 from rnnrepair.network.evaluating import device_of, evaluating
 from rnnrepair.network.hooked import Pass
-from rnnrepair.network.inspection import Reading, Readout, close, inspect
+from rnnrepair.network.inspection import Reading, inspect
 from rnnrepair.network.predictions import Predictions
+from rnnrepair.network.prefixes import SORTED, Readout
+from rnnrepair.network.snapshot import unchanged
+from rnnrepair.network.soundness import close
 from rnnrepair.network.stream import HiddenBatch, hidden_batch
 from rnnrepair.sequences import DataSpec, RecurrentOutput, SequenceBatch, Target
 
@@ -57,6 +61,7 @@ class TracedNetwork:
         self._context = context
         self._reading: Reading | None = None
         self._own: TracingModule | None = None
+        self._writes_parameters = True
 
     @classmethod
     def of(
@@ -123,17 +128,20 @@ class TracedNetwork:
                 "The data have a label for each step, which is not supported: one label a sequence "
                 "is expected."
             )
-        with ExitStack() as stack:
-            stack.enter_context(evaluating(self.module))
-            stack.enter_context(self._context())
+        with evaluating(self.module), self._context():
             few = self._prepared(_few(batch, self.spec.n_classes))
             if isinstance(self.module, TracingModule):
-                _check_own(self.module, few, self.spec.n_classes)
+                with unchanged(self.module) as before:
+                    _check_own(self.module, few, self.spec.n_classes)
+                    self._writes_parameters = before.wrote_parameters
                 self._own = self.module
-            else:
+                return
+            with unchanged(self.module):
                 self._reading = inspect(self.module, self.spec, few, self._tap, self._call)
+            with unchanged(self.module) as before:
                 # Many sequences of equal lengths too: a module that sorts them may mix them up.
                 self.trace(batch.rows(slice(AT_ONCE)))
+                self._writes_parameters = before.wrote_parameters
 
     def trace(self, batch: SequenceBatch) -> RecurrentOutput:
         """Return logits, step logits and states; call it inside ``evaluating``.
@@ -146,13 +154,11 @@ class TracedNetwork:
             reading = self._read()
             # Longest first: modules that pack their inputs may want them so.
             order = batch.lengths.argsort(descending=True, stable=True)
-            network = reading.replay.network
-            seen = network.run(self._prepared(batch.rows(order)))
-            lengths = network.lengths(seen)
-            logits = network.decoder(seen.output, len(batch))
-            steps = _step_logits(reading, seen, lengths, logits)
+            seen = reading.network.run(self._prepared(batch.rows(order)))
+            logits = reading.network.decoder(seen.output, len(batch))
+            hidden, steps, lengths = _steps(reading, seen, logits)
             back = order.argsort()
-            return RecurrentOutput(logits[back], steps[back], seen.hidden[back], lengths[back])
+            return RecurrentOutput(logits[back], steps[back], hidden[back], lengths[back])
 
     def steps(
         self,
@@ -170,16 +176,29 @@ class TracedNetwork:
         """
         with evaluating(self.module):
             for batch in batches:
-                yield hidden_batch(self.trace(batch), batch, reduce)
+                with self._unchanged():
+                    found = hidden_batch(self.trace(batch), batch, reduce)
+                yield found
 
     def predict(self, batches: Iterable[SequenceBatch]) -> Predictions:
-        """Return the module's own answers, in ascending order of index."""
+        """Return the module's own answers, in ascending order of index; none for no batch."""
+        index, label = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
+        logits = [torch.empty(0, self.spec.n_classes)]
         with evaluating(self.module):
-            parts = [(b.index.cpu(), b.label.cpu(), self._logits(b).float().cpu()) for b in batches]
-        index, label, logits = (torch.cat(part) for part in zip(*parts, strict=True))
-        order = index.argsort()
-        predicted = logits.argmax(-1)
-        return Predictions(index[order], label[order], predicted[order], logits[order])
+            for batch in batches:
+                index.append(batch.index.cpu())
+                label.append(batch.label.cpu())
+                with self._unchanged():
+                    logits.append(self._logits(batch).float().cpu())
+        order = torch.cat(index).argsort()
+        found = torch.cat(logits)[order]
+        return Predictions(
+            torch.cat(index)[order], torch.cat(label)[order], found.argmax(-1), found
+        )
+
+    def _unchanged(self) -> AbstractContextManager[Any]:
+        """Leave the module as it was; parameters are kept where its calls write to them."""
+        return unchanged(self.module, parameters=self._writes_parameters)
 
     def _logits(self, batch: SequenceBatch) -> Tensor:
         with self._context():
@@ -187,7 +206,7 @@ class TracedNetwork:
                 return self._own.trace(self._prepared(batch)).logits
             order = batch.lengths.argsort(descending=True, stable=True)
             prepared = self._prepared(batch.rows(order))
-            return self._read().replay.network.logits(prepared)[order.argsort()]
+            return self._read().network.logits(prepared)[order.argsort()]
 
     def _read(self) -> Reading:
         if self._reading is None:
@@ -197,32 +216,38 @@ class TracedNetwork:
     def _prepared(self, batch: SequenceBatch) -> SequenceBatch:
         """Put a batch where the network is, in its precision."""
         batch = batch.to(self.device)
-        wanted = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
-        if wanted is None or not batch.inputs.is_floating_point() or batch.inputs.dtype == wanted:
+        own = [p.dtype for p in self.module.parameters() if p.is_floating_point()]
+        # What is trained in several precisions is given what the data are.
+        if not own or not batch.inputs.is_floating_point() or batch.inputs.dtype in own:
             return batch
-        return SequenceBatch(batch.index, batch.inputs.to(wanted), batch.lengths, batch.label)
+        return SequenceBatch(batch.index, batch.inputs.to(own[0]), batch.lengths, batch.label)
 
 
-def _step_logits(reading: Reading, seen: Pass, lengths: Tensor, logits: Tensor) -> Tensor:
-    """Return (B, T', C) logits after each step; those of the last must be the answer.
+def _steps(reading: Reading, seen: Pass, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (B, T', d) states, (B, T', C) logits after each step, and (B,) lengths.
 
     Raises:
-        ConfigurationError: they are not, although they were on the sequences of ``verify``.
+        ConfigurationError: the logits of last steps are not the module's answers, although they
+            were on the sequences of ``verify``.
     """
+    if reading.readout == Readout.CUT:
+        hidden, steps, lengths = cut_steps(reading.network, seen.batch)
+    else:
+        hidden, lengths = seen.hidden, reading.network.lengths(seen)
     last = torch.arange(len(lengths)), lengths - 1
     if reading.readout == Readout.POINTWISE:
         steps = reading.replay.every_state(seen)
         if reading.depends_on_padding or close(steps[last], logits):
-            return steps
+            return hidden, steps, lengths
+    if reading.readout != Readout.CUT:
         # Training may have made more count than the last state.
-    steps = reading.replay.every_prefix(seen, lengths)
+        steps = reading.replay.every_prefix(seen, lengths)
     if not reading.depends_on_padding and not close(steps[last], logits):
         raise ConfigurationError(
-            f"{reading.told}: on these sequences its own layers, on the states that were recorded, "
-            "do not give its answers. Does the module sort the sequences by itself? Then let it "
-            "pack them with enforce_sorted=False; else give it a method trace(batch)."
+            f"{reading.told}: on these sequences its answers are not those of their last steps: "
+            f"its states {SORTED}; else give it a method trace(batch)."
         )
-    return steps
+    return hidden, steps, lengths
 
 
 def _few(batch: SequenceBatch, n_classes: int) -> SequenceBatch:

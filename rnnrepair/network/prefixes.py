@@ -1,0 +1,186 @@
+"""Finds out how to tell what a network would answer after each step, checked on cut inputs."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+
+from rnnrepair.network.cut import last_states, step_ends
+from rnnrepair.network.hooked import UNFIT, HookedModule, Pass
+from rnnrepair.network.refusal import refusal
+from rnnrepair.network.replay import Replay, inputs_of
+from rnnrepair.network.soundness import close
+
+BOTH_WAYS = "it reads both ways: the other direction has always read the whole sequence"
+SORTED = (
+    "are those of other sequences, or depend on them. Does the module sort the sequences by "
+    "itself? Then let it pack them with enforce_sorted=False"
+)
+
+
+class Readout(StrEnum):
+    """How it is found what the network would answer after each step."""
+
+    OWN = "the module's own trace"
+    POINTWISE = "the module's own layers on each state"
+    REPLAY = "the module's own layers on the states up to each step"
+    CUT = "the module itself on inputs that end there, one call a step"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the module does with inputs that really end after a prefix.
+
+    Attributes:
+        n_steps: of the tap in the prefix.
+        rows: (b,) sequences that have more.
+        seen: of their cut inputs.
+    """
+
+    n_steps: int
+    rows: Tensor
+    seen: Pass
+
+
+def find_readout(
+    network: HookedModule, seen: Pass, alone: Tensor, told: str
+) -> tuple[Replay, Readout, str | None]:
+    """Return what plays states, how step predictions are found, and a note for people.
+
+    Recorded states are played where that gives what the module says of inputs that are really cut;
+    else the inputs are cut. Of layers that read both ways the states of the whole sequence are
+    played, which is noted.
+
+    Args:
+        network: the module with its hooks.
+        seen: what it does with a few sequences, longest first.
+        alone: (B, C) its answers to each of them without padding.
+        told: how it is called, for people.
+
+    Raises:
+        ConfigurationError: neither can be done.
+    """
+    cuts, reason = _cuts(network, seen)
+    replay, failed = _replay(network, seen, alone)
+    if replay is not None and not reason:
+        unlike = [cut for cut in cuts if not _same(replay, seen, cut)]
+        if not unlike or all(_both_ways_only(replay, seen, cut) for cut in unlike):
+            return replay, _cheapest(replay, seen), BOTH_WAYS if unlike else None
+        failed = "its states hang on inputs that come later"
+    if reason:
+        raise refusal(network.module, told, reason)
+    _check_rows(network, seen, told)
+    return Replay(network), Readout.CUT, failed
+
+
+def _cuts(network: HookedModule, seen: Pass) -> tuple[list[Cut], str | None]:
+    """Return a few cuts, or why there can be none."""
+    lengths = network.lengths(seen)
+    whole, longest = int(seen.batch.lengths.max()), int(lengths.max())
+    if longest < 2 and (whole < 2 or len(step_ends(network, seen.batch)) < 2):
+        reason = None if whole < 2 else f"it answers after all {whole} steps and not after fewer"
+        return [], reason
+    cuts, error = [], None
+    for n in sorted({1, min(2, longest - 1), (longest + 1) // 2, longest - 1} - {0}):
+        rows = (lengths > n).nonzero()[:, 0]
+        try:
+            cut = network.run(seen.batch.rows(rows, network.inputs_needed(seen, n)))
+            network.decoder(cut.output, len(rows))
+            cuts.append(Cut(n, rows, cut))
+        except UNFIT as failed:
+            error = failed
+    if cuts:
+        return cuts, None
+    return [], f"it reads {whole} steps and no fewer ({error}), so nobody can ask it earlier"
+
+
+def _replay(network: HookedModule, seen: Pass, alone: Tensor) -> tuple[Replay | None, str]:
+    """Return a replay that says of whole sequences what the module says of them, or why not."""
+    lengths, reason = network.lengths(seen).tolist(), ""
+    for reads_all_layers in (False, True):
+        replay = Replay(network, reads_all_layers=reads_all_layers)
+        try:
+            last = torch.cat(
+                [replay.prefix(seen, n, torch.tensor([row])) for row, n in enumerate(lengths)]
+            )
+        except UNFIT as error:
+            reason = f"its own layers on recorded states failed: {error}"
+            continue
+        if close(last, alone):
+            return replay, ""
+        reason = f"its own layers on recorded states answer {_example(last, alone)}"
+    return None, reason
+
+
+def _same(replay: Replay, seen: Pass, cut: Cut) -> bool:
+    """Whether recorded states say of a prefix what the module says of inputs that end there."""
+    n, rows = cut.n_steps, cut.rows
+    try:
+        played = replay.prefix(seen, n, rows)
+    except UNFIT:
+        return False
+    really = replay.network.decoder(cut.seen.output, len(rows))
+    return close(played, really) and close(seen.hidden[rows, n - 1], last_states(cut.seen))
+
+
+def _both_ways_only(replay: Replay, seen: Pass, cut: Cut) -> bool:
+    """Whether layers that read both ways are all that looks ahead."""
+    n, rows = cut.n_steps, cut.rows
+    both = [
+        (whole, part)
+        for whole, part in zip(seen.recorded, cut.seen.recorded, strict=True)
+        if isinstance(whole.layer, nn.RNNBase) and whole.layer.bidirectional
+    ]
+    if not both:
+        return False
+    whole, part = both[0]  # what stands behind it reads its states
+    inputs = [
+        inputs_of(r.layer, r.inputs[0][0], s.batch)[0]
+        for r, s in ((whole, seen), (part, cut.seen))
+        if isinstance(r.layer, nn.RNNBase)
+    ]
+    if not close(inputs[0][rows, : inputs[1].shape[1]], inputs[1]):
+        return False
+    try:
+        only = replay.prefix(seen, n, rows, [whole.layer for whole, _ in both])
+        return close(only, replay.prefix(seen, n, rows))
+    except UNFIT:
+        return False
+
+
+def _check_rows(network: HookedModule, seen: Pass, told: str) -> None:
+    """Check that states come in the order of their sequences; nothing else would show it.
+
+    Raises:
+        ConfigurationError: they do not.
+    """
+    n = int(seen.batch.lengths.float().median())
+    rows = (seen.batch.lengths >= n).nonzero()[:, 0]
+    together = last_states(network.run(seen.batch.rows(rows, n)))
+    each = [last_states(network.run(seen.batch.rows(row[None], n))) for row in rows]
+    if not close(together, torch.cat(each)):
+        raise refusal(network.module, told, f"its states {SORTED}")
+
+
+def _cheapest(replay: Replay, seen: Pass) -> Readout:
+    """Whether each state can be read by itself, which takes one call instead of T."""
+    if replay.reads_all_layers:
+        return Readout.REPLAY
+    lengths = replay.network.lengths(seen)
+    longest = int(lengths.max())
+    try:
+        points = replay.every_state(seen)
+        for n in sorted({1, min(2, longest), (longest + 1) // 2, longest}):
+            rows = (lengths >= n).nonzero()[:, 0]
+            if not close(points[rows, n - 1], replay.prefix(seen, n, rows)):
+                return Readout.REPLAY
+    except UNFIT:
+        return Readout.REPLAY
+    return Readout.POINTWISE
+
+
+def _example(found: Tensor, expected: Tensor) -> str:
+    row = int((found - expected).abs().nan_to_num(torch.inf).amax(1).argmax())
+    left, right = ([round(float(v), 3) for v in logits[row]] for logits in (found, expected))
+    return f"{left}, the module itself {right}"

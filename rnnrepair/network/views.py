@@ -1,0 +1,159 @@
+"""Views of a batch that a module may be given, and how they are recognised."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnrepair.sequences import SequenceBatch
+
+View = Callable[[SequenceBatch], Any]
+
+VIEWS: dict[str, View] = {
+    "inputs": lambda b: b.inputs,
+    "inputs, steps first": lambda b: b.inputs.transpose(0, 1),
+    "inputs, steps last": lambda b: b.inputs.transpose(1, -1),
+    "inputs, as one feature": lambda b: b.inputs.unsqueeze(-1),
+    "inputs, as one channel": lambda b: b.inputs.unsqueeze(1),
+    "inputs, flat": lambda b: b.inputs.flatten(1),
+    "lengths": lambda b: b.lengths,
+    "the longest length": lambda b: int(b.lengths.max()),
+    "the longest length, a tensor": lambda b: b.lengths.max(),
+    "the number of steps": lambda b: b.inputs.shape[1],
+    "the number of sequences": lambda b: b.inputs.shape[0],
+    "the mask of real steps": lambda b: b.mask,
+    "the mask of padding": lambda b: ~b.mask,
+    "where inputs are not 0": lambda b: b.inputs != 0,
+    "where inputs are 0": lambda b: b.inputs == 0,
+    "the whole batch": lambda b: b,
+}
+
+CASTS: dict[str, Callable[[Any], Any]] = {
+    "": lambda v: v,
+    " as floats": lambda v: v.float(),
+    " as whole numbers": lambda v: v.long(),
+    " as int32": lambda v: v.int(),
+    " on the CPU": lambda v: v.cpu(),
+    " as a list": lambda v: v.tolist(),
+    " as a column": lambda v: v.unsqueeze(-1),
+    " as a column of floats": lambda v: v.float().unsqueeze(-1),
+}
+
+# What numbers of the other batch are multiplied with, and added to them where they are whole.
+FACTOR, SHIFT = 1000, 1_000_003
+
+
+def recognise(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[str, View] | None:
+    """Return what a value is, with its name: the same view of every batch, or always the same.
+
+    Args:
+        values: for each batch.
+        batches: unlike each other, see ``unlike``.
+    """
+    if all(type(value) in {tuple, list} for value in values):
+        return _recognise_each(values, batches)
+    for what, view in VIEWS.items():
+        for kind, cast in CASTS.items():
+            chosen = then(view, cast)
+            if all(_same(v, partial(chosen, b)) for v, b in zip(values, batches, strict=True)):
+                return f"{what}{kind}", chosen
+    first = values[0]
+    if first is None or isinstance(first, bool | int | float | str):
+        same = all(type(value) is type(first) and value == first for value in values)
+        return (repr(first), always(first)) if same else None
+    if isinstance(first, Tensor) and all(value is first for value in values):
+        return "always the same tensor", always(first)
+    return _filled(values, batches)
+
+
+def unlike(batch: SequenceBatch, *, wild: bool) -> SequenceBatch:
+    """Return a batch of other sizes, lengths and numbers, longest first, wider than the longest.
+
+    Args:
+        batch: of which the numbers are.
+        wild: whether the numbers go far beyond those of the data; those of the padding too.
+    """
+    rows = torch.arange(len(batch) + 2, device=batch.index.device).roll(1) % len(batch)
+    given = batch.inputs[rows]
+    inputs = torch.cat([given.flip(0), given, given[:, :1]], 1)
+    n_rows, n_steps = inputs.shape[:2]
+    if wild and inputs.is_floating_point():
+        signs = torch.ones(n_rows, device=inputs.device, dtype=inputs.dtype)
+        signs[::2] = -1
+        inputs = FACTOR * inputs * signs.view(-1, *[1] * (inputs.dim() - 1))
+    elif wild and inputs.dtype in {torch.int32, torch.int64}:
+        inputs = inputs + SHIFT
+    lengths = (n_steps - 1 - torch.arange(n_rows).to(batch.lengths)).clamp_min(1)
+    return SequenceBatch(batch.index[rows], inputs, lengths, batch.label[rows])
+
+
+def always(value: Any) -> View:
+    """Return the view that does not look at the batch."""
+    return lambda _: value
+
+
+def then(view: View, cast: Callable[[Any], Any]) -> View:
+    """Return the view that is cast."""
+    return lambda batch: cast(view(batch))
+
+
+def _recognise_each(
+    values: Sequence[Any], batches: Sequence[SequenceBatch]
+) -> tuple[str, View] | None:
+    kind = type(values[0])
+    for what, view in VIEWS.items():  # a list of all lengths is one view, not one a sequence
+        chosen = then(view, CASTS[" as a list"])
+        if all(_same(v, partial(chosen, b)) for v, b in zip(values, batches, strict=True)):
+            return f"{what} as a list", chosen
+    if len({len(value) for value in values}) > 1:
+        return None
+    parts = [recognise(each, batches) for each in zip(*values, strict=True)]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    views = [view for _, view in known]
+    return f"({', '.join(what for what, _ in known)})", lambda b: kind(v(b) for v in views)
+
+
+def _filled(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[str, View] | None:
+    """Recognise a tensor of one number, such as an initial state of zeros, with B or T rows."""
+    if not all(isinstance(value, Tensor) and value.numel() for value in values):
+        return None
+    first = values[0]
+    if any(value.dim() != first.dim() for value in values):
+        return None
+    number = first.flatten()[0]
+    if any(v.dtype != first.dtype or bool((v != number).any()) for v in values):
+        return None
+    sizes: list[View] = []
+    for each in zip(*[value.shape for value in values], strict=True):
+        size = recognise(each, batches)
+        if size is None:
+            return None
+        sizes.append(size[1])
+    fill, dtype = number.item(), first.dtype
+    return f"all {fill:g}", lambda b: torch.full(
+        [size(b) for size in sizes], fill, dtype=dtype, device=b.inputs.device
+    )
+
+
+def _same(value: Any, make: Callable[[], Any]) -> bool:
+    """Whether a value is what ``make`` makes of the batch."""
+    try:
+        made = make()
+        if isinstance(value, Tensor):
+            return _equal(value, made)
+        if isinstance(value, SequenceBatch) and isinstance(made, SequenceBatch):
+            pairs = zip(vars(value).values(), vars(made).values(), strict=True)
+            return all(_equal(*pair) for pair in pairs)
+        return type(value) is type(made) and bool(value == made)
+    except (AttributeError, IndexError, RuntimeError, TypeError):
+        return False
+
+
+def _equal(value: Tensor, made: Any) -> bool:
+    if not isinstance(made, Tensor) or value.shape != made.shape or value.dtype != made.dtype:
+        return False
+    return value.device == made.device and torch.equal(value, made)
