@@ -1,6 +1,6 @@
 """What every family of edits can do."""
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ class EditFamily(Protocol):
         fits: kinds of data that it keeps the labels of.
     """
 
-    name: ClassVar[str]
-    fits: ClassVar[frozenset[Kind]]
+    name: str
+    fits: frozenset[Kind]
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""
