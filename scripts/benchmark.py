@@ -13,7 +13,18 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 import torch
-from benchmarks import analysis, attribution, generation, memory, ranking, sweep, text, training
+from benchmarks import (
+    analysis,
+    attribution,
+    generation,
+    memory,
+    ranking,
+    replay,
+    store,
+    sweep,
+    text,
+    training,
+)
 from benchmarks.measure import Measure
 from benchmarks.workbench import Workbench
 from omegaconf import DictConfig
@@ -30,6 +41,8 @@ MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "attribution": attribution.measure,
     "analysis": analysis.measure,
     "memory": memory.measure,
+    "store": store.measure,
+    "replay": replay.measure,
     "generation": generation.measure,
     "sweep": sweep.measure,
     "text": text.measure,
