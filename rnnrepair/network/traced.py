@@ -136,7 +136,8 @@ class TracedNetwork:
                     self._writes_numbers = before.wrote_numbers
                 self._own = self.module
                 return
-            with unchanged(self.module):
+            # In full precision, if there is: how it is read must not hang on rounding.
+            with unchanged(self.module), torch.autocast(self.device.type, enabled=False):
                 self._reading = inspect(self.module, self.spec, few, self._tap, self._call)
             with unchanged(self.module) as before:
                 # Many sequences of equal lengths too: a module that sorts them may mix them up.
