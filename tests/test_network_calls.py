@@ -250,3 +250,33 @@ def test_tokens_are_shifted_where_nothing_stops_them():
     batch = SequenceBatch(batch.index, tokens, batch.lengths, batch.label)
     with pytest.raises(ConfigurationError, match="no view"):
         read(Unknown(), DataSpec("tokens", 1, C), batch)
+
+
+class CallsItsParts(Base):
+    """Its training step does not call forward."""
+
+    def __init__(self, prepare):
+        super().__init__()
+        self.prepare = prepare
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])
+
+    def training_step(self, batch, batch_idx):
+        return self.fc(self.rnn(self.prepare(batch.inputs))[0][:, -1]).sum().backward()
+
+
+class MovesBatches(Plain):
+    """Lightning gives its batches to this before the training step sees them."""
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        return SequenceBatch(batch.index, batch.inputs / 255, batch.lengths, batch.label)
+
+
+def test_what_training_does_to_inputs_outside_of_forward_is_seen():
+    assert "(inputs)" in read(CallsItsParts(lambda x: x * 1.0)).describe()
+    for prepare in (lambda x: x / 255, lambda x: x.clamp(-9, 9)):
+        with pytest.raises(ConfigurationError, match=r"does not call forward.*call="):
+            read(CallsItsParts(prepare))
+    with pytest.raises(ConfigurationError, match="no view"):
+        read(MovesBatches(lambda m, b: (b.inputs,)))

@@ -377,3 +377,15 @@ def test_states_in_another_order_than_the_sequences_are_refused():
     batch = data_of(Form(Base, None))
     with pytest.raises(ConfigurationError, match="sort the sequences by itself"):
         network.verify(batch)
+
+
+@pytest.mark.parametrize("name", ["1 packed", "4 attention", "24 cell state"])
+def test_mixed_precision_changes_nothing_in_how_a_network_is_read(name):
+    form = FORMS[name]
+    module, network = network_of(form, context=lambda: torch.autocast("cpu", torch.bfloat16))
+    batch = data_of(form)
+    network.verify(batch)
+    assert network.readout == Readout[form.readout]
+    with torch.autocast("cpu", torch.bfloat16):
+        own = decided(form, module, batch)
+    assert torch.equal(network.predict([batch]).predicted, own)

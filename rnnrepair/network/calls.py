@@ -3,14 +3,15 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.names import inputs_among, role_of
-from rnnrepair.network.training_call import Given, given_in_training
-from rnnrepair.network.views import VIEWS, View, always, recognise, unlike
+from rnnrepair.network.training_call import Given, first_of_layers, given_in_training
+from rnnrepair.network.views import VIEWS, View, always, recognise, same_value, unlike
 from rnnrepair.sequences import SequenceBatch
 
 # What a module is called with, and what it returns.
@@ -70,6 +71,8 @@ def find_call(module: nn.Module, batch: SequenceBatch) -> FoundCall:
         ConfigurationError: an argument that nobody can know, or a training step that fails before
             it calls the network.
     """
+    if not hasattr(module, "training_step"):
+        return _by_name(module)
     try:
         given = given_in_training(module, batch)
     except Exception as error:
@@ -80,7 +83,31 @@ def find_call(module: nn.Module, batch: SequenceBatch) -> FoundCall:
             f"{type(module).__name__}.training_step raised {type(error).__name__} ({error}) before "
             f"it called the network, so nobody can know what it gives to forward: {SAY}"
         ) from error
-    return _by_name(module) if given is None else _recognised(module, given, batch)
+    return _beside_training(module, batch) if given is None else _recognised(module, given, batch)
+
+
+def _beside_training(module: nn.Module, batch: SequenceBatch) -> FoundCall:
+    """Return the call of a module whose training step calls its parts and not its forward.
+
+    Raises:
+        ConfigurationError: the first part is given something else than forward gives it.
+    """
+    found = _by_name(module)
+    for each in (batch, unlike(batch, wild=True)):
+        try:
+            trained = first_of_layers(module, each)
+        except Exception:
+            if each is batch:
+                raise
+            continue  # it checks its numbers
+        read = first_of_layers(module, each, partial(found, module, each))
+        if trained is None or read is None or not same_value(vars(trained), vars(read)):
+            name = type(module).__name__
+            raise ConfigurationError(
+                f"{name}.training_step does not call forward, and gives the layers of the network "
+                f"something else than {name}{found.told} does: {SAY}"
+            )
+    return found
 
 
 def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundCall:

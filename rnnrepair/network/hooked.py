@@ -68,7 +68,7 @@ class HookedModule:
 
     def output(self, batch: SequenceBatch) -> Any:
         """Return what the module returns."""
-        with unchanged(self.module, parameters=False), self.around:
+        with unchanged(self.module, numbers=False), self.around:
             return called(self.module, self._call, batch)
 
     def logits(self, batch: SequenceBatch) -> Tensor:

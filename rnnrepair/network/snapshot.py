@@ -12,6 +12,8 @@ from torch.nn.parameter import is_lazy
 INTERNAL = frozenset(nn.Module().__dict__)
 # Containers with more entries are vocabularies and the like: their entries are not looked into.
 LARGE = 100
+# Tensors with more numbers cost as much as parameters to keep: pretrained vectors, data.
+MANY = 100_000
 NOTHING = object()
 
 Table = dict[str, Any]
@@ -24,17 +26,18 @@ class Snapshot:
     contents too.
     """
 
-    def __init__(self, module: nn.Module, *, parameters: bool = True) -> None:
+    def __init__(self, module: nn.Module, *, numbers: bool = True) -> None:
         """Keep what there is.
 
         Args:
             module: that is going to be called.
-            parameters: whether the numbers in its parameters are kept, which costs their memory.
+            numbers: whether the numbers in parameters and large tensors are kept, which costs their
+                memory; else references to them.
         """
         own = [p for p in module.parameters() if not is_lazy(p)]
         self._flags = [(p, p.requires_grad) for p in own]
         self._versions = [(p, p._version) for p in own]
-        self._left_out = set() if parameters else {id(p) for p in own}
+        self._numbers = numbers
         self._tensors: dict[int, tuple[Tensor, Tensor]] = {}
         self._containers: dict[int, tuple[Any, Any]] = {}
         self._tables = [(live, _own(live)) for part in module.modules() for live in _tables(part)]
@@ -70,14 +73,16 @@ class Snapshot:
         return sorted(found)
 
     @property
-    def wrote_parameters(self) -> bool:
-        """Whether a parameter was written to, even if with the same numbers."""
-        return any(p._version != version or self._differs(p) for p, version in self._versions)
+    def wrote_numbers(self) -> bool:
+        """Whether a parameter or large tensor was written to, even if with the same numbers."""
+        large = [tensor for tensor, _ in self._tensors.values() if _is_large(tensor)]
+        touched = any(p._version != version for p, version in self._versions)
+        return touched or any(self._differs(tensor) for tensor in large)
 
     def _keep(self, values: Any) -> None:
         for value in values:
             if isinstance(value, Tensor):
-                if not is_lazy(value) and id(value) not in self._left_out:
+                if not is_lazy(value) and (self._numbers or not _is_large(value)):
                     self._tensors.setdefault(id(value), (value, value.detach().clone()))
             elif type(value) in {list, dict} and id(value) not in self._containers:
                 self._containers[id(value)] = (value, value.copy())
@@ -95,13 +100,17 @@ class Snapshot:
 
 
 @contextmanager
-def unchanged(module: nn.Module, *, parameters: bool = True) -> Iterator[Snapshot]:
+def unchanged(module: nn.Module, *, numbers: bool = True) -> Iterator[Snapshot]:
     """Leave a module as it was when the block ends; see ``Snapshot``."""
-    before = Snapshot(module, parameters=parameters)
+    before = Snapshot(module, numbers=numbers)
     try:
         yield before
     finally:
         before.restore()
+
+
+def _is_large(tensor: Tensor) -> bool:
+    return isinstance(tensor, nn.Parameter) or tensor.numel() > MANY
 
 
 def _tables(part: nn.Module) -> list[Table]:

@@ -33,7 +33,7 @@ def check_same_again(
     if not close(first, second):
         reason = "its answers are random: asked twice, it says two things"
         raise refusal(network.module, told, reason)
-    with unchanged(network.module, parameters=False) as before, watch:
+    with unchanged(network.module, numbers=False) as before, watch:
         for _ in range(2):
             third = network.decoder(called(network.module, call, batch), len(batch))
         kept = before.changed

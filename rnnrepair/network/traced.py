@@ -61,7 +61,7 @@ class TracedNetwork:
         self._context = context
         self._reading: Reading | None = None
         self._own: TracingModule | None = None
-        self._writes_parameters = True
+        self._writes_numbers = True
 
     @classmethod
     def of(
@@ -133,15 +133,16 @@ class TracedNetwork:
             if isinstance(self.module, TracingModule):
                 with unchanged(self.module) as before:
                     _check_own(self.module, few, self.spec.n_classes)
-                    self._writes_parameters = before.wrote_parameters
+                    self._writes_numbers = before.wrote_numbers
                 self._own = self.module
                 return
-            with unchanged(self.module):
+            # In full precision, if there is: how it is read must not hang on rounding.
+            with unchanged(self.module), torch.autocast(self.device.type, enabled=False):
                 self._reading = inspect(self.module, self.spec, few, self._tap, self._call)
             with unchanged(self.module) as before:
                 # Many sequences of equal lengths too: a module that sorts them may mix them up.
                 self.trace(batch.rows(slice(AT_ONCE)))
-                self._writes_parameters = before.wrote_parameters
+                self._writes_numbers = before.wrote_numbers
 
     def trace(self, batch: SequenceBatch) -> RecurrentOutput:
         """Return logits, step logits and states; call it inside ``evaluating``.
@@ -197,8 +198,8 @@ class TracedNetwork:
         )
 
     def _unchanged(self) -> AbstractContextManager[Any]:
-        """Leave the module as it was; parameters are kept where its calls write to them."""
-        return unchanged(self.module, parameters=self._writes_parameters)
+        """Leave the module as it was; all numbers are kept where its calls write to many."""
+        return unchanged(self.module, numbers=self._writes_numbers)
 
     def _logits(self, batch: SequenceBatch) -> Tensor:
         with self._context():

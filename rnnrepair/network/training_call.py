@@ -1,6 +1,8 @@
 """What a module's own training step gives to its forward."""
 
 import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,9 @@ from rnnrepair.sequences import SequenceBatch
 
 # What a training step may do before it calls the network, and nobody needs while it is watched.
 IDLE = ("log", "log_dict", "print", "optimizers", "lr_schedulers", "toggle_optimizer")
+
+# What Lightning makes of a batch before the step sees it.
+HOOKS = ("on_before_batch_transfer", "on_after_batch_transfer")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Given:
 
 
 class _Called(BaseException):
-    """Ends a training step where it calls the network; no ``except Exception`` stops it."""
+    """Ends what runs where it calls the network; no ``except Exception`` stops it."""
 
     def __init__(self, given: Given) -> None:
         super().__init__()
@@ -52,22 +57,67 @@ def given_in_training(module: nn.Module, batch: SequenceBatch) -> Given | None:
     The step ends there; the module is left as it was.
 
     Raises:
-        Exception: whatever the step raises before.
+        Exception: whatever the step raises before it calls the network or a part of it.
     """
-    step = getattr(module, "training_step", None)
-    if step is None:
-        return None
+    parts: list[nn.Module] = []
 
     def forward(*arguments: Any, **options: Any) -> None:
         raise _Called(Given(arguments, options))
 
-    with unchanged(module):
-        for name in IDLE:
-            if hasattr(module, name):
-                setattr(module, name, _Idle())
+    with unchanged(module), _before_parts(module, lambda part, *_: parts.append(part)):
         module.forward = forward
         try:
-            step(batch, 0) if len(inspect.signature(step).parameters) > 1 else step(batch)
+            _train(module, batch)
+        except _Called as called:
+            return called.given
+        except Exception:
+            if not parts:
+                raise
+    return None
+
+
+def first_of_layers(
+    module: nn.Module, batch: SequenceBatch, run: Callable[[], Any] | None = None
+) -> Given | None:
+    """Return what the first part of a module that is called is given, the part itself in front.
+
+    Args:
+        module: that is left as it was.
+        batch: for the training step.
+        run: what runs instead of that.
+    """
+
+    def end(part: nn.Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+        raise _Called(Given((part, *arguments), options))
+
+    with unchanged(module), _before_parts(module, end):
+        try:
+            _train(module, batch) if run is None else run()
         except _Called as called:
             return called.given
     return None
+
+
+@contextmanager
+def _before_parts(module: nn.Module, hook: Callable[..., None]) -> Iterator[None]:
+    """Call ``hook(part, arguments, options)`` before every part of the module runs."""
+    parts = [part for name, part in module.named_modules() if name]
+    handles = [part.register_forward_pre_hook(hook, with_kwargs=True) for part in parts]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _train(module: nn.Module, batch: SequenceBatch) -> None:
+    """Run the training step on what the module's own hooks make of a batch."""
+    for name in IDLE:
+        if hasattr(module, name):
+            setattr(module, name, _Idle())
+    given: Any = batch
+    for name in HOOKS:
+        if hasattr(module, name):
+            given = getattr(module, name)(given, 0)
+    step: Any = module.training_step
+    step(given, 0) if len(inspect.signature(step).parameters) > 1 else step(given)

@@ -89,6 +89,23 @@ def unlike(batch: SequenceBatch, *, wild: bool) -> SequenceBatch:
     return SequenceBatch(batch.index[rows], inputs, lengths, batch.label[rows])
 
 
+def same_value(left: Any, right: Any) -> bool:
+    """Whether two values are the same numbers, of the same type, shape and device."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, Tensor):
+        alike = left.shape == right.shape and left.dtype == right.dtype
+        return alike and left.device == right.device and torch.equal(left, right)
+    if isinstance(left, SequenceBatch):
+        return same_value(vars(left), vars(right))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same_value(v, right[k]) for k, v in left.items())
+    if isinstance(left, tuple | list):
+        same_number = len(left) == len(right)
+        return same_number and all(same_value(*pair) for pair in zip(left, right, strict=True))
+    return left is right or bool(left == right)
+
+
 def always(value: Any) -> View:
     """Return the view that does not look at the batch."""
     return lambda _: value
@@ -142,18 +159,6 @@ def _filled(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[st
 def _same(value: Any, make: Callable[[], Any]) -> bool:
     """Whether a value is what ``make`` makes of the batch."""
     try:
-        made = make()
-        if isinstance(value, Tensor):
-            return _equal(value, made)
-        if isinstance(value, SequenceBatch) and isinstance(made, SequenceBatch):
-            pairs = zip(vars(value).values(), vars(made).values(), strict=True)
-            return all(_equal(*pair) for pair in pairs)
-        return type(value) is type(made) and bool(value == made)
+        return same_value(value, make())
     except (AttributeError, IndexError, RuntimeError, TypeError):
         return False
-
-
-def _equal(value: Tensor, made: Any) -> bool:
-    if not isinstance(made, Tensor) or value.shape != made.shape or value.dtype != made.dtype:
-        return False
-    return value.device == made.device and torch.equal(value, made)
