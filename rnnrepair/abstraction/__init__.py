@@ -1,6 +1,6 @@
 """State abstraction: hidden states to a few abstract states with confidence and stability."""
 
-from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
+from rnnrepair.abstraction.clustering import Clustering, fit_clustering
 from rnnrepair.abstraction.features import split_code, temporal_features
 from rnnrepair.abstraction.fit import (
     Abstraction,
@@ -29,7 +29,6 @@ __all__ = [
     "Selection",
     "Stability",
     "StreamingPCA",
-    "check_clustering",
     "check_distinct",
     "choose",
     "confidence",

@@ -155,13 +155,11 @@ class Mixture:
         )
 
 
-def check_distinct(
-    points: Tensor, n_components: int, key: str = "abstraction.n_components"
-) -> None:
+def check_distinct(points: Tensor, n_components: int, key: str = "n_components") -> None:
     """Refuse more components than there are different points (n, k).
 
     Raises:
-        ConfigurationError: names the config key.
+        ConfigurationError: names the argument ``key``.
     """
     # Almost always a few points tell; to count all of many takes as long as a k-means.
     few = points[: 1000 + 20 * n_components].numpy()
@@ -171,7 +169,7 @@ def check_distinct(
     if n_components > n_distinct:
         raise ConfigurationError(
             f"{key}={n_components} is larger than the number of different hidden states in the "
-            f"sample ({n_distinct}): lower it, or raise abstraction.fit_states."
+            f"sample ({n_distinct}): lower it, or raise fit_states."
         )
 
 
