@@ -120,7 +120,7 @@ def upstream(trainer: pl.Trainer, kind: type[C], reader: Callback) -> C:
     if len(found) != 1:
         raise MisconfigurationException(
             f"{asker} reads {name}, and the trainer has {len(found)} of it, expected 1: list "
-            f"{name} once, before {asker} (Trainer(callbacks=[...]) or configs/callbacks)."
+            f"{name} once, before {asker} (Trainer(callbacks=[...]))."
         )
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     if callbacks.index(found[0]) > callbacks.index(reader):

@@ -61,6 +61,7 @@ def test_every_experiment_composes_and_instantiates(experiment, tmp_path):
             "influence",
             "repair",
             "callbacks",
+            "schedule",
             "trainer",
             "debug",
         )
