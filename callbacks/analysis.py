@@ -67,7 +67,7 @@ class AnalysisCallback(Callback):
         if trainer.world_size > 1:
             raise MisconfigurationException(
                 "The analysis reads the whole training set on one device, but the trainer uses "
-                f"{trainer.world_size}: set trainer.devices=1."
+                f"{trainer.world_size}: Trainer(devices=1)."
             )
         for kind in self.reads:
             upstream(trainer, kind, self)
@@ -120,7 +120,7 @@ def upstream(trainer: pl.Trainer, kind: type[C], reader: Callback) -> C:
     if len(found) != 1:
         raise MisconfigurationException(
             f"{asker} reads {name}, and the trainer has {len(found)} of it, expected 1: list "
-            f"{name} once, before {asker} (Trainer(callbacks=[...]) or configs/callbacks)."
+            f"{name} once, before {asker} (Trainer(callbacks=[...]))."
         )
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     if callbacks.index(found[0]) > callbacks.index(reader):
@@ -145,7 +145,7 @@ def output_folder(trainer: pl.Trainer, folder: str | None) -> Path:
         probe.unlink()
     except OSError as error:
         raise MisconfigurationException(
-            f"The output folder {path} cannot be written ({error}): set hydra.run.dir (or "
-            "output_dir of the callbacks) to a folder that can."
+            f"The output folder {path} cannot be written ({error}): set "
+            "output_dir to a folder that can."
         ) from error
     return path

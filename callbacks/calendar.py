@@ -1,8 +1,9 @@
 """When a network is analysed."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from lightning_fabric.utilities.exceptions import MisconfigurationException
+from rnnrepair.settings import Count, at_least, check_settings
 
 
 @dataclass(frozen=True)
@@ -15,21 +16,17 @@ class Calendar:
         end: completed epochs after which nothing is analysed any more; None: never.
     """
 
-    start: int = 1
-    every: int = 1
+    start: Annotated[int, at_least(0)] = 1
+    every: Count = 1
     end: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a calendar without days.
 
         Raises:
-            MisconfigurationException: a value out of range.
+            SettingsError: a value out of range.
         """
-        if self.start < 0 or self.every < 1:
-            raise MisconfigurationException(
-                "A Calendar has start >= 0 and every >= 1 (repair_chain: start_epoch and "
-                f"every_n_epochs; configs/callbacks), got start={self.start}, every={self.every}."
-            )
+        check_settings(Calendar, vars(self))
 
     def includes(self, epoch: int) -> bool:
         """Return whether the network is analysed after ``epoch`` completed epochs."""

@@ -100,8 +100,7 @@ class InfluenceAnalysis(AnalysisCallback):
             failures = failures.select(tie_order(failures.index, self.seed))
             if self.n_failures > self.max_failures:
                 log.warning(
-                    "%d failures of the repair split, %d of them are looked at "
-                    "(callbacks.influence_analysis.max_failures).",
+                    "%d failures of the repair split, %d of them are looked at (max_failures).",
                     self.n_failures,
                     self.max_failures,
                 )

@@ -21,14 +21,14 @@ def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool)
         )
     if strategy.augments and not data.augments:
         raise MisconfigurationException(
-            f"The strategy {strategy.name} is training with augmentation, and there is none: set "
-            "augmentation.share above 0."
+            f"The strategy {strategy.name} is training with augmentation, and there is none: give "
+            "the data module Augmentation(share, edits) with a share above 0."
         )
 
 
 def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: RepairableData) -> None:
     """Refuse a strategy or edits that do not suit the data, and edits that are lacking."""
-    parts: list[tuple[str, Fits]] = [("repair.strategy", strategy)]
+    parts: list[tuple[str, Fits]] = [("strategy", strategy)]
     if strategy.edits_samples or strategy.augments:
         if edits is None:
             raise MisconfigurationException(
@@ -36,7 +36,7 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
                 "RepairInjection(edits=ImageEdits()), SeriesEdits() or TokenEdits(), whatever "
                 "keeps the labels of the data."
             )
-        parts.append(("repair.edit", edits))
+        parts.append(("edits", edits))
     check_fits(parts, data.spec)
     _check_unknown(strategy, edits, data)
 
@@ -53,9 +53,8 @@ def _check_unknown(
     if hides or any(bool(torch.eq(text, unknown).any()) for text in texts):
         raise MisconfigurationException(
             "Repair samples would hold words that are unknown, and no training text does: they "
-            "alone would train the vector of <unk>. Set datamodule.min_count=2, so that rare "
-            "words are unknown in training too, or augmentation.share above 0 with "
-            "augmentation.edit=token."
+            "alone would train the vector of <unk>. Give the data module min_count=2, so that rare "
+            "words are unknown in training too, or Augmentation(share, TokenEdits())."
         )
 
 
@@ -64,7 +63,7 @@ def check_trainer(trainer: pl.Trainer) -> None:
     if trainer.reload_dataloaders_every_n_epochs != 1:  # type: ignore[attr-defined]
         raise MisconfigurationException(
             "RepairInjection adds training samples between epochs, and the trainer would never "
-            "see them: set trainer.reload_dataloaders_every_n_epochs=1 (it is "
+            "see them: Trainer(reload_dataloaders_every_n_epochs=1) (it is "
             f"{trainer.reload_dataloaders_every_n_epochs})."  # type: ignore[attr-defined]
         )
     validates_inside = trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
@@ -73,6 +72,5 @@ def check_trainer(trainer: pl.Trainer) -> None:
         if isinstance(callback, ModelCheckpoint) and not late and not validates_inside:
             raise MisconfigurationException(
                 "A ModelCheckpoint would save before the repair samples of the epoch are injected, "
-                "and a resumed run would lose them: set save_on_train_epoch_end=true in "
-                "configs/callbacks/default.yaml."
+                "and a resumed run would lose them: ModelCheckpoint(save_on_train_epoch_end=True)."
             )

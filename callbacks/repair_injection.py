@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -17,7 +17,6 @@ from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Evidence, step_distance
 from rnnrepair.protocols import Split
 from rnnrepair.repair import (
@@ -34,6 +33,7 @@ from rnnrepair.repair import (
 )
 from rnnrepair.seeding import derive_seed
 from rnnrepair.sequences import Changes
+from rnnrepair.settings import Count, above, check_settings
 
 
 class RepairInjection(AnalysisCallback):
@@ -45,10 +45,10 @@ class RepairInjection(AnalysisCallback):
         self,
         strategy: RepairStrategy | None = None,
         edits: EditFamily | None = None,
-        budget: int = 10,
-        rounds: int = 8,
-        max_share: float = 1.0,
-        patience: int = 3,
+        budget: Count = 10,
+        rounds: Count = 8,
+        max_share: Annotated[float, above(0)] = 1.0,
+        patience: Count = 3,
         in_place: bool = False,
         release_epoch: int | None = None,
         seed: int = 0,
@@ -74,11 +74,10 @@ class RepairInjection(AnalysisCallback):
             output_dir: of the run; the trainer's root where None.
 
         Raises:
-            ConfigurationError: a value out of range, or a budget that cannot be filled.
+            SettingsError: a value out of range, or a budget that cannot be filled.
         """
+        check_settings(RepairInjection, locals())
         super().__init__()
-        if not max_share > 0:
-            raise ConfigurationError(f"repair.max_share must be greater than 0, got {max_share}.")
         self.strategy = strategy or GuidedRepair()
         self.called = called or self.strategy.name
         self.campaign = Campaign(budget, rounds, patience, max_samples=0)
@@ -109,9 +108,9 @@ class RepairInjection(AnalysisCallback):
         check_edits(self.strategy, self.edits, data)
         if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):
             raise MisconfigurationException(
-                "repair.in_place is for protocols whose repair split may be a part of the test "
-                f"set, and the strategy {self.called} or schedule.final_on_repair would "
-                "train on it: choose another strategy, and set schedule.final_on_repair=false."
+                "in_place is for protocols whose repair split may be a part of the test set, and "
+                f"the strategy {self.called} or release_epoch would train on it: choose "
+                "another strategy, and release_epoch=None."
             )
         self.campaign.max_samples = int(self.max_share * len(data.split_index("fit")))
 
@@ -179,8 +178,8 @@ class RepairInjection(AnalysisCallback):
         if len(proposal) < wanted:
             log.warning(
                 "Strategy %s found %d of %d samples, original samples are drawn in place of the "
-                "others: lower repair.budget, or give the strategy more to choose from "
-                "(configs/repair, influence.top).",
+                "others: lower budget, or give the strategy more to choose from (its settings, "
+                "and top of InfluenceAnalysis).",
                 self.called,
                 len(proposal),
                 wanted,

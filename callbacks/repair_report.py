@@ -126,7 +126,7 @@ class RepairReport(AnalysisCallback):
         if not self._before:
             log.warning(
                 "No epoch was analysed, so there is nothing to report: training ended before "
-                "its first analysis, due after %d epochs (trainer.max_epochs=%s).",
+                "its first analysis, due after %d epochs (max_epochs=%s).",
                 upstream(trainer, TraceCollector, self).calendar.start,
                 trainer.max_epochs,
             )

@@ -4,21 +4,20 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits import EditFamily
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import SequenceBatch
+from rnnrepair.settings import Share, check_settings
 
 
 class Augmentation:
     """Edits a share of the sequences of every training batch, each with an edit of its own."""
 
-    def __init__(self, share: float, edits: EditFamily) -> None:
+    def __init__(self, share: Share, edits: EditFamily) -> None:
         """Take the share of sequences that are edited, and the family of edits.
 
         Raises:
-            ConfigurationError: the share is out of range.
+            SettingsError: the share is out of range.
         """
-        if not 0 <= share <= 1:
-            raise ConfigurationError(f"augmentation.share must lie in [0, 1], got {share}.")
+        check_settings(Augmentation, locals())
         self.share = share
         self.edits = edits
 

@@ -32,7 +32,7 @@ def check_md5(path: Path, expected: str) -> None:
     if found != expected:
         raise DataError(
             f"{path} has md5 {found}, the official file has {expected}: delete it and download it "
-            "again, or set datamodule.verify_checksum=false if it is meant to be another data set."
+            "again, or set verify_checksum=False if it is meant to be another data set."
         )
 
 

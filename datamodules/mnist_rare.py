@@ -1,9 +1,8 @@
 """MNIST with a pattern that few training digits have: a failure mode that nobody was told of."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -12,8 +11,8 @@ from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.edits import EditBatch, ImageEdits
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import ASCENDING, ProperShare, check_settings
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,8 @@ class MNISTRareDataModule(MNISTRowsDataModule):
     def __init__(
         self,
         data_dir: str,
-        rare_share: float = 0.01,
-        angles: Sequence[float] = (60.0, 90.0),
+        rare_share: ProperShare = 0.01,
+        angles: Annotated[tuple[float, float], ASCENDING] = (60.0, 90.0),
         **mnist: Any,
     ) -> None:
         """Choose the pattern.
@@ -41,18 +40,10 @@ class MNISTRareDataModule(MNISTRowsDataModule):
             **mnist: see ``MNISTRowsDataModule``.
 
         Raises:
-            ConfigurationError: a value out of range.
+            SettingsError: a value out of range.
         """
+        check_settings(MNISTRareDataModule, locals())
         super().__init__(data_dir, **mnist)
-        if not 0 < rare_share < 1:
-            raise ConfigurationError(
-                f"datamodule.rare_share must lie between 0 and 1, got {rare_share}."
-            )
-        if len(angles) != 2 or not angles[0] <= angles[1]:
-            raise ConfigurationError(
-                "datamodule.angles must be the least and the largest angle in degrees, got "
-                f"{list(angles)}."
-            )
         self.rare_share = rare_share
         self.angles = tuple(angles)
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 import torch
@@ -20,13 +20,14 @@ from rnnrepair.datamodules.batching import (
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.datamodules.splits import split_training
+from rnnrepair.datamodules.splits import PartShare, split_training
 from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import Changes, DataSpec, SequenceBatch, check_fits
+from rnnrepair.settings import Count, at_least, check_settings
 
 STATE_VERSION = 4
 
@@ -42,13 +43,13 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        num_classes: int,
-        batch_size: int = 128,
-        eval_batch_size: int = 500,
-        repair_share: float = 1 / 6,
-        val_share: float = 1 / 12,
+        num_classes: Annotated[int, at_least(2)],
+        batch_size: Count = 128,
+        eval_batch_size: Count = 500,
+        repair_share: PartShare = 1 / 6,
+        val_share: PartShare = 1 / 12,
         seed: int = 0,
-        bucket_batches: int = 100,
+        bucket_batches: Count = 100,
         augmentation: Augmentation | None = None,
     ) -> None:
         """Choose splits and batches.
@@ -66,17 +67,10 @@ class SequenceDataModule(pl.LightningDataModule):
                 leaves them as they are.
 
         Raises:
-            ConfigurationError: a size below 1.
+            SettingsError: a size below 1, or a share out of range.
         """
+        check_settings(SequenceDataModule, locals())
         super().__init__()
-        sizes = {
-            "batch_size": batch_size,
-            "eval_batch_size": eval_batch_size,
-            "bucket_batches": bucket_batches,
-        }
-        for name, value in sizes.items():
-            if value < 1:
-                raise ConfigurationError(f"datamodule.{name} must be at least 1, got {value}.")
         self.num_classes = num_classes
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -111,7 +105,7 @@ class SequenceDataModule(pl.LightningDataModule):
         check_loaded(data)
         self.spec = data.spec(self.num_classes)
         if self.augmentation is not None and self.augments:
-            check_fits([("augmentation.edit", self.augmentation.edits)], self.spec)
+            check_fits([("augmentation", self.augmentation.edits)], self.spec)
         self._splits = self.split(data.label[: data.end_test], data.n_train, data.n_val)
         first = data.end_test
         for name, size in data.more_tests.items():
@@ -225,7 +219,7 @@ class SequenceDataModule(pl.LightningDataModule):
         if edits is not None:
             if not self.augments:
                 raise ConfigurationError(
-                    "There is no augmentation to draw these edits for: set augmentation.share."
+                    "There is no augmentation to draw these edits for: give it a share above 0."
                 )
             self.augmentation = Augmentation(self.augmentation.share, edits)  # type: ignore[union-attr]
 

@@ -1,14 +1,20 @@
 """Disjoint, seeded, stratified splits of the training samples."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import at_least, below, check_settings
+
+# Of the training samples; something must be left to train on.
+PartShare = Annotated[float, at_least(0), below(1)]
 
 
 def split_training(
-    label: Tensor, repair_share: float, val_share: float | None, seed: int
+    label: Tensor, repair_share: PartShare, val_share: PartShare | None, seed: int
 ) -> dict[str, Tensor]:
     """Split training samples 0 .. n - 1 into ``fit``, ``repair`` and ``val``, ascending indices.
 
@@ -24,12 +30,8 @@ def split_training(
     Raises:
         ConfigurationError: the shares leave nothing for ``fit``, or a split is empty.
     """
-    carved = 0.0 if val_share is None else val_share
-    if min(repair_share, carved) < 0 or repair_share + carved >= 1:
-        raise ConfigurationError(
-            "datamodule.repair_share and datamodule.val_share must be at least 0 and together "
-            f"less than 1, got {repair_share} and {carved}."
-        )
+    check_settings(split_training, locals(), _leave_some)
+    carved = val_share or 0.0
     generator = torch_generator(seed, "split")
     shuffled = torch.randperm(len(label), generator=generator)
     by_class = shuffled[label[shuffled].argsort(stable=True)]
@@ -42,9 +44,15 @@ def split_training(
     if empty:
         raise ConfigurationError(
             f"The splits {empty} of {len(label)} training samples are empty: change "
-            "datamodule.repair_share and datamodule.val_share, or give more data."
+            "repair_share and val_share, or give more data."
         )
     return split
+
+
+def _leave_some(repair_share: float, val_share: float | None) -> str | None:
+    if repair_share + (val_share or 0.0) < 1:
+        return None
+    return f"{repair_share} and val_share={val_share} leave nothing to train on: lower them"
 
 
 def _systematic(rows: Tensor, share: float) -> tuple[Tensor, Tensor]:

@@ -74,11 +74,11 @@ Factors = Annotated[
 Rule = Callable[..., str | None]
 
 
-def check_settings(owner: type, values: Mapping[str, Any], *rules: Rule) -> None:
-    """Refuse values that a class does not take.
+def check_settings(owner: Callable[..., Any], values: Mapping[str, Any], *rules: Rule) -> None:
+    """Refuse values that a class or a function does not take.
 
     Args:
-        owner: the class, whose constructor's annotations say what it takes.
+        owner: its annotations (a class: those of its constructor) say what it takes.
         values: by argument, such as the ``locals()`` of the constructor as it begins, or the
             ``vars`` of a dataclass; other names are ignored.
         rules: for several arguments, asked where each of those is right by itself.
@@ -102,7 +102,7 @@ def check_settings(owner: type, values: Mapping[str, Any], *rules: Rule) -> None
         raise SettingsError(kind.__name__, faults)
 
 
-def faults_of(owner: type, values: Mapping[str, Any]) -> list[Fault]:
+def faults_of(owner: Callable[..., Any], values: Mapping[str, Any]) -> list[Fault]:
     """Return what is wrong with the values of single arguments; see ``check_settings``."""
     return [
         Fault(name, f"expected {_told(hint)}, got {values[name]!r}")
@@ -111,8 +111,10 @@ def faults_of(owner: type, values: Mapping[str, Any]) -> list[Fault]:
     ]
 
 
-def _annotations(owner: type) -> dict[str, Any]:
-    """Return the annotations of a constructor; what it passes on by ``**``, its base declares."""
+def _annotations(owner: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of arguments; what a class passes on by ``**``, its base declares."""
+    if not isinstance(owner, type):
+        return get_type_hints(owner, include_extras=True)
     found: dict[str, Any] = {}
     for base in owner.__mro__:
         init = vars(base).get("__init__")
@@ -151,8 +153,13 @@ def _fits(value: Any, hint: Any) -> bool:
         return hint not in _TYPES or _TYPES[hint][1](value)
     if isinstance(value, str) or not isinstance(value, Sequence):
         return False
-    wanted = parts if origin is tuple else parts * len(value)
+    wanted = parts if _is_fixed(hint) else parts[:1] * len(value)
     return len(value) == len(wanted) and all(map(_fits, value, wanted))
+
+
+def _is_fixed(hint: Any) -> bool:
+    """Return whether it is known how many values a list has."""
+    return get_origin(hint) is tuple and Ellipsis not in get_args(hint)
 
 
 def _told(hint: Any, limits: str = "") -> str:
@@ -163,6 +170,7 @@ def _told(hint: Any, limits: str = "") -> str:
     if origin in {Union, UnionType}:
         return " or ".join(_told(part) for part in parts)
     if origin in {Sequence, tuple}:
-        noun = f"{len(parts)} values" if origin is tuple else "a list"
+        noun = f"{len(parts)} values" if _is_fixed(hint) else "a list"
         return f"{noun}{limits}, each {_told(parts[0])}"
-    return f"{_TYPES[hint][0] if hint in _TYPES else hint}{limits}"
+    noun = _TYPES[hint][0] if hint in _TYPES else getattr(hint, "__name__", str(hint))
+    return f"{noun}{limits}"

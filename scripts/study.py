@@ -18,6 +18,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, silent
 from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
+from rnnrepair.callbacks.launch.keys import faults_in, keys_told
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS, told
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.datamodules import SequenceDataModule
@@ -32,7 +33,7 @@ log = logging.getLogger("study")
 
 def study(cfg: DictConfig) -> None:
     """Run the chosen studies on a finished run and write them into its folder."""
-    wrong = misplaced_studies(cfg.study)
+    wrong = [*misplaced_studies(cfg.study), *faults_in(cfg, "study")]
     if wrong:
         raise ConfigurationError("; ".join(wrong) + ".")
     if cfg.threads is not None:
@@ -117,12 +118,11 @@ def finished_run(run_cfg: DictConfig, weights: Path, cfg: DictConfig) -> Finishe
 
 def abstraction_settings(run_cfg: DictConfig, cfg: DictConfig) -> AbstractionSettings:
     """Return the run's settings of the abstraction with those that the command line changes."""
+    merged = OmegaConf.merge(run_cfg.abstraction, cfg.abstraction)
     try:
-        merged = OmegaConf.merge(run_cfg.abstraction, cfg.abstraction)
-        return instantiate(merged, _convert_="all")  # type: ignore[no-any-return]
+        with keys_told(run_cfg, "abstraction"):
+            return instantiate(merged, _convert_="all")  # type: ignore[no-any-return]
     except InstantiationException as error:
-        if isinstance(error.__cause__, USER_ERRORS):
-            raise error.__cause__ from None
         raise ConfigurationError(f"abstraction: {error.__cause__ or error}") from None
 
 

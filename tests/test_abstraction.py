@@ -272,5 +272,5 @@ def test_sample_is_ascending_distinct_and_repeatable_when_limited(n_steps, wante
     ],
 )
 def test_settings_name_the_key_when_a_value_is_out_of_range(name, value):
-    with pytest.raises(ConfigurationError, match=rf"abstraction\.{name}"):
+    with pytest.raises(ConfigurationError, match=rf"AbstractionSettings\.{name}: expected"):
         AbstractionSettings(**{name: value})

@@ -75,9 +75,9 @@ def test_rows_without_text_or_label_are_left_out_and_counted(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"text_column": "body"}, r"no column 'body'.*datamodule\.text_column"),
-        ({"label_column": "y"}, r"no column 'y'.*datamodule\.label_column"),
-        ({"split_column": "part"}, r"datamodule\.split_column"),
+        ({"text_column": "body"}, r"no column 'body'.*set text_column"),
+        ({"label_column": "y"}, r"no column 'y'.*set label_column"),
+        ({"split_column": "part"}, "set split_column"),
         ({"id_column": "text"}, "occur twice"),
         ({"classes": ["no", "maybe"]}, "unknown labels"),
     ],
@@ -101,7 +101,7 @@ def test_bytes_of_another_encoding_are_named_with_their_line(tmp_path):
 @pytest.mark.parametrize(
     ("path", "error", "message"),
     [
-        ("", ConfigurationError, r"datamodule\.path is empty"),
+        ("", ConfigurationError, r"path: expected a file.*got \'\'"),
         ("a.docx", ConfigurationError, r"\.csv.*\.parquet"),
         ("missing.csv", DataError, "does not exist"),
     ],
@@ -133,7 +133,7 @@ def test_classes_may_be_numbers_and_encodings_must_exist(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "".join(f"w{i},{i % 2}\n" for i in range(40)))
     assert csv_module(path, classes=[1, 0]).classes == ["1", "0"]
-    with pytest.raises(ConfigurationError, match=r"datamodule\.encoding"):
+    with pytest.raises(ConfigurationError, match=r"DataModule\.encoding"):
         csv_module(path, encoding="klingon")
 
 

@@ -70,7 +70,7 @@ def test_splits_depend_on_the_seed_alone():
     [(90, (0.5, 0.5)), (90, (-0.1, 0.1)), (90, (0.1, 1.0)), (90, (0.0, 0.1)), (5, (0.1, 0.1))],
 )
 def test_splits_are_refused_when_one_would_be_empty(n, shares):
-    with pytest.raises(ConfigurationError, match=r"repair_share and datamodule\.val_share"):
+    with pytest.raises(ConfigurationError, match=r"repair_share|val_share"):
         split_training(torch.zeros(n, dtype=torch.int64), *shares, seed=0)
 
 
@@ -225,7 +225,7 @@ def test_no_share_is_no_augmentation_at_all(make_data):
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_augmentation_names_its_key_when_out_of_range(share):
-    with pytest.raises(ConfigurationError, match=r"augmentation\.share"):
+    with pytest.raises(ConfigurationError, match=r"Augmentation\.share"):
         Augmentation(share, Marked())
 
 
@@ -242,7 +242,7 @@ def test_training_can_be_told_to_see_other_originals(make_data):
     resumed = make_data()
     resumed.load_state_dict(data.state_dict())
     assert torch.equal(epoch_of(resumed, 3)[0], epoch_of(data, 3)[0])
-    with pytest.raises(ConfigurationError, match=r"augmentation\.share"):
+    with pytest.raises(ConfigurationError, match=r"no augmentation .* share above 0"):
         resumed.train_on(("fit",), 7, edits=Marked())
 
 
@@ -362,7 +362,7 @@ def test_setup_loads_once_when_called_for_every_stage(make_data):
 
 @pytest.mark.parametrize("name", ["batch_size", "eval_batch_size"])
 def test_module_names_the_key_when_a_size_is_out_of_range(make_data, name):
-    with pytest.raises(ConfigurationError, match=rf"datamodule\.{name}"):
+    with pytest.raises(ConfigurationError, match=rf"\.{name}: expected"):
         make_data(**{name: 0})
 
 

@@ -232,5 +232,5 @@ def test_exact_table_sums_the_same_in_any_order(make_model, kind, n_steps):
 
 
 def test_step_distance_names_the_kinds_when_one_is_unknown(make_model):
-    with pytest.raises(ConfigurationError, match=r"kind.*paper.*aligned.*'l2'"):
+    with pytest.raises(ConfigurationError, match=r"step_distance\.kind.*paper.*aligned.*'l2'"):
         step_distance(make_model(), "l2")

@@ -249,7 +249,7 @@ def test_series_are_edited_each_by_its_own_edit():
 )
 def test_family_names_the_key_when_a_limit_is_out_of_range(kind, options):
     (name,) = options
-    with pytest.raises(ConfigurationError, match=name):
+    with pytest.raises(ConfigurationError, match=rf"{kind.__name__}\.{name}"):
         kind(**options)
 
 
@@ -266,10 +266,10 @@ def test_edits_say_what_they_are_made_for(family, kinds):
     for kind in Kind:
         spec = DataSpec(kind, 9, 4)
         if kind in kinds:
-            check_fits([("repair.edit", family)], spec)
+            check_fits([("edits", family)], spec)
         else:
-            with pytest.raises(ConfigurationError, match=f"repair.edit {family.name} is made for"):
-                check_fits([("repair.edit", family)], spec)
+            with pytest.raises(ConfigurationError, match=f"edits {family.name} is made for"):
+                check_fits([("edits", family)], spec)
 
 
 TOKENS = torch.randint(2, 50, (6, 40), generator=torch.Generator().manual_seed(0))
@@ -319,5 +319,5 @@ def test_a_text_is_never_hidden_as_a_whole():
 
 @pytest.mark.parametrize("hidden", [0.0, -0.1, 0.6])
 def test_token_edits_name_the_key_when_out_of_range(hidden):
-    with pytest.raises(ConfigurationError, match=r"edits\.token\.hidden"):
+    with pytest.raises(ConfigurationError, match=r"TokenEdits\.hidden"):
         TokenEdits(hidden)

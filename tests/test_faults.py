@@ -112,9 +112,9 @@ def test_equally_far_images_come_in_the_order_of_their_ends():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_components": []}, r"study\.faults\.n_components"),
-        ({"top": 0}, r"study\.faults\..*\.top"),
-        ({"distance": "cosine"}, r"study\.faults\.distance must be one of"),
+        ({"n_components": []}, r"FaultMetrics\.n_components"),
+        ({"top": 0}, r"FaultMetrics\.top"),
+        ({"distance": "cosine"}, r"FaultMetrics\.distance: .*one of"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(options, message):

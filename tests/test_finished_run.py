@@ -70,15 +70,15 @@ def test_injected_samples_are_left_out(run):
 
 
 def test_sizes_are_checked_before_any_work(run):
-    with pytest.raises(ConfigurationError, match=r"study\.x asks for 201 states"):
-        run.check_sizes([4, 201], "study.x")
+    with pytest.raises(ConfigurationError, match=r"Asks\.n asks for 201 states"):
+        run.check_sizes([4, 201], "Asks.n")
     assert run.network.module.seen == 0
 
 
 def test_a_clustering_with_a_number_of_its_own_takes_none(run):
     run.settings = replace(run.settings, clustering="mean_shift")
-    with pytest.raises(ConfigurationError, match=r"study\.x .* finds a number of its own"):
-        run.check_sizes([4], "study.x")
+    with pytest.raises(ConfigurationError, match=r"Asks\.n .* finds a number of its own"):
+        run.check_sizes([4], "Asks.n")
     assert run.network.module.seen == 0
 
 
@@ -86,6 +86,6 @@ def test_more_states_than_different_steps_are_refused(run):
     run.states(2)
     vector = run.states(2)["fit"].vector
     vector[:] = vector[torch.arange(len(vector)) % 3]  # three different ones are left
-    run.check_distinct([3], "study.x", [2])
-    with pytest.raises(ConfigurationError, match=r"study\.x.*4.*3"):
-        run.check_distinct([4], "study.x", [2])
+    run.check_distinct([3], "Asks.n", [2])
+    with pytest.raises(ConfigurationError, match=r"Asks\.n.*4.*3"):
+        run.check_distinct([4], "Asks.n", [2])

@@ -55,9 +55,9 @@ def test_probes_learn_beside_the_network_and_do_not_change_it(batch):
 
 
 def test_images_that_do_not_fit_are_refused(batch):
-    with pytest.raises(ConfigurationError, match=r"model\.view must be one of"):
+    with pytest.raises(ConfigurationError, match=r"ImageClassifier\.view: .* one of"):
         ImageClassifier(view="pixels")
-    with pytest.raises(ConfigurationError, match="at least 10 x 10"):
+    with pytest.raises(ConfigurationError, match=r"ImageClassifier\.height: .* at least 10"):
         ImageClassifier(height=8)
     with pytest.raises(ConfigurationError, match="reads images of 20 x 28, got"):
         ImageClassifier(height=20).trace(batch)

@@ -99,5 +99,5 @@ def test_files_of_another_form_are_refused(tmp_path, name, content, message):
 def test_tokenizers():
     assert make_tokenizer("split")("It's  fine") == ["It's", "fine"]
     assert make_tokenizer("basic_english")("Not good!") == ["not", "good", "!"]
-    with pytest.raises(ConfigurationError, match=r"datamodule\.tokenizer must be one of"):
+    with pytest.raises(ConfigurationError, match=r"tokenizer: expected a string, one of"):
         make_tokenizer("magic")

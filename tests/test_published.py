@@ -62,7 +62,7 @@ def test_random_images_are_the_published_ones_turned(folder):
 
 
 def test_unknown_images_are_refused(folder):
-    with pytest.raises(ConfigurationError, match=r"repair\.strategy"):
+    with pytest.raises(ConfigurationError, match=r"images: expected"):
         MNISTPublishedDataModule(str(folder), images="guided")
 
 

@@ -96,10 +96,10 @@ def test_all_misfits_are_named_in_one_message():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "text"}, "kind must be one of .*tokens.*got 'text'"),
-        ({"target": "word"}, "target must be one of"),
-        ({"n_classes": 1}, "n_classes must be at least 2, got 1"),
-        ({"step_width": 0}, "step_width must be at least 1"),
+        ({"kind": "text"}, "DataSpec.kind: .* one of .*tokens.*got 'text'"),
+        ({"target": "word"}, "DataSpec.target: .* one of"),
+        ({"n_classes": 1}, "n_classes: expected .* at least 2, got 1"),
+        ({"step_width": 0}, "step_width: expected .* at least 1"),
     ],
 )
 def test_a_description_that_cannot_be_is_refused(change, message):

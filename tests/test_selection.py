@@ -2,8 +2,7 @@
 
 import pytest
 
-from rnnrepair.abstraction import Candidate, Selection, choose
-from rnnrepair.abstraction.selection import check_components
+from rnnrepair.abstraction import AbstractionSettings, Candidate, Selection, choose
 from rnnrepair.errors import ConfigurationError
 
 # Deliberately not in ascending order of K.
@@ -27,18 +26,22 @@ def test_choose_follows_the_rule_when_candidates_are_in_any_order(selection, thr
 
 
 @pytest.mark.parametrize("given", [5, [5], (5, 7)])
-def test_check_gives_a_list_when_given_one_or_several(given):
-    sizes, rule = check_components(given, "stability")
-    assert sizes == ([given] if isinstance(given, int) else list(given))
-    assert rule is Selection.STABILITY
+def test_one_or_several_sizes_can_be_given(given):
+    settings = AbstractionSettings(n_components=given, selection="stability")
+    assert settings.sizes == ([given] if isinstance(given, int) else list(given))
 
 
-@pytest.mark.parametrize("given", [0, -1, [], [5, 0], [5.5]])
-def test_check_refuses_when_a_size_is_none(given):
-    with pytest.raises(ConfigurationError, match=r"abstraction\.n_components"):
-        check_components(given, "bic")
+@pytest.mark.parametrize("given", [0, -1, [], [5, 0], [5.5], True])
+def test_sizes_that_are_none_are_refused(given):
+    with pytest.raises(ConfigurationError, match=r"AbstractionSettings\.n_components"):
+        AbstractionSettings(n_components=given)
 
 
-def test_check_names_the_rules_when_one_is_unknown():
+def test_the_rules_are_named_when_one_is_unknown():
     with pytest.raises(ConfigurationError, match=r"selection.*bic.*stability.*'aic'"):
-        check_components(5, "aic")
+        AbstractionSettings(selection="aic")
+
+
+def test_more_states_than_steps_are_refused_with_all_that_is_wrong():
+    with pytest.raises(ConfigurationError, match=r"tol: .*; .*n_components: 9 are more .*=8"):
+        AbstractionSettings(n_components=[3, 9], fit_states=8, tol=-1)

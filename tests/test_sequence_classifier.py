@@ -64,5 +64,5 @@ def test_classifier_traces_as_if_every_sequence_were_alone(cell, lengths, layers
     ],
 )
 def test_classifier_names_the_key_when_an_option_is_out_of_range(name, value):
-    with pytest.raises(ConfigurationError, match=rf"model\.{name}"):
+    with pytest.raises(ConfigurationError, match=rf"SequenceClassifier\.{name}: expected"):
         SequenceClassifier(**{name: value})

@@ -69,6 +69,7 @@ class Derived(Base):
         (Factors, [(0.9, 1.1), [1, 1]], [(1.1, 0.9), (0, 1), (1,), (1, 2, 3), 1.0, None]),
         (Annotated[str, one_of("ab")], ["a", "b"], ["c", "ab", None, 1]),
         (Annotated[Sequence[str], NOT_EMPTY], [["x"]], [[], "x", [1]]),
+        (tuple[str, ...], [(), ("a",), ["a", "b"]], ["a", (1,)]),
         (bool, [True, False], [0, 1, "false"]),
         (dict[str, int], [{}, 3], []),
     ],

@@ -80,7 +80,7 @@ def test_huge_texts_are_cut_by_a_named_option_and_counted(tmp_path, caplog):
 
     with caplog.at_level(logging.WARNING):
         module = given(tmp_path, max_tokens=7, change=huge)
-    assert "1 of 40 texts are longer than datamodule.max_tokens=7" in caplog.text
+    assert "1 of 40 texts are longer than max_tokens=7" in caplog.text
     assert "100000" in caplog.text
     assert module.fetch(torch.tensor([5])).lengths.tolist() == [7]
 
@@ -122,7 +122,7 @@ def test_model_learns_what_it_must_know_of_the_data(tmp_path):
 
 @pytest.mark.parametrize("key", ["max_tokens", "min_count", "embedding_size", "max_vocabulary"])
 def test_sizes_out_of_range_are_named(tmp_path, key):
-    with pytest.raises(ConfigurationError, match=rf"datamodule\.{key}"):
+    with pytest.raises(ConfigurationError, match=rf"\.{key}: expected"):
         given(tmp_path, **{key: 0})
 
 

@@ -13,6 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.shared_base import share_base
 from rnnrepair.callbacks.repair_report import RepairReport
@@ -66,7 +67,8 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
         extra: callbacks beside those of the configuration.
 
     Raises:
-        ConfigurationError: names that select nothing, or a schedule that cannot be kept.
+        ConfigurationError: values out of range, names that select nothing, or a schedule that
+            cannot be kept.
     """
     check_config(cfg)
     for message in HARMLESS_WARNINGS:
@@ -75,13 +77,16 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    datamodule = instantiate(cfg.datamodule, _convert_="all")
-    datamodule.setup()
+    with keys_told(cfg, "datamodule"):
+        datamodule = instantiate(cfg.datamodule, _convert_="all")
+        datamodule.setup()
     log.info("Data: %s, %s", datamodule.source, datamodule.sizes())
     plan_epochs(cfg, datamodule.steps_per_epoch)
-    make_model = instantiate(cfg.model, _partial_=True, _convert_="all")
-    model = make_model(**datamodule.model_arguments())
-    callbacks = [*_callbacks(cfg), *extra]
+    with keys_told(cfg, "model"):
+        make_model = instantiate(cfg.model, _partial_=True, _convert_="all")
+        model = make_model(**datamodule.model_arguments())
+    with keys_told(cfg, "callbacks"):
+        callbacks = [*_callbacks(cfg), *extra]
     base = share_base(cfg, datamodule.fingerprint, model, callbacks)
     keep_metrics(Path(cfg.paths.output_dir))
     loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]

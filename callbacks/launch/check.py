@@ -4,19 +4,22 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from rnnrepair.callbacks.launch.keys import faults_in, key_of
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.models import Schedule
+from rnnrepair.settings import faults_of
 
 
 def check_config(cfg: DictConfig) -> None:
-    """Refuse names that select nothing, all in one message, before anything is loaded.
+    """Refuse what cannot run, all in one message, before anything is loaded.
 
     Raises:
-        ConfigurationError: names every wrong key with the values it may have.
+        ConfigurationError: names every key whose value is out of range or selects nothing.
     """
     choices = {
         "repair.strategy": cfg.repair.strategies,
         "repair.edit": cfg.edits,
-        "augmentation.edit": cfg.edits,
+        key_of(cfg, "augmentation.edit"): cfg.edits,
     }
     wrong = [
         f"{key} must be one of {sorted(group)}, got {OmegaConf.select(cfg, key)!r}"
@@ -24,10 +27,22 @@ def check_config(cfg: DictConfig) -> None:
         if OmegaConf.select(cfg, key) not in group
     ]
     wrong += misplaced_studies(cfg.study)
+    wrong += faults_in(cfg, "datamodule", "model", "callbacks", "study")
+    wrong += [line for line in faulty_schedule(cfg) if line not in wrong]
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         wrong.append(f"ckpt_path={cfg.ckpt_path} is no file: name a checkpoints/last.ckpt")
     if wrong:
         raise ConfigurationError("; ".join(wrong) + ".")
+
+
+def faulty_schedule(cfg: DictConfig) -> list[str]:
+    """Return what is wrong with the budgets of the schedule."""
+    keys = {"rounds": "repair.rounds"}
+    for stage in ("base", "round", "final"):
+        unit = "steps" if cfg.schedule[f"{stage}_epochs"] is None else "epochs"
+        keys[f"{stage}_steps"] = f"schedule.{stage}_{unit}"
+    values = {name: OmegaConf.select(cfg, key) for name, key in keys.items()}
+    return [f"{keys[f.argument]}: {f.told}" for f in faults_of(Schedule.from_steps, values)]
 
 
 def misplaced_studies(study: DictConfig) -> list[str]:

@@ -38,7 +38,8 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
         last = max(plan.release_epoch - 1, plan.base_epochs)
         plan.last_analysis = min(plan.last_analysis, last)
     strategy = instantiate(cfg.repair.strategies[cfg.repair.strategy])
-    if strategy.starts_anew:
+    # Published protocols name ways to train, which are no strategies.
+    if strategy is not None and strategy.starts_anew:
         # All stages once more, with a new network; only the base is analysed.
         plan.anew_epoch = plan.base_epochs
         plan.total_epochs += plan.base_epochs

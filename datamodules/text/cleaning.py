@@ -65,7 +65,7 @@ def check_labels(texts: LoadedTexts, classes: Sequence[str]) -> None:
         row = next(i for i, name in enumerate(texts.labels) if name in unknown)
         raise DataError(
             f"{texts.source}: unknown labels {dict(unknown.most_common(5))}, the first at text "
-            f"{row} (from 0; training, val, test); datamodule.classes are {list(classes)}."
+            f"{row} (from 0; training, val, test); classes are {list(classes)}."
         )
 
 
@@ -108,7 +108,7 @@ def cut(tokenised: TokenisedTexts, max_tokens: int) -> TokenisedTexts:
     if not n_long:
         return tokenised
     log.warning(
-        "%d of %d texts are longer than datamodule.max_tokens=%d (the longest has %d tokens) and "
+        "%d of %d texts are longer than max_tokens=%d (the longest has %d tokens) and "
         "are cut there.",
         n_long,
         len(tokenised.lengths),

@@ -14,7 +14,8 @@ from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
 from rnnrepair.datamodules.text.held_out import hold_out
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
-from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.errors import DataError
+from rnnrepair.settings import ProperShare, check_settings
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ class CSVTextDataModule(TextDataModule):
         label_column: str = "label",
         split_column: str | None = None,
         id_column: str | None = None,
-        classes: Sequence[str] | None = None,
-        test_share: float = 0.2,
+        classes: Sequence[Any] | None = None,
+        test_share: ProperShare = 0.2,
         encoding: str = "utf-8",
         **text: Any,
     ) -> None:
@@ -52,25 +53,11 @@ class CSVTextDataModule(TextDataModule):
             **text: see ``TextDataModule``.
 
         Raises:
-            ConfigurationError: no path, or another kind of file.
+            SettingsError: no path, another kind of file, or a value out of range.
         """
+        check_settings(CSVTextDataModule, locals(), _known_kind, _known_encoding)
         super().__init__([_name(c) for c in classes] if classes else None, **text)
-        try:
-            codecs.lookup(encoding)
-        except LookupError as error:
-            raise ConfigurationError(
-                f"datamodule.encoding={encoding!r} is unknown: take utf-8, latin-1, cp1252, ..."
-            ) from error
-        if not path:
-            raise ConfigurationError(
-                "datamodule.path is empty: name a csv, tsv, jsonl or parquet file."
-            )
         self.path = Path(path).expanduser()
-        if _kind(self.path) not in KINDS:
-            raise ConfigurationError(
-                f"datamodule.path={path}: expected a file that ends in one of {list(KINDS)} (csv, "
-                "tsv and jsonl also with .gz)."
-            )
         self.text_column = text_column
         self.label_column = label_column
         self.split_column = split_column
@@ -116,12 +103,12 @@ class CSVTextDataModule(TextDataModule):
 
     def _table(self) -> pd.DataFrame:
         if not self.path.is_file():
-            raise DataError(f"{self.path.resolve()} does not exist: set datamodule.path.")
+            raise DataError(f"{self.path.resolve()} does not exist: set path.")
         kind = _kind(self.path)
         try:
             if kind == ".parquet":
                 return pd.read_parquet(self.path)
-            hint = ", or name its encoding (datamodule.encoding=latin-1)"
+            hint = ", or name its encoding (encoding=latin-1)"
             content = decode(read_bytes(self.path), str(self.path), self.encoding, hint)
             if kind == ".jsonl":
                 return pd.read_json(io.StringIO(content), lines=True, dtype=False)
@@ -146,7 +133,7 @@ class CSVTextDataModule(TextDataModule):
             if column is not None and column not in table.columns:
                 raise DataError(
                     f"{self.path} has no column {column!r}, it has {list(table.columns)}: set "
-                    f"datamodule.{key}."
+                    f"{key}."
                 )
         if self.id_column is not None:
             twice = table[self.id_column][table[self.id_column].duplicated()]
@@ -163,6 +150,23 @@ class CSVTextDataModule(TextDataModule):
                     f"{self.path}: the column {self.split_column!r} must hold {list(PARTS)}, found "
                     f"{unknown[:5]}."
                 )
+
+
+def _known_kind(path: str) -> str | None:
+    if path and _kind(Path(path)) in KINDS:
+        return None
+    return (
+        f"expected a file that ends in one of {list(KINDS)} (csv, tsv and jsonl also with .gz), "
+        f"got {path!r}"
+    )
+
+
+def _known_encoding(encoding: str) -> str | None:
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        return f"{encoding!r} is unknown: take utf-8, latin-1, cp1252, ..."
+    return None
 
 
 def _kind(path: Path) -> str:

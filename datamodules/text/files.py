@@ -28,7 +28,7 @@ def check_sha256(content: bytes, expected: str, name: str) -> None:
         raise DataError(
             f"{name} has SHA-256 {found[:12]}..., expected {expected[:12]}...: the file is damaged "
             "or another one; delete it and download it again, or set "
-            "datamodule.verify_checksum=false."
+            "verify_checksum=False."
         )
 
 
@@ -45,7 +45,7 @@ def download(url: str, path: Path) -> Path:
     except (URLError, OSError, RuntimeError) as error:
         raise MissingDataError(
             f"the download of {url} failed ({error}): put the file into {path.parent.resolve()} by "
-            "hand, or set paths.data_dir (or RNNREPAIR_DATA) to the folder that holds it"
+            "hand, or set data_dir (or RNNREPAIR_DATA) to the folder that holds it"
         ) from error
     return path
 

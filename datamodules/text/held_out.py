@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import ProperShare, check_settings
 
 
-def hold_out(labels: list[str], share: float) -> tuple[Tensor, int]:
+def hold_out(labels: list[str], test_share: ProperShare) -> tuple[Tensor, int]:
     """Return the order that puts the training rows first, and their number.
 
     The same rows are test for every seed of a run: which they are is a matter of the data set.
@@ -15,18 +15,17 @@ def hold_out(labels: list[str], share: float) -> tuple[Tensor, int]:
 
     Args:
         labels: n names of classes.
-        share: of test.
+        test_share: of the rows.
 
     Raises:
-        ConfigurationError: the share is out of range.
+        SettingsError: the share is out of range.
     """
-    if not 0 < share < 1:
-        raise ConfigurationError(f"datamodule.test_share must lie between 0 and 1, got {share}.")
+    check_settings(hold_out, locals())
     generator = torch_generator(0, "held-out test rows")
     is_test = torch.zeros(len(labels), dtype=torch.bool)
     for name in sorted(set(labels)):
         rows = torch.tensor([i for i, label in enumerate(labels) if label == name])
         drawn = rows[torch.randperm(len(rows), generator=generator)]
-        is_test[drawn[: round(share * len(rows))]] = True
+        is_test[drawn[: round(test_share * len(rows))]] = True
     order = is_test.int().argsort(stable=True)
     return order, int((~is_test).sum())

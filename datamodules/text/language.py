@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,6 +18,7 @@ from rnnrepair.atomic import write_folder
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.fingerprint import fingerprint_config
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import check_settings, one_of
 
 UNKNOWN, PADDING = "<unk>", "<pad>"
 TOKENIZERS = ("basic_english", "split", "spacy", "moses", "toktok", "revtok", "subword")
@@ -24,7 +26,7 @@ TOKENIZERS = ("basic_english", "split", "spacy", "moses", "toktok", "revtok", "s
 Tokenize = Callable[[str], list[str]]
 
 
-def make_tokenizer(name: str) -> Tokenize:
+def make_tokenizer(tokenizer: Annotated[str, one_of(TOKENIZERS)]) -> Tokenize:
     """Return a function from a text to its tokens.
 
     ``split`` cuts at white space, ``basic_english`` lower-cases and separates punctuation, the
@@ -33,17 +35,14 @@ def make_tokenizer(name: str) -> Tokenize:
     Raises:
         ConfigurationError: unknown, or its package is not installed.
     """
-    if name == "split":
+    check_settings(make_tokenizer, locals())
+    if tokenizer == "split":
         return str.split
-    if name not in TOKENIZERS:
-        raise ConfigurationError(
-            f"datamodule.tokenizer must be one of {list(TOKENIZERS)}, got {name!r}."
-        )
     try:
-        tokenize: Tokenize = get_tokenizer(name)
+        tokenize: Tokenize = get_tokenizer(tokenizer)
     except (ImportError, LookupError, OSError) as error:
         raise ConfigurationError(
-            f"datamodule.tokenizer={name} needs a package that is not installed ({error}): install "
+            f"tokenizer={tokenizer} needs a package that is not installed ({error}): install "
             "it, or take basic_english."
         ) from error
     return tokenize
@@ -108,7 +107,7 @@ def read_vectors(path: Path, cache_dir: Path) -> tuple[list[str], Tensor]:
         raise DataError(
             f"{path.resolve()} does not exist: download word vectors "
             "(https://nlp.stanford.edu/data/glove.6B.zip, unpacked) and name one of its files in "
-            "datamodule.vectors, or set datamodule.vectors=none."
+            "vectors, or set vectors=none."
         )
     if path.suffix == ".npz":
         try:
@@ -173,9 +172,8 @@ def vectors_for(
         words, vectors = source
         if vectors.shape[1] != width:
             raise DataError(
-                f"The word vectors are {vectors.shape[1]} wide, datamodule.embedding_size is "
-                f"{width}: set datamodule.embedding_size={vectors.shape[1]}, or name another file "
-                "in datamodule.vectors."
+                f"The word vectors are {vectors.shape[1]} wide, embedding_size is {width}: set "
+                f"embedding_size={vectors.shape[1]}, or name another file in vectors."
             )
         table *= vectors.std()
         number = torch.tensor([vocabulary.number(word) for word in words])

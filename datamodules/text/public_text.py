@@ -4,14 +4,15 @@ import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.files import download
 from rnnrepair.datamodules.text.snippets import with_test
 from rnnrepair.datamodules.text.snippets_source import CLASSES, read_snippets
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
-from rnnrepair.errors import ConfigurationError, MissingDataError
+from rnnrepair.errors import MissingDataError
+from rnnrepair.settings import check_settings, one_of
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class PublicTextDataModule(TextDataModule):
     def __init__(
         self,
         classes: Sequence[str],
-        source: str = "auto",
+        source: Annotated[str, one_of(SOURCES)] = "auto",
         verify_checksum: bool = True,
         **text: Any,
     ) -> None:
@@ -40,13 +41,10 @@ class PublicTextDataModule(TextDataModule):
             **text: see ``TextDataModule``.
 
         Raises:
-            ConfigurationError: unknown source.
+            SettingsError: unknown source, or a value out of range.
         """
+        check_settings(PublicTextDataModule, locals())
         super().__init__(classes, **text)
-        if source not in SOURCES:
-            raise ConfigurationError(
-                f"datamodule.source must be one of {list(SOURCES)}, got {source!r}."
-            )
         self.wanted_source = source
         self.verify_checksum = verify_checksum
 
@@ -87,8 +85,8 @@ class PublicTextDataModule(TextDataModule):
         if self.wanted_source == "folder":
             raise MissingDataError(
                 f"{path.resolve()} does not exist: download {url} into that folder, set "
-                "paths.data_dir (or RNNREPAIR_DATA) to the folder that holds "
-                f"{path.parent.name}/, or set datamodule.source=auto."
+                "data_dir (or RNNREPAIR_DATA) to the folder that holds "
+                f"{path.parent.name}/, or set source=auto."
             )
         return download(url, path)
 

@@ -6,6 +6,7 @@ from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.held_out import hold_out
 from rnnrepair.datamodules.text.snippets_source import CLASSES, read_snippets
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
+from rnnrepair.settings import ProperShare, check_settings
 
 
 class MovieSnippetsDataModule(TextDataModule):
@@ -14,14 +15,20 @@ class MovieSnippetsDataModule(TextDataModule):
     Source: Hutto and Gilbert, VADER, ICWSM 2014.
     """
 
-    def __init__(self, test_share: float = 0.2, verify_checksum: bool = True, **text: Any) -> None:
+    def __init__(
+        self, test_share: ProperShare = 0.2, verify_checksum: bool = True, **text: Any
+    ) -> None:
         """Set up the source.
 
         Args:
             test_share: share of the sentences that is kept for test.
             verify_checksum: compare the archive with its known digest.
             **text: see ``TextDataModule``.
+
+        Raises:
+            SettingsError: a value out of range.
         """
+        check_settings(MovieSnippetsDataModule, locals())
         super().__init__(CLASSES, **text)
         self.test_share = test_share
         self.verify_checksum = verify_checksum

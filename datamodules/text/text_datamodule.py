@@ -4,7 +4,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from rnnrepair.datamodules.text.cleaning import (
     without_empty,
 )
 from rnnrepair.datamodules.text.language import (
+    TOKENIZERS,
     Vocabulary,
     make_tokenizer,
     read_vectors,
@@ -28,9 +29,9 @@ from rnnrepair.datamodules.text.language import (
 )
 from rnnrepair.datamodules.text.tokenised import TokenisedTexts
 from rnnrepair.edits import TokenEdits
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_tensors
 from rnnrepair.protocols import Split
+from rnnrepair.settings import Count, check_settings, one_of
 
 log = logging.getLogger(__name__)
 
@@ -44,19 +45,19 @@ class TextDataModule(SequenceDataModule):
     def __init__(
         self,
         classes: Sequence[str] | None,
-        tokenizer: str = "basic_english",
+        tokenizer: Annotated[str, one_of(TOKENIZERS)] = "basic_english",
         lower: bool = True,
-        max_tokens: int = 400,
-        max_vocabulary: int | None = 25_000,
-        min_count: int = 1,
+        max_tokens: Count = 400,
+        max_vocabulary: Count | None = 25_000,
+        min_count: Count = 1,
         vectors: str = "auto",
-        embedding_size: int = 100,
+        embedding_size: Count = 100,
         data_dir: str = "data",
         cache_dir: str = ".cache",
-        batch_size: int = 64,
+        batch_size: Count = 64,
         **data: Any,
     ) -> None:
-        """Set up tokens and vectors.
+        """Choose tokens and vectors.
 
         Args:
             classes: names of the classes in the order of their numbers; None takes the names
@@ -75,20 +76,11 @@ class TextDataModule(SequenceDataModule):
             **data: see ``SequenceDataModule``; the seed is that of the drawn vectors too.
 
         Raises:
-            ConfigurationError: a value out of range.
+            ConfigurationError: a value out of range, or a tokenizer that is not installed.
         """
-        n_classes = len(classes) if classes else 2
-        super().__init__(n_classes, batch_size, **data)
-        sizes = {
-            "max_tokens": max_tokens,
-            "min_count": min_count,
-            "embedding_size": embedding_size,
-            "max_vocabulary": 1 if max_vocabulary is None else max_vocabulary,
-        }
-        for name, value in sizes.items():
-            if value < 1:
-                raise ConfigurationError(f"datamodule.{name} must be at least 1, got {value}.")
-        make_tokenizer(tokenizer)  # refuses unknown ones
+        check_settings(TextDataModule, locals())
+        super().__init__(len(classes) if classes else 2, batch_size, **data)
+        make_tokenizer(tokenizer)  # refuses what is not installed
         self.classes = list(classes) if classes else None
         self.tokenizer = tokenizer
         self.lower = lower
@@ -217,7 +209,7 @@ class TextDataModule(SequenceDataModule):
         log.warning(
             "No file of %s-wide word vectors in %s: the embedding starts from random vectors, "
             "which costs accuracy. Put glove.6B.%s.txt of https://nlp.stanford.edu/data/"
-            "glove.6B.zip there, or set datamodule.vectors.",
+            "glove.6B.zip there, or set vectors.",
             self.embedding_size,
             folder.resolve(),
             width,

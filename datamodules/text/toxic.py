@@ -13,8 +13,9 @@ from rnnrepair.atomic import write_file
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
-from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import Count, ProperShare, check_settings
 
 URL = (
     "https://raw.githubusercontent.com/alm0st907/ursotoxic/master/"
@@ -38,8 +39,8 @@ class ToxicDataModule(PublicTextDataModule):
 
     def __init__(
         self,
-        max_characters: int = 200,
-        test_share: float = 0.1,
+        max_characters: Count = 200,
+        test_share: ProperShare = 0.1,
         draw_seed: int = 123,
         **text: Any,
     ) -> None:
@@ -52,13 +53,10 @@ class ToxicDataModule(PublicTextDataModule):
             **text: see ``PublicTextDataModule``.
 
         Raises:
-            ConfigurationError: ``test_share`` out of range.
+            SettingsError: a value out of range.
         """
+        check_settings(ToxicDataModule, locals())
         super().__init__(("clean", "toxic"), **text)
-        if not 0 < test_share < 1:
-            raise ConfigurationError(
-                f"datamodule.test_share must lie between 0 and 1, got {test_share}."
-            )
         self.max_characters = max_characters
         self.test_share = test_share
         self.draw_seed = draw_seed
@@ -115,7 +113,7 @@ class ToxicDataModule(PublicTextDataModule):
                 raise DataError(
                     f"{full} is not the official file (its git blob is {blob.hexdigest()[:12]}..., "
                     f"expected {GIT_BLOB[:12]}...): download it again, or set "
-                    "datamodule.verify_checksum=false."
+                    "verify_checksum=False."
                 )
         return full
 

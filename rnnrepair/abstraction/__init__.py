@@ -1,6 +1,6 @@
 """State abstraction: hidden states to a few abstract states with confidence and stability."""
 
-from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
+from rnnrepair.abstraction.clustering import Clustering, fit_clustering
 from rnnrepair.abstraction.collect import Collected, collect
 from rnnrepair.abstraction.features import split_code, temporal_features
 from rnnrepair.abstraction.fit import (
@@ -32,7 +32,6 @@ __all__ = [
     "Stability",
     "StreamingPCA",
     "abstract",
-    "check_clustering",
     "check_distinct",
     "choose",
     "collect",

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from rnnrepair.abstraction.mixture import (
     fit_mixture,
     variance_floor,
 )
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.settings import check_settings, one_of
 
 # Quantile of the pairwise distances that mean-shift takes as its bandwidth.
 BANDWIDTH_QUANTILE = 0.3
@@ -43,20 +44,8 @@ class Clustering(StrEnum):
         return self not in {Clustering.KMEANS, Clustering.MINIBATCH_KMEANS, Clustering.MEAN_SHIFT}
 
 
-def check_clustering(kind: str) -> None:
-    """Refuse a name that is no clustering.
-
-    Raises:
-        ConfigurationError: lists the names.
-    """
-    if kind not in set(Clustering):
-        raise ConfigurationError(
-            f"abstraction.clustering must be one of {[c.value for c in Clustering]}, got {kind!r}."
-        )
-
-
 def fit_clustering(
-    kind: str,
+    kind: Annotated[str, one_of(Clustering)],
     points: Tensor,
     n_components: int,
     seed: int,
@@ -81,7 +70,7 @@ def fit_clustering(
     Raises:
         ConfigurationError: unknown kind, or K is larger than the number of different points.
     """
-    check_clustering(kind)
+    check_settings(fit_clustering, locals())
     if kind == Clustering.GMM:
         return fit_mixture(points, n_components, seed, max_iter=max_iter, tol=tol)
     if kind != Clustering.MEAN_SHIFT:

@@ -2,22 +2,24 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction.clustering import Clustering, check_clustering, fit_clustering
+from rnnrepair.abstraction.clustering import Clustering, fit_clustering
 from rnnrepair.abstraction.collect import Collected
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.mixture import Mixture, count_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
 from rnnrepair.abstraction.reduced import ReducedStates
-from rnnrepair.abstraction.selection import Candidate, Selection, check_components, choose
+from rnnrepair.abstraction.selection import Candidate, Selection, choose
 from rnnrepair.abstraction.stability import Stability, count_predictions
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import derive_seed, torch_generator
+from rnnrepair.settings import Count, Counts, Share, Size, at_least, check_settings, one_of
 from rnnrepair.traces import Traces
 
 log = logging.getLogger(__name__)
@@ -41,44 +43,52 @@ class AbstractionSettings:
         seed: of the sample and the mixture.
     """
 
-    n_components: int | Sequence[int] = 43
-    selection: str = "bic"
-    stability_threshold: float = 0.72
-    clustering: str = Clustering.GMM
-    reduction_dims: int = 10
-    fit_sequences: int | None = 2048
-    fit_states: int = 20_000
-    max_iter: int = 100
-    tol: float = 1e-3
+    n_components: Count | Counts = 43
+    selection: Annotated[str, one_of(Selection)] = Selection.BIC
+    stability_threshold: Share = 0.72
+    clustering: Annotated[str, one_of(Clustering)] = Clustering.GMM
+    reduction_dims: Count = 10
+    fit_sequences: Count | None = 2048
+    fit_states: Annotated[int, at_least(2)] = 20_000
+    max_iter: Count = 100
+    tol: Size = 1e-3
     seed: int = 0
-    sizes: list[int] = field(init=False)
-    rule: Selection = field(init=False)
 
     def __post_init__(self) -> None:
-        check_clustering(self.clustering)
-        sizes, rule = check_components(self.n_components, self.selection)
-        object.__setattr__(self, "sizes", sizes)
-        object.__setattr__(self, "rule", rule)
-        kind = Clustering(self.clustering)
-        if len(sizes) > 1 and rule is Selection.BIC and not kind.has_likelihood:
-            raise ConfigurationError(
-                f"abstraction.clustering={kind} has no likelihood, so abstraction.selection=bic "
-                "cannot choose: set abstraction.selection=stability, or one n_components."
-            )
-        if max(sizes) > self.fit_states:
-            raise ConfigurationError(
-                f"abstraction.n_components={max(sizes)} is larger than the number of hidden "
-                f"states it is fitted on, abstraction.fit_states={self.fit_states}: lower the one "
-                "or raise the other."
-            )
-        least = {"reduction_dims": 1, "fit_states": 2, "max_iter": 1}
-        if self.fit_sequences is not None:
-            least["fit_sequences"] = 1
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ConfigurationError(
-                    f"abstraction.{name} must be at least {bound}, got {getattr(self, name)}."
-                )
+        """Refuse what cannot be fitted.
+
+        Raises:
+            SettingsError: names every value that is out of range or contradicts another one.
+        """
+        check_settings(AbstractionSettings, vars(self), _few_enough, _choosable)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Every K that is tried."""
+        return _listed(self.n_components)
+
+
+def _listed(n_components: int | Sequence[int]) -> list[int]:
+    return [n_components] if isinstance(n_components, int) else list(n_components)
+
+
+def _few_enough(n_components: int | Sequence[int], fit_states: int) -> str | None:
+    if max(_listed(n_components)) <= fit_states:
+        return None
+    return (
+        f"{max(_listed(n_components))} are more than the hidden states that they are fitted on "
+        f"(fit_states={fit_states}): lower the one or raise the other"
+    )
+
+
+def _choosable(selection: str, clustering: str, n_components: int | Sequence[int]) -> str | None:
+    chosen = len(_listed(n_components)) > 1 and selection == Selection.BIC
+    if not chosen or Clustering(clustering).has_likelihood:
+        return None
+    return (
+        f"bic cannot choose, since clustering={clustering} has no likelihood: take stability, or "
+        "one n_components"
+    )
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,7 @@ def abstract(
     chosen, candidates = 0, []
     if len(mixtures) > 1:
         candidates = [_judge(m, states.get("val"), n_classes) for m, _ in mixtures]
-        chosen = choose(candidates, settings.rule, settings.stability_threshold)
+        chosen = choose(candidates, Selection(settings.selection), settings.stability_threshold)
     mixture, drift = mixtures[chosen]
     traces = {split: s.traces(mixture, n_classes) for split, s in states.items()}
     counts = count_predictions(traces["fit"].code, mixture.n_components, n_classes)
@@ -227,8 +237,8 @@ def _fit_matched(
 def _judge(mixture: Mixture, val: ReducedStates | None, n_classes: int) -> Candidate:
     if val is None:
         raise ConfigurationError(
-            "abstraction.n_components is a list, so K is chosen on the val split, but the data "
-            "has none: give datamodule.val_share > 0 or a single abstraction.n_components."
+            "n_components is a list, so K is chosen on the val split, but the data have none: give "
+            "them one (val_share > 0), or a single n_components."
         )
     code = val.traces(mixture, n_classes).code
     stability = Stability.of(count_predictions(code, mixture.n_components, n_classes))

@@ -168,19 +168,17 @@ def count_distinct(points: Tensor, enough: int) -> int:
     return enough if few >= enough else min(len(np.unique(points.numpy(), axis=0)), enough)
 
 
-def check_distinct(
-    points: Tensor, n_components: int, key: str = "abstraction.n_components"
-) -> None:
+def check_distinct(points: Tensor, n_components: int, key: str = "n_components") -> None:
     """Refuse more components than there are different points (n, k).
 
     Raises:
-        ConfigurationError: names the config key.
+        ConfigurationError: names the argument ``key``.
     """
     n_distinct = count_distinct(points, n_components)
     if n_components > n_distinct:
         raise ConfigurationError(
             f"{key}={n_components} is larger than the number of different hidden states in the "
-            f"sample ({n_distinct}): lower it, or raise abstraction.fit_states."
+            f"sample ({n_distinct}): lower it, or raise fit_states."
         )
 
 

@@ -95,7 +95,7 @@ class StreamingPCA:
         if self.count < 2:
             raise ConfigurationError(
                 f"PCA needs at least 2 hidden states, got {self.count}: the fit split is empty or "
-                "abstraction.fit_sequences is too small."
+                "fit_sequences is too small."
             )
         mean = self._sum / self.count
         covariance = (self._outer - self.count * torch.outer(mean, mean)) / (self.count - 1)

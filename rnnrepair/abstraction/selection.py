@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rnnrepair.errors import ConfigurationError
-
 
 class Selection(StrEnum):
     """Rule by which K is chosen from several."""
@@ -49,26 +47,3 @@ def choose(candidates: Sequence[Candidate], selection: Selection, threshold: flo
     if stable:
         return min(stable, key=lambda i: candidates[i].n_components)
     return max(positions, key=lambda i: candidates[i].stability)
-
-
-def check_components(
-    n_components: int | Sequence[int], selection: str
-) -> tuple[list[int], Selection]:
-    """Return the list of K to try and the rule.
-
-    Raises:
-        ConfigurationError: a K below 1, an empty list or an unknown rule.
-    """
-    sizes = [n_components] if isinstance(n_components, int) else list(n_components)
-    if not sizes or any(not isinstance(k, int) or k < 1 for k in sizes):
-        raise ConfigurationError(
-            "abstraction.n_components must be an integer of at least 1, or a list of such, "
-            f"got {n_components!r}."
-        )
-    try:
-        return sizes, Selection(selection)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"abstraction.selection must be one of {[s.value for s in Selection]}, got "
-            f"{selection!r}."
-        ) from error

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor
 from rnnrepair.abstraction import confidence
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import ConfigurationError, Fault, SettingsError
+from rnnrepair.settings import Count, at_least, below, check_settings
 from rnnrepair.traces import Traces
 
 
@@ -159,9 +160,12 @@ class AutomatonStudy:
     name = "automaton"
 
     def __init__(
-        self, n_components: int = 16, at_least: float = 0.05, sample: int | None = None
+        self,
+        n_components: Count = 16,
+        at_least: Annotated[float, at_least(0), below(1)] = 0.05,
+        sample: int | None = None,
     ) -> None:
-        """Set up the study.
+        """Choose what is drawn.
 
         Args:
             n_components: K.
@@ -170,30 +174,24 @@ class AutomatonStudy:
                 split where None.
 
         Raises:
-            ConfigurationError: a value out of range.
+            SettingsError: a value out of range.
         """
-        if n_components < 1 or not 0 <= at_least < 1:
-            raise ConfigurationError(
-                "study.automaton.n_components must be at least 1 and at_least in [0, 1), got "
-                f"{n_components} and {at_least}."
-            )
+        check_settings(AutomatonStudy, locals())
         self.n_components = n_components
         self.at_least = at_least
         self.sample = sample
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and a sample that is not there."""
-        run.check_sizes([self.n_components], "study.automaton.n_components")
+        run.check_sizes([self.n_components], "AutomatonStudy.n_components")
         test = run.data.split_index("test")
         if self.sample is not None and not bool((test == self.sample).any()):
-            raise ConfigurationError(
-                f"study.automaton.sample={self.sample} is no test sample: those are "
-                f"{int(test[0])} .. {int(test[-1])}."
-            )
+            told = f"{self.sample} is no test sample: those are {int(test[0])} .. {int(test[-1])}"
+            raise SettingsError("AutomatonStudy", [Fault("sample", told)])
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Count the transitions of the training traces and trace one test sequence."""
-        run.check_distinct([self.n_components], "study.automaton.n_components")
+        run.check_distinct([self.n_components], "AutomatonStudy.n_components")
         model, traces = run.abstraction(self.n_components)
         automaton = Automaton.of(traces["fit"])
         states = automaton.states()

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import torch
 
-from rnnrepair.abstraction import Clustering, check_clustering, fit_clustering
+from rnnrepair.abstraction import Clustering, fit_clustering
 from rnnrepair.analysis.feature_sets import FEATURE_SETS, feature_table
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.simnn import fit_simnn
 from rnnrepair.analysis.study import StudyResult
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import Count, Counts, above, check_settings, one_of
 
 POINTS = (100, 200, 300, 400, 500, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 
@@ -28,16 +29,16 @@ class ClusteringComparison:
 
     def __init__(
         self,
-        n_components: int = 43,
-        clusterings: Sequence[str] = tuple(Clustering),
-        points: Sequence[int] = POINTS,
-        timed_components: int = 7,
-        repeats: int = 3,
-        max_seconds: float = 60,
-        mean_shift_points: int = 2000,
-        seeds: int = 3,
+        n_components: Count = 43,
+        clusterings: Sequence[Annotated[str, one_of(Clustering)]] = tuple(Clustering),
+        points: Counts = POINTS,
+        timed_components: Count = 7,
+        repeats: Count = 3,
+        max_seconds: Annotated[float, above(0)] = 60,
+        mean_shift_points: Count = 2000,
+        seeds: Count = 3,
     ) -> None:
-        """Set up the comparison.
+        """Choose what is compared.
 
         Args:
             n_components: K of the comparison of accuracies.
@@ -52,27 +53,9 @@ class ClusteringComparison:
             seeds: partitions, each with a SimNN classifier of its own, for every feature set.
 
         Raises:
-            ConfigurationError: a value out of range.
+            SettingsError: a value out of range.
         """
-        for clustering in clusterings:
-            check_clustering(clustering)
-        least = {
-            "n_components": n_components,
-            "timed_components": timed_components,
-            "repeats": repeats,
-            "max_seconds": max_seconds,
-            "mean_shift_points": mean_shift_points,
-            "seeds": seeds,
-            "points": min(points, default=0),
-        }
-        for key, value in least.items():
-            if value < 1:
-                raise ConfigurationError(f"study.clustering.{key} must be at least 1, got {value}.")
-        if min(points) < timed_components:
-            raise ConfigurationError(
-                f"study.clustering.points must be at least timed_components={timed_components}, "
-                f"got {min(points)}."
-            )
+        check_settings(ClusteringComparison, locals(), _enough_points)
         self.n_components = n_components
         self.clusterings = list(clusterings)
         self.points = sorted(points)
@@ -84,18 +67,19 @@ class ClusteringComparison:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted."""
-        run.check_points([self.n_components], "study.clustering.n_components")
-        run.check_points([self.timed_components], "study.clustering.timed_components")
+        run.check_points([self.n_components], "ClusteringComparison.n_components")
+        run.check_points([self.timed_components], "ClusteringComparison.timed_components")
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Time every clustering, then train SimNN on what it makes."""
-        run.check_distinct([self.n_components], "study.clustering.n_components")
+        run.check_distinct([self.n_components], "ClusteringComparison.n_components")
         n_steps = len(run.states()["fit"].vector)
         if self.points[0] > n_steps:
-            raise ConfigurationError(
-                f"study.clustering.points start at {self.points[0]}, but the training sequences "
-                f"have {n_steps} states: lower them."
+            told = (
+                f"they start at {self.points[0]}, but the training sequences have {n_steps} "
+                "states: lower them"
             )
+            raise SettingsError("ClusteringComparison", [Fault("points", told)])
         times = pd.DataFrame(
             [
                 row
@@ -169,6 +153,12 @@ class ClusteringComparison:
                 "stability": stability["mean"].mean(),
                 "stability_weighted": stability["weighted_mean"].mean(),
             }
+
+
+def _enough_points(points: Sequence[int], timed_components: int) -> str | None:
+    if min(points) >= timed_components:
+        return None
+    return f"expected at least timed_components={timed_components}, got {min(points)}"
 
 
 def _conclusion(times: pd.DataFrame, quality: pd.DataFrame) -> list[str]:

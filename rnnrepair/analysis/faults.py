@@ -1,7 +1,6 @@
 """Whom a failure resembles: influential samples of its predicted and of its true label."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,10 @@ from torch import Tensor
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
 from rnnrepair.analysis.yardsticks import RankedLabels, yardsticks
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.influence import Distance, TraceIndex, step_distance
 from rnnrepair.seeding import derive_seed, torch_generator
+from rnnrepair.settings import Count, Counts, check_settings, one_of
 from rnnrepair.traces import Traces
 
 BOOTSTRAPS = 1000
@@ -40,10 +40,10 @@ class FaultMetrics:
 
     def __init__(
         self,
-        n_components: Sequence[int] = (7, 16, 25, 43, 61),
-        top: int = 100,
-        benign: int = 200,
-        distance: str = Distance.ALIGNED,
+        n_components: Counts = (7, 16, 25, 43, 61),
+        top: Count = 100,
+        benign: Count = 200,
+        distance: Annotated[str, one_of(Distance)] = Distance.ALIGNED,
     ) -> None:
         """Keep the settings.
 
@@ -54,18 +54,9 @@ class FaultMetrics:
             distance: see ``Distance``.
 
         Raises:
-            ConfigurationError: a value out of range.
+            SettingsError: a value out of range.
         """
-        if not n_components or min(n_components) < 1 or top < 1 or benign < 1:
-            raise ConfigurationError(
-                "study.faults.n_components, .top and .benign must be at least 1, got "
-                f"{list(n_components)}, {top} and {benign}."
-            )
-        if distance not in set(Distance):
-            raise ConfigurationError(
-                f"study.faults.distance must be one of {[d.value for d in Distance]}, got "
-                f"{distance!r}."
-            )
+        check_settings(FaultMetrics, locals())
         self.n_components = list(n_components)
         self.top = top
         self.benign = benign
@@ -73,17 +64,15 @@ class FaultMetrics:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and more samples than there are."""
-        run.check_sizes(self.n_components, "study.faults.n_components")
+        run.check_sizes(self.n_components, "FaultMetrics.n_components")
         n_fit = len(run.data.split_index("fit"))
         if self.top >= n_fit:
-            raise ConfigurationError(
-                f"study.faults.top={self.top} leaves none of the {n_fit} training samples out: "
-                "lower it."
-            )
+            told = f"{self.top} leaves none of the {n_fit} training samples out: lower it"
+            raise SettingsError("FaultMetrics", [Fault("top", told)])
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Rank the training samples for every target, for every K."""
-        run.check_distinct(self.n_components, "study.faults.n_components")
+        run.check_distinct(self.n_components, "FaultMetrics.n_components")
         seed = run.settings.seed
         curves, hypothesis = [], []
         for n_components in run.progress(self.n_components, "Fault metrics"):

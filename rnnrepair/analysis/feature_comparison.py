@@ -1,7 +1,7 @@
 """Which part of a trace tells a network's behaviour: SimNN on feature sets and thresholds."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from rnnrepair.analysis.feature_sets import FEATURE_SETS, Threshold, feature_tab
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.simnn import fit_simnn
 from rnnrepair.analysis.study import StudyResult
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.settings import Counts, ProperShare, at_least, check_settings
 
 
 class FeatureComparison:
@@ -23,11 +23,11 @@ class FeatureComparison:
 
     def __init__(
         self,
-        n_components: Sequence[int] = (7, 43),
-        thresholds: Sequence[float] = (0.3,),
-        seeds: int = 10,
+        n_components: Counts = (7, 43),
+        thresholds: Sequence[ProperShare] = (0.3,),
+        seeds: Annotated[int, at_least(2)] = 10,
     ) -> None:
-        """Set up the comparison.
+        """Choose what is compared.
 
         Args:
             n_components: every K.
@@ -35,17 +35,9 @@ class FeatureComparison:
             seeds: SimNN classifiers for every setting.
 
         Raises:
-            ConfigurationError: a value out of range.
+            SettingsError: a value out of range.
         """
-        if not n_components or min(n_components) < 1 or seeds < 2:
-            raise ConfigurationError(
-                "study.features.n_components must list integers of at least 1, and "
-                f"study.features.seeds must be at least 2, got {list(n_components)} and {seeds}."
-            )
-        if any(not 0 < value < 1 for value in thresholds):
-            raise ConfigurationError(
-                f"study.features.thresholds must lie between 0 and 1, got {list(thresholds)}."
-            )
+        check_settings(FeatureComparison, locals())
         self.n_components = list(n_components)
         self.thresholds = [
             Threshold(),
@@ -59,7 +51,7 @@ class FeatureComparison:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted."""
-        run.check_sizes(self.n_components, "study.features.n_components")
+        run.check_sizes(self.n_components, "FeatureComparison.n_components")
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Train SimNN on every setting."""
@@ -71,7 +63,7 @@ class FeatureComparison:
             # A threshold changes confidences only.
             if threshold.value == 0 or "CS" in columns
         ]
-        run.check_distinct(self.n_components, "study.features.n_components")
+        run.check_distinct(self.n_components, "FeatureComparison.n_components")
         rows = list(self._rows(run, settings))
         table = pd.DataFrame(rows)
         return StudyResult({"features": table}, _conclusion(table))

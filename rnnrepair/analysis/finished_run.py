@@ -142,7 +142,7 @@ class FinishedRun:
         """Refuse a K above the number of different states; before anything is fitted.
 
         Raises:
-            ConfigurationError: names the config key.
+            ConfigurationError: names the argument ``key``.
         """
         for n_dims in dims:
             check_distinct(self.sample(n_dims), max(sizes), key)
@@ -151,12 +151,12 @@ class FinishedRun:
         """Refuse what ``check_points`` refuses, and any K where the clustering finds its own.
 
         Raises:
-            ConfigurationError: names the config key.
+            ConfigurationError: names the argument ``key``.
         """
         if self.settings.clustering == Clustering.MEAN_SHIFT:
             raise ConfigurationError(
-                f"{key} says how many states, and abstraction.clustering=mean_shift finds a number "
-                "of its own: choose another clustering (study=clustering compares them all)."
+                f"{key} says how many states, and clustering=mean_shift finds a number of its own: "
+                "choose another clustering (ClusteringComparison compares them all)."
             )
         self.check_points(sizes, key)
 
@@ -164,12 +164,12 @@ class FinishedRun:
         """Refuse a K above the number of steps that states are fitted on; before any work.
 
         Raises:
-            ConfigurationError: names the config key.
+            ConfigurationError: names the argument ``key``.
         """
         if max(sizes) > self.settings.fit_states:
             raise ConfigurationError(
                 f"{key} asks for {max(sizes)} states, more than the {self.settings.fit_states} "
-                "steps that they are fitted on: lower it, or raise abstraction.fit_states."
+                "steps that they are fitted on: lower it, or raise fit_states."
             )
 
     def abstraction(

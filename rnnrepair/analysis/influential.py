@@ -9,8 +9,9 @@ from rnnrepair.analysis.faults import draw_benign
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.study import StudyResult
 from rnnrepair.analysis.yardsticks import last_states
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.influence import TraceIndex, step_distance
+from rnnrepair.settings import Count, check_settings
 
 
 class InfluentialImages:
@@ -24,7 +25,7 @@ class InfluentialImages:
 
     name = "influential"
 
-    def __init__(self, n_components: int = 30, top: int = 20, failures: int = 8) -> None:
+    def __init__(self, n_components: Count = 30, top: Count = 20, failures: Count = 8) -> None:
         """Keep the settings.
 
         Args:
@@ -33,40 +34,30 @@ class InfluentialImages:
             failures: the first so many of the test split.
 
         Raises:
-            ConfigurationError: a value out of range.
+            SettingsError: a value out of range.
         """
-        for key, value in {
-            "n_components": n_components,
-            "top": top,
-            "failures": failures,
-        }.items():
-            if value < 1:
-                raise ConfigurationError(
-                    f"study.influential.{key} must be at least 1, got {value}."
-                )
+        check_settings(InfluentialImages, locals())
         self.n_components = n_components
         self.top = top
         self.failures = failures
 
     def check(self, run: FinishedRun) -> None:
         """Refuse data that are no images."""
-        run.check_sizes([self.n_components], "study.influential.n_components")
+        run.check_sizes([self.n_components], "InfluentialImages.n_components")
         batch = run.data.fetch(run.data.split_index("fit")[:1])
         n_fit = len(run.data.split_index("fit"))
         if self.top > n_fit:
-            raise ConfigurationError(
-                f"study.influential.top={self.top} is more than the {n_fit} training samples: "
-                "lower it."
-            )
+            told = f"{self.top} is more than the {n_fit} training samples: lower it"
+            raise SettingsError("InfluentialImages", [Fault("top", told)])
         if batch.inputs.ndim != 3 or not batch.inputs.is_floating_point():
             raise ConfigurationError(
-                "study=influential shows pictures, but the data are texts: the report of a run "
+                "InfluentialImages shows pictures, but the data are texts: the report of a run "
                 "shows the training texts behind each failure."
             )
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Rank the training samples for each failure."""
-        run.check_distinct([self.n_components], "study.influential.n_components")
+        run.check_distinct([self.n_components], "InfluentialImages.n_components")
         model, traces = run.abstraction(self.n_components)
         fit, test = traces["fit"], traces["test"]
         wrong = (~test.correct).nonzero()[:, 0]

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import torch
@@ -19,7 +18,7 @@ from rnnrepair.analysis.feature_sets import feature_table
 from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.analysis.simnn import fit_simnn
 from rnnrepair.analysis.study import StudyResult
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.settings import Counts, at_least, check_settings
 from rnnrepair.traces import Traces
 
 PAPER_SIZES = tuple(range(1, 80, 3))
@@ -35,11 +34,11 @@ class KSweep:
 
     def __init__(
         self,
-        n_components: Sequence[int] = PAPER_SIZES,
-        reduction_dims: Sequence[int] = (10, 3),
-        simnn_seeds: int = 3,
+        n_components: Counts = PAPER_SIZES,
+        reduction_dims: Counts = (10, 3),
+        simnn_seeds: Annotated[int, at_least(0)] = 3,
     ) -> None:
-        """Set up the sweep.
+        """Choose what is swept over.
 
         Args:
             n_components: every K.
@@ -47,17 +46,9 @@ class KSweep:
             simnn_seeds: SimNN classifiers for every K, 0 for none.
 
         Raises:
-            ConfigurationError: a value out of range, or none at all.
+            SettingsError: a value out of range, or none at all.
         """
-        for key, values in {"n_components": n_components, "reduction_dims": reduction_dims}.items():
-            if not len(values) or min(values) < 1:
-                raise ConfigurationError(
-                    f"study.k_sweep.{key} must list integers of at least 1, got {list(values)}."
-                )
-        if simnn_seeds < 0:
-            raise ConfigurationError(
-                f"study.k_sweep.simnn_seeds must be at least 0, got {simnn_seeds}."
-            )
+        check_settings(KSweep, locals())
         self.n_components = sorted(set(n_components))
         # The widest first: the others are a part of it.
         self.reduction_dims = sorted(set(reduction_dims), reverse=True)
@@ -65,12 +56,12 @@ class KSweep:
 
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and a clustering that takes none."""
-        run.check_sizes(self.n_components, "study.k_sweep.n_components")
+        run.check_sizes(self.n_components, "KSweep.n_components")
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Fit a mixture for every K, and measure it."""
         jobs = [(dims, k) for dims in self.reduction_dims for k in self.n_components]
-        key = "study.k_sweep.n_components"
+        key = "KSweep.n_components"
         run.check_distinct(self.n_components, key, self.reduction_dims)
         rows = [self._row(run, dims, k) for dims, k in run.progress(jobs, "K sweep")]
         table = pd.DataFrame(rows)

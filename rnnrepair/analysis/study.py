@@ -39,7 +39,7 @@ class Study(Protocol):
         """Refuse a run that the study does not fit, before any work.
 
         Raises:
-            ConfigurationError: names the config key to change.
+            ConfigurationError: names the argument to change.
         """
         ...
 

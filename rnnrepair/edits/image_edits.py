@@ -1,7 +1,7 @@
 """Label-preserving edits of images that are read as sequences of rows."""
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -10,9 +10,8 @@ from torch.nn.functional import conv2d, pad
 from rnnrepair.edits.affine import warp
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
-from rnnrepair.edits.limits import check_factors, check_sizes
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import Kind
+from rnnrepair.settings import Factors, Size, at_least, at_most, check_settings
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +32,13 @@ class ImageEdits:
 
     def __init__(
         self,
-        rotation: float = 15.0,
-        translation: float = 2.0,
-        scale: tuple[float, float] = (0.9, 1.1),
-        shear: float = 10.0,
-        contrast: tuple[float, float] | None = None,
-        blur: float | None = None,
-        noise: float | None = None,
+        rotation: Annotated[float, at_least(0), at_most(180)] = 15.0,
+        translation: Size = 2.0,
+        scale: Factors = (0.9, 1.1),
+        shear: Size = 10.0,
+        contrast: Factors | None = None,
+        blur: Size | None = None,
+        noise: Size | None = None,
     ) -> None:
         """Set the limits.
 
@@ -54,23 +53,16 @@ class ImageEdits:
                 none.
 
         Raises:
-            ConfigurationError: a limit is out of range.
+            SettingsError: a limit is out of range.
         """
-        if not 0 <= rotation <= 180:
-            raise ConfigurationError(
-                f"edits.image.rotation must lie in [0, 180] degrees, got {rotation}."
-            )
+        check_settings(ImageEdits, locals())
         if rotation > SAFE_ROTATION:
             log.warning(
-                "edits.image.rotation=%s: turned by more than %s degrees an image may show another "
+                "rotation=%s: turned by more than %s degrees an image may show another "
                 "class (a six becomes a nine), and it keeps its label.",
                 rotation,
                 SAFE_ROTATION,
             )
-        check_factors("image", {"scale": scale, "contrast": contrast})
-        check_sizes(
-            "image", {"translation": translation, "shear": shear, "blur": blur, "noise": noise}
-        )
         self.rotation = rotation
         self.translation = translation
         self.scale = scale

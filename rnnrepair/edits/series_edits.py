@@ -1,13 +1,15 @@
 """Label-preserving edits of time series."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
-from rnnrepair.edits.limits import check_factors, check_sizes
 from rnnrepair.sequences import Kind
+from rnnrepair.settings import Factors, Size, at_least, check_settings
 
 
 class SeriesEdits:
@@ -18,10 +20,10 @@ class SeriesEdits:
 
     def __init__(
         self,
-        magnitude: tuple[float, float] = (0.9, 1.1),
-        shift: int = 2,
-        warp: tuple[float, float] = (0.9, 1.1),
-        noise: float = 0.05,
+        magnitude: Factors = (0.9, 1.1),
+        shift: Annotated[int, at_least(0)] = 2,
+        warp: Factors = (0.9, 1.1),
+        noise: Size = 0.05,
     ) -> None:
         """Set the limits.
 
@@ -32,10 +34,9 @@ class SeriesEdits:
             noise: largest standard deviation of Gaussian noise, in units of the data.
 
         Raises:
-            ConfigurationError: a limit is out of range.
+            SettingsError: a limit is out of range.
         """
-        check_factors("series", {"magnitude": magnitude, "warp": warp})
-        check_sizes("series", {"shift": shift, "noise": noise})
+        check_settings(SeriesEdits, locals())
         self.magnitude = magnitude
         self.shift = shift
         self.warp = warp

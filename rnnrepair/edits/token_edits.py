@@ -1,27 +1,31 @@
 """Label-preserving edits of token sequences."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import Kind
+from rnnrepair.settings import above, at_most, check_settings
 
 
 class TokenEdits:
     """Hides some of the tokens: what is left must still carry the label.
 
     A hidden token becomes the one that stands for unknown words. The network must have learnt
-    what that one means before a repair injects it (``datamodule.min_count`` sees to it): a vector
-    that only injected samples train means whatever those samples have in common.
+    what that one means before a repair injects it (``TextDataModule(min_count=2)`` sees to it): a
+    vector that only injected samples train means whatever those samples have in common.
     """
 
     name = "token"
     fits = frozenset({Kind.TOKENS})
 
-    def __init__(self, hidden: float = 0.15, unknown: int = 0) -> None:
+    def __init__(
+        self, hidden: Annotated[float, above(0), at_most(0.5)] = 0.15, unknown: int = 0
+    ) -> None:
         """Set the limits.
 
         Args:
@@ -29,10 +33,9 @@ class TokenEdits:
             unknown: token that stands for words without a number.
 
         Raises:
-            ConfigurationError: the share is out of range.
+            SettingsError: the share is out of range.
         """
-        if not 0 < hidden <= 0.5:
-            raise ConfigurationError(f"edits.token.hidden must lie in (0, 0.5], got {hidden}.")
+        check_settings(TokenEdits, locals())
         self.hidden = hidden
         self.unknown = unknown
 

@@ -8,12 +8,13 @@ of A * A numbers, and the distance of two traces is a sum of T look-ups, divided
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel, confidence, split_code, temporal_features
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.settings import check_settings, one_of
 from rnnrepair.traces import Traces
 
 # Integers up to this size are exact in float32.
@@ -89,17 +90,16 @@ def paired_distance(distance: StepDistance, first: Traces, second: Traces) -> Te
     return total / distance.divisor(first.lengths, second.lengths, n_steps)
 
 
-def step_distance(model: AbstractModel, kind: Distance | str) -> StepDistance:
+def step_distance(model: AbstractModel, kind: Annotated[str, one_of(Distance)]) -> StepDistance:
     """Build the table for an abstract model.
 
     Raises:
-        ConfigurationError: unknown kind of distance.
+        SettingsError: unknown kind of distance.
     """
+    check_settings(step_distance, locals())
     if kind == Distance.PAPER:
         return paper_distance(model.counts)
-    if kind == Distance.ALIGNED:
-        return aligned_distance(model.counts)
-    raise ConfigurationError(f"kind must be one of {[d.value for d in Distance]}, got {kind!r}.")
+    return aligned_distance(model.counts)
 
 
 def paper_distance(counts: Tensor) -> StepDistance:

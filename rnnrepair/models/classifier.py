@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 from torch import Tensor, nn
@@ -11,9 +11,10 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics.classification import MulticlassAccuracy
 
-from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import RecurrentOutput, SequenceBatch
+from rnnrepair.settings import at_least, check_settings
 
+NumClasses = Annotated[int, at_least(2)]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeScheduler = Callable[[Optimizer], LRScheduler]
 
@@ -23,7 +24,7 @@ class Classifier(pl.LightningModule):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: NumClasses,
         optimizer: MakeOptimizer | None = None,
         scheduler: MakeScheduler | None = None,
     ) -> None:
@@ -35,11 +36,10 @@ class Classifier(pl.LightningModule):
             scheduler: makes an epoch-wise learning-rate scheduler, none where None.
 
         Raises:
-            ConfigurationError: fewer than two classes.
+            SettingsError: fewer than two classes.
         """
+        check_settings(Classifier, locals())
         super().__init__()
-        if num_classes < 2:
-            raise ConfigurationError(f"model.num_classes must be at least 2, got {num_classes}.")
         self.make_optimizer: MakeOptimizer = optimizer or Adam
         self.make_scheduler = scheduler
         self.val_accuracy = MulticlassAccuracy(num_classes, average="micro")

@@ -1,15 +1,20 @@
 """Convolutional classifier whose activations are traced as if they were hidden states."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
 from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler
+from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler, NumClasses
 from rnnrepair.sequences import RecurrentOutput, SequenceBatch
+from rnnrepair.settings import Count, at_least, check_settings, one_of
 
 VIEWS = ("flat", "layers")
+# Two convolutions of 3 x 3 with pooling leave nothing of fewer rows or columns.
+Side = Annotated[int, at_least(10)]
 # Feature maps are averaged to this many rows and columns where layers are traced in turn.
 POOLED = 2
 
@@ -27,12 +32,12 @@ class ImageClassifier(Classifier):
 
     def __init__(
         self,
-        height: int = 28,
-        width: int = 28,
-        num_classes: int = 10,
-        channels: tuple[int, int] = (32, 64),
-        hidden_size: int = 128,
-        view: str = "flat",
+        height: Side = 28,
+        width: Side = 28,
+        num_classes: NumClasses = 10,
+        channels: tuple[Count, Count] = (32, 64),
+        hidden_size: Count = 128,
+        view: Annotated[str, one_of(VIEWS)] = "flat",
         optimizer: MakeOptimizer | None = None,
         scheduler: MakeScheduler | None = None,
     ) -> None:
@@ -49,17 +54,11 @@ class ImageClassifier(Classifier):
             scheduler: makes an epoch-wise learning-rate scheduler, none where None.
 
         Raises:
-            ConfigurationError: unknown view, or an image too small for two convolutions.
+            SettingsError: unknown view, or a size out of range.
         """
+        check_settings(ImageClassifier, locals())
         super().__init__(num_classes, optimizer, scheduler)
-        if view not in VIEWS:
-            raise ConfigurationError(f"model.view must be one of {VIEWS}, got {view!r}.")
         rows, columns = (((side - 2) // 2 - 2) // 2 for side in (height, width))
-        if min(rows, columns) < 1:
-            raise ConfigurationError(
-                f"Images of {height} x {width} are too small for two convolutions of 3 x 3 with "
-                "pooling: expected at least 10 x 10 (model.height, model.width)."
-            )
         self.save_hyperparameters(ignore=["optimizer", "scheduler"])
         first, second = channels
         self.height, self.width = height, width
@@ -78,7 +77,7 @@ class ImageClassifier(Classifier):
         if image.shape[2:] != (self.height, self.width):
             raise ConfigurationError(
                 f"The network reads images of {self.height} x {self.width}, got "
-                f"{tuple(image.shape[2:])}: set model.height and model.width."
+                f"{tuple(image.shape[2:])}: set height and width."
             )
         first = self.first(image)
         second = self.second(first)

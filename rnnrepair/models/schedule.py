@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.settings import Count, at_least, check_settings
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,18 @@ class Schedule:
     def from_steps(
         cls,
         *,
-        base_steps: int,
-        round_steps: int,
-        final_steps: int,
-        rounds: int,
-        steps_per_epoch: int,
+        base_steps: Count,
+        round_steps: Count,
+        final_steps: Annotated[int, at_least(0)],
+        rounds: Count,
+        steps_per_epoch: Count,
     ) -> "Schedule":
         """Turn step budgets into whole epochs, at least one each (``final_steps=0``: none).
 
         A budget in steps suits 3,000 sequences as well as 50,000; a number of epochs does not.
 
         Raises:
-            ConfigurationError: a budget below its least value.
+            SettingsError: a budget below its least value.
 
         Example:
             >>> s = Schedule.from_steps(base_steps=2800, round_steps=350, final_steps=350, rounds=3,
@@ -50,16 +51,7 @@ class Schedule:
             >>> s.base_epochs, s.round_epochs, s.final_epochs, s.total_epochs, s.last_analysis
             (8, 1, 1, 12, 10)
         """
-        least = {
-            "base_steps": (base_steps, 1),
-            "round_steps": (round_steps, 1),
-            "final_steps": (final_steps, 0),
-        }
-        for name, (value, bound) in least.items():
-            if value < bound:
-                raise ConfigurationError(f"schedule.{name} must be at least {bound}, got {value}.")
-        if rounds < 1:
-            raise ConfigurationError(f"repair.rounds must be at least 1, got {rounds}.")
+        check_settings(cls.from_steps, locals())
         base = math.ceil(base_steps / steps_per_epoch)
         per_round = math.ceil(round_steps / steps_per_epoch)
         final = math.ceil(final_steps / steps_per_epoch)

@@ -1,14 +1,19 @@
 """Recurrent classifier of feature or token sequences."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from rnnrepair.errors import ConfigurationError
-from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler
+from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler, NumClasses
 from rnnrepair.sequences import RecurrentOutput, SequenceBatch
+from rnnrepair.settings import Count, at_least, below, check_settings, one_of
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+# Less than all, or nothing could be learnt.
+Dropout = Annotated[float, at_least(0), below(1)]
 
 # Token that stands behind the end of a sequence; its vector is not trained.
 PADDING = 1
@@ -22,14 +27,14 @@ class SequenceClassifier(Classifier):
 
     def __init__(
         self,
-        input_size: int = 28,
-        num_classes: int = 10,
-        cell: str = "lstm",
-        hidden_size: int = 100,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        embedding_dropout: float = 0.0,
-        vocabulary_size: int | None = None,
+        input_size: Count = 28,
+        num_classes: NumClasses = 10,
+        cell: Annotated[str, one_of(CELLS)] = "lstm",
+        hidden_size: Count = 100,
+        num_layers: Count = 1,
+        dropout: Dropout = 0.0,
+        embedding_dropout: Dropout = 0.0,
+        vocabulary_size: Count | None = None,
         vectors: Tensor | None = None,
         optimizer: MakeOptimizer | None = None,
         scheduler: MakeScheduler | None = None,
@@ -50,20 +55,12 @@ class SequenceClassifier(Classifier):
             scheduler: makes an epoch-wise learning-rate scheduler, none where None.
 
         Raises:
-            ConfigurationError: unknown cell, or a size out of range.
+            SettingsError: unknown cell, or a size out of range.
         """
+        check_settings(SequenceClassifier, locals())
         super().__init__(num_classes, optimizer, scheduler)
-        if cell not in CELLS:
-            raise ConfigurationError(f"model.cell must be one of {sorted(CELLS)}, got {cell!r}.")
         if vectors is not None:
             vocabulary_size, input_size = vectors.shape
-        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        for name, value in sizes.items():
-            if value < 1:
-                raise ConfigurationError(f"model.{name} must be at least 1, got {value}.")
-        for name, share in {"dropout": dropout, "embedding_dropout": embedding_dropout}.items():
-            if not 0 <= share < 1:
-                raise ConfigurationError(f"model.{name} must lie in [0, 1), got {share}.")
         # Factories would make checkpoints that only unpickling could load; the vectors are among
         # the weights.
         self.save_hyperparameters(ignore=["optimizer", "scheduler", "vectors"])

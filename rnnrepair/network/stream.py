@@ -90,6 +90,6 @@ def _raise_for_non_finite(output: RecurrentOutput, batch: SequenceBatch) -> None
     row, step = bad.nonzero()[0].tolist()
     raise NonFiniteError(
         f"The hidden state of sequence {int(batch.index[row])} is not finite at step {step}. "
-        "Training has diverged or the inputs hold NaN: lower model.optimizer.lr or set "
-        "trainer.gradient_clip_val, and check the data."
+        "Training has diverged or the inputs hold NaN: lower the optimizer's lr "
+        "or set Trainer(gradient_clip_val=...), and check the data."
     )

@@ -17,10 +17,10 @@ class StopReason(StrEnum):
     def message(self) -> str:
         """One sentence for people."""
         return {
-            StopReason.ROUNDS_DONE: "all repair.rounds were made",
+            StopReason.ROUNDS_DONE: "all rounds were made",
             StopReason.NO_FAILURES: "the repair split holds no failures",
-            StopReason.NO_GAIN_ON_VAL: "val accuracy has not risen for repair.patience rounds",
-            StopReason.SHARE_REACHED: "injected samples have reached repair.max_share",
+            StopReason.NO_GAIN_ON_VAL: "val accuracy has not risen for as many rounds as may be",
+            StopReason.SHARE_REACHED: "injected samples have reached their largest share",
             StopReason.TRAINED_ANEW: "a new network was trained on all the data instead",
-            StopReason.TRAINING_ENDED: "training ended before all repair.rounds were made",
+            StopReason.TRAINING_ENDED: "training ended before all rounds were made",
         }[self]

@@ -59,7 +59,7 @@ def read_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     if not rows:
         raise DataError(
             f"{folder} holds no finished job with a summary: expected folders with job.json and "
-            "summary.json in it, as python train.py -m with callbacks=repair writes them."
+            "summary.json in it, as a multirun with the callback RepairReport leaves them."
         )
     table = pd.DataFrame(rows)
     candidates = [c for c in table.columns if c not in METRICS and c != "job"]

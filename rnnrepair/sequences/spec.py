@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.settings import Count, at_least, check_settings, one_of
 
 
 class Kind(StrEnum):
@@ -38,10 +39,10 @@ class DataSpec:
         unknown: token of all words without a number, None where there is none.
     """
 
-    kind: Kind
-    step_width: int
-    n_classes: int
-    target: Target = Target.SEQUENCE
+    kind: Annotated[Kind, one_of(Kind)]
+    step_width: Count
+    n_classes: Annotated[int, at_least(2)]
+    target: Annotated[Target, one_of(Target)] = Target.SEQUENCE
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
     max_steps: int | None = None
@@ -51,20 +52,11 @@ class DataSpec:
         """Take names for enums, and refuse what cannot be.
 
         Raises:
-            ConfigurationError: names the argument.
+            SettingsError: names every argument that cannot be.
         """
-        for name, enum in (("kind", Kind), ("target", Target)):
-            value = getattr(self, name)
-            if value not in list(enum):
-                raise ConfigurationError(
-                    f"{name} must be one of {[e.value for e in enum]}, got {value!r}."
-                )
-            object.__setattr__(self, name, enum(value))
-        for name, least in (("step_width", 1), ("n_classes", 2)):
-            if getattr(self, name) < least:
-                raise ConfigurationError(
-                    f"{name} must be at least {least}, got {getattr(self, name)}."
-                )
+        check_settings(DataSpec, vars(self))
+        object.__setattr__(self, "kind", Kind(self.kind))
+        object.__setattr__(self, "target", Target(self.target))
 
 
 EVERY_KIND = frozenset(Kind)
@@ -88,7 +80,7 @@ def check_fits(parts: Iterable[tuple[str, Fits]], spec: DataSpec) -> None:
     """Refuse parts that are not made for the data, all in one message.
 
     Args:
-        parts: the key or argument that chose each, and the part.
+        parts: the argument that chose each, and the part.
         spec: of the data.
 
     Raises:

@@ -165,7 +165,7 @@ def test_loaders_that_are_never_reloaded_are_refused_for_controls_too(tmp_path):
 def test_augmentation_as_an_alternative_needs_augmentation(tmp_path):
     callbacks = chain()
     callbacks[3] = RepairInjection(TrainOnAll(), SeriesEdits(), rounds=1)
-    with pytest.raises(MisconfigurationException, match=r"augmentation\.share"):
+    with pytest.raises(MisconfigurationException, match=r"Augmentation\(share"):
         fit(tmp_path, callbacks)
 
 
@@ -173,7 +173,7 @@ def test_checkpoint_before_injection_is_refused(tmp_path):
     from pytorch_lightning.callbacks import ModelCheckpoint
 
     early = ModelCheckpoint(tmp_path)
-    with pytest.raises(MisconfigurationException, match="save_on_train_epoch_end=true"):
+    with pytest.raises(MisconfigurationException, match="save_on_train_epoch_end=True"):
         fit(
             tmp_path,
             [*chain(), early],
@@ -184,7 +184,7 @@ def test_checkpoint_before_injection_is_refused(tmp_path):
 
 def test_output_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(MisconfigurationException, match=r"hydra\.run\.dir"):
+    with pytest.raises(MisconfigurationException, match="set output_dir"):
         fit(tmp_path, chain(output_dir=str(tmp_path / "taken")))
 
 
@@ -232,9 +232,9 @@ def test_a_second_fit_with_the_samples_of_the_first_is_refused(tmp_path):
         (
             ImageEdits(),
             ConfigurationError,
-            "data are series: repair.edit image is made for image",
+            "data are series: edits image is made for image",
         ),
-        (TokenEdits(), ConfigurationError, "repair.edit token is made for tokens"),
+        (TokenEdits(), ConfigurationError, "edits token is made for tokens"),
     ],
 )
 def test_no_edit_is_guessed_and_none_is_used_on_other_data(tmp_path, edits, error, message):
@@ -259,7 +259,7 @@ def test_diverged_network_is_named_by_its_first_sequence(tmp_path):
 
 def test_several_devices_are_refused(tmp_path):
     # The child process wraps the error in one of its own.
-    with pytest.raises(Exception, match=r"trainer\.devices=1"):
+    with pytest.raises(Exception, match=r"Trainer\(devices=1\)"):
         fit(tmp_path, chain(), devices=2, strategy="ddp_fork", use_distributed_sampler=False)
 
 

@@ -172,8 +172,8 @@ def _refuse_unlike(runs: list[Run]) -> None:
         runs,
         lambda run: dict(run.about.data),
         "data",
-        "Sources and sizes of the splits must agree: make the runs with one datamodule.source and "
-        "the same sizes.",
+        "Sources and sizes of the splits must agree: make the runs with one source of data and the "
+        "same sizes.",
     )
     _refuse_differing(
         runs,
@@ -194,7 +194,7 @@ def _refuse_unlike(runs: list[Run]) -> None:
             lambda run: run.base,
             f"unrepaired networks or test items in seed {seed}",
             "All arms of a seed must start from one and the same base training: run them with one "
-            "paths.cache_dir and the same settings but the strategy's.",
+            "cache_dir and the same settings but the strategy's.",
         )
 
 

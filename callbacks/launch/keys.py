@@ -1,0 +1,102 @@
+"""Puts the keys of the configuration before what classes say of their arguments."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.settings import faults_of
+
+# What stands for the value of another key, and nothing else.
+_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
+_INNER_REFERENCE = re.compile(r"(?<=.)\$\{([\w.]+)\}")
+
+
+def key_of(cfg: DictConfig, path: str) -> str:
+    """Return the key that a user sets to change what stands at a path.
+
+    Example:
+        >>> cfg = OmegaConf.create({"a": {"k": 7}, "b": {"settings": "${a}", "n": "${a.k}"}})
+        >>> key_of(cfg, "b.settings.k"), key_of(cfg, "b.n"), key_of(cfg, "b.other")
+        ('a.k', 'a.k', 'b.other')
+    """
+    plain: Any = OmegaConf.to_container(cfg, resolve=False)
+    key = ""
+    for part in path.split("."):
+        key = f"{key}.{part}" if key else part
+        node = plain
+        for name in key.split("."):
+            node = node.get(name) if isinstance(node, dict) else None
+        if not isinstance(node, str):
+            continue
+        # A name may be made of another value: ${repair.strategies.${repair.strategy}}.
+        named = _INNER_REFERENCE.sub(lambda inner: str(OmegaConf.select(cfg, inner[1])), node)
+        reference = _REFERENCE.fullmatch(named)
+        if reference is not None:
+            key = key_of(cfg, reference[1])
+    return key
+
+
+def faults_in(cfg: DictConfig, *roots: str) -> list[str]:
+    """Return what is wrong with the settings of all our classes below some keys.
+
+    Nothing is made. What the program fills in later (``schedule``) is left out.
+    """
+    told: dict[str, str] = {}
+    for path, node in (found for root in roots for found in _targets(cfg.get(root), root)):
+        values = {name: _value(node, name) for name in map(str, node)}
+        for fault in faults_of(get_object(node["_target_"]), values):
+            key = key_of(cfg, f"{path}.{fault.argument}")
+            later = key.startswith("schedule.") and values[fault.argument] is None
+            if not later:
+                told[key] = f"{key}: {fault.told}"
+    return list(told.values())
+
+
+@contextmanager
+def keys_told(cfg: DictConfig, path: str) -> Iterator[None]:
+    """Name keys where what is made of the configuration at ``path`` refuses its arguments.
+
+    Raises:
+        ConfigurationError: in the place of a ``SettingsError``.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        raise _with_keys(cfg, path, error) from error
+    except InstantiationException as error:
+        if not isinstance(error.__cause__, SettingsError):
+            raise
+        # Hydra says where in the tree it was.
+        where = re.search(r"full_key: ([\w.]+)", str(error))
+        raise _with_keys(cfg, where[1] if where else path, error.__cause__) from error
+
+
+def _with_keys(cfg: DictConfig, path: str, error: SettingsError) -> ConfigurationError:
+    told = (f"{key_of(cfg, f'{path}.{fault.argument}')}: {fault.told}" for fault in error.faults)
+    return ConfigurationError("; ".join(told) + ".")
+
+
+def _targets(node: Any, path: str) -> Iterator[tuple[str, DictConfig]]:
+    """Yield all parts of a configuration that one of our classes is made of, and their paths."""
+    if not isinstance(node, DictConfig):
+        return
+    if str(node.get("_target_", "")).startswith("rnnrepair."):
+        yield path, node
+    for name in map(str, node):
+        yield from _targets(_value(node, name), f"{path}.{name}")
+
+
+def _value(node: DictConfig, name: str) -> Any:
+    """Return a value as it stands, lists as such; what cannot be resolved stays a reference."""
+    try:
+        value = node[name]
+    except OmegaConfBaseException:
+        return None
+    return OmegaConf.to_container(value) if OmegaConf.is_list(value) else value
