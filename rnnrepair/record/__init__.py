@@ -2,6 +2,8 @@
 
 from rnnrepair.record.answers import SplitAnswers
 from rnnrepair.record.failure import Failure, Injected, Neighbour, Role, Span
+from rnnrepair.record.files import smallest
+from rnnrepair.record.gather import gather_failures
 from rnnrepair.record.parts import (
     AnalysedEpoch,
     Contrast,
@@ -11,7 +13,7 @@ from rnnrepair.record.parts import (
     TargetLook,
 )
 from rnnrepair.record.record import RunRecord
-from rnnrepair.record.summary import summary_of, write_summary
+from rnnrepair.record.summary import numbers_of, summary_of, write_summary
 
 __all__ = [
     "AnalysedEpoch",
@@ -27,6 +29,9 @@ __all__ = [
     "Span",
     "SplitAnswers",
     "TargetLook",
+    "gather_failures",
+    "numbers_of",
+    "smallest",
     "summary_of",
     "write_summary",
 ]
