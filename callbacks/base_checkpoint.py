@@ -1,5 +1,7 @@
-"""Shares one base training between the runs that only differ in what comes after it."""
+"""Keeps the unrepaired network, and shares it between runs that only differ in what follows."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -10,6 +12,7 @@ from typing_extensions import override
 from rnnrepair import abstraction, network
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import write_file
+from rnnrepair.callbacks.analysis import log
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
 # Files of the abstraction that shape reduced states.
@@ -19,16 +22,27 @@ REDUCING = ("collect.py", "fit.py", "reduced.py", "reduction.py")
 class BaseCheckpoint(Callback):
     """Saves the checkpoint at the end of the base training, before the first analysis.
 
-    It must stand before ``TraceCollector``: what it saves holds no analysis and no injection.
+    It must stand before ``TraceCollector``: what it saves holds no analysis and no injection. A
+    run that takes the base from elsewhere gets the same file, as a hard link where that is
+    possible, so that a sweep holds its base once.
     """
 
-    def __init__(self, path: str | Path, base_epochs: int) -> None:
-        """Take the file (its name is a fingerprint) and the length of the base training."""
+    def __init__(
+        self, path: str | Path, base_epochs: int, shared: str | Path | None = None
+    ) -> None:
+        """Take the files and the length of the base training.
+
+        Args:
+            path: of the unrepaired network, in the folder of the run.
+            base_epochs: completed epochs at its end.
+            shared: where other runs find it (its name is a fingerprint); None shares nothing.
+        """
         self.path = Path(path)
         self.base_epochs = base_epochs
+        self.shared = None if shared is None else Path(shared)
 
-    def states_path(self, settings: AbstractionSettings, tap: str | None) -> Path:
-        """Return the file of the reduced states that the base training leaves behind.
+    def states_path(self, settings: AbstractionSettings, tap: str | None) -> Path | None:
+        """Return the file of the reduced states that a shared base training leaves behind.
 
         They depend on the reduction alone, not on how states are grouped: a sweep over the number
         of states collects and reduces once.
@@ -36,7 +50,12 @@ class BaseCheckpoint(Callback):
         Args:
             settings: of the abstraction.
             tap: name of the layer whose outputs are the states, where the user named one.
+
+        Returns:
+            None where nothing is shared.
         """
+        if self.shared is None:
+            return None
         reduction = {
             "dims": settings.reduction_dims,
             "sequences": settings.fit_sequences,
@@ -49,14 +68,36 @@ class BaseCheckpoint(Callback):
                 ]
             ),
         }
-        name = f"{self.path.stem}-{fingerprint_config(reduction)[:12]}.safetensors"
-        return self.path.with_name(name)
+        name = f"{self.shared.stem}-{fingerprint_config(reduction)[:12]}.safetensors"
+        return self.shared.with_name(name)
+
+    @override
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.ckpt_path is None:
+            return
+        # The run goes on from the shared base, or from a run that keeps its own.
+        start = Path(trainer.ckpt_path)
+        base = start if start == self.shared else start.with_name(self.path.name)
+        if base.is_file():
+            _link(base, self.path)
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch >= self.base_epochs and not self.path.is_file():
+            log.warning(
+                "There will be no %s: the base training has ended, and no such file stands beside "
+                "the checkpoint that this run goes on from.",
+                self.path,
+            )
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.current_epoch + 1 == self.base_epochs and not self.path.exists():
-            with write_file(self.path) as draft:
-                trainer.save_checkpoint(draft, weights_only=False)  # the optimizer too
+        if trainer.current_epoch + 1 != self.base_epochs:
+            return
+        with write_file(self.path) as draft:
+            trainer.save_checkpoint(draft, weights_only=False)  # the optimizer too
+        if self.shared is not None and not self.shared.exists():
+            _link(self.path, self.shared)
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -66,6 +107,18 @@ class BaseCheckpoint(Callback):
             for config in trainer.lr_scheduler_configs:
                 if isinstance(config.scheduler, LambdaLR):
                     _set_rates(config.scheduler, trainer.current_epoch)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Let a second name stand for a file; a copy where the file system has no links."""
+    if target.exists() and target.samefile(source):
+        return
+    with write_file(target) as draft:
+        try:
+            os.link(source, draft)
+        except OSError as error:
+            log.info("%s is copied to %s: it cannot be linked (%s).", source, target, error)
+            shutil.copyfile(source, draft)
 
 
 def _set_rates(scheduler: LambdaLR, epoch: int) -> None:

@@ -21,7 +21,7 @@ from rnnrepair.influence import (
     responsible_step,
     tie_order,
 )
-from rnnrepair.report import Names
+from rnnrepair.report.names import Names
 from rnnrepair.sequences import DataSpec, check_fits
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
@@ -132,7 +132,7 @@ def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> No
     never = never_right(originals.label, originals.correct)
     concerned = never[torch.isin(never, failures.label)].tolist()
     if concerned:
-        names = Names(spec.class_names, spec.token_names)
+        names = Names.of(spec)
         log.warning(
             "No training sample of class %s is classified correctly: repair samples for their "
             "failures come from all training samples of the class.",

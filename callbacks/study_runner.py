@@ -15,6 +15,7 @@ from rnnrepair.analysis import FinishedRun, Study, silent
 from rnnrepair.callbacks.analysis import log, output_folder
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
 from rnnrepair.callbacks.wandb.tables import log_study
+from rnnrepair.report import write_page
 from rnnrepair.report.studies import write_study
 
 
@@ -28,7 +29,7 @@ class StudyRunner(Callback):
         output_dir: str | None = None,
         progress: bool = True,
     ) -> None:
-        """Set up the studies.
+        """Take the studies.
 
         Args:
             studies: to run, in this order.
@@ -61,13 +62,20 @@ class StudyRunner(Callback):
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         folder = output_folder(trainer, self.output_dir)
-        run_studies(self._run_of(trainer, pl_module), self.studies, folder, trainer.loggers)
+        try:
+            run_studies(self._run_of(trainer, pl_module), self.studies, folder, trainer.loggers)
+        finally:
+            # What was found before a study failed is shown.
+            write_page(folder, repairable_data(trainer))
 
 
 def run_studies(
     run: FinishedRun, studies: Sequence[Study], folder: Path, loggers: Sequence[Logger] = ()
 ) -> None:
-    """Run studies on one finished run, and write and log each as soon as it is done."""
+    """Run studies on one finished run, and write and log each as soon as it is done.
+
+    ``write_page`` shows them; it is the caller's, who knows the injected samples.
+    """
     for study in studies:
         study.check(run)
     for study in studies:
@@ -83,7 +91,7 @@ def run_studies(
         log.info("%s: tables and figures are in %s", study.name, written.folder)
         for logger in loggers:
             if isinstance(logger, WandbLogger):
-                log_study(logger, written, result.tables)
+                log_study(logger, written)
 
 
 def plain(thing: object, prefix: str = "") -> dict[str, Any]:

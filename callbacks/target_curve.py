@@ -1,5 +1,6 @@
 """How many repair targets are right after each epoch: the measure of the published protocol."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from rnnrepair.callbacks.analysis import output_folder
 from rnnrepair.callbacks.trace_collector import repairable_data, view_of
 from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import Split
-from rnnrepair.report import write_summary
+from rnnrepair.record import RunRecord, TargetLook, numbers_of, summary_of, write_summary
+from rnnrepair.report import write_page
 
 SPLITS: tuple[Split, ...] = ("repair", "test")
 
@@ -32,7 +34,7 @@ class TargetCurve(Callback):
         first_epoch: int = 6,
         output_dir: str | None = None,
     ) -> None:
-        """Set up the curve.
+        """Choose what is counted.
 
         Args:
             experiment: name of the run, for the summary.
@@ -48,8 +50,7 @@ class TargetCurve(Callback):
         self.notes = tuple(notes)
         self.first_epoch = first_epoch
         self.output_dir = output_dir
-        self.targets_right: list[int] = []
-        self.test_accuracy: list[float] = []
+        self.looks: list[TargetLook] = []
         self._folder = Path()
         self._network: TracedNetwork | None = None
 
@@ -62,52 +63,47 @@ class TargetCurve(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.current_epoch + 1 < self.first_epoch:
             return
-        data = repairable_data(trainer)
-        if self._network is None:
-            self._network = view_of(trainer, pl_module, data)
-        targets, test = (self._network.predict(data.trace_dataloader(split)) for split in SPLITS)
-        self.targets_right.append(int(targets.correct.sum()))
-        self.test_accuracy.append(test.accuracy)
+        data, network = repairable_data(trainer), self._view(trainer, pl_module)
+        targets, test = (network.predict(data.trace_dataloader(split)) for split in SPLITS)
+        look = TargetLook(trainer.current_epoch + 1, int(targets.correct.sum()), test.accuracy)
+        self.looks.append(look)
+        curves = {"repair/targets_right": float(look.targets_right), "test/accuracy": test.accuracy}
         for logger in trainer.loggers:
-            logger.log_metrics(
-                {"repair/targets_right": self.targets_right[-1], "test/accuracy": test.accuracy},
-                step=trainer.global_step,
-            )
+            logger.log_metrics(curves, step=trainer.global_step)
+
+    def _view(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> TracedNetwork:
+        if self._network is None:
+            self._network = view_of(trainer, pl_module, repairable_data(trainer))
+        return self._network
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.targets_right:
+        if not self.looks:
             return
         data = repairable_data(trainer)
-        # Sizes of what arms share: the training sets differ by the images that are compared.
-        sizes = {split: len(data.split_index(split)) for split in ("repair", "test")}
-        write_summary(self._summary(sizes), self._folder / "summary.json")
-
-    def _summary(self, sizes: dict[str, int]) -> dict[str, Any]:
-        looks = len(self.targets_right)
-        return {
-            "experiment": self.experiment,
-            "seed": self.seed,
-            "strategy": self.strategy,
-            "arm": self.strategy,
-            "contrasts": [],
-            "measure": "targets",
-            "data": sizes,
-            "notes": list(self.notes),
-            "n_targets": sizes["repair"],
-            "targets_right": self.targets_right,
-            "test_accuracy": self.test_accuracy,
-            "after": {
-                "targets_right": sum(self.targets_right) / looks,
-                "test_accuracy": sum(self.test_accuracy) / looks,
-            },
-        }
+        record = RunRecord(
+            experiment=self.experiment,
+            seed=self.seed,
+            strategy=self.strategy,
+            arm=self.strategy,
+            contrasts=(),
+            notes=self.notes,
+            network=self._view(trainer, pl_module).describe(),
+            # Of what arms share: the training sets differ by the images that are compared.
+            source=None,
+            sizes={split: len(data.split_index(split)) for split in SPLITS},
+            looks=tuple(self.looks),
+        )
+        record.save(self._folder)
+        write_summary(record, self._folder)
+        write_page(self._folder, data)
+        for logger in trainer.loggers:
+            logger.log_metrics(numbers_of(summary_of(record)), step=trainer.global_step)
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        return {"targets_right": self.targets_right[:], "test_accuracy": self.test_accuracy[:]}
+        return {"looks": [asdict(look) for look in self.looks]}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.targets_right = list(state_dict["targets_right"])
-        self.test_accuracy = list(state_dict["test_accuracy"])
+        self.looks = [TargetLook(**look) for look in state_dict["looks"]]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rnnrepair.atomic import write_file
-from rnnrepair.errors import DataError
+from rnnrepair.errors import DataError, IncompatibleCheckpointError
 from rnnrepair.report.comparison import (
     MIN_PAIRS,
     Runs,
@@ -43,7 +43,7 @@ def main() -> None:
         also = [parse_contrast(text, runs) for text in arguments.also]
         refused = unequal_steps(runs) and not arguments.unequal_ok
         kept = write_export(runs, arguments.export) if arguments.export and not refused else None
-    except DataError as error:
+    except (DataError, IncompatibleCheckpointError) as error:
         sys.exit(f"compare: {error}")
     arms, contrasts, classes = arm_table(runs), contrast_table(runs, also), class_accuracies(runs)
     if source.is_dir():

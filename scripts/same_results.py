@@ -2,7 +2,8 @@
 
 ``python scripts/same_results.py make OUT`` makes quick runs with the version that is installed;
 ``python scripts/same_results.py diff OUT OTHER`` says what differs between two such folders:
-summaries (times aside), ledgers, weights, answers to test items, tables of studies. For rebuilds
+summaries (times aside), ledgers, weights, answers and steps of failures in the record, tables of
+studies. For rebuilds
 that must change nothing; both sides on one machine.
 """
 
@@ -60,6 +61,7 @@ DATA_JOBS = {
 }
 COMMON = ["logger=csv", "trainer.enable_progress_bar=false", "threads=1", "seed=5"]
 LAST = "checkpoints/last.ckpt"
+ARRAYS = "record/arrays.npz"
 DONE = ".done"
 
 
@@ -159,16 +161,19 @@ def _weights(one: Path, two: Path) -> Iterator[str]:
         yield f"weights differ: {sorted(bad)}"
 
 
-def _items(one: Path, two: Path) -> Iterator[str]:
-    if not (one / "items.npz").exists():
+def _answers(one: Path, two: Path) -> Iterator[str]:
+    if not (one / ARRAYS).exists():
         return
-    left, right = (np.load(f / "items.npz", allow_pickle=False) for f in (one, two))
+    if not (two / ARRAYS).exists():
+        yield f"{ARRAYS} is missing"
+        return
+    left, right = (np.load(f / ARRAYS, allow_pickle=False) for f in (one, two))
     bad = [n for n in left.files if n not in right or not np.array_equal(left[n], right[n])]
     if bad:
-        yield f"items.npz differs in {bad}"
+        yield f"{ARRAYS} differs in {bad}"
 
 
-COMPARISONS = (_summaries, _tables, _weights, _items)
+COMPARISONS = (_summaries, _tables, _weights, _answers)
 
 if __name__ == "__main__":
     main()

@@ -2,10 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import hydra
 import torch
@@ -18,12 +15,13 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.analysis import FinishedRun, silent
 from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
+from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in, keys_told
-from rnnrepair.callbacks.launch.user_errors import USER_ERRORS, told
+from rnnrepair.callbacks.launch.user_errors import told
 from rnnrepair.callbacks.study_runner import progress_bars
-from rnnrepair.datamodules import SequenceDataModule
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.network import verified
+from rnnrepair.report import write_page
 
 # Settings of the W&B logger: those of training.
 WANDB = Path(__file__).parents[1] / "configs" / "logger" / "wandb.yaml"
@@ -32,20 +30,23 @@ log = logging.getLogger("study")
 
 
 def study(cfg: DictConfig) -> None:
-    """Run the chosen studies on a finished run and write them into its folder."""
+    """Run the chosen studies on a finished run, and show them on its page."""
     wrong = [*misplaced_studies(cfg.study), *faults_in(cfg, "study")]
     if wrong:
         raise ConfigurationError("; ".join(wrong) + ".")
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
-    folder = Path(cfg.run).expanduser()
-    run_cfg, weights = read_run(folder, cfg.checkpoint)
-    if cfg.data_dir is not None:
-        run_cfg.paths.data_dir = cfg.data_dir
-    keep_log(folder / "study.log")
-    run = finished_run(run_cfg, weights, cfg)
-    run_studies(run, studies, folder, [wandb_of(run_cfg)] if cfg.wandb else [])
+    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    keep_log(finished.folder / "study.log")
+    run = finished_run(finished, cfg)
+    loggers = [wandb_of(finished.cfg)] if cfg.wandb else []
+    try:
+        run_studies(run, studies, finished.folder, loggers)
+    finally:
+        # Studies are about the data as they came; the page shows injected samples too.
+        inject_again(run.data, finished.checkpoint())
+        write_page(finished.folder, run.data)
 
 
 def wandb_of(run_cfg: DictConfig) -> Logger:
@@ -62,58 +63,31 @@ def keep_log(path: Path) -> None:
     logging.getLogger().addHandler(handler)
 
 
-def read_run(folder: Path, checkpoint: str) -> tuple[DictConfig, Path]:
-    """Return the configuration of a run and the file of its network.
-
-    Raises:
-        IncompatibleCheckpointError: the folder lacks one of them, or the run has not ended.
-    """
-    config = folder / ".hydra" / "config.yaml"
-    weights = folder / "checkpoints" / f"{checkpoint}.ckpt"
-    missing = [str(path) for path in (config, weights) if not path.is_file()]
-    if missing:
-        raise IncompatibleCheckpointError(
-            f"run={folder} is no finished run of train.py: {' and '.join(missing)} are missing. "
-            "Name a folder such as outputs/mnist_repair/<time>."
-        )
-    run_cfg: DictConfig = OmegaConf.load(config)  # type: ignore[assignment]
-    if run_cfg.callbacks.get("repair_report") and not (folder / "summary.json").is_file():
-        raise IncompatibleCheckpointError(
-            f"run={folder} has not ended: it has no summary.json. Go on with it first: "
-            f"python train.py ... ckpt_path={folder}/checkpoints/last.ckpt"
-        )
-    OmegaConf.update(run_cfg, "paths.output_dir", str(folder))
-    return run_cfg, weights
-
-
-def finished_run(run_cfg: DictConfig, weights: Path, cfg: DictConfig) -> FinishedRun:
+def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     """Rebuild data and network of a run.
 
     Raises:
         ConfigurationError: the settings of the abstraction do not exist.
         IncompatibleCheckpointError: the run is of another version, or of other data.
     """
-    abstraction = abstraction_settings(run_cfg, cfg)
+    abstraction = abstraction_settings(finished.cfg, cfg)
+    saved = finished.checkpoint(cfg.checkpoint)
+    # Before the network: other texts have another vocabulary.
+    datamodule = finished.data(saved)
     try:
-        saved = torch.load(weights, map_location="cpu", weights_only=True)
-        datamodule = instantiate(run_cfg.datamodule, _convert_="all")
-        datamodule.setup()
-        # Before the network: other texts have another vocabulary.
-        check_data(datamodule, saved, weights)
-        make_model = instantiate(run_cfg.model, _partial_=True, _convert_="all")
+        make_model = instantiate(finished.cfg.model, _partial_=True, _convert_="all")
         model = make_model(**datamodule.model_arguments())
         model.load_state_dict(saved["state_dict"])
-    except (InstantiationException, RuntimeError, KeyError, UnpicklingError) as error:
-        if isinstance(error.__cause__, USER_ERRORS):
-            raise error.__cause__ from None
+    except (InstantiationException, RuntimeError, KeyError) as error:
         raise IncompatibleCheckpointError(
-            f"{weights} cannot be rebuilt; it is damaged, or was made by another version of "
-            f"rnnrepair, so train it again. ({error})"
+            f"The network of {finished.folder} cannot be rebuilt; it was made by another version "
+            f"of rnnrepair, so train it again. ({error})"
         ) from error
     bars = progress_bars if cfg.progress else silent
-    collector = run_cfg.callbacks.get("trace_collector") or {}
+    collector = finished.cfg.callbacks.get("trace_collector") or {}
     network = verified(model, datamodule, collector.get("tap"))
-    return FinishedRun(network, datamodule, abstraction, bars, f"checkpoints/{weights.name}")
+    name = f"checkpoints/{cfg.checkpoint}.ckpt"
+    return FinishedRun(network, datamodule, abstraction, bars, name)
 
 
 def abstraction_settings(run_cfg: DictConfig, cfg: DictConfig) -> AbstractionSettings:
@@ -124,21 +98,6 @@ def abstraction_settings(run_cfg: DictConfig, cfg: DictConfig) -> AbstractionSet
             return instantiate(merged, _convert_="all")  # type: ignore[no-any-return]
     except InstantiationException as error:
         raise ConfigurationError(f"abstraction: {error.__cause__ or error}") from None
-
-
-def check_data(datamodule: SequenceDataModule, saved: Mapping[str, Any], weights: Path) -> None:
-    """Refuse data other than those of the run.
-
-    Raises:
-        IncompatibleCheckpointError: the fingerprints differ.
-    """
-    known = saved.get(type(datamodule).__qualname__, {})
-    if known.get("fingerprint") != datamodule.fingerprint:
-        raise IncompatibleCheckpointError(
-            f"The run of {weights} was made with other data or another split than "
-            f"{datamodule.source} now gives: name the folder it was made with in data_dir=, or "
-            "in RNNREPAIR_DATA."
-        )
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")

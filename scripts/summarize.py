@@ -17,7 +17,7 @@ from rich.table import Table
 
 from rnnrepair.atomic import write_folder
 from rnnrepair.callbacks.wandb.logger import wandb_logger
-from rnnrepair.errors import DataError
+from rnnrepair.errors import DataError, IncompatibleCheckpointError
 from rnnrepair.report.jobs import jobs_of, outcome_lines
 from rnnrepair.report.sweeps import METRICS, read_sweep, sweep_figures
 
@@ -32,14 +32,15 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         table, varied = read_sweep(arguments.folder)
-    except DataError as error:
+    except (DataError, IncompatibleCheckpointError) as error:
         sys.exit(f"summarize: {error}")
     figures = sweep_figures(table, varied)
     with write_folder(arguments.folder / "summary") as draft:
         table.to_csv(draft / "sweep.csv", index=False)
         for name, figure in figures.items():
-            figure.savefig(draft / f"{name}.png")
-            figure.savefig(draft / f"{name}.svg", metadata={"Date": None})
+            file = name.replace("/", "_")
+            figure.savefig(draft / f"{file}.png")
+            figure.savefig(draft / f"{file}.svg", metadata={"Date": None})
     pretty = Table(*table.columns, title=str(arguments.folder))
     for row in table.itertuples(index=False):
         pretty.add_row(*(f"{v:.4g}" if isinstance(v, float) else escape(str(v)) for v in row))
@@ -62,6 +63,7 @@ def log_to_wandb(
     import wandb  # slow import, needed only here
 
     group = f"summary of {folder}"
+    metrics = [name for name in table if name in METRICS]
     for row in table.to_dict("records"):
         settings = {name: row[name] for name in ("job", *varied)}
         run = wandb_logger(
@@ -72,7 +74,7 @@ def log_to_wandb(
             job_type="job",
             config=settings,
         ).experiment
-        run.summary.update({name: row[name] for name in METRICS if pd.notna(row[name])})
+        run.summary.update({name: row[name] for name in metrics if pd.notna(row[name])})
         run.finish()
     run = wandb_logger(
         str(folder), "rnnrepair", name=group, group=group, job_type="sweep"

@@ -1,11 +1,12 @@
 """Runs for the tests of the comparison: as files, and in memory."""
 
-import json
-
 import numpy as np
+import torch
 
-from rnnrepair.report.comparison import Contrast, ItemPredictions, Runs, write_items
+from rnnrepair.record import Contrast, SplitAnswers
+from rnnrepair.report.comparison import Runs
 from rnnrepair.report.comparison.runs import About, Answers, Run
+from tests.records import answers_of, effort_of, record_of, repair_of
 
 
 def predictions(label, right):
@@ -14,31 +15,54 @@ def predictions(label, right):
 
 
 def write_run(
-    folder, strategy, seed, before, after, /, *, rare=None, index=None, label=None, **summary
+    folder,
+    strategy,
+    seed,
+    before,
+    after,
+    /,
+    *,
+    rare=None,
+    index=None,
+    label=None,
+    share=0.5,
+    **told,
 ):
-    """Write a run whose test items are right as given; return its folder."""
+    """Write the record of a run whose test items are right as given; return its folder.
+
+    ``share`` of the failures on the repair split are repaired, None where there are none.
+    """
     before, after = np.array(before, bool), np.array(after, bool)
     index = np.arange(len(before)) if index is None else np.array(index)
     label = index % 3 if label is None else np.array(label)
-    items = ItemPredictions(index, label, predictions(label, before), predictions(label, after))
-    splits = {"test": items}
-    if rare is not None:
-        places = np.array(rare)
-        splits["test_rare"] = ItemPredictions(*(a[places] for a in items.arrays().values()))
-    told = {
-        "experiment": "mnist_repair",
-        "strategy": strategy,
-        "seed": seed,
-        "data": {"source": "folder", "fit": 20, "test": len(before)},
-        "injected": 0 if strategy == "none" else 10,
-        "steps": 100,
-        "after": {"repaired_share": 0.5},
+    items = (index, label, predictions(label, before), predictions(label, after))
+    answers = {
+        "repair": repaired(share),
+        "val": repaired(0.5),
+        "test": SplitAnswers(*map(torch.from_numpy, items)),
     }
+    if rare is not None:
+        answers["test_rare"] = SplitAnswers(*(torch.from_numpy(a[np.array(rare)]) for a in items))
+    effort = {"injected": 0 if strategy == "none" else 10, "steps": 100}
+    effort = {name: told.pop(name, value) for name, value in effort.items()}
+    about = {
+        "strategy": strategy,
+        "arm": strategy,
+        "seed": seed,
+        "sizes": {"fit": 20, "test": len(before)},
+    }
+    contrasts = tuple(Contrast(**named) for named in told.pop("contrasts", ()))
     run = folder / f"{strategy}-{seed}"
-    run.mkdir(parents=True)
-    write_items(run / "items.npz", splits)
-    (run / "summary.json").write_text(json.dumps(told | summary))
+    repair = repair_of(answers, effort=effort_of(**effort))
+    record_of(repair, contrasts=contrasts, **about | told).save(run)
     return run
+
+
+def repaired(share):
+    """Return answers of which a share of the failures is repaired; none fails where None."""
+    right = round(100 * (share or 0))
+    before = [0 if share is None else 1] * 100
+    return answers_of([0] * 100, before, [0] * right + before[right:])
 
 
 def runs_of(right, *, contrasts=(), values=None, indices=None):

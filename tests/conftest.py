@@ -26,10 +26,12 @@ from rnnrepair.influence import (
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.repair import RepairContext, trace_inputs
-from rnnrepair.report import write_report
+from rnnrepair.report import render
 from rnnrepair.sequences import smallest_int
 from rnnrepair.traces import Traces
-from tests.report_page import PREDICTIONS, Page, row_of, summary_of
+from tests.records import record_of
+from tests.report_page import Page
+from tests.report_page import Sequences as Shown
 
 torch.set_num_threads(1)
 
@@ -213,12 +215,10 @@ def case_of(
 
 
 @pytest.fixture
-def page_of(tmp_path):
-    def write(summary=None, history=None, cards=(), predictions=PREDICTIONS, names=None):
-        path = tmp_path / "report.html"
-        history = history or [row_of(9)]
-        write_report(path, summary or summary_of(), history, cards, predictions, names)
-        assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
-        return Page(path.read_text(encoding="utf-8"))
+def page_of():
+    """Return a function that renders the page of a record."""
 
-    return write
+    def page(record=None, data=None, studies=()):
+        return Page(render(record or record_of(), data or Shown(), studies))
+
+    return page

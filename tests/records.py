@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 import torch
 from torch import Tensor
 
+from rnnrepair.influence import Role
 from rnnrepair.record import (
     AnalysedEpoch,
     Effort,
@@ -12,7 +13,6 @@ from rnnrepair.record import (
     Injected,
     Neighbour,
     Repair,
-    Role,
     RunRecord,
     Seconds,
     SplitAnswers,

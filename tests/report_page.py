@@ -2,14 +2,13 @@
 
 import base64
 import io
-import math
 from html.parser import HTMLParser
 
 import torch
 from PIL import Image
+from torch.nn.utils.rnn import pad_sequence
 
-from rnnrepair.network import Predictions
-from rnnrepair.report import FailureCard
+from rnnrepair.sequences import DataSpec, SequenceBatch
 
 VOID = {"meta", "link"}
 
@@ -51,81 +50,18 @@ class Page(HTMLParser):
         return [Image.open(io.BytesIO(base64.b64decode(uri[len(start) :]))) for uri in found]
 
 
-def summary_of(**changes):
-    return {
-        "experiment": "mnist_repair",
-        "seed": 3,
-        "strategy": "guided",
-        "notes": [],
-        "repair_trained_on": True,
-        "data": {"source": "folder", "fit": 3001, "repair": 6, "val": 6, "test": 6},
-        "n_components": 43,
-        "stability": 0.75,
-        "before": {
-            f"{split}_{name}": value
-            for split in ("repair", "val", "test")
-            for name, value in (("accuracy", 0.5), ("failures", 3))
-        },
-        "after": {
-            **{f"{split}_accuracy": 2 / 3 for split in ("repair", "val", "test")},
-            **dict.fromkeys(("repaired_share", "val_repaired_share", "test_repaired_share"), 2 / 3),
-            "newly_broken": 1,
-        },
-        "injected": 1500,
-        "judged": 47680,
-        "rounds": 2,
-        "stop_reason": "share_reached",
-        "time_s": dict.fromkeys(("fit", "collect", "abstract", "influence", "generate"), 2.0)
-        | {"total": 87.7},
-        "epoch_time_s": 2.65,
-    } | changes
+class Sequences:
+    """Data of any kind: a sequence of random numbers for each index, unless one is given."""
 
+    def __init__(self, kind="image", shape=(28, 28), given=None, **names):
+        self.spec = DataSpec(kind, 1, 10, **names)
+        self.shape, self.given = shape, dict(given or {})
 
-def row_of(epoch, **changes):
-    return {
-        "epoch": float(epoch),
-        "val_accuracy": 0.8,
-        "repair_accuracy": 0.75,
-        "failures": 83.0,
-        "injected": 750.0,
-        "stability": 0.75,
-        "n_empty": 0.0,
-        "drift": math.nan,
-    } | changes
+    def fetch(self, index):
+        found = [self.given.get(i, self._random(i)) for i in index.tolist()]
+        lengths = torch.tensor([len(sequence) for sequence in found], dtype=torch.int64)
+        inputs = pad_sequence(found, batch_first=True) if found else torch.empty(0, *self.shape)
+        return SequenceBatch(index, inputs, lengths, torch.zeros(len(found), dtype=torch.int64))
 
-
-def predictions_of(label, before, after):
-    index = torch.arange(100, 100 + len(label))
-    label, before, after = map(torch.tensor, (label, before, after))
-    pair = Predictions(index, label, before), Predictions(index, label, after)
-    return dict.fromkeys(("repair", "val", "test"), pair)
-
-
-# 3 failures: 2 repaired; 1 newly broken.
-PREDICTIONS = predictions_of([4, 4, 4, 1, 1, 2], [9, 9, 4, 1, 7, 2], [4, 9, 4, 3, 1, 2])
-
-
-def card_of(index=100, n_steps=28, n_features=28, label=4, predicted=9, step=20, samples=8):
-    torch.manual_seed(index)
-    predictions = torch.full((n_steps,), label)
-    predictions[step:] = predicted
-    states = torch.full((n_steps,), 17)
-    states[step:] = 31
-    return FailureCard(
-        index=index,
-        label=label,
-        predicted=predicted,
-        inputs=torch.rand(n_steps, n_features),
-        states=states,
-        predictions=predictions,
-        step=step,
-        segment=(step, step + 1),
-        nearest=list(torch.rand(samples, n_steps, n_features)),
-        nearest_label=torch.tensor([predicted, label] * samples)[:samples],
-        nearest_caption=[f"{0.125 * (i + 1):.3f}" for i in range(samples)],
-        nearest_note="",
-        nearest_mark=[(0, 0)] * samples,
-        injected=list(torch.rand(samples, n_steps, n_features)),
-        injected_label=torch.tensor([label] * samples, dtype=torch.int64),
-        injected_mark=[(0, 0)] * samples,
-    )
+    def _random(self, index):
+        return torch.rand(self.shape, generator=torch.Generator().manual_seed(index))

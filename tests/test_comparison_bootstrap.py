@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnrepair.report.comparison import Contrast, interval
+from rnnrepair.record import Contrast
 from rnnrepair.report.comparison import bootstrap as module
+from rnnrepair.report.comparison import interval
 from rnnrepair.report.comparison.bootstrap import Bootstrap
 from tests.comparison_runs import random_right, runs_of
 

@@ -31,17 +31,20 @@ def assert_same(one, other):
                 np.testing.assert_array_equal(getattr(other.by_key[key].splits[split], name), array)
 
 
-def write_folder(folder, arms, seeds, *, own_items=False, rng_seed=0, **summary):
+def write_folder(folder, arms, seeds, *, own_items=False, rng_seed=0, **told):
     rng = np.random.default_rng(rng_seed)
     for seed in seeds:
         n = 23 + seed if own_items else 23
         index = np.sort(rng.choice(1000, n, replace=False)) if own_items else None
         for (arm, _), sides in random_right(rng, arms, [seed], n).items():
-            told = {"repaired_share": rng.random(), "targets_right": None}
-            told = {"after": told, "contrasts": CONTRASTS, "data": {"source": 'a, "b"', "test": 23}}
-            write_run(
-                folder, arm, seed, *sides, rare=[1, 5, 6 + seed], index=index, **told | summary
-            )
+            options = {
+                "rare": [1, 5, 6 + seed],
+                "share": rng.random(),
+                "contrasts": CONTRASTS,
+                "source": 'a, "b"',
+                "sizes": {"test": 23},
+            }
+            write_run(folder, arm, seed, *sides, index=index, **options | told)
     return read_folder(folder)
 
 
@@ -81,7 +84,7 @@ def test_runs_of_several_sittings_are_merged_and_newer_ones_replace_older(tmp_pa
     ("other", "message"),
     [
         ({"experiment": "sst_repair"}, "different experiments"),
-        ({"data": {"source": "c", "test": 23}}, "different data"),
+        ({"source": "c"}, "different data"),
         ({"contrasts": []}, "named in advance"),
     ],
 )

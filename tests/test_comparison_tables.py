@@ -1,14 +1,12 @@
 """The tables of a comparison against numbers worked out by hand, and what must not change them."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from rnnrepair.errors import DataError
+from rnnrepair.record import Contrast, RunRecord, summary_of
 from rnnrepair.report.comparison import (
-    Contrast,
     Runs,
     arm_table,
     class_accuracies,
@@ -26,6 +24,7 @@ from rnnrepair.report.comparison import (
     write_export,
 )
 from tests.comparison_runs import random_right, row, runs_of, write_run
+from tests.records import target_record
 
 NAMED = [("guided", "none", "test_accuracy"), ("guided", "none", "newly_broken")]
 
@@ -54,6 +53,19 @@ def test_metrics_by_hand(tmp_path):
         "repaired_share": 0.5,
         "injected": 10,
         "steps": 77,
+    }
+
+
+def test_metrics_are_those_of_the_summary(tmp_path):
+    """One quantity has one name: what a comparison tells, the summary tells too."""
+    run = write_run(tmp_path, "guided", 0, [1, 0, 0, 1], [1, 1, 0, 0], rare=[0, 1], share=0.25)
+    summary = summary_of(RunRecord.load(run))
+    (values,) = metric_table(read_folder(tmp_path)).to_dict("records")
+    told = {**summary, **summary["after"]}
+    assert {name: told[name] for name in values if name in told} == {
+        name: value
+        for name, value in values.items()
+        if name not in {"repaired", "net_change", "efficiency"}
     }
 
 
@@ -206,17 +218,8 @@ def test_runs_that_count_targets_alone_can_be_compared(tmp_path):
     """The published protocol on MNIST: no network went before, and no test items are kept."""
     for seed in range(3):
         for arm, right in (("none", 4 + seed), ("published", 6 + seed)):
-            folder = tmp_path / f"{arm}-{seed}"
-            folder.mkdir()
-            summary = {
-                "experiment": "mnist_repair_published",
-                "measure": "targets",
-                "strategy": arm,
-                "seed": seed,
-                "data": {"repair": 23, "test": 10_000},
-                "after": {"targets_right": right},
-            }
-            (folder / "summary.json").write_text(json.dumps(summary))
+            record = target_record(arm, seed, right=(right - 1, right + 1))
+            record.save(tmp_path / f"{arm}-{seed}")
     runs = read_folder(tmp_path)
     arms = arm_table(runs).set_index(["metric", "arm"])
     assert arms.loc[("targets_right", "published"), "mean"] == 7

@@ -2,21 +2,29 @@
 
 import math
 import re
-from dataclasses import replace
 
+import pytest
 import torch
 from rich.console import Console
 
-from rnnrepair.report import FailureCard, Names, print_failures
+from rnnrepair.influence import Role
+from rnnrepair.record import Injected, Neighbour
+from rnnrepair.report import print_failures, render
+from rnnrepair.report.names import Names
+from rnnrepair.report.neighbourhood import caption, neighbourhood
 from rnnrepair.report.strips import runs
-from tests.report_page import PREDICTIONS, card_of
+from tests.records import failure_of, record_of, repair_of
+from tests.report_page import Page, Sequences
 
 WORDS = ("<unk>", "<pad>", "not", "a", "good", "film", "<b>")
-NAMES = Names(("negative", "positive"), WORDS)
+
+
+def record_with(*failures):
+    return record_of(repair_of(failures=failures))
 
 
 def test_card_tells_where_the_prediction_left_the_truth(page_of):
-    page = page_of(cards=[card_of(100), card_of(101)])
+    page = page_of(record_with(failure_of(100), failure_of(101)))
     assert "True label 4, predicted 9 ✓ repaired: now 4 sample 100" in page.text
     assert "True label 4, predicted 9 ✗ still wrong: now 9 sample 101" in page.text
     assert (
@@ -33,13 +41,22 @@ def test_card_tells_where_the_prediction_left_the_truth(page_of):
 
 
 def test_card_whose_prediction_was_never_right(page_of):
-    assert "No step was ever predicted 4" in page_of(cards=[card_of(step=0)]).text
+    assert "No step was ever predicted 4" in page_of(record_with(failure_of(step=0))).text
+
+
+def test_samples_are_those_that_the_record_names():
+    """Indices are looked up in the data, whatever order they come in."""
+    failure = failure_of(samples=0, neighbours=(Neighbour(7, 4, Role.NEAREST, 0.5),))
+    one, other = (Sequences(given={7: torch.full((28, 28), v)}) for v in (0.0, 1.0))
+    pages = [Page(render(record_with(failure), data)) for data in (one, other)]
+    assert pages[0].pictures[1].getpixel((5, 5)) == 255
+    assert pages[1].pictures[1].getpixel((5, 5)) == 0
 
 
 def test_image_keeps_its_rows_and_shows_high_values_dark(page_of):
     inputs = torch.zeros(28, 20)
     inputs[0] = 1
-    page = page_of(cards=[replace(card_of(n_features=20, samples=0), inputs=inputs)])
+    page = page_of(record_with(failure_of(samples=0)), Sequences(given={100: inputs}))
     (picture,) = page.pictures
     assert picture.size == (20, 28)
     assert picture.getpixel((5, 0)) == 0
@@ -47,30 +64,32 @@ def test_image_keeps_its_rows_and_shows_high_values_dark(page_of):
 
 
 def test_network_that_reads_at_once_is_told_so(page_of):
-    card = replace(card_of(), states=torch.tensor([7]), predictions=torch.tensor([9]), step=0)
-    page = page_of(cards=[card])
-    assert "reads the input as a whole: it predicted 9, in state 7." in page.text
+    page = page_of(record_with(failure_of(n_steps=1, step=0)))
+    assert "reads the input as a whole: it predicted 9, in state 31." in page.text
     assert "read as a whole" in page.text
     assert "values read at each step" not in page.text
 
 
-def test_series_are_drawn_as_lines(page_of):
-    page = page_of(cards=[card_of(n_steps=10, n_features=3, step=4, samples=0)])
+@pytest.mark.parametrize("n_features", [3, 9])
+def test_series_are_drawn_as_lines_however_wide_they_are(page_of, n_features):
+    data = Sequences("series", (10, n_features))
+    page = page_of(record_with(failure_of(n_steps=10, step=4, samples=0)), data)
     assert not page.pictures
     assert "at step 5 of 10" in page.text
     lines = [v for n, v in page.attributes if n == "class" and v.startswith("line series-2")]
     assert lines == ["line series-2"]
     points = [len(v.split("L")) for n, v in page.attributes if n == "d"]
-    assert points.count(10) == 3
+    assert points.count(10) == n_features
     assert "Nothing was injected for this failure." in page.text
 
 
 def test_values_that_are_no_numbers_do_not_stop_the_page(page_of):
-    card = card_of(n_features=2)
-    card.inputs[3] = math.nan
-    card.nearest[-1][:] = math.inf
-    assert "True label 4" in page_of(cards=[card]).text
-    assert "nan" not in " ".join(v for n, v in page_of(cards=[card]).attributes if n == "d")
+    broken = torch.rand(28, 2)
+    broken[3] = math.nan
+    data = Sequences("series", (28, 2), {100: broken, 1007: torch.full((28, 2), math.inf)})
+    page = page_of(record_with(failure_of()), data)
+    assert "True label 4" in page.text
+    assert "nan" not in " ".join(v for n, v in page.attributes if n == "d")
 
 
 def test_runs_cover_the_sequence_once():
@@ -79,31 +98,70 @@ def test_runs_cover_the_sequence_once():
     assert [r.steps for r in found] == ["steps 1 to 2", "step 3", "step 4"]
 
 
-def text_card(index=100):
+@pytest.mark.parametrize(
+    ("neighbour", "told"),
+    [
+        (Neighbour(1, 0, Role.NEAREST, distance=0.12345), "0.123"),
+        (Neighbour(1, 0, Role.CONTEXTS, end=0, run=0), "at its start, as in the failure"),
+        (Neighbour(1, 0, Role.CONTEXTS, end=4, run=0), "comes to the same state"),
+        (Neighbour(1, 0, Role.CONTEXTS, end=4, run=1), "1 word in common up to there"),
+        (Neighbour(1, 0, Role.CONTEXTS, end=4, run=3), "3 words in common up to there"),
+        (Neighbour(1, 0, Role.OPPONENTS), "resembles the failure as a whole"),
+    ],
+)
+def test_captions_say_why_a_sample_is_shown(neighbour, told):
+    assert caption(neighbour) == told
+
+
+@pytest.mark.parametrize(
+    ("contrast", "end"),
+    [(0.5, "of 9 than of 4."), (-0.5, "of 4 than of 9."), (math.nan, "the whole failure.")],
+)
+def test_contrast_says_which_label_the_failure_resembles(contrast, end):
+    opponent = (Neighbour(1, 9, Role.OPPONENTS),)
+    told = neighbourhood(failure_of(contrast=contrast, neighbours=opponent), Names())
+    assert told.startswith("Samples of the true label 4 that come to")
+    assert "then those of 9" in told
+    assert told.endswith(end)
+    alone = neighbourhood(failure_of(contrast=contrast, neighbours=()), Names())
+    assert "then those of" not in alone
+
+
+TEXTS = Sequences(
+    "tokens",
+    given={
+        **{index: torch.tensor([3, 4, 5, 2]) for index in (100, 101)},
+        1: torch.tensor([3, 4, 6]),
+        2: torch.tensor([5]),
+        3: torch.tensor([3, 4, 2, 6]),
+    },
+    class_names=("negative", "positive"),
+    token_names=WORDS,
+)
+
+
+def text_failure(index=100):
     """ "a good film" is positive; "not" at its end turned the prediction."""
-    return FailureCard(
-        index=index,
+    return failure_of(
+        index,
         label=1,
         predicted=0,
-        inputs=torch.tensor([3, 4, 5, 2]),
-        states=torch.tensor([4, 5, 5, 9]),
-        predictions=torch.tensor([1, 1, 1, 0]),
+        state=torch.tensor([4, 5, 5, 9]),
+        prediction=torch.tensor([1, 1, 1, 0]),
         step=3,
         segment=(2, 4),
-        nearest=[torch.tensor([3, 4, 6]), torch.tensor([5])],
-        nearest_label=torch.tensor([1, 1]),
-        nearest_caption=["2 words in common up to there", "comes to the same state"],
-        nearest_note="Samples of the true label.",
-        nearest_mark=[(0, 2), (0, 1)],
-        injected=[torch.tensor([3, 4, 2, 6])],
-        injected_label=torch.tensor([1]),
-        injected_mark=[(2, 3)],
+        contrast=0.5,
+        neighbours=(
+            Neighbour(1, 1, Role.CONTEXTS, end=2, run=2),
+            Neighbour(2, 1, Role.CONTEXTS, end=1, run=0),
+        ),
+        injected=(Injected(3, 1, (2, 3)),),
     )
 
 
-def test_text_is_shown_as_words_with_the_segment_marked(page_of, tmp_path):
-    page = page_of(cards=[text_card()], names=NAMES)
-    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+def test_text_is_shown_as_words_with_the_segment_marked():
+    html = render(record_with(text_failure()), TEXTS)
+    page = Page(html)
     assert "True label positive, predicted negative" in page.text
     assert "at step 4 of 4, where positive turned into negative" in page.text
     assert "a good film not" in page.text
@@ -124,7 +182,7 @@ def test_text_is_shown_as_words_with_the_segment_marked(page_of, tmp_path):
 
 def test_terminal_shows_failures_as_text():
     console = Console(width=100, record=True, force_terminal=True)
-    print_failures([text_card(100), text_card(101)], PREDICTIONS["repair"][1], NAMES, console)
+    print_failures(repair_of(failures=[text_failure(100), text_failure(101)]), TEXTS, console)
     text = console.export_text()
     assert "repaired (sample 100): true positive, predicted negative" in text
     assert "still wrong (sample 101)" in text
@@ -134,5 +192,5 @@ def test_terminal_shows_failures_as_text():
 
 def test_terminal_is_silent_about_pictures():
     console = Console(width=100, record=True)
-    print_failures([card_of()], PREDICTIONS["repair"][1], Names(), console)
+    print_failures(repair_of(failures=[failure_of()]), Sequences(), console)
     assert console.export_text() == ""

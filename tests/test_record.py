@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
+from rnnrepair.influence import Role
 from rnnrepair.record import (
     Contrast,
     Failure,
     Injected,
     Neighbour,
-    Role,
     RunRecord,
     SplitAnswers,
     summary_of,
@@ -34,9 +34,9 @@ from tests.records import (
 )
 
 NEIGHBOURS = (
-    Neighbour(7, 4, Role.CONTEXT, end=5, run=3),
-    Neighbour(8, 4, Role.CONTEXT, end=5, run=0),
-    Neighbour(9, 9, Role.OPPONENT),
+    Neighbour(7, 4, Role.CONTEXTS, end=5, run=3),
+    Neighbour(8, 4, Role.CONTEXTS, end=5, run=0),
+    Neighbour(9, 9, Role.OPPONENTS),
 )
 
 
@@ -158,7 +158,7 @@ def test_failures_go_through_a_checkpoint(full, tmp_path):
 
 def test_what_a_context_shares_with_its_failure():
     assert [n.common for n in NEIGHBOURS] == [(2, 5), (4, 5), (0, 0)]
-    assert Neighbour(1, 0, Role.CONTEXT).common == (0, 0)  # at its start
+    assert Neighbour(1, 0, Role.CONTEXTS).common == (0, 0)  # at its start
 
 
 def test_summary_by_hand(full, tmp_path):

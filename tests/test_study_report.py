@@ -4,8 +4,12 @@ import pandas as pd
 import pytest
 
 from rnnrepair.analysis import StudyResult
-from rnnrepair.report.studies import write_study
+from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.report import write_page
+from rnnrepair.report.studies import read_studies, study_view, write_study
 from rnnrepair.report.studies.faults import fault_figures
+from tests.records import record_of
+from tests.report_page import Sequences
 
 
 def result(best=7):
@@ -32,39 +36,60 @@ def test_files_hold_tables_figures_and_documents(tmp_path):
     folder = tmp_path / "study" / "k_sweep"
     assert written.folder == folder
     names = {path.name for path in folder.iterdir()}
-    assert names == {
-        "k_sweep.csv",
-        "k_sweep.png",
-        "k_sweep.svg",
-        "a.dot",
-        "conclusion.txt",
-        "settings.json",
-    }
-    assert pd.read_csv(folder / "k_sweep.csv")["K"].tolist() == [1, 4, 7]
-    assert (folder / "k_sweep.png").read_bytes().startswith(b"\x89PNG")
-    assert "best.ckpt" in (folder / "settings.json").read_text()
-    assert "network = checkpoints/best.ckpt" in (tmp_path / "report.html").read_text()
-    assert "<svg" in (folder / "k_sweep.svg").read_text()
+    assert names == {"k_sweep.csv", "k_sweep.png", "k_sweep.svg", "a.dot", "study.json"}
+    assert written.table("k_sweep")["K"].tolist() == [1, 4, 7]
+    assert written.picture("k_sweep").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in written.drawing("k_sweep").read_text()
+    assert read_studies(tmp_path) == [written]
 
 
-def test_report_gets_each_study_once(tmp_path):
-    page = tmp_path / "report.html"
-    page.write_text("<html><main>what a run tells</main><footer></footer></html>")
-    write_study(tmp_path, "k_sweep", result())
+def test_page_gets_each_study_once_whatever_was_written_before(tmp_path):
+    record_of().save(tmp_path)
     write_study(tmp_path, "other", result())
-    write_study(tmp_path, "k_sweep", result(best=4))
-    text = page.read_text()
+    write_study(tmp_path, "k_sweep", result(), {"network": "checkpoints/best.ckpt"})
+    write_page(tmp_path, Sequences())
+    write_study(tmp_path, "k_sweep", result(best=4), {"network": "checkpoints/best.ckpt"})
+    write_page(tmp_path, Sequences())
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count('id="study-k_sweep"') == text.count('id="study-other"') == 1
     assert "Best is &lt;4&gt;." in text
-    assert text.index("what a run tells") < text.index("study-k_sweep") < text.index("</main>")
-    assert "http" not in text.replace("http://www.w3.org", "")
+    assert "Best is &lt;7&gt;." in text
+    assert "network = checkpoints/best.ckpt" in text
+    assert text.index("What changed") < text.index("study-k_sweep") < text.index("</main>")
+    assert "://" not in text
+    # Figures belong to the study of their name, whatever its tables are called.
+    assert text.count("<img src=") == 1
 
 
-def test_without_a_report_studies_make_a_page_of_their_own(tmp_path):
+def test_without_a_record_studies_make_a_page_of_their_own(tmp_path):
     write_study(tmp_path, "k_sweep", result())
-    text = (tmp_path / "report.html").read_text()
+    write_page(tmp_path, Sequences())
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")
     assert text.count("<img src=") == 1
+    assert "What changed" not in text
+
+
+def test_tables_are_shown_as_they_were_made(tmp_path):
+    made = {
+        "a": pd.DataFrame(
+            {"x": [0.123456, float("nan")], "arm": ["None", "NA"], "ok": [True, False]}
+        ),
+        "empty": pd.DataFrame(),
+    }
+    view = study_view(write_study(tmp_path, "own", StudyResult(made, [])))
+    assert view.tables["a"].rows == [["0.1235", "None", "True"], ["nan", "NA", "False"]]
+    assert view.tables["empty"].rows == []
+    long = {"a": pd.DataFrame({"x": range(205)})}
+    view = study_view(write_study(tmp_path, "own", StudyResult(long, [])))
+    assert (len(view.tables["a"].rows), view.tables["a"].more) == (200, 5)
+
+
+def test_studies_of_another_version_are_refused(tmp_path):
+    folder = write_study(tmp_path, "k_sweep", result()).folder
+    (folder / "study.json").unlink()
+    with pytest.raises(IncompatibleCheckpointError, match="k_sweep is no study of this version"):
+        read_studies(tmp_path)
 
 
 def test_a_figure_needs_every_column_of_its_table(tmp_path):

@@ -19,6 +19,9 @@ from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
 log = logging.getLogger(__name__)
 
+# The unrepaired network, in checkpoints/ of a run.
+BASE = "base.ckpt"
+
 # Parts of trainer and callbacks that leave the weights of the base training as they are.
 NOT_OF_THE_BASE = {
     "max_epochs",
@@ -98,21 +101,24 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
 def share_base(
     cfg: DictConfig, data: str, model: pl.LightningModule, callbacks: list[pl.Callback]
 ) -> str | None:
-    """Add the callback that shares the base training; return its checkpoint if it is there.
+    """Add the callback that keeps and shares the base; return its checkpoint if it is there.
 
     A run that continues from ``ckpt_path`` neither uses nor makes a shared base: its past may be
     another one than its configuration says.
     """
     chain = [i for i, c in enumerate(callbacks) if isinstance(c, TraceCollector)]
-    if not cfg.schedule.share_base or cfg.ckpt_path is not None or not chain:
+    if not chain:
         return None
-    name = base_fingerprint(cfg, data, model)
-    path = Path(cfg.paths.cache_dir).resolve() / "base" / f"{name}.ckpt"
-    callbacks.insert(chain[0], BaseCheckpoint(path, cfg.schedule.base_epochs))
-    if not path.is_file():
+    shared = None
+    if cfg.schedule.share_base and cfg.ckpt_path is None:
+        name = base_fingerprint(cfg, data, model)
+        shared = Path(cfg.paths.cache_dir).resolve() / "base" / f"{name}.ckpt"
+    own = Path(cfg.paths.output_dir).resolve() / "checkpoints" / BASE
+    callbacks.insert(chain[0], BaseCheckpoint(own, cfg.schedule.base_epochs, shared))
+    if shared is None or not shared.is_file():
         return None
-    log.info("Base training taken from %s", path)
-    return str(path)
+    log.info("Base training taken from %s", shared)
+    return str(shared)
 
 
 def _batches(datamodule: dict[str, Any]) -> dict[str, Any]:

@@ -9,36 +9,40 @@ from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from rnnrepair.record import Repair
 from rnnrepair.repair import LedgerRow
-from rnnrepair.report import FailureCard, Names
+from rnnrepair.report import ShownData
+from rnnrepair.report.cards import failure_cards
+from rnnrepair.report.names import Names
 from rnnrepair.report.studies import WrittenStudy
 
 MAX_ROWS = 10_000
 
 
 def log_tables(
-    trainer: pl.Trainer, ledger: Sequence[LedgerRow], cards: Sequence[FailureCard], names: Names
+    trainer: pl.Trainer, repair: Repair, ledger: Sequence[LedgerRow], data: ShownData
 ) -> None:
     """Log the tables to every W&B logger of the trainer."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            _log_tables(logger, ledger[:MAX_ROWS], cards, names)
+            _log_tables(logger, repair, ledger[:MAX_ROWS], data)
 
 
 def _log_tables(
-    logger: WandbLogger, ledger: Sequence[LedgerRow], cards: Sequence[FailureCard], names: Names
+    logger: WandbLogger, repair: Repair, ledger: Sequence[LedgerRow], data: ShownData
 ) -> None:
     import wandb  # slow import, needed only with this logger
 
+    names = Names.of(data.spec)
     columns: list[str | int] = [f.name for f in fields(LedgerRow)]
     tables = {"repair/ledger": wandb.Table(columns, [list(astuple(row)) for row in ledger])}
     influential = wandb.Table(["failure", "label", "predicted", "step", "nearest", "injected"])
-    for card in cards:
+    for card in failure_cards(repair, data):
         influential.add_data(
             _shown(wandb, [card.inputs], names),
-            names.of_class(card.label),
-            names.of_class(card.predicted),
-            card.step,
+            names.of_class(card.failure.label),
+            names.of_class(card.failure.predicted),
+            card.failure.step,
             _shown(wandb, card.nearest, names),
             _shown(wandb, card.injected, names),
         )
@@ -59,15 +63,16 @@ def _shown(wandb: object, samples: Sequence[Tensor], names: Names) -> object:
     return wandb.Image(pixels.byte().numpy())  # type: ignore[attr-defined]
 
 
-def log_study(logger: WandbLogger, written: WrittenStudy, tables: dict[str, Any]) -> None:
+def log_study(logger: WandbLogger, study: WrittenStudy) -> None:
     """Log figures and tables of a study to W&B."""
     import wandb  # slow import, needed only with this logger
 
-    name = f"study/{written.name}"
+    place = f"study/{study.name}"
     entries: dict[str, Any] = {
-        f"{name}/{title}": wandb.Image(str(path)) for title, path in written.figures.items()
+        f"{place}/{title}": wandb.Image(str(study.picture(title))) for title in study.figures
     }
     entries |= {
-        f"{name}/{title}_table": wandb.Table(dataframe=table) for title, table in tables.items()
+        f"{place}/{title}_table": wandb.Table(dataframe=study.table(title))
+        for title in study.tables
     }
     logger.experiment.log(entries)

@@ -1,7 +1,9 @@
 """The record of a run: what stays of it on disk, and what is told of it everywhere."""
 
 from rnnrepair.record.answers import SplitAnswers
-from rnnrepair.record.failure import Failure, Injected, Neighbour, Role, Span
+from rnnrepair.record.failure import Failure, Injected, Neighbour, Span
+from rnnrepair.record.files import smallest
+from rnnrepair.record.gather import gather_failures, shown_roles
 from rnnrepair.record.parts import (
     AnalysedEpoch,
     Contrast,
@@ -11,7 +13,7 @@ from rnnrepair.record.parts import (
     TargetLook,
 )
 from rnnrepair.record.record import RunRecord
-from rnnrepair.record.summary import summary_of, write_summary
+from rnnrepair.record.summary import numbers_of, summary_of, write_summary
 
 __all__ = [
     "AnalysedEpoch",
@@ -21,12 +23,15 @@ __all__ = [
     "Injected",
     "Neighbour",
     "Repair",
-    "Role",
     "RunRecord",
     "Seconds",
     "Span",
     "SplitAnswers",
     "TargetLook",
+    "gather_failures",
+    "numbers_of",
+    "shown_roles",
+    "smallest",
     "summary_of",
     "write_summary",
 ]

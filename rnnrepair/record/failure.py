@@ -2,21 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any
 
 from torch import Tensor
 
+from rnnrepair.influence import Role
+
 Span = tuple[int, int]
 """First step and end of a part of a sequence; (0, 0) for none."""
-
-
-class Role(StrEnum):
-    """Why a training sample stands beside a failure."""
-
-    NEAREST = "nearest"
-    CONTEXT = "context"
-    OPPONENT = "opponent"
 
 
 @dataclass(frozen=True)
@@ -26,8 +19,7 @@ class Neighbour:
     Attributes:
         index: of the sample.
         label: its class when it was found.
-        role: nearest of all; of the true label, coming to where the failure goes wrong (context);
-            or of the predicted label (opponent).
+        role: why it stands there.
         distance: of a nearest one, None for others.
         end: steps of a context up to the place that it has in common with the failure.
         run: transitions in common up to there.

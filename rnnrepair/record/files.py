@@ -39,7 +39,7 @@ def write(run_folder: Path, record: Any, tensors: Mapping[str, Tensor]) -> None:
             out.
         tensors: those, by name.
     """
-    arrays: dict[str, Any] = {name: _smallest(t.numpy()) for name, t in tensors.items()}
+    arrays: dict[str, Any] = {name: smallest(t.numpy()) for name, t in tensors.items()}
     with write_folder(run_folder / FOLDER) as draft:
         with (draft / ARRAYS).open("wb") as file:
             np.savez_compressed(file, **arrays)
@@ -106,7 +106,7 @@ def _plain(thing: Any) -> Any:
     return [_plain(value) for value in thing] if isinstance(thing, (list, tuple)) else thing
 
 
-def _smallest(array: np.ndarray) -> np.ndarray:
+def smallest(array: np.ndarray) -> np.ndarray:
     """Return whole numbers from 0 on in the smallest unsigned type that holds them."""
     return array.astype(np.min_scalar_type(int(array.max(initial=0))))
 

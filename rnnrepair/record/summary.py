@@ -1,6 +1,7 @@
 """The end of a run for programs: ``summary.json``, a view of the record."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,21 @@ def _of_targets(record: RunRecord) -> dict[str, Any]:
             "targets_right": sum(right) / len(right),
             "test_accuracy": sum(accuracy) / len(accuracy),
         },
+    }
+
+
+def numbers_of(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of before, after and the times by their places, for loggers.
+
+    Example:
+        >>> numbers_of({"seed": 3, "after": {"test_accuracy": 0.5, "repaired_share": None}})
+        {'after/test_accuracy': 0.5}
+    """
+    return {
+        f"{section}/{name}": float(value)
+        for section in ("before", "after", "time_s")
+        for name, value in summary.get(section, {}).items()
+        if value is not None
     }
 
 

@@ -1,16 +1,7 @@
-"""What happened, for people: terminal table, summary and HTML report."""
+"""What happened, for people: terminal table and HTML page."""
 
-from rnnrepair.report.cards import FailureCard
-from rnnrepair.report.html import write_report
-from rnnrepair.report.names import Names
-from rnnrepair.report.summary import write_summary
+from rnnrepair.report.cards import ShownData
+from rnnrepair.report.page import render, write_page
 from rnnrepair.report.terminal import print_failures, print_summary
 
-__all__ = [
-    "FailureCard",
-    "Names",
-    "print_failures",
-    "print_summary",
-    "write_report",
-    "write_summary",
-]
+__all__ = ["ShownData", "print_failures", "print_summary", "render", "write_page"]

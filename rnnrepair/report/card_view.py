@@ -1,19 +1,19 @@
 """What the page tells of one failure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from rnnrepair.network import Predictions
-from rnnrepair.report.cards import FailureCard, Mark
+from rnnrepair.record import Failure, Span
+from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import Colour, class_colours
 from rnnrepair.report.drawing import Drawing
 from rnnrepair.report.names import Names
+from rnnrepair.report.neighbourhood import caption, neighbourhood
 from rnnrepair.report.pictures import thumbnail, value_range
 from rnnrepair.report.sequence_figure import sequence_figure
 from rnnrepair.report.text_figure import TextFigure, failure_text, sample_text
-from rnnrepair.report.wording import count
 
 Figure = Drawing | TextFigure
 
@@ -68,54 +68,37 @@ class CardView:
 
 def card_view(card: FailureCard, after: Predictions, names: Names) -> CardView:
     """Prepare a card; ``after`` are the predictions of its split after the run."""
-    labels = card.nearest_label.tolist()
-    shown = [card.label, card.predicted, *card.predictions.tolist(), *labels]
-    colours = class_colours([*shown, *card.injected_label.tolist()])
-    final = _prediction_of(card.index, after)
-    if card.is_text:
-        figure: Figure = failure_text(card, names)
-    else:
-        figure = sequence_figure(card, _scale(card))
+    failure = card.failure
+    labels = [found.label for found in failure.neighbours]
+    labels += [made.label for made in failure.injected]
+    colours = class_colours(
+        [failure.label, failure.predicted, *failure.prediction.tolist(), *labels]
+    )
+    final = _prediction_of(failure.index, after)
 
-    def samples(
-        kind: str,
-        inputs: Sequence[Tensor],
-        label: Tensor,
-        marks: Sequence[Mark],
-        captions: Sequence[str],
-    ) -> tuple[Sample, ...]:
-        found = zip(inputs, label.tolist(), marks, captions, strict=True)
-        made = []
-        for one, of, mark, caption in found:
-            description = f"{kind} sample of class {names.of_class(of)}"
-            if card.is_text:
-                own: Figure = sample_text(one, mark, names, description)
-            else:
-                own = thumbnail(one, _scale(card), description)
-            made.append(Sample(own, names.of_class(of), colours[of], caption))
-        return tuple(made)
+    def sample(kind: str, inputs: Tensor, label: int, mark: Span, told: str = "") -> Sample:
+        description = f"{kind} sample of class {names.of_class(label)}"
+        if card.is_text:
+            own: Figure = sample_text(inputs, mark, names, description)
+        else:
+            own = thumbnail(inputs, _scale(card), description, image=card.is_image)
+        return Sample(own, names.of_class(label), colours[label], told)
 
     return CardView(
-        index=card.index,
-        label=names.of_class(card.label),
-        predicted=names.of_class(card.predicted),
+        index=failure.index,
+        label=names.of_class(failure.label),
+        predicted=names.of_class(failure.predicted),
         final=None if final is None else names.of_class(final),
-        story=_story(card, names),
-        neighbourhood=card.nearest_note or _neighbourhood(card, labels, names),
-        figure=figure,
-        nearest=samples(
-            "Influential",
-            card.nearest,
-            card.nearest_label,
-            card.nearest_mark,
-            card.nearest_caption,
+        story=_story(failure, names),
+        neighbourhood=neighbourhood(failure, names),
+        figure=failure_text(card, names) if card.is_text else sequence_figure(card, _scale(card)),
+        nearest=tuple(
+            sample("Influential", inputs, found.label, found.common, caption(found))
+            for inputs, found in zip(card.nearest, failure.neighbours, strict=True)
         ),
-        injected=samples(
-            "Injected",
-            card.injected,
-            card.injected_label,
-            card.injected_mark,
-            [""] * len(card.injected),
+        injected=tuple(
+            sample("Injected", inputs, made.label, made.piece)
+            for inputs, made in zip(card.injected, failure.injected, strict=True)
         ),
     )
 
@@ -130,34 +113,26 @@ def _prediction_of(index: int, predictions: Predictions) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def _story(card: FailureCard, names: Names) -> str:
+def _story(failure: Failure, names: Names) -> str:
     """Say when the step prediction left the truth, and what the abstraction saw there."""
-    n_steps, step = len(card.predictions), card.step
+    n_steps, step = len(failure.prediction), failure.step
     if n_steps == 1:
         return (
             f"The network reads the input as a whole: it predicted "
-            f"{names.of_class(card.predicted)}, in state {int(card.states[0])}."
+            f"{names.of_class(failure.predicted)}, in state {int(failure.state[0])}."
         )
-    label, turned = names.of_class(card.label), int(card.predictions[step])
-    if not bool((card.predictions == card.label).any()):
+    label, turned = names.of_class(failure.label), int(failure.prediction[step])
+    if not bool((failure.prediction == failure.label).any()):
         return (
             f"No step was ever predicted {label}: the prediction was wrong from step 1 to "
-            f"step {n_steps}, where the network is in state {int(card.states[-1])}."
+            f"step {n_steps}, where the network is in state {int(failure.state[-1])}."
         )
-    ending = "" if turned == card.predicted else f" and ended as {names.of_class(card.predicted)}"
-    old, new = int(card.states[step - 1]), int(card.states[step])
+    ending = (
+        "" if turned == failure.predicted else f" and ended as {names.of_class(failure.predicted)}"
+    )
+    old, new = int(failure.state[step - 1]), int(failure.state[step])
     way = f"stayed in state {new}" if old == new else f"went from state {old} to state {new}"
     return (
         f"The prediction left the truth for good at step {step + 1} of {n_steps}, where "
         f"{label} turned into {names.of_class(turned)}{ending}: the network {way}."
-    )
-
-
-def _neighbourhood(card: FailureCard, labels: list[int], names: Names) -> str:
-    if not labels:
-        return "No training sample takes a similar way through the states."
-    true, wrong = labels.count(card.label), labels.count(card.predicted)
-    return (
-        f"Of the {count(len(labels), 'sample')} shown, {wrong} carry the predicted label "
-        f"{names.of_class(card.predicted)} and {true} the true label {names.of_class(card.label)}."
     )

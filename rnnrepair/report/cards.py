@@ -1,59 +1,68 @@
-"""One failure with its influential and its injected samples, ready to be shown."""
+"""A failure with the sequences that belong to it, ready to be shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
+import torch
 from torch import Tensor
 
-Mark = tuple[int, int]
-"""First step and end of a part of a sequence; (0, 0) for none."""
+from rnnrepair.record import Failure, Repair
+from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
+
+
+class ShownData(Protocol):
+    """Where the sequences of a run come from: its data module, injected samples included."""
+
+    spec: DataSpec
+
+    def fetch(self, index: Tensor) -> SequenceBatch:
+        """Return the sequences with these indices, in this order."""
+        ...
 
 
 @dataclass(frozen=True)
 class FailureCard:
-    """Everything that is shown of one failure (T steps, F features, n samples).
+    """A failure (T steps, F features) with its n influential and m injected samples.
 
     Attributes:
-        index: of the failure.
-        label: its true class.
-        predicted: the class that the unrepaired network gives it.
+        failure: what the record tells.
+        kind: of the data.
         inputs: (T, F) features or (T,) tokens.
-        states: (T,) abstract state after each step.
-        predictions: (T,) step predictions.
-        step: after which the prediction leaves the truth for good.
-        segment: the responsible segment around it.
-        nearest: n influential training samples, (T_i, F) or (T_i,), nearest first.
-        nearest_label: (n,).
-        nearest_caption: n words on how near each is.
-        nearest_note: what they are, where it is not simply the nearest of all.
-        nearest_mark: n parts that the samples have in common with the failure.
-        injected: m samples injected for it, (T_i, F) or (T_i,).
-        injected_label: (m,).
-        injected_mark: m parts that come from the failure.
+        nearest: n sequences of ``failure.neighbours``, (T_i, F) or (T_i,).
+        injected: m sequences of ``failure.injected``, (T_i, F) or (T_i,).
     """
 
-    index: int
-    label: int
-    predicted: int
+    failure: Failure
+    kind: Kind
     inputs: Tensor
-    states: Tensor
-    predictions: Tensor
-    step: int
-    segment: Mark
     nearest: list[Tensor]
-    nearest_label: Tensor
-    nearest_caption: list[str]
-    nearest_note: str
-    nearest_mark: list[Mark]
     injected: list[Tensor]
-    injected_label: Tensor
-    injected_mark: list[Mark]
-
-    def as_state(self) -> dict[str, Any]:
-        """Return plain values and tensors for a checkpoint."""
-        return dict(vars(self))
 
     @property
     def is_text(self) -> bool:
         """Whether inputs are tokens."""
-        return not self.inputs.is_floating_point()
+        return self.kind == Kind.TOKENS
+
+    @property
+    def is_image(self) -> bool:
+        """Whether inputs are rows of pixels."""
+        return self.kind == Kind.IMAGE
+
+
+def failure_cards(repair: Repair, data: ShownData) -> list[FailureCard]:
+    """Fetch the sequences of every failure that the record tells of."""
+    return [
+        FailureCard(
+            failure,
+            data.spec.kind,
+            _fetched(data, [failure.index])[0],
+            _fetched(data, [neighbour.index for neighbour in failure.neighbours]),
+            _fetched(data, [sample.index for sample in failure.injected]),
+        )
+        for failure in repair.failures
+    ]
+
+
+def _fetched(data: ShownData, indices: Sequence[int]) -> list[Tensor]:
+    return data.fetch(torch.tensor(indices, dtype=torch.int64)).sequences()

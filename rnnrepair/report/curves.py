@@ -1,13 +1,16 @@
-"""How the run went: one small chart for each quantity of the analysed epochs."""
+"""How the run went: one small chart for each quantity over the epochs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
+from rnnrepair.record import AnalysedEpoch, TargetLook
 from rnnrepair.report.drawing import Dot, Drawing, Path, Text, path_data
 from rnnrepair.report.wording import number
+
+Row = AnalysedEpoch | TargetLook
 
 _WIDTH, _HEIGHT = 340.0, 200.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 40.0, 26.0, 296.0, 162.0
@@ -16,7 +19,7 @@ _LABEL_GAP = 13.0
 
 @dataclass(frozen=True)
 class Series:
-    """One line: a key of the history and the name that the legend gives it."""
+    """One line: a number of every row and the name that the legend gives it."""
 
     key: str
     name: str = ""
@@ -47,7 +50,8 @@ class Panel:
     span: float = 1.0
 
 
-PANELS = (
+# Of the analysed epochs of a repair.
+REPAIR_PANELS = (
     Panel(
         "Accuracy",
         "accuracy (%)",
@@ -75,6 +79,19 @@ PANELS = (
         factor=100,
     ),
     Panel("States that no step is in", "states", (Series("n_empty"),), whole=True),
+)
+# Of a run that counts targets.
+TARGET_PANELS = (
+    Panel("Repair targets that are right", "targets", (Series("targets_right"),), whole=True),
+    Panel(
+        "Accuracy",
+        "accuracy (%)",
+        (Series("test_accuracy", "test"),),
+        highest=100,
+        factor=100,
+        from_zero=False,
+        span=5,
+    ),
 )
 
 
@@ -118,17 +135,17 @@ class Axes:
         return _BOTTOM - (value - low) / (high - low) * (_BOTTOM - _TOP)
 
 
-def charts(history: Sequence[Mapping[str, float]]) -> list[Chart]:
-    """Draw every panel over the analysed epochs."""
-    return [Chart(panel, _draw(panel, history)) for panel in PANELS]
+def charts(panels: Sequence[Panel], rows: Sequence[Row]) -> list[Chart]:
+    """Draw every panel over the epochs of the rows."""
+    return [Chart(panel, _draw(panel, rows)) for panel in panels]
 
 
-def _draw(panel: Panel, history: Sequence[Mapping[str, float]]) -> Drawing | None:
-    lines = [_points(series, panel.factor, history) for series in panel.series]
+def _draw(panel: Panel, rows: Sequence[Row]) -> Drawing | None:
+    lines = [_points(series, panel.factor, rows) for series in panel.series]
     values = [y for line in lines for _, y in line]
     if not values:
         return None
-    axes = Axes.of(panel, [float(row["epoch"]) for row in history], values)
+    axes = Axes.of(panel, [float(row.epoch) for row in rows], values)
     places = [[(axes.x(x), axes.y(y)) for x, y in line] for line in lines]
     return Drawing(
         _WIDTH,
@@ -156,11 +173,10 @@ def _draw(panel: Panel, history: Sequence[Mapping[str, float]]) -> Drawing | Non
     )
 
 
-def _points(
-    series: Series, factor: float, history: Sequence[Mapping[str, float]]
-) -> list[tuple[float, float]]:
-    rows = ((float(row["epoch"]), factor * float(row[series.key])) for row in history)
-    return [(epoch, value) for epoch, value in rows if math.isfinite(value)]
+def _points(series: Series, factor: float, rows: Sequence[Row]) -> list[tuple[float, float]]:
+    known = [(row.epoch, getattr(row, series.key)) for row in rows]
+    points = [(float(epoch), factor * value) for epoch, value in known if value is not None]
+    return [(epoch, value) for epoch, value in points if math.isfinite(value)]
 
 
 def _ticks(low: float, high: float, whole: bool) -> list[float]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from rnnrepair.sequences import DataSpec
+
 
 @dataclass(frozen=True)
 class Names:
@@ -17,6 +19,11 @@ class Names:
 
     classes: Sequence[str] = ()
     words: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, spec: DataSpec) -> "Names":
+        """Return what the data call their classes and tokens, as far as they say."""
+        return cls(spec.class_names, spec.token_names)
 
     def of_class(self, number: int) -> str:
         """Return the name of a class."""

@@ -1,12 +1,12 @@
 """What changed between the unrepaired and the final network."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from rnnrepair.network import Predictions
 from rnnrepair.protocols import Split
+from rnnrepair.record import Repair, SplitAnswers
 from rnnrepair.repair import Outcome
 
 ROLES: dict[Split, str] = {
@@ -62,31 +62,25 @@ class Confusion:
     after: int
 
 
-def split_views(
-    predictions: Mapping[Split, tuple[Predictions, Predictions]], *, repair_trained_on: bool
-) -> dict[Split, SplitView]:
-    """Compare both networks on every split that was predicted, test first.
-
-    Args:
-        predictions: of both, for each split.
-        repair_trained_on: whether the final network was trained on the repair split too.
-    """
+def split_views(repair: Repair) -> dict[Split, SplitView]:
+    """Compare both networks on every split, those that are only reported first."""
+    known = [split for split in ROLES if split in repair.answers]
+    more = [split for split in repair.answers if split not in ROLES]
     views: dict[Split, SplitView] = {}
-    roles = ROLES | ({"repair": TRAINED_ON} if repair_trained_on else {})
-    for name, role in roles.items():
-        if name in predictions:
-            before, after = predictions[name]
-            repaired = int((~before.correct & after.correct).sum())
-            outcome = Outcome.of(before, after)
-            views[name] = SplitView(name, role, len(before.index), outcome, repaired)
+    for name in ["test", *more, *(split for split in known if split != "test")]:
+        answers = repair.answers[name]
+        role = ROLES.get(name, ROLES["test"])
+        if name == "repair" and repair.trained_on:
+            role = TRAINED_ON
+        repaired = int((~answers.unrepaired.correct & answers.final.correct).sum())
+        views[name] = SplitView(name, role, len(answers.index), answers.outcome, repaired)
     return views
 
 
-def confusions(before: Predictions, after: Predictions, top: int = 12) -> list[Confusion]:
+def confusions(answers: SplitAnswers, top: int = 12) -> list[Confusion]:
     """Return the most frequent confusions of either network, by how frequent they were before."""
-    both = [before.label, before.predicted, after.predicted]
-    n_classes = 1 + max((int(t.max()) for t in both if len(t)), default=0)
-    counts = torch.stack([_pair_counts(p, n_classes) for p in (before, after)])
+    n_classes = 1 + max(int(t.max()) for name, t in answers.tensors().items() if name != "index")
+    counts = torch.stack([_pair_counts(p, n_classes) for p in (answers.unrepaired, answers.final)])
     frequent = counts.amax(0).argsort(descending=True, stable=True)[:top].tolist()
     found = [
         Confusion(pair // n_classes, pair % n_classes, *counts[:, pair].tolist())

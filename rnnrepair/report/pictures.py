@@ -11,15 +11,9 @@ from torch.nn.functional import adaptive_avg_pool1d, adaptive_avg_pool2d
 
 from rnnrepair.report.drawing import Drawing, Path, Picture, path_data
 
-IMAGE_FEATURES = 8
 MAX_POINTS = 120
 _THUMB = 56
 _THUMB_PIXELS = 32
-
-
-def is_image(inputs: Tensor) -> bool:
-    """Return whether a (T, F) sequence is shown as a grey image, not as lines."""
-    return inputs.shape[1] >= IMAGE_FEATURES
 
 
 def value_range(parts: list[Tensor]) -> tuple[float, float]:
@@ -66,9 +60,11 @@ def line_paths(
     )
 
 
-def thumbnail(inputs: Tensor, scale: tuple[float, float], description: str) -> Drawing:
-    """Return a (T, F) sequence as a little picture."""
-    if is_image(inputs):
+def thumbnail(
+    inputs: Tensor, scale: tuple[float, float], description: str, *, image: bool
+) -> Drawing:
+    """Return a (T, F) sequence as a little picture: rows of pixels, or a line for each feature."""
+    if image:
         aspect = min(max(inputs.shape[1] / inputs.shape[0], 0.5), 2.0)
         width, height = _THUMB * min(aspect, 1), _THUMB / max(aspect, 1)
         uri = png_uri(inputs, scale, _THUMB_PIXELS)

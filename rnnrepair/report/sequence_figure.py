@@ -2,7 +2,7 @@
 
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.drawing import Box, Drawing, Path, Picture, Text, path_data
-from rnnrepair.report.pictures import is_image, line_paths, png_uri
+from rnnrepair.report.pictures import line_paths, png_uri
 from rnnrepair.report.strips import Place, prediction_strip, state_strip
 from rnnrepair.report.wording import count, number
 
@@ -13,13 +13,13 @@ _STRIP = 44.0
 
 def sequence_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     """Draw the (T, F) failure with its step predictions and states along its steps."""
-    draw = _image_figure if is_image(card.inputs) else _series_figure
+    draw = _image_figure if card.is_image else _series_figure
     return draw(card, scale)
 
 
 def reads_stepwise(card: FailureCard) -> bool:
     """Whether the network makes a step for each of the sequence."""
-    return len(card.predictions) == len(card.inputs)
+    return len(card.failure.prediction) == len(card.inputs)
 
 
 def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
@@ -31,7 +31,7 @@ def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     predicted, state = left + width + 8, left + width + 12 + _STRIP
     right, bottom = state + _STRIP, top + height
 
-    pace = height / len(card.predictions)
+    pace = height / len(card.failure.prediction)
     stepwise = reads_stepwise(card)
     marked_from = left - 2 if stepwise else predicted - 2
 
@@ -43,12 +43,13 @@ def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
         bottom + 20,
         _description(card),
         pictures=(Picture(left, top, width, height, png_uri(card.inputs, scale, _PIXELS)),),
-        boxes=prediction_strip(card, beside(predicted)) + state_strip(card, beside(state)),
+        boxes=prediction_strip(card.failure, beside(predicted))
+        + state_strip(card.failure, beside(state)),
         frames=(
             Box(left, top, width, height, "edge"),
             Box(
                 marked_from,
-                top + card.step * pace,
+                top + card.failure.step * pace,
                 right - marked_from + 2,
                 max(pace, 2.0),
                 "marker",
@@ -80,7 +81,7 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     predicted, state = top + height + 20, top + height + 60
     right, bottom = left + width, state + 20
 
-    pace = width / len(card.predictions)
+    pace = width / len(card.failure.prediction)
 
     def under(y: float) -> Place:
         return lambda start, stop: (left + start * pace, y, (stop - start) * pace, 20.0)
@@ -90,12 +91,17 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
         right + 4,
         bottom + 34,
         _description(card),
-        boxes=prediction_strip(card, under(predicted)) + state_strip(card, under(state)),
+        boxes=prediction_strip(card.failure, under(predicted))
+        + state_strip(card.failure, under(state)),
         paths=(
             Path(path_data(axes), "axis"),
             *line_paths(card.inputs, scale, left, top, width, height),
         ),
-        frames=(Box(left + card.step * pace, top - 2, max(pace, 2.0), bottom - top + 4, "marker"),),
+        frames=(
+            Box(
+                left + card.failure.step * pace, top - 2, max(pace, 2.0), bottom - top + 4, "marker"
+            ),
+        ),
         texts=(
             Text(left, 11, f"input ({count(n_features, 'feature')})", "start"),
             Text(left - 5, top + 8, number(scale[1]), "end"),
@@ -113,13 +119,13 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
 
 def _ticks(card: FailureCard, room: float) -> list[tuple[int, str]]:
     """Return first, responsible and last step; the responsible one keeps ``room`` steps free."""
-    ends = {0, len(card.predictions) - 1}
-    far = sorted(step for step in ends if abs(step - card.step) >= room)
-    return [(step, "tick") for step in far] + [(card.step, "tick marked")]
+    ends = {0, len(card.failure.prediction) - 1}
+    far = sorted(step for step in ends if abs(step - card.failure.step) >= room)
+    return [(step, "tick") for step in far] + [(card.failure.step, "tick marked")]
 
 
 def _description(card: FailureCard) -> str:
     return (
-        f"Failure {card.index}: input, step predictions and abstract states of "
-        f"{count(len(card.predictions), 'step')}, step {card.step + 1} marked."
+        f"Failure {card.failure.index}: input, step predictions and abstract states of "
+        f"{count(len(card.failure.prediction), 'step')}, step {card.failure.step + 1} marked."
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from rnnrepair.report.cards import FailureCard
+from rnnrepair.record import Failure
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.drawing import Box
 
@@ -44,9 +44,9 @@ def runs(values: Tensor) -> list[Run]:
     return [Run(*row) for row in zip(*columns, strict=True)]
 
 
-def prediction_strip(card: FailureCard, place: Place) -> tuple[Box, ...]:
+def prediction_strip(failure: Failure, place: Place) -> tuple[Box, ...]:
     """Return blocks in the colours of the classes."""
-    colour = class_colours([card.label, card.predicted, *card.predictions.tolist()])
+    colour = class_colours([failure.label, failure.predicted, *failure.prediction.tolist()])
     return tuple(
         _block(
             place(run.start, run.stop),
@@ -56,11 +56,11 @@ def prediction_strip(card: FailureCard, place: Place) -> tuple[Box, ...]:
             colour[run.value].fill,
             colour[run.value].ink,
         )
-        for run in runs(card.predictions)
+        for run in runs(failure.prediction)
     )
 
 
-def state_strip(card: FailureCard, place: Place) -> tuple[Box, ...]:
+def state_strip(failure: Failure, place: Place) -> tuple[Box, ...]:
     """Return blocks in two alternating greys: a change of shade is a change of state."""
     return tuple(
         _block(
@@ -69,7 +69,7 @@ def state_strip(card: FailureCard, place: Place) -> tuple[Box, ...]:
             str(run.value),
             f"abstract state {run.value} at {run.steps}",
         )
-        for i, run in enumerate(runs(card.states))
+        for i, run in enumerate(runs(failure.state))
     )
 
 

@@ -1,8 +1,8 @@
 """A multirun as one table and its figures."""
 
-import json
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,25 @@ from matplotlib.figure import Figure
 from pandas.api.types import is_numeric_dtype
 
 from rnnrepair.errors import DataError
+from rnnrepair.record import RunRecord, summary_of
 from rnnrepair.report.jobs import Status, jobs_of
 from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, panel, panels, shared_legend
 
-# Column -> where it stands in summary.json, and the name of its axis.
-METRICS: dict[str, tuple[tuple[str, ...], str]] = {
-    "test_before": (("before", "test_accuracy"), "test accuracy before"),
-    "test_after": (("after", "test_accuracy"), "test accuracy after"),
-    "val_after": (("after", "val_accuracy"), "val accuracy after"),
-    "test_repaired": (("after", "test_repaired_share"), "share of test failures repaired"),
-    "newly_broken": (("after", "newly_broken"), "test samples newly broken"),
-    "stability": (("stability",), "mean stability"),
-    "injected": (("injected",), "samples injected"),
-    "seconds": (("time_s", "total"), "seconds"),
+# Place in the summary of a run, which is the name of the column, and the name of its axis.
+METRICS = {
+    "before/test_accuracy": "test accuracy before",
+    "after/test_accuracy": "test accuracy after",
+    "after/val_accuracy": "val accuracy after",
+    "after/test_repaired_share": "share of test failures repaired",
+    "after/targets_share": "share of the first failures repaired",
+    "after/targets_right": "repair targets right",
+    "after/newly_broken": "test samples newly broken",
+    "stability": "mean stability",
+    "injected": "samples injected",
+    "time_s/total": "seconds",
 }
+# By which of those jobs are ranked: the first that was measured.
+SCORES = ("after/val_accuracy", "after/test_accuracy")
 
 # Setting of a job that leaves it as the configuration has it.
 DEFAULT = "default"
@@ -36,32 +41,33 @@ log = logging.getLogger(__name__)
 def read_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """Return a row for each finished job, and the settings in which jobs differ.
 
-    A job that does not name a setting has ``DEFAULT`` there.
+    A job that does not name a setting has ``DEFAULT`` there. A metric that no job has measured has
+    no column.
 
     Raises:
-        DataError: no finished job has a summary, or jobs do not differ.
+        DataError: no finished job has a record, or jobs do not differ.
+        IncompatibleCheckpointError: a record cannot be read.
     """
     rows, without = [], []
     for job in jobs_of(folder):
-        path = job.folder / "summary.json"
         if job.status is not Status.FINISHED:
             continue
-        if not path.is_file():
+        if not RunRecord.is_in(job.folder):
             without.append(job.folder.name)
             continue
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = summary_of(RunRecord.load(job.folder))
         pairs = (setting.lstrip("+").partition("=") for setting in job.overrides)
         settings = {name: value for name, _, value in pairs}
-        metrics = {name: _found(summary, keys) for name, (keys, _) in METRICS.items()}
+        metrics = {name: look_up(summary, name) for name in METRICS}
         rows.append({"job": job.folder.name, **settings, **metrics})
     if without:
-        log.warning("Left out, because RepairReport wrote no summary.json: %s", ", ".join(without))
+        log.warning("Left out, because they left no record: %s", ", ".join(without))
     if not rows:
         raise DataError(
-            f"{folder} holds no finished job with a summary: expected folders with job.json and "
-            "summary.json in it, as a multirun with the callback RepairReport leaves them."
+            f"{folder} holds no finished job with a record: expected folders with job.json and "
+            "record/ in it, as a multirun with the callback RepairReport leaves them."
         )
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).astype(dict.fromkeys(METRICS, float))
     candidates = [c for c in table.columns if c not in METRICS and c != "job"]
     table[candidates] = table[candidates].fillna(DEFAULT)
     varied = [column for column in candidates if table[column].nunique() > 1]
@@ -71,14 +77,23 @@ def read_sweep(folder: Path) -> tuple[pd.DataFrame, list[str]]:
         numbers = pd.to_numeric(table[column], errors="coerce")
         if numbers.notna().all():
             table[column] = numbers
-    return table[["job", *varied, *METRICS]], varied
+    measured = [name for name in METRICS if table[name].notna().any()]
+    return table[["job", *varied, *measured]], varied
 
 
-def _found(summary: dict[str, Any], keys: Sequence[str]) -> float:
+def look_up(summary: Mapping[str, Any], place: str) -> float | None:
+    """Return a number of a summary by its place, None where the run has not measured it.
+
+    Example:
+        >>> look_up({"after": {"test_accuracy": 0.5}}, "after/test_accuracy")
+        0.5
+    """
     value: Any = summary
-    for key in keys:
-        value = value[key]
-    return float("nan") if value is None else float(value)
+    for key in place.split("/"):
+        value = value.get(key)
+        if value is None:
+            return None
+    return float(value)
 
 
 def sweep_figures(table: pd.DataFrame, varied: Sequence[str]) -> dict[str, Figure]:
@@ -88,7 +103,9 @@ def sweep_figures(table: pd.DataFrame, varied: Sequence[str]) -> dict[str, Figur
     """
     first, *others = [name for name in varied if name != "seed"] or list(varied)
     figures = {
-        name: _against(table, first, others, name, unit) for name, (_, unit) in METRICS.items()
+        name: _against(table, first, others, name, METRICS[name])
+        for name in table
+        if name in METRICS
     }
     figures["parallel_coordinates"] = _parallel(table, varied)
     return figures
@@ -123,8 +140,8 @@ def _against(
 
 
 def _parallel(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
-    """Draw a line for each job through all settings and metrics, coloured by val accuracy."""
-    shown = [*varied, *(name for name in METRICS if table[name].nunique() > 1)]
+    """Draw a line for each job through all settings and metrics, the better the thicker."""
+    shown = [*varied, *(n for n in table if n in METRICS and table[n].nunique() > 1)]
     scaled, ticks = [], []
     for name in shown:
         column = table[name]
@@ -140,17 +157,20 @@ def _parallel(table: pd.DataFrame, varied: Sequence[str]) -> Figure:
     lines = np.stack(scaled, 1)
     figure = canvas(width=1.5 * len(shown) + 1, height=4.2)
     (axes,) = panels(figure, 1, 1)
-    score = table["val_after"].rank(pct=True).fillna(0)
+    by = next(name for name in SCORES if name in table)
+    score = table[by].rank(pct=True).fillna(0)
     for line, rank in zip(lines, score, strict=True):
         axes.plot(line, color=LINES[0], alpha=0.25 + 0.75 * rank, linewidth=1 + 2 * rank)
     for place, (low, high) in enumerate(ticks):
         axes.axvline(place, color="#999999", linewidth=0.8)
         axes.annotate(low, (place, -0.02), ha="center", va="top", fontsize=9)
         axes.annotate(high, (place, 1.02), ha="center", va="bottom", fontsize=9)
-    axes.set_xticks(range(len(shown)), [name.replace(".", ".\n") for name in shown], fontsize=9)
+    axes.set_xticks(
+        range(len(shown)), [re.sub(r"([./])", r"\1\n", name) for name in shown], fontsize=9
+    )
     axes.tick_params(axis="x", pad=16, length=0)
     axes.set_yticks([])
     axes.set_ylim(-0.05, 1.05)
     axes.spines[:].set_visible(False)
-    axes.set_title("All jobs (thicker: higher val accuracy)", fontsize=12, loc="left", pad=24)
+    axes.set_title(f"All jobs (thicker: higher {METRICS[by]})", fontsize=12, loc="left", pad=24)
     return figure

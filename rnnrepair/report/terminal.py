@@ -1,22 +1,23 @@
 """The end of a run on the terminal: a table, and failures that can be read."""
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rnnrepair.network import Predictions
-from rnnrepair.report.cards import FailureCard
+from rnnrepair.record import Repair, RunRecord, summary_of
+from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.names import Names
+from rnnrepair.sequences import Kind
 
 PRINTED = 5
 
 
-def print_summary(summary: dict[str, Any], console: Console | None = None) -> None:
-    """Print the outcome of a run as a table."""
+def print_summary(record: RunRecord, console: Console | None = None) -> None:
+    """Print the outcome of a repair as a table."""
+    summary = summary_of(record)
     before, after = summary["before"], summary["after"]
     table = Table(
         title=f"{summary['experiment'] or 'run'}, seed {summary['seed']}, "
@@ -52,36 +53,38 @@ def print_summary(summary: dict[str, Any], console: Console | None = None) -> No
         console.print(f"[bold red]{note}[/]")
 
 
-def print_failures(
-    cards: Sequence[FailureCard],
-    after: Predictions,
-    names: Names,
-    console: Console | None = None,
-) -> None:
+def print_failures(repair: Repair, data: ShownData, console: Console | None = None) -> None:
     """Print the first failures that are text, step predictions as colours under the words."""
-    console = console or Console()
+    if data.spec.kind != Kind.TOKENS or not repair.failures:
+        return
+    console, names = console or Console(), Names.of(data.spec)
+    after = repair.answers["repair"].final
     fixed = set(after.index[after.correct].tolist())
-    for card in [card for card in cards if card.is_text][:PRINTED]:
-        colour = class_colours([card.label, card.predicted, *card.predictions.tolist()])
-        line = Text(
-            f"{'repaired' if card.index in fixed else 'still wrong'} (sample {card.index}): "
-            f"true {names.of_class(card.label)}, predicted {names.of_class(card.predicted)}\n",
-            style="bold",
-        )
-        first, end = card.segment
-        predicted = card.predictions.tolist()
-        for step, word in enumerate(names.of_tokens(card.inputs)):
-            style = f"not bold underline {colour[predicted[step]].fill}"
-            if step == card.step:
-                style += " reverse"
-            elif first <= step < end:
-                style += " bold"
-            line.append(word, style=style)
-            line.append(" ", style="not bold")
-        console.print(line)
-    if any(card.is_text for card in cards):
-        console.print(
-            "Colours: the class predicted after each word; reversed: the responsible word; bold: "
-            "the rest of its segment. More in report.html.",
-            style="dim",
-        )
+    for card in failure_cards(replace(repair, failures=repair.failures[:PRINTED]), data):
+        console.print(_line(card, names, repaired=card.failure.index in fixed))
+    console.print(
+        "Colours: the class predicted after each word; reversed: the responsible word; bold: "
+        "the rest of its segment. More in report.html.",
+        style="dim",
+    )
+
+
+def _line(card: FailureCard, names: Names, *, repaired: bool) -> Text:
+    failure = card.failure
+    predicted = failure.prediction.tolist()
+    colour = class_colours([failure.label, failure.predicted, *predicted])
+    line = Text(
+        f"{'repaired' if repaired else 'still wrong'} (sample {failure.index}): "
+        f"true {names.of_class(failure.label)}, predicted {names.of_class(failure.predicted)}\n",
+        style="bold",
+    )
+    first, end = failure.segment
+    for step, word in enumerate(names.of_tokens(card.inputs)):
+        style = f"not bold underline {colour[predicted[step]].fill}"
+        if step == failure.step:
+            style += " reverse"
+        elif first <= step < end:
+            style += " bold"
+        line.append(word, style=style)
+        line.append(" ", style="not bold")
+    return line

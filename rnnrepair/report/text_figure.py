@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from rnnrepair.report.cards import FailureCard, Mark
+from rnnrepair.record import Span
+from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.names import Names
 
@@ -34,22 +35,22 @@ class TextFigure:
 
 def failure_text(card: FailureCard, names: Names) -> TextFigure:
     """Show a failure: step predictions under the words, responsible segment marked."""
-    colour = class_colours([card.label, card.predicted, *card.predictions.tolist()])
-    first, end = card.segment
+    failure = card.failure
+    colour = class_colours([failure.label, failure.predicted, *failure.prediction.tolist()])
+    first, end = failure.segment
     words = []
-    steps = zip(card.predictions.tolist(), card.states.tolist(), strict=True)
+    steps = zip(failure.prediction.tolist(), failure.state.tolist(), strict=True)
     for step, (text, (predicted, state)) in enumerate(
         zip(names.of_tokens(card.inputs), steps, strict=True)
     ):
-        css = "responsible" if step == card.step else "segment" if first <= step < end else ""
+        css = "responsible" if step == failure.step else "segment" if first <= step < end else ""
         title = f"step {step + 1}: predicted {names.of_class(predicted)}, state {state}"
         words.append(Word(text, colour[predicted].fill, css, title))
-    return TextFigure(
-        tuple(words), f"Failure {card.index}: {len(words)} words, word {card.step + 1} marked."
-    )
+    told = f"Failure {failure.index}: {len(words)} words, word {failure.step + 1} marked."
+    return TextFigure(tuple(words), told)
 
 
-def sample_text(tokens: Tensor, mark: Mark, names: Names, description: str) -> TextFigure:
+def sample_text(tokens: Tensor, mark: Span, names: Names, description: str) -> TextFigure:
     """Show a sample with a part of it marked."""
     words = tuple(
         Word(text, css="common" if mark[0] <= step < mark[1] else "")

@@ -148,7 +148,7 @@ def test_all_wrong_values_are_told_in_one_message(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["repair.budget=1000"], r"^repair\.budget: 1000 samples .* raise sources or mutations"),
+        (["repair.budget=1000"], r"^repair\.budget: 1000 samples .* raise parents or mutations"),
         (["abstraction.n_components=50000"], r"^abstraction\.n_components: 50000 .*fit_states"),
         (
             ["datamodule.repair_share=0.6", "datamodule.val_share=0.6"],

@@ -4,22 +4,13 @@ from rnnrepair.report.comparison.checks import lacking_seeds, unequal_injected, 
 from rnnrepair.report.comparison.export import read_export, write_export
 from rnnrepair.report.comparison.folder import read_folder
 from rnnrepair.report.comparison.interval import interval
-from rnnrepair.report.comparison.items import (
-    ITEMS_FILE,
-    ItemPredictions,
-    read_items,
-    write_items,
-)
 from rnnrepair.report.comparison.metrics import class_accuracies, metric_table
-from rnnrepair.report.comparison.runs import Contrast, Runs
+from rnnrepair.report.comparison.runs import Runs
 from rnnrepair.report.comparison.sign_flip import MIN_PAIRS, holm, sign_flip_p
 from rnnrepair.report.comparison.tables import arm_table, contrast_table, parse_contrast
 
 __all__ = [
-    "ITEMS_FILE",
     "MIN_PAIRS",
-    "Contrast",
-    "ItemPredictions",
     "Runs",
     "arm_table",
     "class_accuracies",
@@ -31,10 +22,8 @@ __all__ = [
     "parse_contrast",
     "read_export",
     "read_folder",
-    "read_items",
     "sign_flip_p",
     "unequal_injected",
     "unequal_steps",
     "write_export",
-    "write_items",
 ]

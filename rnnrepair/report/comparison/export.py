@@ -16,13 +16,12 @@ import pandas as pd
 
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError
-from rnnrepair.report.comparison.items import smallest
+from rnnrepair.record import Contrast, smallest
 from rnnrepair.report.comparison.metrics import metric_table
 from rnnrepair.report.comparison.runs import (
     SUMMARY_METRICS,
     About,
     Answers,
-    Contrast,
     Run,
     Runs,
     merged,

@@ -1,28 +1,14 @@
 """Reads the runs of a folder."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rnnrepair.errors import DataError
-from rnnrepair.report.comparison.items import ITEMS_FILE, read_items
-from rnnrepair.report.comparison.runs import (
-    SUMMARY_METRICS,
-    About,
-    Answers,
-    Contrast,
-    Run,
-    Runs,
-    base_of,
-)
+from rnnrepair.record import RunRecord, summary_of
+from rnnrepair.report.comparison.runs import SUMMARY_METRICS, About, Answers, Run, Runs, base_of
+from rnnrepair.report.sweeps import look_up
 
-# Metrics that stand in a section of summary.json; the others stand at its top.
-SECTIONS = {
-    "repaired_share": ("after", "repaired_share"),
-    "targets_share": ("after", "targets_share"),
-    "targets_right": ("after", "targets_right"),
-}
+# Splits that are no test: the comparison rests on none of their answers.
+NO_TESTS = {"repair", "val"}
 
 
 def read_folder(folder: Path) -> Runs:
@@ -30,38 +16,35 @@ def read_folder(folder: Path) -> Runs:
 
     Raises:
         DataError: no finished run, or runs that may not be compared.
+        IncompatibleCheckpointError: a record cannot be read.
     """
-    files = sorted(folder.rglob("summary.json"))
+    files = sorted(folder.rglob("record/record.json"))
     if not files:
         raise DataError(
-            f"{folder} holds no summary.json: name the folder of a multirun that has finished runs."
+            f"{folder} holds no run with a record: name the folder of a multirun that has finished "
+            "runs. Runs of older versions have none: make them again."
         )
-    return Runs(_read_run(file) for file in files)
+    return Runs(_read_run(file.parents[1]) for file in files)
 
 
-def _read_run(file: Path) -> Run:
-    summary = json.loads(file.read_text(encoding="utf-8"))
-    # The published protocol on MNIST counts targets, and repairs no network that went before.
-    targets_only = summary.get("measure") == "targets"
-    items = {} if targets_only else read_items(file.with_name(ITEMS_FILE))
-    contrasts = tuple(Contrast(**named) for named in summary.get("contrasts") or ())
+def _read_run(folder: Path) -> Run:
+    record = RunRecord.load(folder)
+    summary = summary_of(record)
+    answers = {} if record.repair is None else record.repair.answers
+    tests = {split: of for split, of in answers.items() if split not in NO_TESTS}
     # Runs of another budget must not replace these in an export.
     data = summary["data"] | {key: summary[key] for key in ("budget",) if key in summary}
+    found = {
+        name: look_up(summary, f"after/{name}" if name in summary["after"] else name)
+        for name in SUMMARY_METRICS
+    }
     return Run(
-        arm=summary.get("arm") or summary["strategy"],
-        seed=int(summary["seed"]),
-        about=About(summary["experiment"], data, contrasts),
-        base=base_of(items),
-        values={name: _look_up(summary, SECTIONS.get(name, (name,))) for name in SUMMARY_METRICS},
-        splits={split: Answers.of(predictions) for split, predictions in items.items()},
-        origin=str(file.parent),
+        arm=record.arm,
+        seed=record.seed,
+        about=About(record.experiment, data, record.contrasts),
+        base=base_of(tests),
+        # NaN where the experiment does not measure it.
+        values={name: float("nan") if v is None else v for name, v in found.items()},
+        splits={split: Answers.of(of) for split, of in tests.items()},
+        origin=str(folder),
     )
-
-
-def _look_up(summary: Any, keys: Sequence[str]) -> float:
-    """Return a value of the summary, NaN where the experiment does not measure it."""
-    for key in keys:
-        summary = summary.get(key)
-        if summary is None:
-            return float("nan")
-    return float(summary)

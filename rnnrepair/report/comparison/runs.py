@@ -8,22 +8,10 @@ from typing import Any
 import numpy as np
 
 from rnnrepair.errors import DataError
-from rnnrepair.report.comparison.items import ItemPredictions
+from rnnrepair.record import Contrast, SplitAnswers
 
 # Metrics that a run tells as one number; all others are computed from its test items.
 SUMMARY_METRICS = ("repaired_share", "targets_share", "targets_right", "injected", "steps")
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A difference between two arms: ``of`` minus ``against``."""
-
-    of: str
-    against: str
-    metric: str
-
-    def __str__(self) -> str:
-        return f"{self.of}-{self.against}:{self.metric}"
 
 
 @dataclass(frozen=True)
@@ -58,23 +46,23 @@ class Answers:
     after: np.ndarray
 
     @classmethod
-    def of(cls, items: ItemPredictions) -> "Answers":
-        """Return what of the predictions is right."""
-        right = items.before == items.label, items.after == items.label
-        return cls(items.index, items.label, *right)
+    def of(cls, answers: SplitAnswers) -> "Answers":
+        """Return which answers are right."""
+        right = answers.unrepaired.correct, answers.final.correct
+        return cls(*(tensor.numpy() for tensor in (answers.index, answers.label, *right)))
 
     def same_items(self, other: "Answers") -> bool:
         """Whether both are of the same items, so that one draw of items suits both."""
         return np.array_equal(self.index, other.index) and np.array_equal(self.label, other.label)
 
 
-def base_of(splits: Mapping[str, ItemPredictions]) -> str:
+def base_of(splits: Mapping[str, SplitAnswers]) -> str:
     """Return a digest of the test items and of what the unrepaired network says of them."""
     digest = hashlib.sha256()
-    for name, items in sorted(splits.items()):
-        digest.update(f"{name} {len(items.index)} ".encode())
-        for array in (items.index, items.label, items.before):
-            digest.update(array.astype("<i8").tobytes())
+    for name, answers in sorted(splits.items()):
+        digest.update(f"{name} {len(answers.index)} ".encode())
+        for tensor in (answers.index, answers.label, answers.before):
+            digest.update(tensor.numpy().astype("<i8").tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.errors import DataError
+from rnnrepair.record import Contrast
 from rnnrepair.report.comparison.bootstrap import NO_INTERVAL, Bootstrap
 from rnnrepair.report.comparison.interval import interval
 from rnnrepair.report.comparison.metrics import metric_table
-from rnnrepair.report.comparison.runs import Contrast, Runs
+from rnnrepair.report.comparison.runs import Runs
 from rnnrepair.report.comparison.sign_flip import MIN_PAIRS, holm, sign_flip_p
 
 

@@ -1,6 +1,14 @@
-"""Studies on paper: figures from tables, files, and a section of the report."""
+"""Studies on paper: figures from tables, files, and sections of the page."""
 
 from rnnrepair.report.studies.figures import study_figures
-from rnnrepair.report.studies.write import WrittenStudy, write_study
+from rnnrepair.report.studies.files import WrittenStudy, read_studies, write_study
+from rnnrepair.report.studies.section import StudyView, study_view
 
-__all__ = ["WrittenStudy", "study_figures", "write_study"]
+__all__ = [
+    "StudyView",
+    "WrittenStudy",
+    "read_studies",
+    "study_figures",
+    "study_view",
+    "write_study",
+]

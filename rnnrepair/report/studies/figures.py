@@ -1,11 +1,10 @@
-"""Figures of studies, drawn from their tables alone."""
+"""Figures of studies, drawn from their tables and pictures alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import pandas as pd
 from matplotlib.figure import Figure
-from torch import Tensor
 
+from rnnrepair.analysis import StudyResult
 from rnnrepair.report.studies.automaton import automaton_figures
 from rnnrepair.report.studies.clustering import clustering_figures
 from rnnrepair.report.studies.faults import fault_figures
@@ -13,23 +12,17 @@ from rnnrepair.report.studies.feature_comparison import feature_figures
 from rnnrepair.report.studies.image_grid import influence_figures
 from rnnrepair.report.studies.k_sweep import k_sweep_figures
 
-_FIGURES: dict[str, Callable[[Mapping[str, pd.DataFrame]], dict[str, Figure]]] = {
-    "automaton_states": automaton_figures,
-    "clustering_time": clustering_figures,
-    "faults": fault_figures,
-    "features": feature_figures,
-    "k_sweep": k_sweep_figures,
+# By the name of the study; a study of a user's has none.
+_FIGURES: dict[str, Callable[[StudyResult], dict[str, Figure]]] = {
+    "automaton": lambda result: automaton_figures(result.tables),
+    "clustering": lambda result: clustering_figures(result.tables),
+    "faults": lambda result: fault_figures(result.tables),
+    "features": lambda result: feature_figures(result.tables),
+    "influential": lambda result: influence_figures(result.tables, result.pictures),
+    "k_sweep": lambda result: k_sweep_figures(result.tables),
 }
 
 
-def study_figures(
-    tables: Mapping[str, pd.DataFrame], pictures: Mapping[str, Tensor] | None = None
-) -> dict[str, Figure]:
-    """Draw every figure that the tables, known by their names, allow."""
-    figures: dict[str, Figure] = {}
-    for name, draw in _FIGURES.items():
-        if name in tables:
-            figures |= draw(tables)
-    if pictures and "influential" in tables:
-        figures |= influence_figures(tables, pictures)
-    return figures
+def study_figures(name: str, result: StudyResult) -> dict[str, Figure]:
+    """Draw the figures of a study; one that has found nothing has none."""
+    return _FIGURES[name](result) if name in _FIGURES and result.tables else {}

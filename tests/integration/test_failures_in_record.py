@@ -1,6 +1,5 @@
-"""Failures in the report, against the data, the traces and the ledger that the run leaves."""
+"""Failures in the record, against the data, the traces and the ledger that the run leaves."""
 
-from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 
@@ -14,8 +13,9 @@ from rnnrepair.abstraction import AbstractionSettings, AbstractModel
 from rnnrepair.callbacks import Calendar, TraceCollector, repair_chain
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.edits import ImageEdits
-from rnnrepair.influence import TraceSimilarity, TransitionOverlap
+from rnnrepair.influence import Role, TraceSimilarity, TransitionOverlap
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.record import RunRecord
 from rnnrepair.repair import ContrastRepair, GuidedRepair, InsertionRepair, read_ledger
 from rnnrepair.traces import Traces
 from tests.conftest import TensorData
@@ -52,7 +52,7 @@ CASES = {
 
 @pytest.fixture(params=CASES)
 def finished(request, tmp_path):
-    """Two rounds; cards are those of the unrepaired network, and of the first."""
+    """Two rounds; failures are those of the unrepaired network, and of the first."""
     load, strategy, method = CASES[request.param]
     data = TensorData(load(), 3, batch_size=30, repair_share=0.3)
     data.setup()
@@ -85,7 +85,7 @@ def finished(request, tmp_path):
         default_root_dir=tmp_path,
         callbacks=chain,
     ).fit(network, datamodule=data)
-    return request.param, data, chain[-1]._cards, tmp_path
+    return request.param, data, tmp_path
 
 
 def responsible(said, label):
@@ -107,8 +107,8 @@ def segment(truth, step):
     return first, end
 
 
-def test_cards_show_what_the_run_has_found_of_each_failure(finished):
-    kind, data, cards, folder = finished
+def test_the_record_tells_what_the_run_has_found_of_each_failure(finished):
+    kind, data, folder = finished
     first = folder / "analysis" / "epoch=002"
     traces, tables = (
         Traces.load(first / "traces" / "repair"),
@@ -116,64 +116,62 @@ def test_cards_show_what_the_run_has_found_of_each_failure(finished):
     )
     model = AbstractModel.load(first / "abstraction.safetensors")
     ledger = [row for row in read_ledger(folder / "ledger.csv") if row.epoch == 2]
-    assert [card.index for card in cards] == tables["failure"][:AT_MOST].tolist()
-    assert len(cards) == AT_MOST
-    for row, card in enumerate(cards):
-        batch = data.fetch(torch.tensor([card.index]))
-        (place,) = (traces.index == card.index).nonzero()[0].tolist()
+    failures = RunRecord.load(folder).repair.failures
+    assert [failure.index for failure in failures] == tables["failure"][:AT_MOST].tolist()
+    assert len(failures) == AT_MOST
+    for row, failure in enumerate(failures):
+        (place,) = (traces.index == failure.index).nonzero()[0].tolist()
         steps = slice(int(traces.offsets[place]), int(traces.offsets[place + 1]))
         said = traces.prediction[steps].tolist()
-        assert torch.equal(card.inputs, batch.sequences()[0])
-        assert card.label == int(batch.label) == int(traces.label[place])
-        assert card.predicted == said[-1] != card.label
-        assert card.predictions.tolist() == said
-        assert card.states.tolist() == traces.state[steps].tolist()
-        assert card.step == responsible(said, card.label) == int(tables["step"][row])
-        truth = [float(model.confidence[q, card.label]) for q in card.states.tolist()]
-        assert card.segment == segment(truth, card.step)
-        _check_nearest(kind, card, tables, row, data)
-        _check_injected(card, [e for e in ledger if e.failure_id == card.index], data)
+        label = int(data.fetch(torch.tensor([failure.index])).label)
+        assert failure.label == label == int(traces.label[place])
+        assert failure.predicted == said[-1] != failure.label
+        assert failure.prediction.tolist() == said
+        assert failure.state.tolist() == traces.state[steps].tolist()
+        assert failure.step == responsible(said, failure.label) == int(tables["step"][row])
+        truth = [float(model.confidence[q, failure.label]) for q in failure.state.tolist()]
+        assert failure.segment == segment(truth, failure.step)
+        _check_neighbours(kind, failure, tables, row, data)
+        _check_injected(failure, [e for e in ledger if e.failure_id == failure.index], data)
 
 
-def _check_nearest(kind, card, tables, row, data):
+def _check_neighbours(kind, failure, tables, row, data):
+    found = failure.neighbours
     expected = tables["nearest_index"][row].tolist()[:SHOWN]
-    if kind != "images":
-        opponents = [i for i in tables["opponents_index"][row].tolist() if i >= 0][:SHOWN_OPPONENTS]
-        contexts = tables["contexts_sample"][row].tolist()[: SHOWN - len(opponents)]
-        expected = [i for i in contexts if i >= 0] + opponents
-        assert {int(data.fetch(torch.tensor([i])).label) for i in opponents} == {card.predicted}
-        # What is marked of a context are the words that it shares with the failure, up to where
-        # the prediction leaves the truth.
-        runs = tables["contexts_run"][row].tolist()
-        for sample, (start, end), run in zip(card.nearest, card.nearest_mark, runs, strict=False):
-            if run > 0 and (start, end) != (0, 0):
-                assert end - start == run
-                before = card.inputs[card.step - run : card.step]
-                assert torch.equal(sample[start:end], before)
-        assert card.nearest_mark[len(expected) - len(opponents) :] == [(0, 0)] * len(opponents)
-    found = data.fetch(torch.tensor(expected))
-    assert len(card.nearest) == len(expected) > 0
-    for shown, sequence in zip(card.nearest, found.sequences(), strict=True):
-        assert torch.equal(shown, sequence)
-    assert torch.equal(card.nearest_label, found.label)
     if kind == "images":
         distances = tables["nearest_distance"][row, : len(expected)].tolist()
-        assert card.nearest_caption == [f"{d:.3f}" for d in distances]
+        assert [n.distance for n in found] == distances
+    else:
+        opponents = [i for i in tables["opponents_index"][row].tolist() if i >= 0]
+        opponents = opponents[:SHOWN_OPPONENTS]
+        contexts = tables["contexts_sample"][row].tolist()[: SHOWN - len(opponents)]
+        expected = [i for i in contexts if i >= 0] + opponents
+        assert [n.index for n in found if n.role == Role.OPPONENTS] == opponents
+        assert {n.label for n in found if n.role == Role.OPPONENTS} <= {failure.predicted}
+        (words,) = data.fetch(torch.tensor([failure.index])).sequences()
+        for neighbour in found:
+            if neighbour.role == Role.CONTEXTS and neighbour.run > 0:
+                # The words that it shares with the failure, up to where the truth is left.
+                start, end = neighbour.common
+                assert end - start == neighbour.run
+                (sample,) = data.fetch(torch.tensor([neighbour.index])).sequences()
+                before = words[failure.step - neighbour.run : failure.step]
+                assert torch.equal(sample[start:end], before)
+    assert [n.index for n in found] == expected
+    assert len(expected) > 0
+    assert [n.label for n in found] == data.fetch(torch.tensor(expected)).label.tolist()
 
 
-def _check_injected(card, made, data):
+def _check_injected(failure, made, data):
     shown = made[:SHOWN]
-    assert len(card.injected) == len(shown)
-    for sequence, label, mark, row in zip(
-        card.injected, card.injected_label.tolist(), card.injected_mark, shown, strict=True
-    ):
-        sample = data.fetch(torch.tensor([row.new_id]))
-        assert torch.equal(sequence, sample.sequences()[0]), asdict(row)
-        assert label == row.label == int(sample.label)
-        # What is marked comes from the failure.
-        start, end = mark
-        if row.edit == "graft":
+    assert [sample.index for sample in failure.injected] == [row.new_id for row in shown]
+    (words,) = data.fetch(torch.tensor([failure.index])).sequences()
+    for sample, row in zip(failure.injected, shown, strict=True):
+        batch = data.fetch(torch.tensor([sample.index]))
+        assert sample.label == row.label == int(batch.label)
+        start, end = sample.piece
+        if row.edit == "graft":  # what is marked comes from the failure
             assert end - start == 1
-            assert int(sequence[start]) == int(card.inputs[card.step])
+            assert int(batch.sequences()[0][start]) == int(words[failure.step])
         else:
-            assert mark == (0, 0)
+            assert (start, end) == (0, 0)

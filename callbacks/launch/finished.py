@@ -1,0 +1,115 @@
+"""Takes up a run that has ended: its configuration, its data and what its checkpoints hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
+from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.record import RunRecord
+
+LAST = "last"
+# Callbacks that leave a record where a run has ended.
+RECORDING = ("repair_report", "target_curve")
+
+
+@dataclass(frozen=True)
+class FinishedFolder:
+    """The folder of a run of ``train.py`` that has ended.
+
+    Attributes:
+        folder: of the run.
+        cfg: its configuration, with this folder as the output.
+    """
+
+    folder: Path
+    cfg: DictConfig
+
+    @classmethod
+    def open(cls, folder: Path, data_dir: str | None = None) -> "FinishedFolder":
+        """Read the configuration of a run.
+
+        Args:
+            folder: of the run.
+            data_dir: of the data sets, where it is not the run's any more.
+
+        Raises:
+            IncompatibleCheckpointError: the folder is none of a run, or the run has not ended.
+        """
+        config, last = folder / ".hydra" / "config.yaml", folder / "checkpoints" / f"{LAST}.ckpt"
+        missing = [str(path) for path in (config, last) if not path.is_file()]
+        if missing:
+            raise IncompatibleCheckpointError(
+                f"run={folder} is no finished run of train.py: {' and '.join(missing)} are "
+                "missing. Name a folder such as outputs/mnist_repair/<time>."
+            )
+        cfg: DictConfig = OmegaConf.load(config)  # type: ignore[assignment]
+        if any(cfg.callbacks.get(name) for name in RECORDING) and not RunRecord.is_in(folder):
+            raise IncompatibleCheckpointError(
+                f"run={folder} has not ended: it has no record/. Go on with it first: "
+                f"python train.py ... ckpt_path={last}"
+            )
+        OmegaConf.update(cfg, "paths.output_dir", str(folder))
+        if data_dir is not None:
+            cfg.paths.data_dir = data_dir
+        return cls(folder, cfg)
+
+    def checkpoint(self, name: str = LAST) -> dict[str, Any]:
+        """Load a file of ``checkpoints/``.
+
+        Raises:
+            IncompatibleCheckpointError: it is missing, or damaged.
+        """
+        path = self.folder / "checkpoints" / f"{name}.ckpt"
+        try:
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+            raise IncompatibleCheckpointError(
+                f"{path} cannot be read; it is missing or damaged: train the run again. ({error})"
+            ) from error
+        return saved
+
+    def data(self, saved: Mapping[str, Any]) -> Any:
+        """Return the data module of the run, set up: data as they came, nothing injected.
+
+        Args:
+            saved: a checkpoint, which says which data they were.
+
+        Raises:
+            IncompatibleCheckpointError: they are others now, or the configuration is of another
+                version.
+        """
+        try:
+            datamodule = instantiate(self.cfg.datamodule, _convert_="all")
+            datamodule.setup()
+        except InstantiationException as error:
+            if isinstance(error.__cause__, USER_ERRORS):
+                raise error.__cause__ from None
+            raise IncompatibleCheckpointError(
+                f"{self.folder} was made by another version of rnnrepair: train it again. ({error})"
+            ) from error
+        known = _data_state(datamodule, saved)
+        if known.get("fingerprint") != datamodule.fingerprint:
+            raise IncompatibleCheckpointError(
+                f"The run of {self.folder} was made with other data or another split than "
+                f"{datamodule.source} now gives: name the folder it was made with in data_dir=, "
+                "or in RNNREPAIR_DATA."
+            )
+        return datamodule
+
+
+def inject_again(datamodule: Any, saved: Mapping[str, Any]) -> None:
+    """Put back what a repair has injected, as the last checkpoint of the run holds it."""
+    datamodule.load_state_dict(dict(_data_state(datamodule, saved)))
+
+
+def _data_state(datamodule: Any, saved: Mapping[str, Any]) -> Mapping[str, Any]:
+    state: Mapping[str, Any] = saved.get(type(datamodule).__qualname__, {})
+    return state

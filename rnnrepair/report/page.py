@@ -1,0 +1,113 @@
+"""A page that tells what failed, why, and what was repaired: always the whole of it."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rnnrepair.atomic import write_file
+from rnnrepair.record import Repair, RunRecord, Seconds, summary_of
+from rnnrepair.report import wording
+from rnnrepair.report.card_view import card_view
+from rnnrepair.report.cards import ShownData, failure_cards
+from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts
+from rnnrepair.report.names import Names
+from rnnrepair.report.outcome_view import confusions, split_views
+from rnnrepair.report.studies import StudyView, read_studies, study_view
+
+CARDS_WEIGHT = 4_000_000
+"""Characters that the cards may take; failures beyond are listed without pictures."""
+
+_PHASES = {
+    "fit": "training",
+    "collect": "collecting hidden states",
+    "abstract": "abstraction",
+    "influence": "influence",
+    "generate": "making and judging samples",
+}
+
+
+def write_page(run_folder: Path, data: ShownData) -> Path | None:
+    """Write ``report.html`` from the record and the studies in the folder of a run.
+
+    The page needs no other file and no network. A run without a record (training alone) has a page
+    of its studies, and none where there are none either.
+
+    Args:
+        run_folder: of the run.
+        data: of the run, injected samples included.
+
+    Returns:
+        The page, None where there is nothing to show.
+
+    Raises:
+        IncompatibleCheckpointError: record or a study are of another version, or damaged.
+    """
+    studies = [study_view(study) for study in read_studies(run_folder)]
+    if RunRecord.is_in(run_folder):
+        text = render(RunRecord.load(run_folder), data, studies)
+    elif studies:
+        text = _page("studies", Names(), title=run_folder.name, studies=studies)
+    else:
+        return None
+    page = run_folder / "report.html"
+    with write_file(page) as draft:
+        draft.write_text(text, encoding="utf-8")
+    return page
+
+
+def render(record: RunRecord, data: ShownData, studies: Sequence[StudyView] = ()) -> str:
+    """Return the page of a run.
+
+    Args:
+        record: of the run.
+        data: where its sequences, and the names of classes and tokens, come from.
+        studies: of its network.
+    """
+    names, summary = Names.of(data.spec), summary_of(record)
+    if record.repair is None:
+        shown = charts(TARGET_PANELS, record.looks)
+        return _page("targets", names, summary=summary, charts=shown, studies=studies)
+    told = _of_repair(record.repair, data, names)
+    return _page("repair", names, summary=summary, studies=studies, **told)
+
+
+def _of_repair(repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
+    after = repair.answers["repair"].final
+    cards = [card_view(card, after, names) for card in failure_cards(repair, data)]
+    return {
+        "stop_reason": repair.effort.stop_reason.message,
+        "splits": split_views(repair),
+        "confusions": confusions(repair.answers["test"]),
+        "phases": _phases(repair.seconds),
+        "charts": charts(REPAIR_PANELS, repair.history),
+        "cards": cards,
+        "shown": sum(total <= CARDS_WEIGHT for total in accumulate(c.weight for c in cards)),
+    }
+
+
+def _page(template: str, names: Names, **told: Any) -> str:
+    environment = Environment(
+        loader=PackageLoader("rnnrepair.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for tell in (
+        *(wording.percent, wording.points, wording.signed),
+        *(wording.count, wording.duration, wording.number),
+    ):
+        environment.filters[tell.__name__] = tell
+    environment.filters["class_name"] = names.of_class
+    return environment.get_template(f"{template}.html.jinja").render(told)
+
+
+def _phases(seconds: Seconds) -> list[tuple[str, float, float]]:
+    """Return name, seconds and share in percent of the parts of a run."""
+    parts = {name: float(getattr(seconds, key)) for key, name in _PHASES.items()}
+    parts["the rest"] = max(seconds.total - sum(parts.values()), 0.0)
+    whole = max(sum(parts.values()), 1e-9)
+    return [(name, value, 100 * value / whole) for name, value in parts.items()]

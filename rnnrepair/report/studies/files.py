@@ -1,0 +1,117 @@
+"""A study on disk: csv, PNG, SVG and documents in a folder, with a word on what they are."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rnnrepair.analysis import StudyResult
+from rnnrepair.atomic import write_folder
+from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.report.studies.figures import study_figures
+
+FOLDER = "study"
+WORD = "study.json"
+
+
+@dataclass(frozen=True)
+class WrittenStudy:
+    """What was written of a study.
+
+    Attributes:
+        folder: holds everything; its name is that of the study.
+        conclusion: sentences for the reader.
+        settings: what it was made with.
+        tables: names of the csv files.
+        figures: names of the PNG and SVG files.
+        shows_pictures: whether a figure is a grid of pictures, which is smaller as PNG.
+    """
+
+    folder: Path
+    conclusion: tuple[str, ...]
+    settings: Mapping[str, Any]
+    tables: tuple[str, ...]
+    figures: tuple[str, ...]
+    shows_pictures: bool
+
+    @property
+    def name(self) -> str:
+        """Of the study."""
+        return self.folder.name
+
+    def table(self, title: str) -> pd.DataFrame:
+        """Read a table."""
+        try:
+            # A class or an arm may be called NA.
+            return pd.read_csv(self.folder / f"{title}.csv", keep_default_na=False, na_values=[""])
+        except pd.errors.EmptyDataError:
+            return pd.DataFrame()
+
+    def picture(self, title: str) -> Path:
+        """Return the PNG of a figure."""
+        return self.folder / f"{title}.png"
+
+    def drawing(self, title: str) -> Path:
+        """Return the SVG of a figure."""
+        return self.folder / f"{title}.svg"
+
+
+def write_study(
+    run_folder: Path,
+    name: str,
+    result: StudyResult,
+    settings: Mapping[str, Any] | None = None,
+) -> WrittenStudy:
+    """Write a study to ``<run>/study/<name>/``; the folder appears whole or not at all.
+
+    Args:
+        run_folder: of the run.
+        name: of the study; figures are drawn by it.
+        result: what it found.
+        settings: what it was made with: plain values, for the reader.
+    """
+    figures = study_figures(name, result)
+    folder = run_folder / FOLDER / name
+    with write_folder(folder) as draft:
+        for table, frame in result.tables.items():
+            frame.to_csv(draft / f"{table}.csv", index=False)
+        for title, figure in figures.items():
+            figure.savefig(draft / f"{title}.png")
+            figure.savefig(draft / f"{title}.svg", metadata={"Date": None})
+        for title, text in result.documents.items():
+            (draft / title).write_text(text, encoding="utf-8")
+        word = {
+            "conclusion": result.conclusion,
+            "settings": dict(settings or {}),
+            "tables": list(result.tables),
+            "figures": list(figures),
+            "shows_pictures": bool(result.pictures),
+        }
+        (draft / WORD).write_text(json.dumps(word, indent=2, default=str) + "\n", encoding="utf-8")
+    return _read_study(folder)
+
+
+def read_studies(run_folder: Path) -> list[WrittenStudy]:
+    """Return the studies in the folder of a run, in the order of their names.
+
+    Raises:
+        IncompatibleCheckpointError: one was written by another version, or is damaged.
+    """
+    folders = [p for p in (run_folder / FOLDER).glob("*") if p.is_dir() and p.name[0] != "."]
+    return [_read_study(folder) for folder in sorted(folders)]
+
+
+def _read_study(folder: Path) -> WrittenStudy:
+    try:
+        word = json.loads((folder / WORD).read_text(encoding="utf-8"))
+        for name in ("conclusion", "tables", "figures"):
+            word[name] = tuple(word[name])
+        return WrittenStudy(folder, **word)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise IncompatibleCheckpointError(
+            f"{folder} is no study of this version ({error}): run it again (scripts/study.py), or "
+            "move its folder away."
+        ) from error
