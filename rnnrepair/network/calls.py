@@ -94,10 +94,12 @@ def _beside_training(module: nn.Module, batch: SequenceBatch) -> FoundCall:
     """
     found = _by_name(module)
     trained = first_of_layers(module, batch)
+    if trained is None:
+        return found  # it trains nothing, as that of a bare LightningModule
     other, again = _again(module, batch, lambda each: first_of_layers(module, each))
     for each, given in ((batch, trained), (other, again)):
         read = first_of_layers(module, each, partial(found, module, each))
-        if given is None or read is None or not same_value(vars(given), vars(read)):
+        if read is None or not same_value(vars(given), vars(read)):
             name = type(module).__name__
             raise ConfigurationError(
                 f"{name}.training_step does not call forward, and gives the layers of the network "
