@@ -344,13 +344,13 @@ FORMS = {
         MeanOfSteps,
         lambda m, b: best(m(b.inputs.transpose(0, 1))),
         ragged=False,
-        readout="REPLAY",
+        readout="MEAN_ANSWER",
     ),
     "10 univariate": Form(lambda: LastOfPadded(), lambda m, b: best(m(b.inputs)), ragged=False),
     "11 LSTM cell": Form(Cell, lambda m, b: best(m(b.inputs)), ragged=False),
     "11 GRU cell": Form(lambda: Cell(nn.GRUCell), lambda m, b: best(m(b.inputs)), ragged=False),
     "13 max over time": Form(
-        MaxOfSteps, lambda m, b: best(m(b.inputs)), ragged=False, readout="REPLAY"
+        MaxOfSteps, lambda m, b: best(m(b.inputs)), ragged=False, readout="MAXIMUM"
     ),
     "14 hidden in and out": Form(
         GivesHidden, lambda m, b: best(m(b.inputs, None)[0]), ragged=False
@@ -365,7 +365,7 @@ FORMS = {
         Masked,
         lambda m, b: best(m(b.inputs, b.mask)["logits"]),
         tokens=True,
-        readout="REPLAY",
+        readout="MEAN",
     ),
     "22 whole batch": Form(WholeBatch, lambda m, b: best(m(b))),
     "22 no forward": Form(
@@ -374,7 +374,7 @@ FORMS = {
         ragged=False,
         options={"call": lambda module, batch: module.classify(batch.inputs)},
     ),
-    "23 dict": Form(DictMean, lambda m, b: best(m(b.inputs, b.mask)["scores"]), readout="REPLAY"),
+    "23 dict": Form(DictMean, lambda m, b: best(m(b.inputs, b.mask)["scores"]), readout="MEAN"),
     "24 all layers": Form(AllLayers, lambda m, b: best(m(b.inputs, b.lengths)), readout="REPLAY"),
     "24 all layers, LSTM": Form(
         lambda: AllLayers(nn.LSTM), lambda m, b: best(m(b.inputs, b.lengths)), readout="REPLAY"

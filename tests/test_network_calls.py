@@ -1,6 +1,7 @@
 """How a batch is given to a module: never by what holds on one batch by chance."""
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -271,6 +272,21 @@ class MovesBatches(Plain):
 
     def on_after_batch_transfer(self, batch, dataloader_idx):
         return SequenceBatch(batch.index, batch.inputs / 255, batch.lengths, batch.label)
+
+
+class Bare(pl.LightningModule):
+    """Has the training step of every LightningModule, which does nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.fc = nn.GRU(F, H, batch_first=True), nn.Linear(H, C)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])
+
+
+def test_names_count_where_nothing_is_trained():
+    assert "Bare(inputs);" in read(Bare()).describe()
 
 
 def test_what_training_does_to_inputs_outside_of_forward_is_seen():

@@ -193,6 +193,23 @@ class Custom(nn.Module):
         return self.fc(self.layer(x.transpose(0, 1))[-1])
 
 
+class EncodesItself(nn.Module):
+    """A recurrent layer of one's own that returns its last state, too."""
+
+    class Layer(Custom.Layer):
+        def forward(self, x):
+            out = super().forward(x.transpose(0, 1)).transpose(0, 1)
+            return out, out[:, -1]
+
+    def __init__(self, read_last=False):
+        super().__init__()
+        self.layer, self.fc, self.read_last = self.Layer(), nn.Linear(H, C), read_last
+
+    def forward(self, x):
+        out, last = self.layer(x)
+        return self.fc(last if self.read_last else out[:, -1])
+
+
 class Side(Base):
     """A second layer that runs last says nothing about the answer."""
 
@@ -207,6 +224,8 @@ class Side(Base):
 
 
 ANY = {
+    "own layer, states": (EncodesItself, {"tap": "layer"}, "POINTWISE"),
+    "own layer, last state": (lambda: EncodesItself(read_last=True), {"tap": "layer"}, "CUT"),
     "reversed": (Reversed, {}, "CUT"),
     "looks ahead": (LooksAhead, {}, "CUT"),
     "standardised": (Standardised, {}, "CUT"),
@@ -309,7 +328,7 @@ def test_directions_are_told():
     module = strong(lambda: Base(bidirectional=True, width=2 * H))
     module.forward = lambda x: module.fc(module.rnn(x)[0].mean(1))
     network = read(module, series(ragged=False))
-    assert network.readout == Readout.REPLAY
+    assert network.readout == Readout.MEAN
     assert "reads both ways" in network.describe()
 
 
@@ -329,7 +348,7 @@ def test_a_head_that_says_nothing_yet_hides_nothing(scale):
     before = {name: value.clone() for name, value in module.state_dict().items()}
     network = read(module, batch)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
-    assert network.readout == Readout.REPLAY
+    assert network.readout == Readout.MEAN
     with torch.no_grad():
         module.fc.weight.copy_(trained)
     (found,) = network.steps([batch])
@@ -393,6 +412,31 @@ class Flattened(Base):
         return self.fc(self.rnn(x)[0].flatten(1))
 
 
+class Fixed(Base):
+    """Takes sequences of one length; what it says of states is asked on whole inputs."""
+
+    def __init__(self, **options):
+        super().__init__(width=2 * H if options else H, **options)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x.reshape(-1, 9, F))[0][:, -1])
+
+    def training_step(self, batch, batch_idx):
+        return self(batch.inputs.reshape(-1, 9, F))
+
+
+class FixedReversed(Fixed):
+    def forward(self, x):
+        return self.fc(self.rnn(x.reshape(-1, 9, F).flip(1))[0][:, -1])
+
+
+class FixedResidual(Fixed):
+    """Reads its inputs again behind the states."""
+
+    def forward(self, x):
+        return self.fc(self.rnn(x.reshape(-1, 9, F))[0][:, -1] + x[:, -1].repeat(1, 2)[:, :H])
+
+
 class Dropped(Base):
     def forward(self, x):
         return self.fc(nn.functional.dropout(self.rnn(x)[0][:, -1], 0.5))
@@ -417,6 +461,8 @@ class Unread(Side):
     [
         (Beam, {}, "states of 60 sequences|states of 14 sequences"),
         (Siamese, {}, "ran 2 times"),
+        (FixedReversed, {}, "9 steps and no fewer"),
+        (FixedResidual, {}, "9 steps and no fewer"),
         (Flattened, {}, "9 steps and no fewer"),
         (Dropped, {}, "random: dropout drops numbers in evaluation mode"),
         (Noise, {}, "its answers are random"),
@@ -438,3 +484,25 @@ def test_a_random_start_is_told_and_everything_else_read_without_it():
     network = read(strong(RandomStart), series(ragged=False))
     assert network.readout == Readout.POINTWISE
     assert "noisy: it draws random numbers" in network.describe()
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_network_of_one_length_is_asked_with_its_states(both):
+    module, batch = (
+        strong(lambda: Fixed(**({"bidirectional": True} if both else {}))),
+        series(ragged=False),
+    )
+    network = read(module, batch)
+    assert network.readout == Readout.POINTWISE
+    assert "9 steps and no fewer" in network.describe()
+    assert ("both ways" in network.describe()) is both
+    (found,) = network.steps([batch])
+    with torch.no_grad():
+        own = module.fc(module.rnn(batch.inputs)[0]).argmax(-1)
+    if not both:
+        assert torch.equal(found.prediction, own.flatten())
+
+
+def test_layers_are_suggested_that_return_their_states_first():
+    with pytest.raises(ConfigurationError, match=r"tap= one of \['layer.gru', 'layer'\]"):
+        read(EncodesItself(), series(ragged=False))

@@ -11,7 +11,7 @@ from torch import nn
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.names import inputs_among, role_of
 from rnnrepair.network.training_call import Given, first_of_layers, given_in_training
-from rnnrepair.network.views import VIEWS, View, always, recognise, same_value, unlike
+from rnnrepair.network.views import VIEWS, View, always, recognise, same_value, unlike_each
 from rnnrepair.sequences import SequenceBatch
 
 # What a module is called with, and what it returns.
@@ -93,15 +93,13 @@ def _beside_training(module: nn.Module, batch: SequenceBatch) -> FoundCall:
         ConfigurationError: the first part is given something else than forward gives it.
     """
     found = _by_name(module)
-    for each in (batch, unlike(batch, wild=True)):
-        try:
-            trained = first_of_layers(module, each)
-        except Exception:
-            if each is batch:
-                raise
-            continue  # it checks its numbers
+    trained = first_of_layers(module, batch)
+    if trained is None:
+        return found  # it trains nothing, as that of a bare LightningModule
+    other, again = _again(module, batch, lambda each: first_of_layers(module, each))
+    for each, given in ((batch, trained), (other, again)):
         read = first_of_layers(module, each, partial(found, module, each))
-        if trained is None or read is None or not same_value(vars(trained), vars(read)):
+        if read is None or not same_value(vars(given), vars(read)):
             name = type(module).__name__
             raise ConfigurationError(
                 f"{name}.training_step does not call forward, and gives the layers of the network "
@@ -112,10 +110,15 @@ def _beside_training(module: nn.Module, batch: SequenceBatch) -> FoundCall:
 
 def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundCall:
     """Compare what forward is given with views of the batch, on two that have nothing in common."""
-    other, again = _given_again(module, given, batch)
+    other, again = _again(module, batch, lambda each: given_in_training(module, each))
     views: dict[int | str, View] = {}
     names: dict[int | str, str] = {}
     first, second = ({**dict(enumerate(g.arguments)), **g.options} for g in (given, again))
+    if first.keys() != second.keys():
+        raise ConfigurationError(
+            f"{type(module).__name__}.training_step calls forward in one way for one batch, and in "
+            f"another for another: {SAY}"
+        )
     own = {id(value) for value in (*module.parameters(), *module.buffers())}
     for key, value in first.items():
         found = recognise([value, second[key]], [batch, other])
@@ -133,33 +136,23 @@ def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundC
     return FoundCall(arguments, options, names, ", as in training_step")
 
 
-def _given_again(
-    module: nn.Module, given: Given, batch: SequenceBatch
+def _again(
+    module: nn.Module, batch: SequenceBatch, given_to: Callable[[SequenceBatch], Given | None]
 ) -> tuple[SequenceBatch, Given]:
-    """Return another batch with what forward is given for it.
-
-    A step may check its numbers, so that one of wild numbers comes first, and then a tame one.
-    """
-    reason: str | Exception = "it calls the network in another way"
-    for wild in (True, False):
-        other = unlike(batch, wild=wild)
+    """Return the batch most unlike this one that training works on, with what is given for it."""
+    reason: Exception | None = None
+    for other in unlike_each(batch):
         try:
-            again = given_in_training(module, other)
+            again = given_to(other)
         except Exception as error:
             reason = error
             continue
-        if again is not None and _alike(given, again):
+        if again is not None:
             return other, again
     raise ConfigurationError(
         f"{type(module).__name__}.training_step works on a batch of {tuple(batch.inputs.shape)} "
-        f"and not on one of {tuple(other.inputs.shape)} ({reason}), so nobody can know what it "
-        f"gives to forward: {SAY}"
+        f"and on no other ({reason}), so nobody can know what it gives to forward: {SAY}"
     )
-
-
-def _alike(given: Given, again: Given) -> bool:
-    same_number = len(given.arguments) == len(again.arguments)
-    return same_number and given.options.keys() == again.options.keys()
 
 
 def _by_name(module: nn.Module) -> FoundCall:

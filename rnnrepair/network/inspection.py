@@ -1,46 +1,23 @@
 """Finds out how a foreign module is read, and checks it on real sequences."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from rnnrepair.errors import NonFiniteError
 from rnnrepair.network.calls import Call, FoundCall, find_call
-from rnnrepair.network.hooked import UNFIT, HookedModule, called
+from rnnrepair.network.hooked import UNFIT, called
 from rnnrepair.network.masks import settle_masks
 from rnnrepair.network.perturbed import perturbed
 from rnnrepair.network.prefixes import Readout, find_readout
+from rnnrepair.network.reading import Reading
 from rnnrepair.network.refusal import refusal
-from rnnrepair.network.replay import Replay
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.soundness import check_alone, check_same_again, close
 from rnnrepair.network.tapped import find_network
 from rnnrepair.network.tensors import tensors_in
 from rnnrepair.network.watch import Watch
 from rnnrepair.sequences import DataSpec, SequenceBatch
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a module is read.
-
-    Attributes:
-        replay: the module with its hooks.
-        readout: how its step predictions are found.
-        told: all of it in one line, for people.
-        depends_on_padding: whether a sequence is answered otherwise in a longer batch.
-    """
-
-    replay: Replay
-    readout: Readout
-    told: str
-    depends_on_padding: bool = False
-
-    @property
-    def network(self) -> HookedModule:
-        """The module with its hooks."""
-        return self.replay.network
 
 
 def inspect(

@@ -65,9 +65,15 @@ class _Player:
             self.step += 1
         if part.layout.final and isinstance(layer, nn.RNNBase):
             return self._output(layer, inputs, hidden), self._final(layer, hidden)
-        if not part.layout.flat:
-            return hidden if part.layout.batch_first else hidden.transpose(0, 1)
-        return hidden[:, 0] if part.cell is None else (hidden[:, 0], part.cell[:, step])
+        if part.cell is not None:
+            return hidden[:, 0], part.cell[:, step]
+        if part.layout.flat:
+            output = hidden[:, 0]
+        else:
+            output = hidden if part.layout.batch_first else hidden.transpose(0, 1)
+        # What else it returns is not recorded; NaN shows whether anything reads it.
+        beside = [hidden.new_tensor(torch.nan)] * part.layout.beside
+        return (output, *beside) if beside else output
 
     def _output(self, layer: nn.RNNBase, inputs: Any, hidden: Tensor) -> Any:
         if isinstance(inputs, PackedSequence):

@@ -1,6 +1,6 @@
 """Finds out how to tell what a network would answer after each step, checked on cut inputs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
@@ -8,9 +8,18 @@ from torch import Tensor, nn
 
 from rnnrepair.network.cut import last_states, step_ends
 from rnnrepair.network.hooked import UNFIT, HookedModule, Pass
+from rnnrepair.network.pooling import (
+    Pooling,
+    as_it_is,
+    pooled,
+    running_maximum,
+    running_mean,
+    running_sum,
+)
 from rnnrepair.network.refusal import refusal
 from rnnrepair.network.replay import Replay, inputs_of
 from rnnrepair.network.soundness import close
+from rnnrepair.sequences import SequenceBatch
 
 BOTH_WAYS = "it reads both ways: the other direction has always read the whole sequence"
 SORTED = (
@@ -24,8 +33,30 @@ class Readout(StrEnum):
 
     OWN = "the module's own trace"
     POINTWISE = "the module's own layers on each state"
+    MEAN = "the module's own layers on the mean of the states up to each step"
+    MAXIMUM = "the module's own layers on the maximum of the states up to each step"
+    SUM = "the module's own layers on the sum of the states up to each step"
+    MEAN_ANSWER = "the mean of what the module's own layers say of each state so far"
+    MAXIMUM_ANSWER = "the maximum of what the module's own layers say of each state so far"
     REPLAY = "the module's own layers on the states up to each step"
     CUT = "the module itself on inputs that end there, one call a step"
+
+
+# Readouts that take one call: what is made of the states first, and of the answers to them.
+ONE_CALL: dict[Readout, tuple[Pooling, Pooling]] = {
+    Readout.POINTWISE: (as_it_is, as_it_is),
+    Readout.MEAN: (running_mean, as_it_is),
+    Readout.MAXIMUM: (running_maximum, as_it_is),
+    Readout.SUM: (running_sum, as_it_is),
+    Readout.MEAN_ANSWER: (as_it_is, running_mean),
+    Readout.MAXIMUM_ANSWER: (as_it_is, running_maximum),
+}
+
+
+def in_one_call(replay: Replay, seen: Pass, readout: Readout) -> Tensor:
+    """Return (B, T', C) logits after each step by a readout of ``ONE_CALL``."""
+    of_states, of_answers = ONE_CALL[readout]
+    return of_answers(replay.every_state(pooled(seen, of_states)))
 
 
 @dataclass(frozen=True)
@@ -62,14 +93,18 @@ def find_readout(
         ConfigurationError: neither can be done.
     """
     cuts, reason = _cuts(network, seen)
-    replay, failed = _replay(network, seen, alone)
-    if replay is not None and not reason:
+    cuts_inputs = reason is None
+    replay, failed = _replay(network, seen, alone, cuts_inputs=cuts_inputs)
+    if replay is not None and cuts_inputs:
         unlike = [cut for cut in cuts if not _same(replay, seen, cut)]
         if not unlike or all(_both_ways_only(replay, seen, cut) for cut in unlike):
             return replay, _cheapest(replay, seen), BOTH_WAYS if unlike else None
         failed = "its states hang on inputs that come later"
-    if reason:
-        raise refusal(network.module, told, reason)
+    if replay is not None and not cuts_inputs and _ignores_later_inputs(replay, seen):
+        both = "" if _into_both_ways(seen) is None else f"; {BOTH_WAYS}"
+        return replay, _cheapest(replay, seen), f"{reason}{both}"
+    if reason is not None:
+        raise refusal(network.module, told, f"{reason}, and its states do not say it")
     _check_rows(network, seen, told)
     return Replay(network), Readout.CUT, failed
 
@@ -92,14 +127,16 @@ def _cuts(network: HookedModule, seen: Pass) -> tuple[list[Cut], str | None]:
             error = failed
     if cuts:
         return cuts, None
-    return [], f"it reads {whole} steps and no fewer ({error}), so nobody can ask it earlier"
+    return [], f"it reads {whole} steps and no fewer ({error}), so it cannot be asked earlier"
 
 
-def _replay(network: HookedModule, seen: Pass, alone: Tensor) -> tuple[Replay | None, str]:
+def _replay(
+    network: HookedModule, seen: Pass, alone: Tensor, *, cuts_inputs: bool
+) -> tuple[Replay | None, str]:
     """Return a replay that says of whole sequences what the module says of them, or why not."""
     lengths, reason = network.lengths(seen).tolist(), ""
     for reads_all_layers in (False, True):
-        replay = Replay(network, reads_all_layers=reads_all_layers)
+        replay = Replay(network, reads_all_layers=reads_all_layers, cuts_inputs=cuts_inputs)
         try:
             last = torch.cat(
                 [replay.prefix(seen, n, torch.tensor([row])) for row, n in enumerate(lengths)]
@@ -127,26 +164,50 @@ def _same(replay: Replay, seen: Pass, cut: Cut) -> bool:
 def _both_ways_only(replay: Replay, seen: Pass, cut: Cut) -> bool:
     """Whether layers that read both ways are all that looks ahead."""
     n, rows = cut.n_steps, cut.rows
-    both = [
-        (whole, part)
-        for whole, part in zip(seen.recorded, cut.seen.recorded, strict=True)
-        if isinstance(whole.layer, nn.RNNBase) and whole.layer.bidirectional
-    ]
-    if not both:
+    whole, part = _into_both_ways(seen), _into_both_ways(cut.seen)
+    if whole is None or part is None or not close(whole[rows, : part.shape[1]], part):
         return False
-    whole, part = both[0]  # what stands behind it reads its states
-    inputs = [
-        inputs_of(r.layer, r.inputs[0][0], s.batch)[0]
-        for r, s in ((whole, seen), (part, cut.seen))
-        if isinstance(r.layer, nn.RNNBase)
-    ]
-    if not close(inputs[0][rows, : inputs[1].shape[1]], inputs[1]):
-        return False
+    both = [r.layer for r in seen.recorded if _reads_both_ways(r.layer)]
     try:
-        only = replay.prefix(seen, n, rows, [whole.layer for whole, _ in both])
-        return close(only, replay.prefix(seen, n, rows))
+        return close(replay.prefix(seen, n, rows, both), replay.prefix(seen, n, rows))
     except UNFIT:
         return False
+
+
+def _ignores_later_inputs(replay: Replay, seen: Pass) -> bool:
+    """Whether states, and what is made of them, are the same with other inputs behind a prefix."""
+    batch, network = seen.batch, replay.network
+    longest, rows = int(network.lengths(seen).max()), torch.arange(len(batch))
+    for n in sorted({1, (longest + 1) // 2, longest - 1} - {0}):
+        n_inputs = network.inputs_needed(seen, n)
+        later = batch.inputs[:, n_inputs:].roll(1, 0).flip(1)
+        inputs = torch.cat([batch.inputs[:, :n_inputs], later], 1)
+        other = network.run(SequenceBatch(batch.index, inputs, batch.lengths, batch.label))
+        try:
+            played = replay.prefix(replace(seen, batch=other.batch), n, rows)
+            if not close(played, replay.prefix(seen, n, rows)):
+                return False
+        except UNFIT:
+            return False
+        # States of the other direction may change, what is read in either may not.
+        before, after = (
+            s.hidden if (into := _into_both_ways(s)) is None else into for s in (seen, other)
+        )
+        if not close(before[:, :n], after[:, :n]):
+            return False
+    return True
+
+
+def _into_both_ways(seen: Pass) -> Tensor | None:
+    """Return the (B, T, F) inputs of the first layer that reads both ways, None without one."""
+    for recorded in seen.recorded:
+        if isinstance(recorded.layer, nn.RNNBase) and _reads_both_ways(recorded.layer):
+            return inputs_of(recorded.layer, recorded.inputs[0][0], seen.batch)[0]
+    return None
+
+
+def _reads_both_ways(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.RNNBase) and layer.bidirectional
 
 
 def _check_rows(network: HookedModule, seen: Pass, told: str) -> None:
@@ -164,20 +225,25 @@ def _check_rows(network: HookedModule, seen: Pass, told: str) -> None:
 
 
 def _cheapest(replay: Replay, seen: Pass) -> Readout:
-    """Whether each state can be read by itself, which takes one call instead of T."""
+    """Return a readout that takes one call where there is one that agrees, else T calls."""
     if replay.reads_all_layers:
         return Readout.REPLAY
     lengths = replay.network.lengths(seen)
     longest = int(lengths.max())
-    try:
-        points = replay.every_state(seen)
-        for n in sorted({1, min(2, longest), (longest + 1) // 2, longest}):
-            rows = (lengths >= n).nonzero()[:, 0]
-            if not close(points[rows, n - 1], replay.prefix(seen, n, rows)):
-                return Readout.REPLAY
-    except UNFIT:
-        return Readout.REPLAY
-    return Readout.POINTWISE
+    prefixes = [
+        (n, (lengths >= n).nonzero()[:, 0])
+        for n in sorted({1, min(2, longest), (longest + 1) // 2, longest})
+    ]
+    played = [replay.prefix(seen, n, rows) for n, rows in prefixes]
+    for readout in ONE_CALL:
+        try:
+            steps = in_one_call(replay, seen, readout)
+        except UNFIT:
+            continue
+        pairs = zip(prefixes, played, strict=True)
+        if all(close(steps[rows, n - 1], expected) for (n, rows), expected in pairs):
+            return readout
+    return Readout.REPLAY
 
 
 def _example(found: Tensor, expected: Tensor) -> str:

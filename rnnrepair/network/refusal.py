@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.taps import states_among
 from rnnrepair.sequences import SequenceBatch
 
 ADVICE = """    def trace(self, batch):
@@ -39,6 +40,7 @@ def candidates(module: nn.Module, run: Callable[[], Any], batch: SequenceBatch) 
 
     def watch(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_: nn.Module, __: Any, output: Any) -> None:
+            output = states_among(output)
             if isinstance(output, Tensor):
                 shapes.setdefault(name, []).append(tuple(output.shape))
 

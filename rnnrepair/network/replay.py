@@ -23,12 +23,17 @@ class Replay:
     Attributes:
         network: the module with its hooks.
         reads_all_layers: whether the module reads more of a layer than the states of its top one.
+        cuts_inputs: whether inputs are cut where states are; not where the module takes sequences
+            of one length only.
     """
 
-    def __init__(self, network: HookedModule, *, reads_all_layers: bool = False) -> None:
+    def __init__(
+        self, network: HookedModule, *, reads_all_layers: bool = False, cuts_inputs: bool = True
+    ) -> None:
         """Take the module with its hooks."""
         self.network = network
         self.reads_all_layers = reads_all_layers
+        self.cuts_inputs = cuts_inputs
 
     def every_prefix(self, seen: Pass, lengths: Tensor) -> Tensor:
         """Return (B, T', C) logits after each step, in T' calls; 0 on padding."""
@@ -65,7 +70,7 @@ class Replay:
                 self._final(recorded, states, seen.batch, n_own, rows),
             )
             parts.append((recorded.layer, part))
-        return self._logits(seen.batch.rows(rows, n_inputs), parts)
+        return self._logits(seen.batch.rows(rows, n_inputs if self.cuts_inputs else None), parts)
 
     def every_state(self, seen: Pass) -> Tensor:
         """Return (B, T', C) logits, each state taken for the last of a sequence of one step."""
@@ -80,7 +85,9 @@ class Replay:
 
     def _states(self, seen: Pass, rows: Tensor, step: Tensor) -> Tensor:
         batch, n_steps = seen.batch, seen.hidden.shape[1]
-        if batch.inputs.shape[1] == n_steps:
+        if not self.cuts_inputs:
+            inputs = batch.inputs[rows]
+        elif batch.inputs.shape[1] == n_steps:
             inputs = batch.inputs[rows, step][:, None]
         else:
             inputs = batch.inputs[rows, : self.network.inputs_needed(seen, 1)]

@@ -86,11 +86,13 @@ class Layout:
         batch_first: whether they are (B, T, d), else (T, B, d).
         flat: whether they are (B, d), one step.
         final: whether the final state stands beside them, as in torch's layers.
+        beside: number of other things that a layer of the user's returns beside them.
     """
 
     batch_first: bool
     flat: bool
     final: bool
+    beside: int = 0
 
 
 def states_of(recorded: Recorded, n_rows: int, layout: Layout | None = None) -> States:
@@ -106,7 +108,7 @@ def states_of(recorded: Recorded, n_rows: int, layout: Layout | None = None) -> 
             in another way than before.
     """
     layer = recorded.layer
-    outputs = [_first(call) for call in recorded.calls]
+    outputs = [states_among(call) for call in recorded.calls]
     if isinstance(outputs[0], PackedSequence) and len(outputs) == 1:
         hidden, lengths = pad_packed_sequence(outputs[0], batch_first=True)
         _check_rows(layer, hidden, n_rows)
@@ -129,7 +131,8 @@ def states_of(recorded: Recorded, n_rows: int, layout: Layout | None = None) -> 
     return States(torch.cat(parts, 1), None, cell, one_by_one, found)
 
 
-def _first(call: Any) -> Any:
+def states_among(call: Any) -> Any:
+    """Return the states among what a layer returns: the first of a tuple."""
     packed = isinstance(call, PackedSequence)
     return call[0] if isinstance(call, tuple) and not packed and call else call
 
@@ -142,7 +145,8 @@ def _layout(recorded: Recorded, output: Any, n_rows: int) -> Layout:
     if isinstance(layer, nn.RNNBase) and final:
         return Layout(layer.batch_first, flat=False, final=True)
     first = isinstance(output, Tensor) and output.dim() > 1 and output.shape[0] == n_rows
-    return Layout(first, flat, final=False)
+    call = recorded.calls[0]
+    return Layout(first, flat, final=False, beside=len(call) - 1 if isinstance(call, tuple) else 0)
 
 
 def _batch_first(layer: nn.Module, output: Any, layout: Layout) -> Tensor:

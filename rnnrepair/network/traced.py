@@ -9,14 +9,12 @@ from torch import Tensor, nn
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.calls import Call
-from rnnrepair.network.cut import cut_steps
 from rnnrepair.network.evaluating import device_of, evaluating
-from rnnrepair.network.hooked import Pass
-from rnnrepair.network.inspection import Reading, inspect
+from rnnrepair.network.inspection import inspect
 from rnnrepair.network.predictions import Predictions
-from rnnrepair.network.prefixes import SORTED, Readout
+from rnnrepair.network.prefixes import Readout
+from rnnrepair.network.reading import Reading
 from rnnrepair.network.snapshot import unchanged
-from rnnrepair.network.soundness import close
 from rnnrepair.network.stream import HiddenBatch, hidden_batch
 from rnnrepair.sequences import DataSpec, RecurrentOutput, SequenceBatch, Target
 
@@ -157,7 +155,7 @@ class TracedNetwork:
             order = batch.lengths.argsort(descending=True, stable=True)
             seen = reading.network.run(self._prepared(batch.rows(order)))
             logits = reading.network.decoder(seen.output, len(batch))
-            hidden, steps, lengths = _steps(reading, seen, logits)
+            hidden, steps, lengths = reading.steps(seen, logits)
             back = order.argsort()
             return RecurrentOutput(logits[back], steps[back], hidden[back], lengths[back])
 
@@ -222,33 +220,6 @@ class TracedNetwork:
         if not own or not batch.inputs.is_floating_point() or batch.inputs.dtype in own:
             return batch
         return SequenceBatch(batch.index, batch.inputs.to(own[0]), batch.lengths, batch.label)
-
-
-def _steps(reading: Reading, seen: Pass, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return (B, T', d) states, (B, T', C) logits after each step, and (B,) lengths.
-
-    Raises:
-        ConfigurationError: the logits of last steps are not the module's answers, although they
-            were on the sequences of ``verify``.
-    """
-    if reading.readout == Readout.CUT:
-        hidden, steps, lengths = cut_steps(reading.network, seen.batch)
-    else:
-        hidden, lengths = seen.hidden, reading.network.lengths(seen)
-    last = torch.arange(len(lengths)), lengths - 1
-    if reading.readout == Readout.POINTWISE:
-        steps = reading.replay.every_state(seen)
-        if reading.depends_on_padding or close(steps[last], logits):
-            return hidden, steps, lengths
-    if reading.readout != Readout.CUT:
-        # Training may have made more count than the last state.
-        steps = reading.replay.every_prefix(seen, lengths)
-    if not reading.depends_on_padding and not close(steps[last], logits):
-        raise ConfigurationError(
-            f"{reading.told}: on these sequences its answers are not those of their last steps: "
-            f"its states {SORTED}; else give it a method trace(batch)."
-        )
-    return hidden, steps, lengths
 
 
 def _few(batch: SequenceBatch, n_classes: int) -> SequenceBatch:

@@ -1,6 +1,6 @@
 """Views of a batch that a module may be given, and how they are recognised."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -68,16 +68,26 @@ def recognise(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[
     return _filled(values, batches)
 
 
-def unlike(batch: SequenceBatch, *, wild: bool) -> SequenceBatch:
+def unlike_each(batch: SequenceBatch) -> Iterator[SequenceBatch]:
+    """Yield batches with less and less unlike a batch, for code that checks what it is given."""
+    for longer in (True, False):
+        for wild in (True, False):
+            yield unlike(batch, wild=wild, longer=longer)
+
+
+def unlike(batch: SequenceBatch, *, wild: bool = True, longer: bool = True) -> SequenceBatch:
     """Return a batch of other sizes, lengths and numbers, longest first, wider than the longest.
 
     Args:
         batch: of which the numbers are.
         wild: whether the numbers go far beyond those of the data; those of the padding too.
+        longer: whether it has more steps.
     """
-    rows = torch.arange(len(batch) + 2, device=batch.index.device).roll(1) % len(batch)
+    # No multiple of T rows: code that has T in it would fold others into it.
+    n = next(n for n in (len(batch) + 2, len(batch) + 3) if n % max(batch.inputs.shape[1], 2))
+    rows = torch.arange(n, device=batch.index.device).roll(1) % len(batch)
     given = batch.inputs[rows]
-    inputs = torch.cat([given.flip(0), given, given[:, :1]], 1)
+    inputs = torch.cat([given.flip(0), given, given[:, :1]], 1) if longer else given.flip(0)
     n_rows, n_steps = inputs.shape[:2]
     if wild and inputs.is_floating_point():
         signs = torch.ones(n_rows, device=inputs.device, dtype=inputs.dtype)
