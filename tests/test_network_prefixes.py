@@ -75,6 +75,14 @@ class Decoder(nn.Module):
         return self.fc(self.decoder(x.new_zeros(len(x), 3, 1), h)[0].flatten(1)[:, -H:])
 
 
+class AsksOnce(Decoder):
+    """A decoder of one step."""
+
+    def forward(self, x):
+        _, h = self.encoder(x)
+        return self.fc(self.decoder(x.new_zeros(len(x), 1, 1), h)[0][:, 0])
+
+
 class TwoLoops(nn.Module):
     """The same cell reads the sequence twice."""
 
@@ -243,6 +251,7 @@ ANY = {
     "standardised": (Standardised, {}, "CUT"),
     "end token": (EndToken, {}, "CUT"),
     "decoder": (Decoder, {}, "CUT"),
+    "decoder of one step": (AsksOnce, {}, "CUT"),
     "two loops": (TwoLoops, {}, "CUT"),
     "both ways by hand": (OneAgainstTheOther, {}, "CUT"),
     "both ways behind look-ahead": (BothWaysBehindLooksAhead, {}, "CUT"),
@@ -277,6 +286,10 @@ def answers(module, batch):
     lengths = (batch.lengths,) if isinstance(module, LearnedStart) else ()
     with torch.no_grad():
         return module.eval()(batch.inputs, *lengths).argmax(1)
+
+
+def test_the_layer_that_answers_hang_on_is_read():
+    assert "states of rnn (GRU)" in read(strong(Side), series(ragged=False)).describe()
 
 
 @pytest.mark.parametrize("name", ["reversed", "looks ahead", "end token", "decoder"])
