@@ -75,6 +75,14 @@ class Decoder(nn.Module):
         return self.fc(self.decoder(x.new_zeros(len(x), 3, 1), h)[0].flatten(1)[:, -H:])
 
 
+class AsksOnce(Decoder):
+    """A decoder of one step."""
+
+    def forward(self, x):
+        _, h = self.encoder(x)
+        return self.fc(self.decoder(x.new_zeros(len(x), 1, 1), h)[0][:, 0])
+
+
 class TwoLoops(nn.Module):
     """The same cell reads the sequence twice."""
 
@@ -223,7 +231,19 @@ class Side(Base):
         return self.fc(out[:, -1])
 
 
+class SharedBelow(Base):
+    """The layer below runs twice, so that it has no states of its own; it runs again."""
+
+    def __init__(self):
+        super().__init__()
+        self.below = nn.GRU(F, F, batch_first=True)
+
+    def forward(self, x):
+        return self.fc(self.rnn(self.below(x)[0] + self.below(-x)[0])[0].amax(1))
+
+
 ANY = {
+    "shared below": (SharedBelow, {}, "REPLAY"),
     "own layer, states": (EncodesItself, {"tap": "layer"}, "POINTWISE"),
     "own layer, last state": (lambda: EncodesItself(read_last=True), {"tap": "layer"}, "CUT"),
     "reversed": (Reversed, {}, "CUT"),
@@ -231,6 +251,7 @@ ANY = {
     "standardised": (Standardised, {}, "CUT"),
     "end token": (EndToken, {}, "CUT"),
     "decoder": (Decoder, {}, "CUT"),
+    "decoder of one step": (AsksOnce, {}, "CUT"),
     "two loops": (TwoLoops, {}, "CUT"),
     "both ways by hand": (OneAgainstTheOther, {}, "CUT"),
     "both ways behind look-ahead": (BothWaysBehindLooksAhead, {}, "CUT"),
@@ -265,6 +286,10 @@ def answers(module, batch):
     lengths = (batch.lengths,) if isinstance(module, LearnedStart) else ()
     with torch.no_grad():
         return module.eval()(batch.inputs, *lengths).argmax(1)
+
+
+def test_the_layer_that_answers_hang_on_is_read():
+    assert "states of rnn (GRU)" in read(strong(Side), series(ragged=False)).describe()
 
 
 @pytest.mark.parametrize("name", ["reversed", "looks ahead", "end token", "decoder"])
@@ -506,3 +531,22 @@ def test_a_network_of_one_length_is_asked_with_its_states(both):
 def test_layers_are_suggested_that_return_their_states_first():
     with pytest.raises(ConfigurationError, match=r"tap= one of \['layer.gru', 'layer'\]"):
         read(EncodesItself(), series(ragged=False))
+
+
+def test_noise_on_weights_is_as_small_as_they_need_it():
+    """A recurrence of the identity explodes with any more, and a scale must stay positive."""
+
+    class Identity(Base):
+        def __init__(self):
+            super().__init__(nn.RNN, nonlinearity="relu")
+            self.scale = nn.Parameter(torch.full((1,), 1e-3))
+            with torch.no_grad():
+                self.rnn.weight_hh_l0.copy_(torch.eye(H))
+
+        def forward(self, x):
+            return self.fc(self.rnn(x)[0].mean(1)) * self.scale.log()
+
+    torch.manual_seed(0)
+    network = read(Identity(), series(n_steps=400, ragged=False))
+    assert network.readout == Readout.REPLAY
+    assert torch.isfinite(network.predict([series(n_steps=400, ragged=False)]).logits).all()

@@ -14,6 +14,10 @@ from rnnrepair.network.training_call import Given, first_of_layers, given_in_tra
 from rnnrepair.network.views import VIEWS, View, always, recognise, same_value, unlike_each
 from rnnrepair.sequences import SequenceBatch
 
+# How a call was found out, where names are not all there is.
+SEEN = ", as in training_step"
+BESIDE = ", while its training_step calls its layers itself"
+
 # What a module is called with, and what it returns.
 Call = Callable[[nn.Module, SequenceBatch], Any]
 
@@ -105,7 +109,7 @@ def _beside_training(module: nn.Module, batch: SequenceBatch) -> FoundCall:
                 f"{name}.training_step does not call forward, and gives the layers of the network "
                 f"something else than {name}{found.told} does: {SAY}"
             )
-    return found
+    return replace(found, how=BESIDE)
 
 
 def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundCall:
@@ -133,7 +137,7 @@ def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundC
         names[key], views[key] = found
     arguments = tuple(view for key, view in views.items() if isinstance(key, int))
     options = {key: view for key, view in views.items() if isinstance(key, str)}
-    return FoundCall(arguments, options, names, ", as in training_step")
+    return FoundCall(arguments, options, names, SEEN)
 
 
 def _again(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from rnnrepair.network.calls import FoundCall
+from rnnrepair.network.calls import SEEN, FoundCall
 from rnnrepair.network.hooked import UNFIT, called
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.tensors import tensors_in
@@ -29,7 +29,7 @@ def settle_masks(module: nn.Module, found: FoundCall, batch: SequenceBatch) -> F
         batch: a few sequences; shorter ones are made of them, so that there is padding.
     """
     keys = [key for key, name in found.names.items() if name in {REAL, PADDING}]
-    if not keys or found.how:
+    if not keys or found.how == SEEN:
         return found
     ragged = _ragged(batch)
     runs = []

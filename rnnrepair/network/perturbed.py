@@ -11,7 +11,7 @@ from rnnrepair.network.snapshot import unchanged
 
 # Noise of a weight: as a share of the spread of all, and at least this over the root of its inputs.
 SHARE, LEAST = 0.1, 0.3
-# Smaller noise where weights do not stand more: a variance must stay positive.
+# Smaller noise where weights do not stand more: a variance stays positive, a recurrence stable.
 FACTORS = (1.0, 0.1, 0.01)
 
 
@@ -24,7 +24,7 @@ def perturbed(module: nn.Module, works: Callable[[], bool]) -> Iterator[None]:
 
     Args:
         module: to be looked at.
-        works: whether the module still answers finite numbers; where no noise stands that, there is
+        works: whether what the module answers is still of use; where no noise stands that, there is
             none.
     """
     with unchanged(module) as before:

@@ -95,6 +95,8 @@ def find_readout(
     cuts, reason = _cuts(network, seen)
     cuts_inputs = reason is None
     replay, failed = _replay(network, seen, alone, cuts_inputs=cuts_inputs)
+    if _has_states_at_the_end_only(network, seen):
+        replay, failed = None, "it has states for whole sequences only"
     if replay is not None and cuts_inputs:
         unlike = [cut for cut in cuts if not _same(replay, seen, cut)]
         if not unlike or all(_both_ways_only(replay, seen, cut) for cut in unlike):
@@ -113,11 +115,11 @@ def _cuts(network: HookedModule, seen: Pass) -> tuple[list[Cut], str | None]:
     """Return a few cuts, or why there can be none."""
     lengths = network.lengths(seen)
     whole, longest = int(seen.batch.lengths.max()), int(lengths.max())
-    if longest < 2 and (whole < 2 or len(step_ends(network, seen.batch)) < 2):
-        reason = None if whole < 2 else f"it answers after all {whole} steps and not after fewer"
-        return [], reason
-    cuts, error = [], None
-    for n in sorted({1, min(2, longest - 1), (longest + 1) // 2, longest - 1} - {0}):
+    cuts: list[Cut] = []
+    if longest < 2:  # one step is no prefix of another
+        return cuts, None
+    error: Exception | None = None
+    for n in sorted({1, min(2, longest - 1), (longest + 1) // 2, longest - 1}):
         rows = (lengths > n).nonzero()[:, 0]
         try:
             cut = network.run(seen.batch.rows(rows, network.inputs_needed(seen, n)))
@@ -128,6 +130,12 @@ def _cuts(network: HookedModule, seen: Pass) -> tuple[list[Cut], str | None]:
     if cuts:
         return cuts, None
     return [], f"it reads {whole} steps and no fewer ({error}), so it cannot be asked earlier"
+
+
+def _has_states_at_the_end_only(network: HookedModule, seen: Pass) -> bool:
+    """Whether the tap makes one step, of however many inputs: a decoder that runs once."""
+    one = int(network.lengths(seen).max()) < 2
+    return one and len(step_ends(network, seen.batch)) > 1
 
 
 def _replay(
@@ -178,7 +186,7 @@ def _ignores_later_inputs(replay: Replay, seen: Pass) -> bool:
     """Whether states, and what is made of them, are the same with other inputs behind a prefix."""
     batch, network = seen.batch, replay.network
     longest, rows = int(network.lengths(seen).max()), torch.arange(len(batch))
-    for n in sorted({1, (longest + 1) // 2, longest - 1} - {0}):
+    for n in sorted({1, (longest + 1) // 2, longest - 1}):
         n_inputs = network.inputs_needed(seen, n)
         later = batch.inputs[:, n_inputs:].roll(1, 0).flip(1)
         inputs = torch.cat([batch.inputs[:, :n_inputs], later], 1)
