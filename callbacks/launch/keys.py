@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -50,7 +50,7 @@ def faults_in(cfg: DictConfig, *roots: str) -> list[str]:
     """
     told: dict[str, str] = {}
     for path, node in (found for root in roots for found in _targets(cfg.get(root), root)):
-        values = {name: _value(node, name) for name in map(str, node)}
+        values = _values(node)
         for fault in faults_of(get_object(node["_target_"]), values):
             key = key_of(cfg, f"{path}.{fault.argument}")
             later = key.startswith("schedule.") and values[fault.argument] is None
@@ -89,14 +89,15 @@ def _targets(node: Any, path: str) -> Iterator[tuple[str, DictConfig]]:
         return
     if str(node.get("_target_", "")).startswith("rnnrepair."):
         yield path, node
+    for name, value in _values(node).items():
+        yield from _targets(value, f"{path}.{name}")
+
+
+def _values(node: DictConfig) -> dict[str, Any]:
+    """Return all values that are known; what cannot be resolved is told where it is read."""
+    values = {}
     for name in map(str, node):
-        yield from _targets(_value(node, name), f"{path}.{name}")
-
-
-def _value(node: DictConfig, name: str) -> Any:
-    """Return a value as it stands, lists as such; what cannot be resolved stays a reference."""
-    try:
-        value = node[name]
-    except OmegaConfBaseException:
-        return None
-    return OmegaConf.to_container(value) if OmegaConf.is_list(value) else value
+        with suppress(OmegaConfBaseException):
+            value = node[name]
+            values[name] = OmegaConf.to_container(value) if OmegaConf.is_list(value) else value
+    return values

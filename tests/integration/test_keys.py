@@ -6,7 +6,7 @@ import re
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from rnnrepair.callbacks.launch.keys import key_of
+from rnnrepair.callbacks.launch.keys import faults_in, key_of
 from tests.integration.conftest import ROOT, composed
 
 EXPERIMENTS = ("mnist_repair", "mnist_cnn_repair", "sst_repair", "mnist_repair_published")
@@ -79,3 +79,11 @@ def test_a_key_is_followed_to_where_a_user_sets_it():
     assert key_of(cfg, "callbacks.state_abstraction.settings.seed") == "seed"
     assert key_of(cfg, "datamodule.augmentation.share") == "augmentation.share"
     assert key_of(cfg, "model.no_such_thing.x") == "model.no_such_thing.x"
+
+
+def test_what_cannot_be_resolved_yet_is_no_fault():
+    cfg = composed("+experiment=mnist_repair")
+    cfg.datamodule.data_dir = "${oc.env:NO_SUCH_VARIABLE}"
+    cfg.datamodule.seed = "five"
+    (told,) = faults_in(cfg, "datamodule")
+    assert told == "datamodule.seed: expected an integer, got 'five'"
