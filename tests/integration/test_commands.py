@@ -67,7 +67,7 @@ def test_multirun_shares_one_base_and_compare_pairs_the_arms(tmp_path):
 def test_compare_says_what_it_expects_when_there_are_no_runs(tmp_path):
     ran = command(tmp_path, str(ROOT / "scripts/compare.py"), str(tmp_path))
     assert ran.returncode == 1
-    assert "no summary.json" in ran.stderr
+    assert "holds no run with a record" in ran.stderr
 
 
 def test_a_wrong_value_ends_with_one_line_and_no_traceback(tmp_path):

