@@ -11,12 +11,12 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.analysis import FinishedRun, Study, silent
 from rnnrepair.callbacks.analysis import log, output_folder
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
 from rnnrepair.callbacks.wandb.tables import log_study
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import write_study
+from rnnrepair.studies import FinishedRun, Study, silent
 
 
 class StudyRunner(Callback):

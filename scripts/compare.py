@@ -15,7 +15,7 @@ from rich.table import Table
 
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
-from rnnrepair.report.comparison import (
+from rnnrepair.runs.comparison import (
     MIN_PAIRS,
     Runs,
     arm_table,

@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.analysis import FinishedRun, silent
 from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
@@ -22,6 +21,7 @@ from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.network import verified
 from rnnrepair.report import write_page
+from rnnrepair.studies import FinishedRun, silent
 
 # Settings of the W&B logger: those of training.
 WANDB = Path(__file__).parents[1] / "configs" / "logger" / "wandb.yaml"

@@ -18,8 +18,9 @@ from rich.table import Table
 from rnnrepair.atomic import write_folder
 from rnnrepair.callbacks.wandb.logger import wandb_logger
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
-from rnnrepair.report.jobs import jobs_of, outcome_lines
-from rnnrepair.report.sweeps import METRICS, read_sweep, sweep_figures
+from rnnrepair.report.sweep_figures import sweep_figures
+from rnnrepair.runs import METRICS, read_sweep
+from rnnrepair.runs.jobs import jobs_of, outcome_lines
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from rnnrepair.record import Contrast, SplitAnswers
-from rnnrepair.report.comparison import Runs
-from rnnrepair.report.comparison.runs import About, Answers, Run
+from rnnrepair.runs.comparison import Runs
+from rnnrepair.runs.comparison.runs import About, Answers, Run
 from tests.records import answers_of, effort_of, record_of, repair_of
 
 

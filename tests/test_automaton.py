@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from rnnrepair.analysis import Automaton
+from rnnrepair.abstraction import Automaton
 from rnnrepair.traces import Traces
 
 LENGTHS = [4, 1, 7, 3, 5, 2]

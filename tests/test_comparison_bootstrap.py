@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from rnnrepair.record import Contrast
-from rnnrepair.report.comparison import bootstrap as module
-from rnnrepair.report.comparison import interval
-from rnnrepair.report.comparison.bootstrap import Bootstrap
+from rnnrepair.runs.comparison import bootstrap as module
+from rnnrepair.runs.comparison import interval
+from rnnrepair.runs.comparison.bootstrap import Bootstrap
 from tests.comparison_runs import random_right, runs_of
 
 DRAWS = 60

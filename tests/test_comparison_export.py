@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from rnnrepair.errors import DataError
-from rnnrepair.report.comparison import (
+from rnnrepair.runs.comparison import (
     Runs,
     arm_table,
     class_accuracies,

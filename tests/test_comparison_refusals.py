@@ -7,7 +7,7 @@ import pytest
 
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
 from rnnrepair.record import RunRecord
-from rnnrepair.report.comparison import read_folder
+from rnnrepair.runs.comparison import read_folder
 from tests.comparison_runs import write_run
 
 BEFORE, AFTER = [1, 0, 1, 1], [1, 1, 1, 0]

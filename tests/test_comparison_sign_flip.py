@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnrepair.report.comparison import holm, interval, sign_flip_p
-from rnnrepair.report.comparison.sign_flip import MAX_EXACT, RANDOM_PATTERNS
+from rnnrepair.runs.comparison import holm, interval, sign_flip_p
+from rnnrepair.runs.comparison.sign_flip import MAX_EXACT, RANDOM_PATTERNS
 
 
 def brute_force(of, against):

@@ -6,7 +6,7 @@ import pytest
 
 from rnnrepair.errors import DataError
 from rnnrepair.record import Contrast, RunRecord, summary_of
-from rnnrepair.report.comparison import (
+from rnnrepair.runs.comparison import (
     Runs,
     arm_table,
     class_accuracies,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnrepair.analysis import FEATURE_SETS, Threshold, feature_table
+from rnnrepair.studies import FEATURE_SETS, Threshold, feature_table
 
 CONFIDENCE = torch.tensor([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], dtype=torch.float64)
 

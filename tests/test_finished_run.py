@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.analysis import FinishedRun
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.sequences import Changes
+from rnnrepair.studies import FinishedRun
 
 
 class Counting(SequenceClassifier):

@@ -22,7 +22,8 @@ RULES = {
     "traces": ({"sequences"}, {"torch", "numpy"}),
     "abstraction": (
         {"sequences", "network", "traces"},
-        {"torch", "numpy", "sklearn", "scipy", "safetensors"},
+        # aalpy: an extra, imported where an automaton is exported to it.
+        {"torch", "numpy", "sklearn", "scipy", "pandas", "safetensors", "aalpy"},
     ),
     "influence": (
         {"sequences", "network", "traces", "abstraction"},
@@ -36,21 +37,24 @@ RULES = {
         {*ROOMS},
         {"torch", "numpy"},
     ),
+    "studies": (
+        {*ROOMS, "record"},
+        {"torch", "numpy", "scipy", "sklearn", "pandas"},
+    ),
     "models": (
         {"sequences", "network"},
         {"torch", "numpy", "pytorch_lightning", "torchmetrics", "typing_extensions"},
     ),
-    "analysis": (
-        {*ROOMS, "record", "models"},
-        # aalpy: an extra, imported where an automaton is exported to it.
-        {"torch", "numpy", "scipy", "sklearn", "pandas", "pytorch_lightning", "aalpy"},
+    "runs": (
+        {*ROOMS, "record", "studies"},
+        {"torch", "numpy", "scipy", "pandas"},
     ),
     "report": (
-        {*ROOMS, "record", "analysis"},
+        {*ROOMS, "record", "studies", "runs"},
         {"torch", "numpy", "scipy", "pandas", "matplotlib", "jinja2", "rich", "PIL", "markupsafe"},
     ),
     "callbacks": (
-        {*ROOMS, "record", "models", "analysis", "report"},
+        {*ROOMS, "record", "studies", "models", "runs", "report"},
         {
             "torch",
             "numpy",

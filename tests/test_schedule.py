@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.models import Schedule, staged_rates
+from rnnrepair.models import staged_rates
+from rnnrepair.runs import Schedule
 
 STEPS = {"base_steps": 100, "round_steps": 10, "final_steps": 20, "rounds": 3}
 

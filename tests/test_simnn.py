@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from rnnrepair.analysis import fit_simnn
-from rnnrepair.analysis.simnn import CodeSums
+from rnnrepair.studies import fit_simnn
+from rnnrepair.studies.simnn import CodeSums
 
 LENGTHS = [[6] * 2000, [4, 6, 1, 3] * 20]
 

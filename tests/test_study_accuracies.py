@@ -8,8 +8,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from rnnrepair.abstraction import AbstractionSettings, Collected, ReducedStates, Reduction
-from rnnrepair.analysis import FEATURE_SETS, ClusteringComparison, FeatureComparison, FinishedRun
 from rnnrepair.sequences import DataSpec
+from rnnrepair.studies import FEATURE_SETS, ClusteringComparison, FeatureComparison, FinishedRun
 
 SIZES = {"fit": 240, "val": 60, "test": 100}
 # The last prediction of these leaves the state behind; their traces are otherwise like all others.

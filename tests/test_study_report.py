@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from rnnrepair.analysis import StudyResult
 from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import read_studies, study_view, write_study
 from rnnrepair.report.studies.faults import fault_figures
+from rnnrepair.studies import StudyResult
 from tests.records import record_of
 from tests.report_page import Sequences
 

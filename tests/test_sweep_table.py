@@ -6,8 +6,9 @@ import pytest
 
 from rnnrepair.errors import DataError
 from rnnrepair.record import summary_of
-from rnnrepair.report.jobs import Job, Status, finished_before, jobs_of, outcome_lines
-from rnnrepair.report.sweeps import METRICS, look_up, read_sweep, sweep_figures
+from rnnrepair.report.sweep_figures import sweep_figures
+from rnnrepair.runs.jobs import Job, Status, finished_before, jobs_of, outcome_lines
+from rnnrepair.runs.sweep import METRICS, look_up, read_sweep
 from scripts.summarize import log_to_wandb
 from tests.records import answers_of, record_of, repair_of, target_record
 

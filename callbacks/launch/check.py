@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.callbacks.launch.keys import faults_in, key_of
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.models import Schedule
+from rnnrepair.runs import Schedule
 from rnnrepair.settings import faults_of
 
 

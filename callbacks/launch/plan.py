@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.models import Schedule
+from rnnrepair.runs import Schedule
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from typing_extensions import override
 
-from rnnrepair.report.jobs import jobs_of, outcome_lines
+from rnnrepair.runs.jobs import jobs_of, outcome_lines
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair.callbacks.launch.user_errors import told
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.fingerprint import fingerprint_config
-from rnnrepair.report.jobs import Job, Status, finished_before
+from rnnrepair.runs.jobs import Job, Status, finished_before
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 """State abstraction: hidden states to a few abstract states with confidence and stability."""
 
+from rnnrepair.abstraction.automaton import Automaton
 from rnnrepair.abstraction.clustering import Clustering, fit_clustering
 from rnnrepair.abstraction.collect import Collected, collect
 from rnnrepair.abstraction.features import split_code, temporal_features
@@ -22,6 +23,7 @@ __all__ = [
     "AbstractModel",
     "Abstraction",
     "AbstractionSettings",
+    "Automaton",
     "Candidate",
     "Clustering",
     "Collected",

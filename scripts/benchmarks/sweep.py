@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from rnnrepair.analysis import FinishedRun, KSweep, feature_table, fit_simnn
+from rnnrepair.studies import FinishedRun, KSweep, feature_table, fit_simnn
 from rnnrepair.traces import Traces
 
 # What the paper sweeps over; the cost of a K grows with it, and 43 is about the mean.

@@ -126,7 +126,7 @@ def test_unknown_names_are_all_refused_in_one_message(tmp_path):
         "schedule.base_steps=0",
         "schedule.final_steps=-1",
         "schedule.round_epochs=0",
-        "+study.k_sweep={_target_:rnnrepair.analysis.KSweep,n_components:[]}",
+        "+study.k_sweep={_target_:rnnrepair.studies.KSweep,n_components:[]}",
     ],
 )
 def test_a_wrong_value_is_told_with_its_key_before_anything_is_made(override, tmp_path):

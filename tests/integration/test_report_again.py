@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 
 from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.record import RunRecord
-from rnnrepair.report.comparison import read_folder
-from rnnrepair.report.jobs import Job, Status
-from rnnrepair.report.sweeps import read_sweep
+from rnnrepair.runs import read_sweep
+from rnnrepair.runs.comparison import read_folder
+from rnnrepair.runs.jobs import Job, Status
 from scripts.report import report
 from scripts.study import study
 from tests.integration.conftest import QUICK, ROOT, composed, train

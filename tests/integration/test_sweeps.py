@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 
 from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
-from rnnrepair.report.jobs import Job, Status, jobs_of
+from rnnrepair.runs.jobs import Job, Status, jobs_of
 from tests.integration.conftest import QUICK, ROOT, train
 from tests.integration.test_commands import command
 

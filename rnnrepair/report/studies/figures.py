@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from rnnrepair.analysis import StudyResult
 from rnnrepair.report.studies.automaton import automaton_figures
 from rnnrepair.report.studies.clustering import clustering_figures
 from rnnrepair.report.studies.faults import fault_figures
 from rnnrepair.report.studies.feature_comparison import feature_figures
 from rnnrepair.report.studies.image_grid import influence_figures
 from rnnrepair.report.studies.k_sweep import k_sweep_figures
+from rnnrepair.studies import StudyResult
 
 # By the name of the study; a study of a user's has none.
 _FIGURES: dict[str, Callable[[StudyResult], dict[str, Figure]]] = {

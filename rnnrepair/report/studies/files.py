@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from rnnrepair.analysis import StudyResult
 from rnnrepair.atomic import write_folder
 from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.report.studies.figures import study_figures
+from rnnrepair.studies import StudyResult
 
 FOLDER = "study"
 WORD = "study.json"

@@ -17,8 +17,8 @@ import pandas as pd
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError
 from rnnrepair.record import Contrast, smallest
-from rnnrepair.report.comparison.metrics import metric_table
-from rnnrepair.report.comparison.runs import (
+from rnnrepair.runs.comparison.metrics import metric_table
+from rnnrepair.runs.comparison.runs import (
     SUMMARY_METRICS,
     About,
     Answers,

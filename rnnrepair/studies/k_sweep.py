@@ -14,11 +14,11 @@ from rnnrepair.abstraction import (
     confidence,
     count_predictions,
 )
-from rnnrepair.analysis.feature_sets import feature_table
-from rnnrepair.analysis.finished_run import FinishedRun
-from rnnrepair.analysis.simnn import fit_simnn
-from rnnrepair.analysis.study import StudyResult
 from rnnrepair.settings import Counts, at_least, check_settings
+from rnnrepair.studies.feature_sets import feature_table
+from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.simnn import fit_simnn
+from rnnrepair.studies.study import StudyResult
 from rnnrepair.traces import Traces
 
 PAPER_SIZES = tuple(range(1, 80, 3))

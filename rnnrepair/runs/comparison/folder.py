@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rnnrepair.errors import DataError
 from rnnrepair.record import RunRecord, summary_of
-from rnnrepair.report.comparison.runs import SUMMARY_METRICS, About, Answers, Run, Runs, base_of
-from rnnrepair.report.sweeps import look_up
+from rnnrepair.runs.comparison.runs import SUMMARY_METRICS, About, Answers, Run, Runs, base_of
+from rnnrepair.runs.sweep import look_up
 
 # Splits that are no test: the comparison rests on none of their answers.
 NO_TESTS = {"repair", "val"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnrepair.record import Contrast
-from rnnrepair.report.comparison.interval import interval
-from rnnrepair.report.comparison.metrics import Counts, item_metrics, metric_table, sides_of
-from rnnrepair.report.comparison.runs import Runs
+from rnnrepair.runs.comparison.interval import interval
+from rnnrepair.runs.comparison.metrics import Counts, item_metrics, metric_table, sides_of
+from rnnrepair.runs.comparison.runs import Runs
 
 DRAWS = 4000
 LEVEL = 0.95

@@ -8,11 +8,11 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from rnnrepair.analysis.finished_run import FinishedRun
 from rnnrepair.influence import Ranking, smallest, tie_order
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import steps_of
+from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.traces import Traces
 
 # Training samples compared at a time with all failures: distances of all of them would take 90 MB

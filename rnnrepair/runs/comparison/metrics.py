@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rnnrepair.report.comparison.runs import SUMMARY_METRICS, Answers, Run, Runs
+from rnnrepair.runs.comparison.runs import SUMMARY_METRICS, Answers, Run, Runs
 
 
 @dataclass(frozen=True, eq=False)

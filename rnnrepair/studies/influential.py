@@ -5,13 +5,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from rnnrepair.analysis.faults import draw_benign
-from rnnrepair.analysis.finished_run import FinishedRun
-from rnnrepair.analysis.study import StudyResult
-from rnnrepair.analysis.yardsticks import last_states
 from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.influence import TraceIndex, step_distance
 from rnnrepair.settings import Count, check_settings
+from rnnrepair.studies.faults import draw_benign
+from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.study import StudyResult
+from rnnrepair.studies.yardsticks import last_states
 
 
 class InfluentialImages:

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from rnnrepair.analysis.feature_sets import FEATURE_SETS, Threshold, feature_table
-from rnnrepair.analysis.finished_run import FinishedRun
-from rnnrepair.analysis.simnn import fit_simnn
-from rnnrepair.analysis.study import StudyResult
 from rnnrepair.settings import Counts, ProperShare, at_least, check_settings
+from rnnrepair.studies.feature_sets import FEATURE_SETS, Threshold, feature_table
+from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.simnn import fit_simnn
+from rnnrepair.studies.study import StudyResult
 
 
 class FeatureComparison:

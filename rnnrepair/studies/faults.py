@@ -8,13 +8,13 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from rnnrepair.analysis.finished_run import FinishedRun
-from rnnrepair.analysis.study import StudyResult
-from rnnrepair.analysis.yardsticks import RankedLabels, yardsticks
 from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.influence import Distance, TraceIndex, step_distance
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.settings import Count, Counts, check_settings, one_of
+from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.study import StudyResult
+from rnnrepair.studies.yardsticks import RankedLabels, yardsticks
 from rnnrepair.traces import Traces
 
 BOOTSTRAPS = 1000

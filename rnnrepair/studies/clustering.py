@@ -8,13 +8,13 @@ import pandas as pd
 import torch
 
 from rnnrepair.abstraction import Clustering, fit_clustering
-from rnnrepair.analysis.feature_sets import FEATURE_SETS, feature_table
-from rnnrepair.analysis.finished_run import FinishedRun
-from rnnrepair.analysis.simnn import fit_simnn
-from rnnrepair.analysis.study import StudyResult
 from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import Count, Counts, above, check_settings, one_of
+from rnnrepair.studies.feature_sets import FEATURE_SETS, feature_table
+from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.simnn import fit_simnn
+from rnnrepair.studies.study import StudyResult
 
 POINTS = (100, 200, 300, 400, 500, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 

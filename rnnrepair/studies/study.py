@@ -6,7 +6,7 @@ from typing import Protocol
 import pandas as pd
 from torch import Tensor
 
-from rnnrepair.analysis.finished_run import FinishedRun
+from rnnrepair.studies.finished_run import FinishedRun
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from rnnrepair.report.comparison.runs import Runs
+from rnnrepair.runs.comparison.runs import Runs
 
 
 def unequal_injected(runs: Runs) -> dict[int, dict[str, float]]:

@@ -1,0 +1,30 @@
+"""Studies: questions that are asked of a finished run."""
+
+from rnnrepair.studies.automaton import AutomatonStudy
+from rnnrepair.studies.clustering import ClusteringComparison
+from rnnrepair.studies.faults import FaultMetrics
+from rnnrepair.studies.feature_sets import FEATURE_SETS, Threshold, feature_table
+from rnnrepair.studies.features import FeatureComparison
+from rnnrepair.studies.finished_run import FinishedRun, silent
+from rnnrepair.studies.influential import InfluentialImages
+from rnnrepair.studies.k_sweep import KSweep
+from rnnrepair.studies.simnn import SimNN, fit_simnn
+from rnnrepair.studies.study import Study, StudyResult
+
+__all__ = [
+    "FEATURE_SETS",
+    "AutomatonStudy",
+    "ClusteringComparison",
+    "FaultMetrics",
+    "FeatureComparison",
+    "FinishedRun",
+    "InfluentialImages",
+    "KSweep",
+    "SimNN",
+    "Study",
+    "StudyResult",
+    "Threshold",
+    "feature_table",
+    "fit_simnn",
+    "silent",
+]
