@@ -76,7 +76,7 @@ def test_a_wrong_value_ends_with_one_line_and_no_traceback(tmp_path):
     )
     output = ran.stdout + ran.stderr
     assert ran.returncode == 2
-    assert "model.cell must be one of ['gru', 'lstm', 'rnn'], got 'transformer'" in output
+    assert "model.cell: expected a string, one of ['lstm', 'gru', 'rnn'], got 'transf" in output
     assert "Traceback" not in output
 
 
