@@ -100,6 +100,8 @@ class RepairReport(AnalysisCallback):
         """Remember the unrepaired network's predictions, and what this round has done."""
         if not self._before:
             self._before = self._predict(trainer)
+            for predicted in self._before.values():
+                SplitAnswers.of(predicted, predicted)  # refused now, not once training has ended
             self._remember_failures(trainer)
         self._history.append(self._row(trainer, epoch))
 

@@ -255,4 +255,5 @@ def test_last_checkpoint_is_the_last_epoch_though_val_has_not_improved(quick):
     epoch = {
         path.stem: torch.load(path, weights_only=True)["epoch"] for path in folder.glob("*.ckpt")
     }
-    assert epoch == {"best": 0, "last": cfg.schedule.total_epochs - 1}
+    base = cfg.schedule.base_epochs - 1
+    assert epoch == {"base": base, "best": 0, "last": cfg.schedule.total_epochs - 1}
