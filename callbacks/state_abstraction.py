@@ -27,7 +27,7 @@ class StateAbstraction(AnalysisCallback):
         output_dir: str | None = None,
         save: bool = True,
     ) -> None:
-        """Set up the abstraction.
+        """Choose how states are grouped.
 
         Args:
             settings: see ``AbstractionSettings``.

@@ -35,7 +35,7 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
         seed: int = 0,
         **mnist: object,
     ) -> None:
-        """Set up the protocol.
+        """Choose what is added to the training set.
 
         Args:
             data_dir: folder whose ``mnist/`` holds the idx files and the authors' npz file.

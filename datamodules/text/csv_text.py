@@ -38,7 +38,7 @@ class CSVTextDataModule(TextDataModule):
         encoding: str = "utf-8",
         **text: Any,
     ) -> None:
-        """Set up the source.
+        """Name the file and its columns.
 
         Args:
             path: of the file; csv, tsv and jsonl may be gzipped.

@@ -26,7 +26,7 @@ class IMDbDataModule(PublicTextDataModule):
     """
 
     def __init__(self, **text: Any) -> None:
-        """Set up the source; see ``PublicTextDataModule``."""
+        """Choose where the reviews come from; see ``PublicTextDataModule``."""
         super().__init__(("neg", "pos"), **text)
 
     @property

@@ -30,7 +30,7 @@ class PublicTextDataModule(TextDataModule):
         verify_checksum: bool = True,
         **text: Any,
     ) -> None:
-        """Set up the source.
+        """Choose where the texts come from.
 
         Args:
             classes: see ``TextDataModule``.

@@ -18,7 +18,7 @@ class MovieSnippetsDataModule(TextDataModule):
     def __init__(
         self, test_share: ProperShare = 0.2, verify_checksum: bool = True, **text: Any
     ) -> None:
-        """Set up the source.
+        """Choose where the snippets come from.
 
         Args:
             test_share: share of the sentences that is kept for test.

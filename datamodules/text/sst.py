@@ -31,7 +31,7 @@ class SSTDataModule(PublicTextDataModule):
     """
 
     def __init__(self, **text: Any) -> None:
-        """Set up the source; see ``PublicTextDataModule``."""
+        """Choose where the sentences come from; see ``PublicTextDataModule``."""
         super().__init__(("negative", "positive"), **text)
 
     @property

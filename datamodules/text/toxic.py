@@ -44,7 +44,7 @@ class ToxicDataModule(PublicTextDataModule):
         draw_seed: int = 123,
         **text: Any,
     ) -> None:
-        """Set up the source.
+        """Choose comments and splits.
 
         Args:
             max_characters: comments of this length or longer are left out.
