@@ -16,7 +16,7 @@ from rnnrepair.influence import (
     TraceSimilarity,
     TrainingView,
     find_evidence,
-    found,
+    influence_metrics,
     never_right,
     responsible_step,
     tie_order,
@@ -138,23 +138,3 @@ def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> No
             "failures come from all training samples of the class.",
             ", ".join(names.of_class(c) for c in concerned),
         )
-
-
-def influence_metrics(evidence: Evidence, fit: Traces) -> dict[str, float]:
-    """Return the shares of the nearest samples that carry the true and the predicted label."""
-    nearest = found(evidence.nearest, Role.NEAREST)
-    label_of = torch.full((int(fit.index.max()) + 1,), -1)
-    label_of[fit.index] = fit.label
-    known = nearest.index >= 0
-    label = torch.where(known, label_of[nearest.index], -1)
-    failures = evidence.failures
-    true = (label == failures.label[:, None]).double().sum() / known.sum()
-    predicted = (label == failures.final_prediction[:, None]).double().sum() / known.sum()
-    metrics = {
-        "influence/true_label_share": float(true),
-        "influence/predicted_label_share": float(predicted),
-        "influence/nearest_distance": float(nearest.distance[:, 0].mean()),
-    }
-    if evidence.contrast is not None:
-        metrics["influence/contrast"] = float(evidence.contrast.nanmean())
-    return metrics

@@ -8,7 +8,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.abstraction import Abstraction, AbstractionSettings, abstract
+from rnnrepair.abstraction import Abstraction, AbstractionSettings, abstract, abstraction_metrics
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.protocols import Split
@@ -81,24 +81,3 @@ class StateAbstraction(AnalysisCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._sample_state = state_dict["sample_state"]
-
-
-def abstraction_metrics(abstraction: Abstraction) -> dict[str, float]:
-    """Return what is logged of an abstraction."""
-    stability = abstraction.stability
-    metrics = {
-        "abstraction/n_components": float(abstraction.model.n_states),
-        "abstraction/bic": abstraction.bic,
-        "abstraction/n_empty": float(stability.n_empty),
-        "abstraction/explained_variance": abstraction.model.reduction.explained,
-        "abstraction/converged": float(abstraction.model.mixture.converged),
-        "abstraction/stability": stability.mean,
-        "abstraction/stability_weighted": stability.weighted_mean,
-        "abstraction/stability_min": stability.min,
-    }
-    if abstraction.drift is not None:
-        metrics["abstraction/drift"] = abstraction.drift
-    for candidate in abstraction.candidates:
-        metrics[f"abstraction/bic_val_k{candidate.n_components}"] = candidate.bic
-        metrics[f"abstraction/stability_val_k{candidate.n_components}"] = candidate.stability
-    return metrics

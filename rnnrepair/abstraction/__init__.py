@@ -12,6 +12,7 @@ from rnnrepair.abstraction.fit import (
     sample_steps,
 )
 from rnnrepair.abstraction.matching import match_states
+from rnnrepair.abstraction.metrics import abstraction_metrics
 from rnnrepair.abstraction.mixture import Mixture, check_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
 from rnnrepair.abstraction.reduced import ReducedStates
@@ -34,6 +35,7 @@ __all__ = [
     "Stability",
     "StreamingPCA",
     "abstract",
+    "abstraction_metrics",
     "check_distinct",
     "choose",
     "collect",

@@ -12,6 +12,7 @@ from rnnrepair.influence.distance import (
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
 from rnnrepair.influence.gradients import LossGradients
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer
+from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.overlap import TransitionOverlap
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
 from rnnrepair.influence.role import Role
@@ -47,6 +48,7 @@ __all__ = [
     "aligned_distance",
     "find_evidence",
     "found",
+    "influence_metrics",
     "never_right",
     "paired_distance",
     "paper_distance",

@@ -9,10 +9,8 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from rnnrepair.abstraction import AbstractionSettings, abstract, collect
-from rnnrepair.callbacks.influence_analysis import influence_metrics
-from rnnrepair.callbacks.state_abstraction import abstraction_metrics
-from rnnrepair.influence import Evidence, Neighbours, responsible_step
+from rnnrepair.abstraction import AbstractionSettings, abstract, abstraction_metrics, collect
+from rnnrepair.influence import Evidence, Neighbours, influence_metrics, responsible_step
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from tests.conftest import trained
