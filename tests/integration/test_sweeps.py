@@ -35,7 +35,7 @@ def test_a_failing_job_stops_no_other_and_finished_ones_are_skipped(tmp_path):
     assert first.returncode == 1
     assert "3 jobs were run, 2 of them finished" in output
     assert "Failed: 1-" in output
-    assert "abstraction.n_components=99999 is larger than" in output
+    assert "abstraction.n_components: 99999 are more than" in output
     assert "Traceback" not in output
     sweep = tmp_path / "sweep"
     assert [job.status.value for job in jobs_of(sweep)] == ["finished", "failed", "finished"]
