@@ -56,7 +56,7 @@ def test_contexts_share_the_words_that_they_are_told_to_share(text_case):
         assert neighbour.label == failure.label
         words = text_case.data.fetch(torch.tensor([failure.index])).sequences()[0]
         other = text_case.data.fetch(torch.tensor([neighbour.index])).sequences()[0]
-        end = failure.step + 1
+        end = failure.step  # the context is what stands before the responsible word
         first, last = neighbour.common
         assert last == neighbour.end <= len(other)
         if neighbour.run:
