@@ -242,7 +242,7 @@ class SharedBelow(Base):
 
 # Module, options of TracedNetwork.of, and how step predictions are found.
 ANY = {
-    "shared below": (SharedBelow, {}, "REPLAY"),
+    "shared below": (SharedBelow, {}, "MAXIMUM"),
     "own layer, states": (EncodesItself, {"tap": "layer"}, "POINTWISE"),
     "own layer, last state": (lambda: EncodesItself(read_last=True), {"tap": "layer"}, "CUT"),
     "reversed": (Reversed, {}, "CUT"),

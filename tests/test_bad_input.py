@@ -113,7 +113,7 @@ def test_bytes_may_be_pixels_or_tokens_so_the_kind_is_asked(make_data):
     assert torch.equal(data.fetch(torch.arange(N)).inputs, pixels[..., 0].long())
     with pytest.raises(TypeError, match="kind"):
         LoadedData(flat, CLASSES, 90, "toy")
-    with pytest.raises(ConfigurationError, match=r"kind must be one of.*tokens.*'text'"):
+    with pytest.raises(ConfigurationError, match=r"kind: expected .*tokens.*'text'"):
         make_data(of(CLASSES, sequences=flat, kind="text"))
 
 

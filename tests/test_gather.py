@@ -4,8 +4,8 @@ import json
 
 import torch
 
-from rnnrepair.influence import responsible_segment, responsible_step
-from rnnrepair.record import Role, gather_failures
+from rnnrepair.influence import Role, responsible_segment, responsible_step
+from rnnrepair.record import gather_failures
 from rnnrepair.repair import LedgerRow, graft
 
 
@@ -15,18 +15,12 @@ def row_of(new_id, failure_id, label, edit):
 
 
 def gathered(case, ledger=(), at_most=1000):
-    influence, data = case.context.influence, case.data
-    return gather_failures(
-        influence,
-        case.abstract.confidence,
-        ledger,
-        lambda index: data.fetch(index).label,
-        at_most,
-    )
+    evidence, data = case.context.evidence, case.data
+    return gather_failures(evidence, ledger, lambda index: data.fetch(index).label, at_most)
 
 
 def test_failures_are_told_in_the_order_of_the_round(repair_case):
-    failures, influence = repair_case.failures, repair_case.context.influence
+    failures, near = repair_case.failures, repair_case.context.evidence.nearest
     told = gathered(repair_case)
     assert [f.index for f in told] == failures.index.tolist()
     assert [f.label for f in told] == failures.label.tolist()
@@ -37,10 +31,10 @@ def test_failures_are_told_in_the_order_of_the_round(repair_case):
     assert torch.equal(torch.cat([f.state for f in told]), failures.state.long())
     assert torch.equal(torch.cat([f.prediction for f in told]), failures.prediction.long())
     for row, failure in enumerate(told):
-        found = influence.nearest[row][influence.nearest[row] >= 0][:8].tolist()
+        found = near.index[row][near.index[row] >= 0][:8].tolist()
         assert [n.index for n in failure.neighbours] == found
-        near = influence.nearest_distance[row, : len(found)].tolist()
-        assert [n.distance for n in failure.neighbours] == near
+        distance = near.distance[row, : len(found)].tolist()
+        assert [n.distance for n in failure.neighbours] == distance
         assert {n.role for n in failure.neighbours} == {Role.NEAREST}
         labels = repair_case.data.fetch(torch.tensor(found)).label.tolist()
         assert [n.label for n in failure.neighbours] == labels
@@ -50,7 +44,7 @@ def test_failures_are_told_in_the_order_of_the_round(repair_case):
 
 def test_contexts_share_the_words_that_they_are_told_to_share(text_case):
     told = gathered(text_case)
-    contexts = [(f, n) for f in told for n in f.neighbours if n.role == Role.CONTEXT]
+    contexts = [(f, n) for f in told for n in f.neighbours if n.role == Role.CONTEXTS]
     assert any(n.run for _, n in contexts)
     for failure, neighbour in contexts:
         assert neighbour.label == failure.label
@@ -61,7 +55,7 @@ def test_contexts_share_the_words_that_they_are_told_to_share(text_case):
         assert last == neighbour.end <= len(other)
         if neighbour.run:
             assert torch.equal(words[end - neighbour.run : end], other[first:last])
-    opponents = [(f, n) for f in told for n in f.neighbours if n.role == Role.OPPONENT]
+    opponents = [(f, n) for f in told for n in f.neighbours if n.role == Role.OPPONENTS]
     assert opponents
     assert all(n.label == f.predicted for f, n in opponents)
     assert all(len(f.neighbours) <= 8 for f in told)

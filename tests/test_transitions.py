@@ -5,7 +5,13 @@ from collections import defaultdict
 import pytest
 import torch
 
-from rnnrepair.influence import TransitionIndex, tie_order, transition_keys
+from rnnrepair.influence import (
+    TransitionIndex,
+    TransitionOverlap,
+    tie_order,
+    transition_keys,
+)
+from tests.conftest import view_of
 
 LENGTHS = [1, 4, 9, 2, 7, 3, 5, 8] * 3
 
@@ -88,10 +94,10 @@ def test_shared_is_the_same_when_states_are_renumbered(make_traces):
 
 
 @pytest.mark.parametrize("top", [1, 4, 24])
-def test_rank_is_by_what_is_lacking_then_by_priority(make_traces, top):
+def test_rank_is_by_what_is_lacking_then_by_priority(make_traces, make_model, top):
     train, queries = make_traces(LENGTHS, 2, 2), make_traces([12, 5, 1], 2, 2, seed=1)
-    index = TransitionIndex.build(train)
-    found = index.rank(queries, top)
+    scorer = TransitionOverlap().fit(view_of(make_model(2, 2), train))
+    found, index = scorer.rank(queries, top), scorer.index
     turn = tie_order(train.index, 0).argsort().tolist()
     for query, (shared, length) in enumerate(
         zip(index.shared(queries).tolist(), queries.lengths.tolist(), strict=True)

@@ -7,8 +7,9 @@ import torch
 from omegaconf import OmegaConf
 
 from rnnrepair.abstraction import AbstractModel
+from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.traces import Traces
-from scripts.study import finished_run, read_run
+from scripts.study import finished_run
 from tests.integration.conftest import QUICK, composed, train
 from tests.integration.test_studies import as_command_line, compose_finished
 
@@ -36,7 +37,7 @@ def test_a_finished_run_has_the_abstraction_and_the_traces_of_its_first_analysis
     (analysis,) = (folder / "analysis").iterdir()
     then = AbstractModel.load(analysis / "abstraction.safetensors")
     cfg = compose_finished(folder, "study=automaton")
-    run = finished_run(*read_run(folder, "last"), cfg)
+    run = finished_run(FinishedFolder.open(folder), cfg)
     now, traces = run.abstraction(then.n_states)
     left, right = tensors(then), tensors(now)
     assert left.keys() == right.keys()
