@@ -86,7 +86,7 @@ class InfluenceAnalysis(AnalysisCallback):
             return
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
         check_fits([("method", self.method)], data.spec)
-        self.method.check(network, data.fetch(data.split_index("fit")[:CHECKED_ON]))
+        self.method.check(network, data.fetch(data.indices("fit")[:CHECKED_ON]))
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -119,7 +119,7 @@ class InfluenceAnalysis(AnalysisCallback):
     def _evidence(self, trainer: pl.Trainer, failures: Traces) -> Evidence:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
-        n_original = len(data.split_index("fit"))
+        n_original = len(data.indices("fit"))
         fit = abstraction.traces["fit"]
         view = TrainingView(fit, abstraction.model, n_original, network, data.fetch)
         _tell_never_right(fit.between(0, n_original), failures, data.spec)

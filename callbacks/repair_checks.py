@@ -49,7 +49,7 @@ def _check_unknown(
     if not strategy.injects or unknown is None or data.trains_unknown():
         return
     hides = strategy.edits_samples and isinstance(edits, TokenEdits)
-    texts = (b.inputs for b in data.trace_dataloader("repair"))
+    texts = (b.inputs for b in data.loader("repair"))
     if hides or any(bool(torch.eq(text, unknown).any()) for text in texts):
         raise MisconfigurationException(
             "Repair samples would hold words that are unknown, and no training text does: they "

@@ -112,7 +112,7 @@ class RepairInjection(AnalysisCallback):
                 f"the strategy {self.called} or release_epoch would train on it: choose "
                 "another strategy, and release_epoch=None."
             )
-        self.campaign.max_samples = int(self.max_share * len(data.split_index("fit")))
+        self.campaign.max_samples = int(self.max_share * len(data.indices("fit")))
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -164,7 +164,7 @@ class RepairInjection(AnalysisCallback):
     def _train_on(self, trainer: pl.Trainer, splits: tuple[Split, ...]) -> None:
         """Let epochs draw originals of these splits beside the injected samples."""
         data = repairable_data(trainer)
-        n_fit = len(data.split_index("fit"))
+        n_fit = len(data.indices("fit"))
         if self.in_place:
             parents = {row.parent_id for row in self.ledger}
             data.train_on(splits, n_fit - len(parents))
@@ -219,7 +219,7 @@ class RepairInjection(AnalysisCallback):
         """
         calendar = replace(upstream(trainer, TraceCollector, self).calendar, end=None)
         data = repairable_data(trainer)
-        n_originals = len(data.split_index("fit")) + self.campaign.planned_after(
+        n_originals = len(data.indices("fit")) + self.campaign.planned_after(
             calendar.rounds_until(again)
         )
         edits = self.edits if self.strategy.augments else None
@@ -230,7 +230,7 @@ class RepairInjection(AnalysisCallback):
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         model, fit = abstraction.model, abstraction.traces["fit"]
         data = repairable_data(trainer)
-        originals = data.split_index("fit")
+        originals = data.indices("fit")
         judge = partial(trace_inputs, collector.network, model)
         context = RepairContext(
             evidence=evidence,

@@ -120,10 +120,7 @@ class RepairReport(AnalysisCallback):
 
     def _predict(self, trainer: pl.Trainer) -> dict[str, Predictions]:
         network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
-        return {
-            split: network.predict(data.trace_dataloader(split))
-            for split in (*SPLITS, *data.more_tests)
-        }
+        return {split: network.predict(data.loader(split)) for split in (*SPLITS, *data.more_tests)}
 
     def _row(self, trainer: pl.Trainer, epoch: int) -> AnalysedEpoch:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
@@ -173,7 +170,7 @@ class RepairReport(AnalysisCallback):
             notes=self.notes,
             network=upstream(trainer, TraceCollector, self).network.describe(),
             source=data.source,
-            sizes={split: len(data.split_index(split)) for split in ("fit", *repair.answers)},
+            sizes={split: len(data.indices(split)) for split in ("fit", *repair.answers)},
             repair=repair,
         )
 

@@ -57,7 +57,7 @@ class StateAbstraction(AnalysisCallback):
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
-        n_original = len(repairable_data(trainer).split_index("fit"))
+        n_original = len(repairable_data(trainer).indices("fit"))
         collector = upstream(trainer, TraceCollector, self)
         collected = collector.collect(trainer, SPLITS, self.settings, epoch)
         with self.timed():

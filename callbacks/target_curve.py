@@ -64,7 +64,7 @@ class TargetCurve(Callback):
         if trainer.current_epoch + 1 < self.first_epoch:
             return
         data, network = repairable_data(trainer), self._view(trainer, pl_module)
-        targets, test = (network.predict(data.trace_dataloader(split)) for split in SPLITS)
+        targets, test = (network.predict(data.loader(split)) for split in SPLITS)
         look = TargetLook(trainer.current_epoch + 1, int(targets.correct.sum()), test.accuracy)
         self.looks.append(look)
         curves = {"repair/targets_right": float(look.targets_right), "test/accuracy": test.accuracy}
@@ -91,7 +91,7 @@ class TargetCurve(Callback):
             network=self._view(trainer, pl_module).describe(),
             # Of what arms share: the training sets differ by the images that are compared.
             source=None,
-            sizes={split: len(data.split_index(split)) for split in SPLITS},
+            sizes={split: len(data.indices(split)) for split in SPLITS},
             looks=tuple(self.looks),
         )
         record.save(self._folder)

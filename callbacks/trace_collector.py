@@ -132,11 +132,11 @@ class TraceCollector(AnalysisCallback):
                 log.info("Reduced states taken from %s", shared)
                 return Collected.load(shared)
             data = repairable_data(trainer)
-            parts = pca_sample(data.split_index("fit"), settings).split(SAMPLE_BATCH)
+            parts = pca_sample(data.indices("fit"), settings).split(SAMPLE_BATCH)
             collected = collect(
                 self.network,
                 self._shown((data.fetch(part) for part in parts), "a sample", len(parts)),
-                {split: self._shown(data.trace_dataloader(split), split) for split in splits},
+                {split: self._shown(data.loader(split), split) for split in splits},
                 settings.reduction_dims,
             )
             if shared is not None:

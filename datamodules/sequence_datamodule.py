@@ -163,7 +163,7 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return the number of sequences of every split."""
         return {name: len(index) for name, index in self._splits.items()}
 
-    def split_index(self, split: Split) -> Tensor:
+    def indices(self, split: Split) -> Tensor:
         """Return the (n,) ascending indices of a split; ``fit`` without injected samples."""
         return self._splits[split]
 
@@ -257,13 +257,13 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return batches of the val split."""
-        return self.trace_dataloader("val")
+        return self.loader("val")
 
     def test_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return batches of the official test set."""
-        return self.trace_dataloader("test")
+        return self.loader("test")
 
-    def trace_dataloader(self, split: Split) -> "DataLoader[SequenceBatch]":
+    def loader(self, split: Split) -> "DataLoader[SequenceBatch]":
         """Return batches of a whole split, in ascending order of length, then of index."""
         index = self.training_index() if split == "fit" else self._splits[split]
         by_length = self.lengths_of(index).argsort(stable=True)

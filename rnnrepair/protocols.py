@@ -46,7 +46,7 @@ class RepairableData(Protocol):
         """Return whether training meets the token of unknown words; true where there is none."""
         ...
 
-    def trace_dataloader(self, split: Split) -> Iterable[SequenceBatch]:
+    def loader(self, split: Split) -> Iterable[SequenceBatch]:
         """Return batches of the whole split, in any order, without augmentation.
 
         ``fit`` includes the samples injected so far; their indices are higher than all others.
@@ -57,7 +57,7 @@ class RepairableData(Protocol):
         """Return the sequences with these indices, in this order."""
         ...
 
-    def split_index(self, split: Split) -> Tensor:
+    def indices(self, split: Split) -> Tensor:
         """Return the (n,) ascending indices of a split; ``fit`` without injected samples."""
         ...
 

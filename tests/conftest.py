@@ -150,7 +150,7 @@ def trained(network: SequenceClassifier, data: TensorData, steps: int = 12) -> S
     for parameter in network.parameters():
         torch.nn.init.uniform_(parameter, -0.5, 0.5)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
-    batch = data.fetch(data.split_index("fit"))
+    batch = data.fetch(data.indices("fit"))
     for _ in range(steps):
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(network(batch).logits, batch.label).backward()
@@ -187,9 +187,9 @@ def case_of(
 ) -> RepairCase:
     """Analyse a network and find the samples behind its failures."""
     traced = verified(network, data)
-    batches = {split: data.trace_dataloader(split) for split in ("fit", "repair")}
-    collected = collect(traced, data.trace_dataloader("fit"), batches, 3)
-    n_original = len(data.split_index("fit"))
+    batches = {split: data.loader(split) for split in ("fit", "repair")}
+    collected = collect(traced, data.loader("fit"), batches, 3)
+    n_original = len(data.indices("fit"))
     settings = AbstractionSettings(n_components=6, reduction_dims=3)
     result = abstract(collected, settings, n_original)
     fit, repair = result.traces["fit"], result.traces["repair"]
@@ -202,7 +202,7 @@ def case_of(
 
     context = RepairContext(
         evidence,
-        data.split_index("fit"),
+        data.indices("fit"),
         result.traces["fit"].label,
         result.traces["fit"].correct,
         data.fetch,

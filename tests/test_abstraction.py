@@ -86,10 +86,10 @@ def test_collect_is_the_same_when_streamed(batch_size):
 def test_collect_reduces_what_the_network_does_by_its_principal_components(make_data):
     data = make_data()
     network = verified(SequenceClassifier(4, 3, hidden_size=8), data)
-    batches = {split: data.trace_dataloader(split) for split in ("fit", "val")}
-    collected = collect(network, data.trace_dataloader("fit"), batches, 3)
+    batches = {split: data.loader(split) for split in ("fit", "val")}
+    collected = collect(network, data.loader("fit"), batches, 3)
     whole = {
-        split: ReducedStates.collect(network.steps(data.trace_dataloader(split)), 3)
+        split: ReducedStates.collect(network.steps(data.loader(split)), 3)
         for split in ("fit", "val")
     }
     pca = PCA(3, svd_solver="full").fit(whole["fit"].vector.double())

@@ -28,9 +28,9 @@ def test_mnist_has_the_official_class_counts():
     data = MNISTRowsDataModule(str(FOLDER), source="folder")
     data.setup()
     assert data.sizes() == {"fit": 45_000, "repair": 10_000, "val": 5_000, "test": 10_000}
-    train = torch.cat([data.split_index(s) for s in ("fit", "repair", "val")])
+    train = torch.cat([data.indices(s) for s in ("fit", "repair", "val")])
     assert torch.bincount(data.fetch(train).label).tolist() == TRAIN_COUNTS
-    test = data.fetch(data.split_index("test"))
+    test = data.fetch(data.indices("test"))
     assert torch.bincount(test.label).tolist() == TEST_COUNTS
     assert 0 <= float(test.inputs.min()) < float(test.inputs.max()) <= 1
 
@@ -39,8 +39,8 @@ def test_published_protocol_has_the_authors_targets_and_images():
     data = MNISTPublishedDataModule(str(FOLDER), source="folder")
     data.setup()
     assert data.sizes() == {"fit": 60_161, "repair": 23, "val": 9_977, "test": 10_000}
-    assert (data.split_index("repair") - 60_161).tolist() == TARGETS
-    assert data.fetch(data.split_index("repair")).label.tolist() == TARGET_LABELS
+    assert (data.indices("repair") - 60_161).tolist() == TARGETS
+    assert data.fetch(data.indices("repair")).label.tolist() == TARGET_LABELS
     added = data.fetch(torch.arange(60_000, 60_161))
     assert torch.bincount(added.label, minlength=10).tolist() == [
         3, 0, 14, 0, 21, 21, 18, 42, 21, 21,

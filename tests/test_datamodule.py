@@ -77,7 +77,7 @@ def test_splits_are_refused_when_one_would_be_empty(n, shares):
 def test_module_numbers_samples_by_row_and_keeps_the_test_set_apart(make_data, loaded):
     data = make_data()
     assert isinstance(data, RepairableData)
-    assert data.split_index("test").tolist() == list(range(90, 120))
+    assert data.indices("test").tolist() == list(range(90, 120))
     assert sum(data.sizes().values()) == 120
     index = torch.tensor([95, 3, 3])
     batch = data.fetch(index)
@@ -91,11 +91,11 @@ def test_module_numbers_samples_by_row_and_keeps_the_test_set_apart(make_data, l
 @pytest.mark.parametrize("split", SPLITS)
 def test_trace_loader_yields_the_whole_split_in_order_of_length(make_data, split):
     data = make_data(eval_batch_size=7)
-    batches = list(data.trace_dataloader(split))
+    batches = list(data.loader(split))
     assert all(isinstance(batch, SequenceBatch) for batch in batches)
     assert max(map(len, batches)) == 7
     index = torch.cat([batch.index for batch in batches])
-    assert torch.equal(index.sort().values, data.split_index(split))
+    assert torch.equal(index.sort().values, data.indices(split))
     lengths = torch.cat([batch.lengths for batch in batches])
     assert torch.equal(lengths, lengths.sort().values)
 
@@ -117,7 +117,7 @@ def test_training_order_depends_on_seed_and_epoch_alone(make_data):
     first, second = orders(0, 1)
     assert orders(0, 5) == [first, second]
     assert first != second
-    assert sorted(first) == sorted(second) == make_data().split_index("fit").tolist()
+    assert sorted(first) == sorted(second) == make_data().indices("fit").tolist()
     assert orders(1, 1)[0] != first
 
 
@@ -126,7 +126,7 @@ def test_training_sees_every_sample_once_when_some_are_injected(make_data):
     new = data.apply(Changes(*some()))
     assert new.tolist() == [120, 121, 122]
     seen = order(data.train_dataloader())
-    assert sorted(seen) == [*data.split_index("fit").tolist(), 120, 121, 122]
+    assert sorted(seen) == [*data.indices("fit").tolist(), 120, 121, 122]
     # They are not always the last, as in the original.
     assert seen[-3:] != [120, 121, 122]
 
@@ -198,9 +198,9 @@ def test_augmentation_edits_its_share_of_the_originals_anew_in_every_epoch(make_
         assert len(marks.unique()) == len(marks)  # each has an edit of its own
         assert torch.equal(epoch_of(data, epoch)[1], first)  # a resumed run sees the same
         edited.append(set(index[first >= 10].tolist()))
-    share = sum(map(len, edited)) / 40 / len(data.split_index("fit"))
+    share = sum(map(len, edited)) / 40 / len(data.indices("fit"))
     assert share == pytest.approx(0.5, abs=0.04)
-    assert set.union(*edited) == set(data.split_index("fit").tolist())
+    assert set.union(*edited) == set(data.indices("fit").tolist())
     assert len(set(map(frozenset, edited))) == 40
 
 
@@ -212,7 +212,7 @@ def test_augmentation_leaves_injected_samples_and_what_is_analysed_alone(make_da
     assert (first[injected] < 10).all()
     assert (first[~injected] >= 10).all()
     for split in SPLITS:
-        assert all((batch.inputs < 10).all() for batch in data.trace_dataloader(split))
+        assert all((batch.inputs < 10).all() for batch in data.loader(split))
     assert (data.fetch(index).inputs < 10).all()
 
 
@@ -231,7 +231,7 @@ def test_augmentation_names_its_key_when_out_of_range(share):
 
 def test_training_can_be_told_to_see_other_originals(make_data):
     data = make_data(augmentation=Augmentation(1.0, SeriesEdits()))
-    fit, repair = data.split_index("fit"), data.split_index("repair")
+    fit, repair = data.indices("fit"), data.indices("repair")
     data.train_on(("fit", "repair"), len(fit) + len(repair), edits=Marked())
     index, first = epoch_of(data, 0)
     assert sorted(index.tolist()) == sorted([*fit.tolist(), *repair.tolist()])
@@ -264,11 +264,11 @@ def test_injected_samples_are_fetched_and_traced_after_the_original_ones(make_da
     batch = data.fetch(new)
     assert torch.equal(batch.inputs, inputs)
     assert torch.equal(batch.label, label)
-    assert {120, 121, 122, 123, 124} <= set(order(data.trace_dataloader("fit")))
+    assert {120, 121, 122, 123, 124} <= set(order(data.loader("fit")))
     for split in SPLITS:
-        assert int(data.split_index(split).max()) < 120
+        assert int(data.indices(split).max()) < 120
     for split in SPLITS[1:]:
-        assert sorted(order(data.trace_dataloader(split))) == data.split_index(split).tolist()
+        assert sorted(order(data.loader(split))) == data.indices(split).tolist()
     assert data.steps_per_epoch == steps
 
 
@@ -373,7 +373,7 @@ def test_module_says_so_when_it_is_not_set_up(make_data):
 
 def test_an_epoch_draws_originals_by_their_weights(make_data):
     data = make_data()
-    fit = data.split_index("fit")
+    fit = data.indices("fit")
     rare, never = fit[:20], fit[20:30]
     weight = torch.cat([torch.full((20,), 0.25), torch.zeros(10)]).double()
     data.apply(Changes(reweighted=torch.cat([rare, never]), weight=weight))
@@ -391,7 +391,7 @@ def test_changes_are_taken_back(make_data):
     data = make_data()
     before = epoch_of(data, 1)[0]
     data.apply(Changes(*some()))
-    data.apply(Changes(removed=data.split_index("fit")[:5]))
+    data.apply(Changes(removed=data.indices("fit")[:5]))
     assert len(data.training_index()) == len(before) + 3 - 5
     data.take_back()
     data.take_back()

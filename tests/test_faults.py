@@ -234,7 +234,7 @@ def test_samples_with_the_same_prediction_are_drawn_once_and_from_all(of_feature
 
 def test_yardsticks_break_ties_as_traces_do(of_tokens):
     """One text that all training samples are copies of: only the order of ties is left."""
-    index = of_tokens.data.split_index("fit")
+    index = of_tokens.data.indices("fit")
     one = of_tokens.data.fetch(index[:1])
     texts = Sequences.from_padded(one.inputs.expand(120, -1), one.lengths.expand(120), padding=1)
     data = type(of_tokens.data)(

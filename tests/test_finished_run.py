@@ -38,8 +38,8 @@ def test_the_network_runs_once_for_everything(run):
     data = run.data
     run.states(4)
     once = len(RAN_ON)
-    n_all = sum(len(data.split_index(s)) for s in ("fit", "val", "test"))
-    assert once == n_all + len(data.split_index("fit"))  # and the sample of the PCA
+    n_all = sum(len(data.indices(s)) for s in ("fit", "val", "test"))
+    assert once == n_all + len(data.indices("fit"))  # and the sample of the PCA
     for k in (2, 3, 5):
         run.abstraction(k, dims=2)
         run.mixture(k, dims=3)
@@ -61,7 +61,7 @@ def test_all_units_are_no_prefix_of_components(run):
 
 
 def test_injected_samples_are_left_out(run):
-    fit = run.data.split_index("fit")
+    fit = run.data.indices("fit")
     before = run.states(3)["fit"]
     batch = run.data.fetch(fit[:7])
     run.data.apply(Changes(batch.inputs, batch.lengths, batch.label))

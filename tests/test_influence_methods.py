@@ -53,7 +53,7 @@ def lstm_case(make_data):
 
 def view_of_data(lstm_case, make_traces, make_model):
     data, _, traced = lstm_case
-    index = data.split_index("fit")
+    index = data.indices("fit")
     batch = data.fetch(index)
     fit = make_traces(batch.lengths.tolist())
     fit = replace(fit, index=index, label=batch.label)
@@ -61,7 +61,7 @@ def view_of_data(lstm_case, make_traces, make_model):
 
 
 def queries_of(data, make_traces):
-    index = data.split_index("val")[:4]
+    index = data.indices("val")[:4]
     batch = data.fetch(index)
     return replace(make_traces(batch.lengths.tolist(), seed=2), index=index, label=batch.label)
 
@@ -71,7 +71,7 @@ def test_tracin_scores_are_what_a_step_on_the_sample_does_to_the_loss(
 ):
     data, network, traced = lstm_case
     method = TracIn()
-    method.check(traced, data.fetch(data.split_index("fit")[:20]))
+    method.check(traced, data.fetch(data.indices("fit")[:20]))
     view = view_of_data(lstm_case, make_traces, make_model)
     queries = queries_of(data, make_traces)
     scorer = method.fit(view)
@@ -116,7 +116,7 @@ class Squared(nn.Module):
 )
 def test_tracin_refuses_other_networks_before_training(make_data, network, told):
     data = make_data()
-    batch = data.fetch(data.split_index("fit"))
+    batch = data.fetch(data.indices("fit"))
     torch.manual_seed(0)
     traced = TracedNetwork.of(network(), data.spec)
     traced.verify(batch)

@@ -67,7 +67,7 @@ def test_rows_name_samples_by_index_when_positions_differ(repair_case, made):
     assert [row.parent_id for row in rows] == proposal.parent.tolist()
     ids = repair_case.failures.index[proposal.failure].tolist()
     assert [row.failure_id for row in rows] == ids
-    assert set(ids) <= set(repair_case.data.split_index("repair").tolist())
+    assert set(ids) <= set(repair_case.data.indices("repair").tolist())
     assert {(row.strategy, row.epoch, row.seed) for row in rows} == {("guided", 4, 99)}
 
 

@@ -82,8 +82,8 @@ def analysed(make_data):
     data = make_data(repair_share=0.3, val_share=0.2)
     network = verified(trained(SequenceClassifier(4, 3, hidden_size=8), data), data)
 
-    batches = {split: data.trace_dataloader(split) for split in SPLITS}
-    collected = collect(network, data.trace_dataloader("fit"), batches, 3)
+    batches = {split: data.loader(split) for split in SPLITS}
+    collected = collect(network, data.loader("fit"), batches, 3)
     states = collected.states
     settings = AbstractionSettings(
         n_components=[4, 7], selection="stability", stability_threshold=0.5, reduction_dims=3
@@ -92,7 +92,7 @@ def analysed(make_data):
     first = abstract(collected, settings, n_fit)
     previous = first.sample_state.roll(5)  # an earlier network had grouped the steps otherwise
     now = abstract(collected, settings, n_fit, previous)
-    hidden = torch.cat([batch.hidden for batch in network.steps(data.trace_dataloader("fit"))])
+    hidden = torch.cat([batch.hidden for batch in network.steps(data.loader("fit"))])
     return now, states, hidden.double().numpy(), previous
 
 

@@ -150,7 +150,7 @@ def test_folder_gives_rows_of_pixels_between_0_and_1(folder, zipped):
     assert batch.inputs.max() <= 1
     assert batch.lengths.unique().tolist() == [28]
     assert batch.label.tolist() == torch.cat([folder.train[1], folder.test[1]]).tolist()
-    assert data.split_index("test").tolist() == list(range(60, 80))
+    assert data.indices("test").tolist() == list(range(60, 80))
     assert data.source == "folder"
 
 
@@ -264,7 +264,7 @@ def test_embedded_digits_are_balanced_and_real(embedded):
     every = data.fetch(torch.arange(5000))
     assert every.inputs.shape == (5000, 28, 28)
     assert (every.inputs.min(), every.inputs.max()) == (0, 1)
-    test = data.fetch(data.split_index("test"))
+    test = data.fetch(data.indices("test"))
     assert test.label.bincount().tolist() == [100] * 10
     # The digits come sorted; a stratified split of sorted digits would still be in order.
     assert not (every.label[:4000].diff() >= 0).all()
@@ -272,9 +272,9 @@ def test_embedded_digits_are_balanced_and_real(embedded):
 
 
 def test_embedded_test_digits_are_the_same_when_the_seed_differs(embedded):
-    a, b = (data.fetch(data.split_index("test")).inputs for data in embedded)
+    a, b = (data.fetch(data.indices("test")).inputs for data in embedded)
     assert torch.equal(a, b)
-    assert not torch.equal(*(data.split_index("repair") for data in embedded))
+    assert not torch.equal(*(data.indices("repair") for data in embedded))
 
 
 def test_source_is_refused_when_unknown(tmp_path):
@@ -297,7 +297,7 @@ def test_a_rare_pattern_is_the_same_in_every_seed_and_turns_what_it_says(tmp_pat
     assert int(changed.sum()) == 80
     assert torch.equal(after, other.fetch(train).inputs)
     assert torch.equal(rare.fetch(test).inputs, plain.fetch(test).inputs)
-    turned = rare.split_index("test_rare")
+    turned = rare.indices("test_rare")
     assert torch.equal(turned, torch.arange(5000, 6000))
     assert torch.equal(rare.fetch(turned).label, rare.fetch(test).label)
     # Between 60 and 90 degrees clockwise: nearest to a turn by 75, among all turns by 15 degrees.

@@ -74,11 +74,11 @@ def test_published_protocol_draws_its_failures_from_the_test_set(tmp_path):
     options = {**SMALL, "data_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
     module = SSTPublishedDataModule(verify_checksum=False, tokenizer="split", **options)
     module.setup()
-    assert module.split_index("fit").tolist() == list(range(40))
-    repair = module.split_index("repair")
+    assert module.indices("fit").tolist() == list(range(40))
+    repair = module.indices("repair")
     assert repair.tolist() == [47, 49, 51, 53]
     assert module.fetch(repair).label.tolist() == [1, 1, 1, 1]
-    assert set(repair.tolist()) < set(module.split_index("test").tolist())
+    assert set(repair.tolist()) < set(module.indices("test").tolist())
 
 
 def test_published_protocol_leaves_out_targets_with_unknown_words(tmp_path):
@@ -94,7 +94,7 @@ def test_published_protocol_leaves_out_targets_with_unknown_words(tmp_path):
     options = {**SMALL, "data_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
     module = SSTPublishedDataModule(verify_checksum=False, tokenizer="split", **options)
     module.setup()
-    assert module.split_index("repair").tolist() == [47, 51, 53]
+    assert module.indices("repair").tolist() == [47, 51, 53]
     assert not module.holds_unknown("repair").any()
     assert module.holds_unknown("test").sum() == 1
     assert not module.trains_unknown()
@@ -126,7 +126,7 @@ def test_toxic_comments_are_short_and_balanced(tmp_path):
         assert ("angry" in text_of(module, i)) == bool(batch.label[i])
     other = ToxicDataModule(test_share=0.25, **{**options, "seed": 5})
     other.setup()
-    test = module.split_index("test")
+    test = module.indices("test")
     assert [text_of(module, i)[0] for i in test.tolist()] == [
         text_of(other, i)[0] for i in test.tolist()
     ]

@@ -51,10 +51,10 @@ def module(folder, images):
 def test_targets_are_the_named_test_digits_whatever_is_added(folder, images, n_fit):
     data = module(folder, images)
     assert data.sizes() == {"fit": n_fit, "repair": 2, "val": 28, "test": 30}
-    targets = data.fetch(data.split_index("repair"))
+    targets = data.fetch(data.indices("repair"))
     assert targets.label.tolist() == [3, 0]  # test digits 3 and 20
     none = module(folder, "none")
-    assert torch.equal(targets.inputs, none.fetch(none.split_index("repair")).inputs)
+    assert torch.equal(targets.inputs, none.fetch(none.indices("repair")).inputs)
 
 
 def test_random_images_are_the_published_ones_turned(folder):

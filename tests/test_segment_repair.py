@@ -125,7 +125,7 @@ def test_sample_is_rebuilt_from_parent_failure_and_edit(case, strategy):
 def test_insertion_adds_the_responsible_token_and_nothing_else(case, strategy):
     proposal = strategy().propose(case.context, 4)
     step = responsible_step(case.failures)
-    originals = set(case.data.split_index("fit").tolist())
+    originals = set(case.data.indices("fit").tolist())
     for i, child in enumerate(made(proposal)):
         row = int(proposal.failure[i])
         failure = tokens(case, int(case.failures.index[row]))

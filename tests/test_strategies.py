@@ -90,7 +90,7 @@ def test_what_repairs_nothing_proposes_nothing(repair_case, strategy):
 
 def test_random_takes_any_training_sample_whatever_failed(repair_case):
     proposal = RandomRepair().propose(repair_case.context, 60)
-    fit = set(repair_case.data.split_index("fit").tolist())
+    fit = set(repair_case.data.indices("fit").tolist())
     assert set(proposal.parent.tolist()) == fit
 
 

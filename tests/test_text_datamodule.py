@@ -46,7 +46,7 @@ def test_labels_go_by_name_and_not_by_frequency(tmp_path):
 
 def test_only_words_of_the_fit_split_are_in_the_vocabulary(tmp_path):
     module = given(tmp_path)
-    fit = set(module.split_index("fit").tolist())
+    fit = set(module.indices("fit").tolist())
     assert 0 < len(fit) < 30
     for i in range(40):
         assert (f"word{i}" in module.words) == (i in fit)
@@ -55,9 +55,9 @@ def test_only_words_of_the_fit_split_are_in_the_vocabulary(tmp_path):
 
 def test_official_val_set_stays_whole(tmp_path):
     module = given(tmp_path, n_val=6)
-    assert module.split_index("val").tolist() == list(range(24, 30))
-    assert module.split_index("test").tolist() == list(range(30, 40))
-    assert len(module.split_index("fit")) + len(module.split_index("repair")) == 24
+    assert module.indices("val").tolist() == list(range(24, 30))
+    assert module.indices("test").tolist() == list(range(30, 40))
+    assert len(module.indices("fit")) + len(module.indices("repair")) == 24
 
 
 def test_texts_without_tokens_are_left_out_and_counted(tmp_path, caplog):

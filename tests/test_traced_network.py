@@ -135,8 +135,8 @@ def test_predictions_come_in_the_order_of_the_index_whatever_the_batches(make_da
     torch.manual_seed(0)
     module = SequenceClassifier(4, 3, hidden_size=5)
     network = verified(module, data)
-    found = network.predict(data.trace_dataloader("test"))
-    batch = data.fetch(data.split_index("test"))
+    found = network.predict(data.loader("test"))
+    batch = data.fetch(data.indices("test"))
     with torch.no_grad():
         logits = module.eval().trace(batch).logits
     assert torch.equal(found.index, batch.index)

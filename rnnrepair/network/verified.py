@@ -34,7 +34,7 @@ def verified(
         ConfigurationError: the network cannot be read; see ``TracedNetwork.verify``.
     """
     network = TracedNetwork.of(module, data.spec, tap, call, context)
-    index = data.split_index("fit")
+    index = data.indices("fit")
     every = max(len(index) // VERIFIED_ON, 1)
     network.verify(data.fetch(index[::every]))
     return network

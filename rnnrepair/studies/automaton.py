@@ -43,7 +43,7 @@ class AutomatonStudy:
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and a sample that is not there."""
         run.check_sizes([self.n_components], "AutomatonStudy.n_components")
-        test = run.data.split_index("test")
+        test = run.data.indices("test")
         if self.sample is not None and not bool((test == self.sample).any()):
             told = f"{self.sample} is no test sample: those are {int(test[0])} .. {int(test[-1])}"
             raise SettingsError("AutomatonStudy", [Fault("sample", told)])

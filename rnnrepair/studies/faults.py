@@ -65,7 +65,7 @@ class FaultMetrics:
     def check(self, run: FinishedRun) -> None:
         """Refuse a K that cannot be fitted, and more samples than there are."""
         run.check_sizes(self.n_components, "FaultMetrics.n_components")
-        n_fit = len(run.data.split_index("fit"))
+        n_fit = len(run.data.indices("fit"))
         if self.top >= n_fit:
             told = f"{self.top} leaves none of the {n_fit} training samples out: lower it"
             raise SettingsError("FaultMetrics", [Fault("top", told)])

@@ -88,12 +88,12 @@ class FinishedRun:
         return self._collected.narrowed(dims)
 
     def _collect(self, dims: int) -> Collected:
-        fit_index = self.data.split_index("fit")
+        fit_index = self.data.indices("fit")
         sample = pca_sample(fit_index, self.settings)
         collected = collect(
             self.network,
             (self.data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
-            {split: self.progress(self.data.trace_dataloader(split), split) for split in SPLITS},
+            {split: self.progress(self.data.loader(split), split) for split in SPLITS},
             dims,
         )
         # Injected samples have the highest indices.

@@ -44,8 +44,8 @@ class InfluentialImages:
     def check(self, run: FinishedRun) -> None:
         """Refuse data that are no images."""
         run.check_sizes([self.n_components], "InfluentialImages.n_components")
-        batch = run.data.fetch(run.data.split_index("fit")[:1])
-        n_fit = len(run.data.split_index("fit"))
+        batch = run.data.fetch(run.data.indices("fit")[:1])
+        n_fit = len(run.data.indices("fit"))
         if self.top > n_fit:
             told = f"{self.top} is more than the {n_fit} training samples: lower it"
             raise SettingsError("InfluentialImages", [Fault("top", told)])

@@ -81,8 +81,8 @@ def _traced(data: TextDataModule, options: DictConfig, n_test: int | None) -> Tr
     """Trace all official training texts, and some of test for their failures."""
     model = _model(data, options, hidden_size=options.small_size)
     _train(model, islice(data.train_dataloader(), options.small_steps))
-    train = torch.cat([data.split_index(split) for split in SPLITS[:-1]]).sort().values
-    test = data.split_index("test")[:n_test]
+    train = torch.cat([data.indices(split) for split in SPLITS[:-1]]).sort().values
+    test = data.indices("test")[:n_test]
     settings = instantiate(options.abstraction, _convert_="all")
     network = verified(model, data)
 
@@ -173,7 +173,7 @@ def _batches(data: TextDataModule, options: DictConfig) -> list[Measure]:
         return seconds
 
     def collecting() -> float:
-        model, loader = _model(data, options), data.trace_dataloader("fit")
+        model, loader = _model(data, options), data.loader("fit")
         every = len(loader) // options.collected_batches
         batches = list(islice(loader, every // 2, None, every))
         tokens["collecting"] = sum(int(batch.lengths.sum()) for batch in batches)

@@ -100,7 +100,7 @@ class Workbench:
 
     def training_batch(self) -> SequenceBatch:
         """Return the whole fit split as one batch."""
-        return self.datamodule.fetch(self.datamodule.split_index("fit"))
+        return self.datamodule.fetch(self.datamodule.indices("fit"))
 
     def batches(self, index: Tensor) -> Iterator[SequenceBatch]:
         """Yield these sequences in evaluation batches."""
@@ -112,7 +112,7 @@ class Workbench:
         return verified(self.model, self.datamodule)
 
     def _find_failures(self) -> Tensor:
-        found = self.network().predict(self.batches(self.datamodule.split_index("test")))
+        found = self.network().predict(self.batches(self.datamodule.indices("test")))
         return found.index[~found.correct]
 
     def analyse(self) -> Analysed:
@@ -159,7 +159,7 @@ class Workbench:
     def timed_samples(self) -> int:
         """Return the samples of a timed training."""
         wanted = self.options.training_steps * self.cfg.datamodule.batch_size
-        return min(wanted, len(self.datamodule.split_index("fit")))
+        return min(wanted, len(self.datamodule.indices("fit")))
 
 
 def make_trainer(

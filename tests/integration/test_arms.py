@@ -97,7 +97,7 @@ def test_augmentation_alone_is_a_new_network_on_all_the_data(watched):
     assert sorted(epochs) == list(range(9))
     assert torch.equal(epochs[0]["weights"], epochs[3]["weights"])
     assert (epochs[0]["memory"], epochs[3]["memory"]) == (0, 0)
-    fit, repair = (set(data.split_index(split).tolist()) for split in ("fit", "repair"))
+    fit, repair = (set(data.indices(split).tolist()) for split in ("fit", "repair"))
     seen = {e: set(torch.cat(epochs[e]["index"]).tolist()) for e in epochs}
     assert seen[0] <= fit
     assert set.union(*(seen[e] for e in range(3, 9))) == fit | repair
@@ -120,7 +120,7 @@ def test_arms_make_the_same_steps_where_the_base_leaves_no_failures(watched, mon
 def test_the_repair_split_is_trained_on_at_the_end_and_not_before(watched, arm):
     _, objects, epochs = watched(f"repair.strategy={arm}")
     data = objects["datamodule"]
-    repair = data.split_index("repair")
+    repair = data.indices("repair")
     shares = [
         float(torch.isin(repair, torch.cat(epochs[e]["index"])).double().mean())
         for e in sorted(epochs)
@@ -129,12 +129,12 @@ def test_the_repair_split_is_trained_on_at_the_end_and_not_before(watched, arm):
     assert shares[-1] > 0.75
     for split in ("val", "test"):
         seen = torch.cat([i for e in epochs.values() for i in e["index"]])
-        assert not torch.isin(data.split_index(split), seen).any()
+        assert not torch.isin(data.indices(split), seen).any()
 
 
 def test_none_sees_originals_again_where_others_see_repair_samples(watched):
     _, objects, epochs = watched("repair.strategy=none")
-    fit = objects["datamodule"].split_index("fit")
+    fit = objects["datamodule"].indices("fit")
     for e, more in zip(range(5), (0, 0, 0, 1, 2), strict=True):
         index = torch.cat(epochs[e]["index"])
         assert set(index.tolist()) == set(fit.tolist())
@@ -175,4 +175,4 @@ def test_a_rare_pattern_is_reported_on_digits_of_its_own(quick):
     assert summary["after"]["test_rare_accuracy"] < summary["after"]["test_accuracy"]
     data = objects["datamodule"]
     trained = set(data.training_index().tolist())
-    assert trained.isdisjoint(data.split_index("test_rare").tolist())
+    assert trained.isdisjoint(data.indices("test_rare").tolist())

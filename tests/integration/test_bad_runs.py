@@ -117,7 +117,7 @@ def test_a_collapsed_network_is_repaired_all_the_same(tmp_path, caplog, strategy
     for row in ledger:
         parent = data.fetch(torch.tensor([row.parent_id]))
         assert int(parent.label) == row.label
-        assert row.parent_id in data.split_index("fit")
+        assert row.parent_id in data.indices("fit")
 
 
 def test_nothing_is_said_of_classes_that_are_right_sometimes(tmp_path, caplog):

@@ -65,10 +65,10 @@ def test_the_record_tells_of_the_run_that_was(finished):
     record, data = RunRecord.load(folder), objects["datamodule"]
     repair = record.repair
     final = TracedNetwork.of(objects["model"], data.spec)
-    final.verify(data.fetch(data.split_index("fit")[:50]))
+    final.verify(data.fetch(data.indices("fit")[:50]))
     for split in ("repair", "val", "test"):
-        answers, said = repair.answers[split], final.predict(data.trace_dataloader(split))
-        assert torch.equal(answers.index, data.split_index(split))
+        answers, said = repair.answers[split], final.predict(data.loader(split))
+        assert torch.equal(answers.index, data.indices(split))
         assert torch.equal(answers.label, data.fetch(answers.index).label)
         assert torch.equal(answers.after, said.predicted)
     wrong = repair.answers["repair"].index[~repair.answers["repair"].unrepaired.correct]
@@ -111,7 +111,7 @@ def test_ledger_rebuilds_every_injected_sample(finished):
 def test_parents_come_from_fit_and_failures_from_repair(finished):
     folder, _, objects = finished
     data = objects["datamodule"]
-    fit, repair = (set(data.split_index(s).tolist()) for s in ("fit", "repair"))
+    fit, repair = (set(data.indices(s).tolist()) for s in ("fit", "repair"))
     rows = read_ledger(folder / "ledger.csv")
     # Never an edit of an edit: it could drift out of the limits that keep the label.
     assert {r.parent_id for r in rows} <= fit
@@ -132,8 +132,8 @@ def test_val_and_test_are_never_trained_on(finished):
     _, _, objects = finished
     data = objects["datamodule"]
     trained = set(data.training_index().tolist())
-    assert trained.isdisjoint(data.split_index("val").tolist())
-    assert trained.isdisjoint(data.split_index("test").tolist())
+    assert trained.isdisjoint(data.indices("val").tolist())
+    assert trained.isdisjoint(data.indices("test").tolist())
 
 
 def test_artefacts_load_without_unpickling(finished):
@@ -148,7 +148,7 @@ def test_artefacts_load_without_unpickling(finished):
     traces = Traces.load(epochs[-1] / "traces" / "fit")
     rows = read_ledger(folder / "ledger.csv")
     # At the second analysis the first round's samples were part of the training set.
-    originals = objects["datamodule"].split_index("fit").tolist()
+    originals = objects["datamodule"].indices("fit").tolist()
     assert len(traces) == len(originals) + sum(row.epoch == 3 for row in rows)
     tables = load_file(epochs[0] / "influence.safetensors")
     assert {row.failure_id for row in rows if row.epoch == 3} <= set(tables["failure"].tolist())
@@ -208,7 +208,7 @@ def test_injected_samples_reach_the_training_step(quick):
     last = torch.cat(seen.by_epoch[max(seen.by_epoch)])
     assert torch.equal(last.sort().values, data.training_index().sort().values)
     before = torch.cat(seen.by_epoch[2])
-    assert torch.equal(before.sort().values, data.split_index("fit"))
+    assert torch.equal(before.sort().values, data.indices("fit"))
 
 
 def test_gru_and_rnn_work_without_further_options(quick):

@@ -49,9 +49,9 @@ def test_every_run_keeps_its_unrepaired_network(quick, tmp_path):
         assert not all(torch.equal(saved[n], w) for n, w in model.state_dict().items())
         model.load_state_dict(saved)
         network = TracedNetwork.of(model, data.spec)
-        network.verify(data.fetch(data.split_index("fit")[:50]))
+        network.verify(data.fetch(data.indices("fit")[:50]))
         answers = RunRecord.load(Path(cfg.paths.output_dir)).repair.answers["test"]
-        said = network.predict(data.trace_dataloader("test"))
+        said = network.predict(data.loader("test"))
         assert torch.equal(said.predicted, answers.before)
     # A sweep holds its base once, under as many names as it has runs.
     (shared,) = (tmp_path / "cache" / "base").glob("*.ckpt")

@@ -242,7 +242,7 @@ def test_edits_in_place_leave_their_parents_out_and_the_steps_as_they_are(quick)
         parents = {row.parent_id for row in rows}
         assert len(parents) == len(rows) == summary["injected"]
         assert (len(rows) > 0) == (arm == "insertion")
-        fit = set(objects["datamodule"].split_index("fit").tolist())
+        fit = set(objects["datamodule"].indices("fit").tolist())
         last = torch.cat(seen[max(seen)]).tolist()
         assert sorted(last) == sorted((fit - parents) | {row.new_id for row in rows})
     assert steps["none"][0] == steps["insertion"][0]
