@@ -54,7 +54,8 @@ def split_training(
         split["val"] = (part == 2).nonzero()[:, 0]
     empty = [name for name, rows in split.items() if len(rows) == 0]
     if empty:
-        told = "" if groups is None else f" in {len(groups.unique())} groups"
+        n_groups = len(label) if groups is None else len(groups.unique())
+        told = "" if n_groups == len(label) else f" in {n_groups} groups (copies join groups)"
         raise ConfigurationError(
             f"The splits {empty} of {len(label)} training samples{told} are empty: change "
             "repair_share and val_share, or give more data."
