@@ -7,6 +7,7 @@ from rnnrepair.datamodules.mnist_published import MNISTPublishedDataModule
 from rnnrepair.datamodules.mnist_rare import MNISTRareDataModule
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.series import SeriesDataModule
 
 __all__ = [
     "Augmentation",
@@ -16,4 +17,5 @@ __all__ = [
     "MNISTRowsDataModule",
     "SequenceDataModule",
     "Sequences",
+    "SeriesDataModule",
 ]

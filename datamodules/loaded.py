@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.groups import Groups, content_numbers
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind
@@ -27,6 +28,12 @@ class LoadedData:
         class_names: by class, as far as they have names.
         token_names: by token.
         unknown: token of all words without a number.
+        groups: (n,) int64, samples with the same number never stand in two splits (windows of one
+            recording, sentences of one person); None for none. Copies of one sequence never do.
+        copies: (n,) int64, equal where two samples are copies, where the sequences do not tell it
+            (rare words of texts are one token); None compares the sequences.
+        channel_names: by feature of a series, as far as they have names.
+        units: by feature of a series, as far as they are known.
     """
 
     sequences: Sequences
@@ -39,6 +46,15 @@ class LoadedData:
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
     unknown: int | None = None
+    groups: Tensor | None = None
+    copies: Tensor | None = None
+    channel_names: Sequence[str] = ()
+    units: Sequence[str] = ()
+
+    def grouped(self) -> Groups:
+        """Return which samples must stand in one split."""
+        copies = content_numbers(self.sequences) if self.copies is None else self.copies
+        return Groups(copies, self.groups)
 
     @property
     def first_test(self) -> int:
@@ -66,6 +82,8 @@ class LoadedData:
             token_names=self.token_names,
             max_steps=int(self.sequences.lengths.max()),
             unknown=self.unknown,
+            channel_names=self.channel_names,
+            units=self.units,
         )
         if (spec.kind == Kind.TOKENS) == values.is_floating_point():
             raise DataError(
@@ -93,7 +111,25 @@ def check_loaded(data: LoadedData) -> None:
             f"{data.source}: {len(data.sequences)} sequences and {len(data.label)} labels: "
             "expected as many of each."
         )
+    for name in ("groups", "copies"):
+        given = getattr(data, name)
+        if given is not None and tuple(given.shape) != tuple(data.label.shape):
+            raise DataError(
+                f"{data.source}: {name} has shape {tuple(given.shape)}, expected a number for each "
+                f"of {len(data.label)} samples."
+            )
+    if data.groups is not None and _same_parts(data.groups, data.label):
+        raise DataError(
+            f"{data.source}: the groups are the labels, so that every class would stand in one "
+            "split: name what sequences have in common beside their class."
+        )
     check_steps(data.sequences, data.source)
+
+
+def _same_parts(one: Tensor, other: Tensor) -> bool:
+    """Whether two (n,) columns divide the samples in the same way."""
+    pairs = torch.stack([one, other]).unique(dim=1).shape[1]
+    return pairs == len(one.unique()) == len(other.unique())
 
 
 def check_steps(sequences: Sequences, source: str) -> None:

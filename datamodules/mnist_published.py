@@ -9,6 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
 from rnnrepair.errors import DataError
@@ -80,7 +81,7 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
             data.kind,
         )
 
-    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
+    def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:
         """Train on everything; the targets are test digits (this is the leak)."""
         test = torch.arange(n_train, len(label))
         others = torch.ones(len(test), dtype=torch.bool)

@@ -1,5 +1,6 @@
 """Sequences in memory, with the four splits and a training set that takes repair samples."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,17 +18,20 @@ from rnnrepair.datamodules.batching import (
     FetchedBatches,
     batch_loader,
 )
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.datamodules.splits import PartShare, split_training
+from rnnrepair.datamodules.splits import PartShare, split_training, without_held_out
 from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import EditFamily
-from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import Changes, DataSpec, SequenceBatch, check_fits
 from rnnrepair.settings import Count, at_least, check_settings
+
+log = logging.getLogger(__name__)
 
 STATE_VERSION = 4
 
@@ -106,7 +110,10 @@ class SequenceDataModule(pl.LightningDataModule):
         self.spec = data.spec(self.num_classes)
         if self.augmentation is not None and self.augments:
             check_fits([("augmentation", self.augmentation.edits)], self.spec)
-        self._splits = self.split(data.label[: data.end_test], data.n_train, data.n_val)
+        self._splits = self.split(
+            data.label[: data.end_test], data.n_train, data.n_val, data.grouped()
+        )
+        _tell_left_out(self._splits, data.first_test)
         first = data.end_test
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)
@@ -118,20 +125,39 @@ class SequenceDataModule(pl.LightningDataModule):
         )
         self._data = data
 
-    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
-        """Return the ascending indices of every split; official val and test sets stay whole.
+    def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:
+        """Return the ascending indices of every split; official test sets stay whole.
+
+        No group stands in two splits; sequences that stand in an official set too are left out of
+        what comes before it.
 
         Args:
-            label: (n,) of all samples.
+            label: (n,) of all samples, further test sets aside.
             n_train: see ``LoadedData``.
             n_val: see ``LoadedData``.
+            groups: of all samples, further test sets included.
+
+        Raises:
+            ConfigurationError: the shares leave a split empty.
+            DataError: a named group stands in two official sets.
         """
         carve_val = n_val == 0
         split = split_training(
-            label[:n_train], self.repair_share, self.val_share if carve_val else None, self.seed
+            label[:n_train],
+            self.repair_share,
+            self.val_share if carve_val else None,
+            self.seed,
+            groups.joined(n_train),
         )
         if not carve_val:
             split["val"] = torch.arange(n_train, n_train + n_val)
+        kept = without_held_out(groups, n_train, n_val)
+        split = {name: rows[kept[rows]] for name, rows in split.items()}
+        empty = [name for name, rows in split.items() if len(rows) == 0]
+        if empty:
+            raise DataError(
+                f"Official val and test sets hold every sequence of {empty}: give other data."
+            )
         return split | {"test": torch.arange(n_train + n_val, len(label))}
 
     def model_arguments(self) -> dict[str, Any]:
@@ -302,3 +328,13 @@ class SequenceDataModule(pl.LightningDataModule):
         self._store.restore(state_dict["rounds"])
         self._trained = tuple(state_dict["trained"])
         self._n_originals = state_dict["n_originals"]
+
+
+def _tell_left_out(splits: dict[str, Tensor], n: int) -> None:
+    """Say how many of the n training and val sequences stand in no split."""
+    left = n - len(torch.cat([rows[rows < n] for rows in splits.values()]).unique())
+    if left:
+        log.warning(
+            "%d training and val sequences are left out: official val or test sets hold the same.",
+            left,
+        )

@@ -73,6 +73,8 @@ RULES = {
             "torch",
             "numpy",
             "pandas",
+            # Imported where a parquet file is read.
+            "pyarrow",
             "pytorch_lightning",
             "torchvision",
             "torchtext",

@@ -116,11 +116,3 @@ def cut(tokenised: TokenisedTexts, max_tokens: int) -> TokenisedTexts:
         int(tokenised.lengths.max()),
     )
     return tokenised.cut(max_tokens)
-
-
-def count_known_test_texts(texts: LoadedTexts) -> None:
-    """Say how many test texts stand among the training texts: official sets are not changed."""
-    known = set(texts.texts[: texts.n_train])
-    twice = sum(text in known for text in texts.texts[texts.first_test :])
-    if twice:
-        log.warning("%d test texts stand among the training texts, word for word.", twice)

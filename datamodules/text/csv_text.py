@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
-from rnnrepair.datamodules.text.held_out import hold_out
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.errors import DataError
 from rnnrepair.settings import ProperShare, check_settings
