@@ -29,7 +29,7 @@ from rnnrepair.protocols import Split
 from rnnrepair.sequences import Changes, DataSpec, SequenceBatch, check_fits
 from rnnrepair.settings import Count, at_least, check_settings
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 
 
 class SequenceDataModule(pl.LightningDataModule):
@@ -170,6 +170,10 @@ class SequenceDataModule(pl.LightningDataModule):
     def fetch(self, index: Tensor) -> SequenceBatch:
         """Return the sequences with these indices, in this order."""
         return self._store.fetch(index)
+
+    def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
+        """Return what training is given for these sequences, and how ``fetch`` would show them."""
+        return batch, batch
 
     def lengths_of(self, index: Tensor) -> Tensor:
         """Return the (n,) steps of the sequences with these indices."""
