@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.base import Base
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind
@@ -27,9 +29,10 @@ class LoadedData:
         class_names: by class, as far as they have names.
         token_names: by token.
         unknown: token of all words without a number.
+        groups: an entry for each sequence; what is of one group never stands in two splits.
     """
 
-    sequences: Sequences
+    sequences: Base
     label: Tensor
     n_train: int
     source: str
@@ -39,6 +42,7 @@ class LoadedData:
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
     unknown: int | None = None
+    groups: Sequence[Any] | None = None
 
     @property
     def first_test(self) -> int:
@@ -57,7 +61,7 @@ class LoadedData:
             DataError: the kind and the values contradict each other.
             ConfigurationError: there is no such kind.
         """
-        values = self.sequences.values
+        values = self.sequences.none().values
         spec = DataSpec(
             self.kind,  # type: ignore[arg-type]  # names are taken too
             values.shape[1] if values.dim() > 1 else 1,
@@ -80,8 +84,8 @@ def check_loaded(data: LoadedData) -> None:
     """Refuse data that cannot be trained on.
 
     Raises:
-        DataError: no training or no test samples, as many labels as sequences do not come, or
-            see ``check_steps``.
+        DataError: no training or no test samples, as many labels as sequences do not come, test
+            samples of classes that training does not have, or see ``check_steps``.
     """
     n_test = data.end_test - data.first_test
     if data.n_train < 1 or data.n_val < 0 or n_test < 1:
@@ -93,7 +97,17 @@ def check_loaded(data: LoadedData) -> None:
             f"{data.source}: {len(data.sequences)} sequences and {len(data.label)} labels: "
             "expected as many of each."
         )
-    check_steps(data.sequences, data.source)
+    trained, tested = (labels.unique() for labels in (data.label[: data.n_train], data.label))
+    unseen = tested[~torch.isin(tested, trained)].tolist()
+    if unseen:
+        where = torch.isin(data.label, torch.tensor(unseen)).nonzero()[:, 0]
+        raise DataError(
+            f"{data.source}: {len(where)} samples of val or test are of classes {unseen}, of which "
+            f"training has no sample (the first is sample {int(where[0])}): leave them out, or "
+            "give training some."
+        )
+    if isinstance(data.sequences, Sequences):  # others were looked at when they were read
+        check_steps(data.sequences, data.source)
 
 
 def check_steps(sequences: Sequences, source: str) -> None:

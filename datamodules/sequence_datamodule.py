@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.datamodules.batching import (
@@ -43,7 +44,7 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        num_classes: Annotated[int, at_least(2)],
+        num_classes: Annotated[int, at_least(2)] | None = None,
         batch_size: Count = 128,
         eval_batch_size: Count = 500,
         repair_share: PartShare = 1 / 6,
@@ -55,7 +56,7 @@ class SequenceDataModule(pl.LightningDataModule):
         """Choose splits and batches.
 
         Args:
-            num_classes: C; labels must lie in 0 .. C - 1.
+            num_classes: C; labels must lie in 0 .. C - 1. As many as there are where None.
             batch_size: training sequences a step.
             eval_batch_size: sequences a step where nothing is learnt.
             repair_share: share of the training samples that supplies the failures to repair.
@@ -85,6 +86,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self._splits: dict[str, Tensor] = {}
         self._trained: tuple[Split, ...] = ("fit",)
         self._n_originals: int | None = None
+        self._loading: dict[str, Any] = {}
         self._store = Store(Sequences(torch.empty(0), torch.zeros(1).long()), torch.empty(0).long())
 
     @abstractmethod
@@ -100,6 +102,8 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is not None:
             return
         data = self.load()
+        if self.num_classes is None:
+            self.num_classes = max(len(np.unique(data.label)), 2)
         label = class_numbers(data.label, self.num_classes, data.source)
         data = replace(data, label=label)
         check_loaded(data)
@@ -114,7 +118,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self._store = Store(data.sequences, data.label)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
-            data.sequences.values, data.sequences.offsets, data.label, *self._splits.values()
+            *data.sequences.fingerprinted(), data.label, *self._splits.values()
         )
         self._data = data
 
@@ -196,7 +200,7 @@ class SequenceDataModule(pl.LightningDataModule):
             DataError: steps of another shape than the data's, NaN, labels or indices out of range;
                 nothing is changed then.
         """
-        return self._store.apply(changes, self.num_classes)
+        return self._store.apply(changes, self.spec.n_classes)
 
     def take_back(self) -> None:
         """Undo the last ``apply``."""
@@ -249,15 +253,23 @@ class SequenceDataModule(pl.LightningDataModule):
             n_originals=self._n_originals,
             injected=injected,
             weight=self._store.weight_of(originals),
+            chance=self.chance_of(originals, injected),
             lengths=self.lengths_of(torch.cat([originals, injected])),
             bucket_batches=self.bucket_batches,
             shuffle=True,
             seed=self.seed,
         )
+        return batch_loader(self.training_batches(), plans, **self._loading)
+
+    def training_batches(self) -> Dataset[Any]:
+        """Return what makes batches of plans, augmented ones where there is augmentation."""
         if self.augmentation is None or not self.augments:
-            return batch_loader(FetchedBatches(self.fetch), plans)
-        augmented = AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
-        return batch_loader(augmented, plans)
+            return FetchedBatches(self.fetch)
+        return AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
+
+    def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
+        """Return the (n + m,) weights by which an epoch draws; None where all are drawn alike."""
+        return None
 
     def val_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return batches of the val split."""

@@ -88,10 +88,12 @@ class Sequences(Ragged):
             inputs[steps >= lengths[:, None]] = self.padding
         return (inputs if inputs.is_floating_point() else inputs.long()), lengths
 
-    @property
-    def has_more(self) -> bool:
-        """No: these are steps and nothing else."""
-        return False
+    def fingerprinted(self) -> tuple[Tensor, ...]:
+        """Return what tells these sequences from others."""
+        return self.values, self.offsets
+
+    def check_origins(self, origin: Tensor | None, lengths: Tensor) -> None:
+        """Refuse nothing: these are steps and nothing else."""
 
     def further(self, rows: Tensor, width: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return no further inputs: these are steps and nothing else."""

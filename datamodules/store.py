@@ -2,48 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.base import Base
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import check_steps
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import Changes, SequenceBatch
-
-
-class Base(Protocol):
-    """N sequences as they were loaded, in memory or wherever they are."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def has_more(self) -> bool:
-        """Whether samples are more than steps, a length and a label."""
-        ...
-
-    @property
-    def lengths(self) -> Tensor:
-        """(N,) int64 steps of each."""
-        ...
-
-    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (B, T, F) features or (B, T) int64 tokens, padded, and (B,) lengths."""
-        ...
-
-    def further(self, rows: Tensor, width: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return further inputs of sequences, and of their steps, padded to ``width``."""
-        ...
-
-    def none(self) -> Sequences:
-        """Return no sequences of the same kind."""
-        ...
-
-    def like(self, inputs: Tensor, lengths: Tensor) -> Sequences:
-        """Return further sequences of the same kind, or refuse them with a ``DataError``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -233,14 +202,11 @@ class Store:
 
     def _checked_origin(self, changes: Changes) -> Tensor:
         """Return the (n,) sequences of the base that new ones were made from."""
-        if changes.origin is None:
-            if self.base.has_more and len(changes.label):
-                raise DataError(
-                    "Changes.origin is missing: these samples have more than steps and a label, "
-                    "and take it over from the sequences they were made from; give their indices."
-                )
-            return torch.full((len(changes.label),), -1)
         origin = changes.origin
+        if origin is None:
+            if len(changes.label):
+                self.base.check_origins(None, changes.lengths)
+            return torch.full((len(changes.label),), -1)
         if len(origin) != len(changes.label):
             raise DataError(
                 f"Changes has {len(origin)} origins and {len(changes.label)} labels: expected as "
@@ -251,4 +217,6 @@ class Store:
                 f"Changes.origin holds indices {int(origin.min())} .. {int(origin.max())}, the "
                 f"data have 0 .. {len(self) - 1}."
             )
-        return self.origin_of(origin)
+        origin = self.origin_of(origin)
+        self.base.check_origins(origin, changes.lengths)
+        return origin
