@@ -1,6 +1,5 @@
 """Arrays, tensors, frames and lists of arrays, as items of a data set."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ class ArrayDataModule(DatasetDataModule):
         lengths_test: Any = None,
         static: Any = None,
         static_test: Any = None,
-        group: Sequence[Any] | None = None,
+        group: Any = None,
         test_share: PartShare = 0.2,
         padding: float = 0,
         **options: Any,

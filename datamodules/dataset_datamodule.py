@@ -43,7 +43,7 @@ class DatasetDataModule(SequenceDataModule):
         train: Any,
         test: Any,
         val: Any = None,
-        group: Sequence[Any] | None = None,
+        group: Any = None,
         batch_size: Count = 128,
         collate_fn: Collate | None = None,
         *,

@@ -51,7 +51,8 @@ def find_format(
     numbers = _numbers(items, index)
     told = dict(fields or {})
     _check_fields(told, numbers)
-    inputs = told["inputs"] if "inputs" in told else _inputs(numbers, items[0])
+    open_ones = {key: values for key, values in numbers.items() if key not in told.values()}
+    inputs = told["inputs"] if "inputs" in told else _inputs(open_ones, items[0])
     sequences = _as_steps(numbers[inputs], inputs)
     free = [key for key in numbers if key not in {inputs, *told.values()}]
     mask = told.get("mask", _first(free, lambda key: _is_mask(key, numbers[key], sequences)))

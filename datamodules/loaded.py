@@ -42,7 +42,7 @@ class LoadedData:
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
     unknown: int | None = None
-    groups: Sequence[Any] | None = None
+    groups: Any = None
 
     @property
     def first_test(self) -> int:
