@@ -20,6 +20,8 @@ VIEWS: dict[str, View] = {
     "inputs, the one feature, steps first": lambda b: b.inputs.squeeze(-1).transpose(0, 1),
     "inputs, as one channel": lambda b: b.inputs.unsqueeze(1),
     "inputs, flat": lambda b: b.inputs.flatten(1),
+    "inputs, 0 for NaN": lambda b: b.inputs.nan_to_num(),
+    "inputs, the one feature, 0 for NaN": lambda b: b.inputs.nan_to_num().squeeze(-1),
     "lengths": lambda b: b.lengths,
     "the longest length": lambda b: int(b.lengths.max()),
     "the longest length, a tensor": lambda b: b.lengths.max(),
@@ -29,6 +31,8 @@ VIEWS: dict[str, View] = {
     "the mask of padding": lambda b: ~b.mask,
     "where inputs are not 0": lambda b: b.inputs != 0,
     "where inputs are 0": lambda b: b.inputs == 0,
+    "where inputs are NaN": lambda b: b.inputs.isnan(),
+    "where inputs are not NaN": lambda b: ~b.inputs.isnan(),
     "the whole batch": lambda b: b,
 }
 
@@ -109,11 +113,15 @@ def unlike(batch: SequenceBatch, *, wild: bool = True, longer: bool = True) -> S
     n = next(n for n in (len(batch) + 2, len(batch) + 3) if n % max(batch.inputs.shape[1], 2))
     rows = torch.arange(n, device=batch.index.device).roll(1) % len(batch)
 
-    def other(given: Tensor) -> Tensor:
+    # Real steps again where padding stands: what is told from padding by its numbers stays so.
+    again = torch.arange(batch.inputs.shape[1], device=rows.device) % batch.lengths[:, None]
+
+    def other(values: Tensor) -> Tensor:
+        given = values[rows[:, None], again[rows]]
         steps = torch.cat([given.flip(0), given, given[:, :1]], 1) if longer else given.flip(0)
         return _far_off(steps) if wild else steps
 
-    inputs = other(batch.inputs[rows])
+    inputs = other(batch.inputs)
     lengths = (inputs.shape[1] - 1 - torch.arange(n).to(batch.lengths)).clamp_min(1)
     return SequenceBatch(
         batch.index[rows],
@@ -121,7 +129,7 @@ def unlike(batch: SequenceBatch, *, wild: bool = True, longer: bool = True) -> S
         lengths,
         batch.label[rows],
         {k: _far_off(v[rows]) if wild else v[rows] for k, v in batch.static.items()},
-        {k: other(v[rows]) for k, v in batch.beside.items()},
+        {k: other(v) for k, v in batch.beside.items()},
     )
 
 
