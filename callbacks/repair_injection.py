@@ -189,7 +189,13 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         removed = proposal.parent.unique() if self.in_place else proposal.parent[:0]
         new_id = data.apply(
-            Changes(proposal.inputs, proposal.lengths, proposal.label, removed=removed)
+            Changes(
+                proposal.inputs,
+                proposal.lengths,
+                proposal.label,
+                origin=proposal.parent,
+                removed=removed,
+            )
         )
         model = upstream(trainer, StateAbstraction, self).abstraction.model
         self.ledger += ledger_rows(

@@ -1,14 +1,17 @@
 """Sequences that belong together: copies of one another, and what a user says is one group."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from rnnrepair.sequences import Ragged
+from rnnrepair.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,54 @@ class Groups:
                 return own
 
 
-def content_numbers(sequences: Ragged) -> Tensor:
+def group_numbers(given: Any, n: int, source: str) -> Tensor:
+    """Return (n,) int64 numbers of the groups that a user gives, whatever they are called.
+
+    Args:
+        given: n names or numbers.
+        n: sequences.
+        source: what messages call them.
+
+    Raises:
+        DataError: there are more or fewer, some are missing, or all are one.
+    """
+    names = pd.Series(list(given), dtype=object)
+    if len(names) != n:
+        raise DataError(f"{source} has {len(names)} entries for {n} sequences: give one for each.")
+    number, _ = pd.factorize(names, sort=False)
+    missing = np.flatnonzero(number < 0)
+    if len(missing):
+        raise DataError(
+            f"{source} is missing for {len(missing)} sequences, the first is number {missing[0]} "
+            "(from 0): give each a group."
+        )
+    if number.max() == 0:
+        raise DataError(
+            f"{source}: all sequences are of one group, {names[0]!r}, and could not be split: give "
+            "another group, or None."
+        )
+    return torch.from_numpy(number.astype(np.int64))
+
+
+def content_numbers(values: Tensor, offsets: Tensor) -> Tensor:
     """Return (N,) int64, equal where two sequences have the same steps, bit for bit.
 
-    Only the column of the sequences that is called ``values`` counts.
+    Args:
+        values: (S, ...) steps of all sequences, one behind the other.
+        offsets: (N + 1,) int64.
     """
-    values = np.ascontiguousarray(sequences.values.numpy())  # type: ignore[attr-defined]
-    flat = values.reshape(-1).view(np.uint8).data
-    width = values[:1].nbytes
-    bounds = (sequences.offsets * width).tolist()
+    steps = np.ascontiguousarray(values.numpy())
+    flat = steps.reshape(-1).view(np.uint8).data
+    bounds = (offsets * steps[:1].nbytes).tolist()
+    return numbered(content_digest(flat[start:stop]) for start, stop in pairwise(bounds))
+
+
+def content_digest(steps: Any) -> bytes:
+    """Return what tells the bytes of a sequence from all others."""
+    return hashlib.blake2b(steps, digest_size=16).digest()
+
+
+def numbered(digests: Iterable[bytes]) -> Tensor:
+    """Return (N,) int64 numbers of digests, in the order in which they come."""
     seen: dict[bytes, int] = {}
-    numbers = [
-        seen.setdefault(hashlib.blake2b(flat[start:stop], digest_size=16).digest(), len(seen))
-        for start, stop in pairwise(bounds)
-    ]
-    return torch.tensor(numbers, dtype=torch.int64)
+    return torch.tensor([seen.setdefault(d, len(seen)) for d in digests], dtype=torch.int64)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from rnnrepair.datamodules.groups import Groups, content_numbers
+from rnnrepair.datamodules.base import Base
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind
@@ -36,7 +37,7 @@ class LoadedData:
         units: by feature of a series, as far as they are known.
     """
 
-    sequences: Sequences
+    sequences: Base
     label: Tensor
     n_train: int
     source: str
@@ -53,7 +54,7 @@ class LoadedData:
 
     def grouped(self) -> Groups:
         """Return which samples must stand in one split."""
-        copies = content_numbers(self.sequences) if self.copies is None else self.copies
+        copies = self.sequences.copies() if self.copies is None else self.copies
         return Groups(copies, self.groups)
 
     @property
@@ -73,7 +74,7 @@ class LoadedData:
             DataError: the kind and the values contradict each other.
             ConfigurationError: there is no such kind.
         """
-        values = self.sequences.values
+        values = self.sequences.none().values
         spec = DataSpec(
             self.kind,  # type: ignore[arg-type]  # names are taken too
             values.shape[1] if values.dim() > 1 else 1,
@@ -98,8 +99,8 @@ def check_loaded(data: LoadedData) -> None:
     """Refuse data that cannot be trained on.
 
     Raises:
-        DataError: no training or no test samples, as many labels as sequences do not come, or
-            see ``check_steps``.
+        DataError: no training or no test samples, as many labels as sequences do not come, test
+            samples of classes that training does not have, or see ``check_steps``.
     """
     n_test = data.end_test - data.first_test
     if data.n_train < 1 or data.n_val < 0 or n_test < 1:
@@ -123,7 +124,17 @@ def check_loaded(data: LoadedData) -> None:
             f"{data.source}: the groups are the labels, so that every class would stand in one "
             "split: name what sequences have in common beside their class."
         )
-    check_steps(data.sequences, data.source)
+    trained, tested = (labels.unique() for labels in (data.label[: data.n_train], data.label))
+    unseen = tested[~torch.isin(tested, trained)].tolist()
+    if unseen:
+        where = torch.isin(data.label, torch.tensor(unseen)).nonzero()[:, 0]
+        raise DataError(
+            f"{data.source}: {len(where)} samples of val or test are of classes {unseen}, of which "
+            f"training has no sample (the first is sample {int(where[0])}): leave them out, or "
+            "give training some."
+        )
+    if isinstance(data.sequences, Sequences):  # others were looked at when they were read
+        check_steps(data.sequences, data.source)
 
 
 def _same_parts(one: Tensor, other: Tensor) -> bool:

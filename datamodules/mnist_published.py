@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional as transforms
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
+from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import check_settings, one_of
@@ -70,11 +71,11 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
             extra, label = extra[:0], label[:0]
         elif self.images == "random":
             extra = turn_randomly(extra, self.seed)
-        n, n_all = data.n_train, len(data.label)
-        train = data.sequences.between(0, n)
-        more = data.sequences.like(extra, torch.full((len(extra),), SIZE))
+        n = data.n_train
+        digits, _ = data.sequences.take(torch.arange(len(data.label)))
+        inputs = torch.cat([digits[:n], extra, digits[n:]])
         return LoadedData(
-            train.joined(more).joined(data.sequences.between(n, n_all)),
+            Sequences.from_padded(inputs, torch.full((len(inputs),), SIZE)),
             torch.cat([data.label[:n], label, data.label[n:]]),
             n + len(extra),
             data.source,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.datamodules.batching import (
@@ -33,7 +34,7 @@ from rnnrepair.settings import Count, at_least, check_settings
 
 log = logging.getLogger(__name__)
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 
 
 class SequenceDataModule(pl.LightningDataModule):
@@ -47,7 +48,7 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        num_classes: Annotated[int, at_least(2)],
+        num_classes: Annotated[int, at_least(2)] | None = None,
         batch_size: Count = 128,
         eval_batch_size: Count = 500,
         repair_share: PartShare = 1 / 6,
@@ -59,7 +60,7 @@ class SequenceDataModule(pl.LightningDataModule):
         """Choose splits and batches.
 
         Args:
-            num_classes: C; labels must lie in 0 .. C - 1.
+            num_classes: C; labels must lie in 0 .. C - 1. As many as there are where None.
             batch_size: training sequences a step.
             eval_batch_size: sequences a step where nothing is learnt.
             repair_share: share of the training samples that supplies the failures to repair.
@@ -89,6 +90,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self._splits: dict[str, Tensor] = {}
         self._trained: tuple[Split, ...] = ("fit",)
         self._n_originals: int | None = None
+        self._loading: dict[str, Any] = {}
         self._store = Store(Sequences(torch.empty(0), torch.zeros(1).long()), torch.empty(0).long())
 
     @abstractmethod
@@ -104,6 +106,8 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is not None:
             return
         data = self.load()
+        if self.num_classes is None:
+            self.num_classes = max(len(np.unique(data.label)), 2)
         label = class_numbers(data.label, self.num_classes, data.source)
         data = replace(data, label=label)
         check_loaded(data)
@@ -121,7 +125,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self._store = Store(data.sequences, data.label)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
-            data.sequences.values, data.sequences.offsets, data.label, *self._splits.values()
+            *data.sequences.fingerprinted(), data.label, *self._splits.values()
         )
         self._data = data
 
@@ -197,6 +201,10 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return the sequences with these indices, in this order."""
         return self._store.fetch(index)
 
+    def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
+        """Return what training is given for these sequences, and how ``fetch`` would show them."""
+        return batch, batch
+
     def lengths_of(self, index: Tensor) -> Tensor:
         """Return the (n,) steps of the sequences with these indices."""
         return self._store.lengths_of(index)
@@ -218,7 +226,7 @@ class SequenceDataModule(pl.LightningDataModule):
             DataError: steps of another shape than the data's, NaN, labels or indices out of range;
                 nothing is changed then.
         """
-        return self._store.apply(changes, self.num_classes)
+        return self._store.apply(changes, self.spec.n_classes)
 
     def take_back(self) -> None:
         """Undo the last ``apply``."""
@@ -271,15 +279,23 @@ class SequenceDataModule(pl.LightningDataModule):
             n_originals=self._n_originals,
             injected=injected,
             weight=self._store.weight_of(originals),
+            chance=self.chance_of(originals, injected),
             lengths=self.lengths_of(torch.cat([originals, injected])),
             bucket_batches=self.bucket_batches,
             shuffle=True,
             seed=self.seed,
         )
+        return batch_loader(self.training_batches(), plans, **self._loading)
+
+    def training_batches(self) -> Dataset[Any]:
+        """Return what makes batches of plans, augmented ones where there is augmentation."""
         if self.augmentation is None or not self.augments:
-            return batch_loader(FetchedBatches(self.fetch), plans)
-        augmented = AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
-        return batch_loader(augmented, plans)
+            return FetchedBatches(self.fetch)
+        return AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
+
+    def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
+        """Return the (n + m,) weights by which an epoch draws; None where all are drawn alike."""
+        return None
 
     def val_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return batches of the val split."""

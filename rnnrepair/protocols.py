@@ -57,6 +57,14 @@ class RepairableData(Protocol):
         """Return the sequences with these indices, in this order."""
         ...
 
+    def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
+        """Return what training is given for these sequences, and how ``fetch`` would show them.
+
+        The sequences need not be of the data. The two are one where training is given what is
+        analysed; data in a form of their own pad as they do.
+        """
+        ...
+
     def indices(self, split: Split) -> Tensor:
         """Return the (n,) ascending indices of a split; ``fit`` without injected samples."""
         ...

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnnrepair.datamodules import Sequences
-from rnnrepair.datamodules.groups import Groups, content_numbers
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.splits import kept_together, split_training
 from rnnrepair.errors import ConfigurationError, DataError
@@ -98,9 +98,9 @@ def test_equal_moves_are_decided_by_the_order():
 def test_content_tells_sequences_apart_bit_for_bit():
     values = torch.tensor([1.0, 2, 1, 2, 1, 2, 1, 3, 1, 2, 1])[:, None]
     sequences = Sequences(values, torch.tensor([0, 2, 4, 6, 8, 10, 11]))
-    assert content_numbers(sequences).tolist() == [0, 0, 0, 1, 0, 2]
+    assert sequences.copies().tolist() == [0, 0, 0, 1, 0, 2]
     tokens = Sequences(torch.tensor([1, 2, 1, 2]).int(), torch.tensor([0, 1, 3, 4]))
-    assert content_numbers(tokens).tolist() == [0, 1, 2]
+    assert tokens.copies().tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("seed", range(5))

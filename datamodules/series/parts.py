@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
-from rnnrepair.datamodules.groups import Groups, content_numbers
+from rnnrepair.datamodules.groups import Groups, group_numbers
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.series.raw import PARTS, RawSeries
@@ -19,7 +18,7 @@ log = logging.getLogger(__name__)
 TEST = PARTS.index("test")
 
 
-def group_numbers(raw: RawSeries, name: str, source: str) -> np.ndarray:
+def groups_of(raw: RawSeries, name: str, source: str) -> np.ndarray:
     """Return (N,) int64 groups of the recordings.
 
     Args:
@@ -31,18 +30,7 @@ def group_numbers(raw: RawSeries, name: str, source: str) -> np.ndarray:
         DataError: there is no such column, it has missing values or a single one.
     """
     column = _column(raw, name, "group", source)
-    number, _ = pd.factorize(column, sort=True)
-    if (number < 0).any():
-        raise DataError(
-            f"{source}: {name!r} is missing for {int((number < 0).sum())} recordings, the first is "
-            f"number {int((number < 0).argmax())} (from 0): give each a group."
-        )
-    if number.max() == 0:
-        raise DataError(
-            f"{source}: all recordings are of one group, {name!r} {column[0]!r}: they could not be "
-            "split; set group to another column, or to None."
-        )
-    return number.astype(np.int64)
+    return group_numbers(column.tolist(), len(raw), f"{source}: group {name!r}").numpy()
 
 
 def official_parts(raw: RawSeries) -> np.ndarray | None:
@@ -87,7 +75,7 @@ def held_out_parts(raw: RawSeries, group: np.ndarray | None, test_share: float) 
     """
     sequences = Sequences(torch.from_numpy(raw.values), torch.from_numpy(raw.offsets))
     named = None if group is None else torch.from_numpy(group)
-    together = Groups(content_numbers(sequences), named).joined(len(raw))
+    together = Groups(sequences.copies(), named).joined(len(raw))
     order, n_train = hold_out(raw.labels.tolist(), test_share, together)
     part = np.zeros(len(raw), dtype=np.int64)
     part[order[n_train:].numpy()] = TEST

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
-from rnnrepair.datamodules.groups import Groups, content_numbers
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.series import missing as missing_values
@@ -17,7 +17,7 @@ from rnnrepair.datamodules.series import scaling as scalings
 from rnnrepair.datamodules.series.classes import check_classes, class_names_of
 from rnnrepair.datamodules.series.japanese_vowels import NAME, read_japanese_vowels
 from rnnrepair.datamodules.series.parts import (
-    group_numbers,
+    groups_of,
     held_out_parts,
     official_parts,
     parts_by_group,
@@ -136,7 +136,7 @@ class SeriesDataModule(SequenceDataModule):
         if self.scaling == "per_sequence":
             cut = replace(cut, values=scalings.standardised_each(cut.values, cut.offsets))
         # Before what the fit split tells: which split that is depends on the copies.
-        copies = content_numbers(cut.sequences())
+        copies = cut.sequences().copies()
         named = None if cut.group is None else torch.from_numpy(cut.group)
         n_train, n_val = (int((cut.part == part).sum()) for part in (0, 1))
         label = torch.from_numpy(cut.label)
@@ -197,7 +197,7 @@ class SeriesDataModule(SequenceDataModule):
         label = np.array([number[name] for name in raw.labels.tolist()], dtype=np.int64)
         group = None
         if self.group is not None:
-            group = group_numbers(raw, self.group, source)
+            group = groups_of(raw, self.group, source)
         if self.test_groups:
             part = parts_by_group(raw, str(self.test_by), self.test_groups, source)
         else:

@@ -117,7 +117,7 @@ class TextDataModule(SequenceDataModule):
         tokenised = cut(tokenised, self.max_tokens)
         label = number_labels(texts, self.classes)
         # Before rare words become one token, which would make copies of texts that are none.
-        copies = content_numbers(tokenised)
+        copies = content_numbers(tokenised.values, tokenised.offsets)
         fit = self.split(label, texts.n_train, texts.n_val, Groups(copies))["fit"]
         counts = tokenised.counts(fit)
         self.vocabulary = Vocabulary.of(counts, self.max_vocabulary, self.min_count)

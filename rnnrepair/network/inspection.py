@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnrepair.errors import NonFiniteError
-from rnnrepair.network.calls import Call, FoundCall, find_call
+from rnnrepair.network.calls import Call, Form, FoundCall, find_call
 from rnnrepair.network.hooked import UNFIT, called
 from rnnrepair.network.masks import settle_masks
 from rnnrepair.network.perturbed import perturbed
@@ -26,7 +26,12 @@ STEEP = 100
 
 
 def inspect(
-    module: nn.Module, spec: DataSpec, batch: SequenceBatch, tap: str | None, call: Call | None
+    module: nn.Module,
+    spec: DataSpec,
+    batch: SequenceBatch,
+    tap: str | None,
+    call: Call | None,
+    form: Form,
 ) -> Reading:
     """Find out how a module is read; it is left as it was.
 
@@ -36,12 +41,13 @@ def inspect(
         batch: a few sequences, longest first; B, T, F and C all different.
         tap: name of the layer whose outputs are the states; found where None.
         call: calls the module; found where None.
+        form: in which training is given a batch.
 
     Raises:
         ConfigurationError: it cannot be read; says what was tried, and what to write.
         NonFiniteError: it answers NaN.
     """
-    found = call if call is not None else find_call(module, batch)
+    found = call if call is not None else find_call(module, batch, form)
     usual = _largest(module, found, batch)
     with perturbed(module, lambda: _largest(module, found, batch) <= STEEP * (1 + usual)):
         if isinstance(found, FoundCall):
