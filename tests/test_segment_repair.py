@@ -186,6 +186,28 @@ def test_contrast_mixes_failures_with_what_they_are_mistaken_for(case, opponents
     assert float(kept.double().mean()) == pytest.approx(float(other.double().mean()), abs=0.15)
 
 
+@pytest.mark.parametrize("opponents", [0.2, 0.5])
+@pytest.mark.parametrize("leave_out", [0, 1])
+def test_contrast_mixes_within_each_failure(case, opponents, leave_out):
+    """Whatever the number of failures: an even one must not split them into two halves."""
+    evidence = case.context.evidence
+    known = (evidence.opponents.index >= 0).any(1).nonzero()[:, 0]
+    some = known[: len(known) // 10 * 10 - leave_out]
+    assert len(some) > 8
+    few = replace(
+        evidence,
+        failures=evidence.failures.select(some),
+        opponents=replace(evidence.opponents, index=evidence.opponents.index[some]),
+    )
+    proposal = ContrastRepair(opponents).propose(replace(case.context, evidence=few), 10)
+    other = proposal.parent != few.failures.index[proposal.failure]
+    counts = [int(other[proposal.failure == row].sum()) for row in range(len(some))]
+    assert counts == [10 * opponents] * len(some)
+    # And within the first sample of all of them, as far as whole numbers can.
+    first = torch.arange(len(some)) * 10
+    assert abs(float(other[first].sum()) - opponents * len(some)) < 2
+
+
 def test_contrast_falls_back_to_the_failure_where_nothing_resembles_it(case):
     nobody = torch.full_like(case.context.evidence.opponents.index, -1)
     opponents = replace(case.context.evidence.opponents, index=nobody)

@@ -10,6 +10,9 @@ from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.sequences import Kind
 from rnnrepair.settings import at_least, below, check_settings
 
+# Multiples of it, whole parts aside, are spread evenly, however many are taken.
+GOLDEN = (5**0.5 - 1) / 2
+
 
 class ContrastRepair(RepairStrategy):
     """``contrast`` (``guided`` in configs): a failure beside what its wrong label comes from.
@@ -40,20 +43,18 @@ class ContrastRepair(RepairStrategy):
         self.opponents = opponents
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
-        """Propose copies of each failure and of its opponents, evenly mixed."""
+        """Propose copies of each failure and of its opponents, mixed within each failure."""
         nearest = found(context.evidence.opponents, Role.OPPONENTS).index.tolist()
         failures = context.evidence.failures.index.tolist()
-        known = [[sample for sample in row if sample >= 0] for row in nearest]
-        used = [0] * len(failures)
-        picks: list[list[Pick]] = [[] for _ in failures]
-        # The share is kept over the first samples of all failures, then over the second ones, and
-        # so on: whatever the budget, and however many a round leaves out in the end.
-        for turn in range(budget * len(failures)):
-            row = turn % len(failures)
-            owed = int((turn + 1) * self.opponents) > int(turn * self.opponents)
-            parent = failures[row]
-            if owed and known[row]:
-                parent = known[row][used[row] % len(known[row])]
-                used[row] += 1
-            picks[row].append(Pick(row, parent, IDENTITY))
-        return proposal_of([pick for own in picks for pick in own], context)
+        picks = []
+        for row, (failure, samples) in enumerate(zip(failures, nearest, strict=True)):
+            opponents = [sample for sample in samples if sample >= 0]
+            # Where an opponent is due differs from failure to failure, evenly over any of them that
+            # follow each other: whatever a round leaves out, it leaves out as many of either kind.
+            begin = row * GOLDEN % 1
+            for number in range(budget):
+                due = int((number + 1) * self.opponents + begin)
+                before = int(number * self.opponents + begin)
+                parent = opponents[before % len(opponents)] if due > before and opponents else failure
+                picks.append(Pick(row, parent, IDENTITY))
+        return proposal_of(picks, context)
