@@ -54,6 +54,7 @@ def check_alone(network: HookedModule, batch: SequenceBatch, told: str) -> Tenso
         ConfigurationError: it cannot read one sequence, or answers otherwise when sequences of the
             same length are beside it.
     """
+    _check_order(network, batch, told)
     alone = torch.cat([_answer_alone(network, batch, row, told) for row in range(len(batch))])
     middle = int(batch.lengths.float().median())
     rows = (batch.lengths >= middle).nonzero()[:, 0]
@@ -63,6 +64,19 @@ def check_alone(network: HookedModule, batch: SequenceBatch, told: str) -> Tenso
         reason = "its answer to a sequence depends on the other sequences of the batch"
         raise refusal(network.module, told, reason + _statistics(network.module))
     return alone
+
+
+def _check_order(network: HookedModule, batch: SequenceBatch, told: str) -> None:
+    """Refuse a module that answers in another order than it is asked (it sorts, and forgets to)."""
+    back = torch.arange(len(batch), device=batch.index.device).flip(0)
+    try:
+        asked_back = network.logits(batch.rows(back))
+    except UNFIT:  # it packs, and wants the longest first
+        return
+    if not close(asked_back.flip(0), network.logits(batch)):
+        reason = "asked for the same sequences in another order, it answers something else: if it "
+        reason += "sorts them, it must put its answers back into their order"
+        raise refusal(network.module, told, reason)
 
 
 def close(left: Tensor, right: Tensor) -> bool:

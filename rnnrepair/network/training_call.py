@@ -1,5 +1,6 @@
 """What a module's own training step gives to its forward."""
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,7 +119,8 @@ def _train(module: nn.Module, batch: Any) -> None:
     for name in IDLE:
         if hasattr(module, name):
             setattr(module, name, _Idle())
-    given = batch
+    # A copy: what a step or a hook changes in place must be seen as a change.
+    given = copy.deepcopy(batch)
     for name in HOOKS:
         if hasattr(module, name):
             given = getattr(module, name)(given, 0)

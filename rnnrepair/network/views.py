@@ -94,6 +94,17 @@ def recognise(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[
     return _filled(values, batches)
 
 
+def are_labels(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> bool:
+    """Whether a value is the labels of every batch."""
+    pairs = list(zip(values, batches, strict=True))
+    views = [then(_labels, cast) for cast in CASTS.values()]
+    return any(all(_same(value, partial(view, b)) for value, b in pairs) for view in views)
+
+
+def _labels(batch: SequenceBatch) -> Any:
+    return batch.label
+
+
 def unlike_each(batch: SequenceBatch) -> Iterator[SequenceBatch]:
     """Yield batches with less and less unlike a batch, for code that checks what it is given."""
     for longer in (True, False):

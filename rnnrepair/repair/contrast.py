@@ -55,6 +55,8 @@ class ContrastRepair(RepairStrategy):
             for number in range(budget):
                 due = int((number + 1) * self.opponents + begin)
                 before = int(number * self.opponents + begin)
-                parent = opponents[before % len(opponents)] if due > before and opponents else failure
+                parent = (
+                    opponents[before % len(opponents)] if due > before and opponents else failure
+                )
                 picks.append(Pick(row, parent, IDENTITY))
         return proposal_of(picks, context)
