@@ -105,7 +105,8 @@ def check_loaded(data: LoadedData) -> None:
     n_test = data.end_test - data.first_test
     if data.n_train < 1 or data.n_val < 0 or n_test < 1:
         raise DataError(
-            f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}."
+            f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}. "
+            "Is a label another one for nearly every sample, or a part of the data missing?"
         )
     if len(data.sequences) != len(data.label):
         raise DataError(

@@ -12,7 +12,7 @@ from rnnrepair.influence import Role
 from rnnrepair.record import Injected, Neighbour
 from rnnrepair.report import print_failures, render
 from rnnrepair.report.names import Names
-from rnnrepair.report.neighbourhood import caption, neighbourhood
+from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
 from rnnrepair.report.strips import runs
 from rnnrepair.report.wording import number
 from tests.records import failure_of, record_of, repair_of
@@ -225,3 +225,18 @@ def test_terminal_is_silent_about_pictures():
     console = Console(width=100, record=True)
     print_failures(repair_of(failures=[failure_of()]), Sequences(), console)
     assert console.export_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("sample", "told"),
+    [
+        (Injected(9, 0, (0, 0), parent=5), "made of the failure itself"),
+        (Injected(9, 1, (0, 0), parent=6), "taken for"),
+        (Injected(9, 0, (0, 0), parent=6), ""),
+    ],
+)
+def test_injected_samples_say_what_they_are(sample, told):
+    failure = failure_of(index=5, label=0, predicted=1)
+    found = origin(sample, failure)
+    assert told in found
+    assert bool(found) == bool(told)

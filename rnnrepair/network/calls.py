@@ -211,8 +211,12 @@ def _by_name(module: nn.Module, batch: SequenceBatch) -> FoundCall:
             options[name], names[name] = views[role], role
     if unknown or not names:
         name = type(module).__name__
-        reason = f"{name} has no forward of its own"
         if unknown:
             reason = f"{name}.forward wants {unknown}, and nobody can know what to give it"
-        raise ConfigurationError(f"{reason}: {SAY}")
+            raise ConfigurationError(f"{reason}: {SAY}")
+        part = next((part for part, _ in module.named_children()), "network")
+        raise ConfigurationError(
+            f"{name} has no forward of its own: say what is called, such as "
+            f"call=lambda module, batch: module.{part}(batch.inputs)."
+        )
     return FoundCall(tuple(arguments), options, names)

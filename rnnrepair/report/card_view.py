@@ -10,7 +10,7 @@ from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import Colour, class_colours
 from rnnrepair.report.drawing import Drawing
 from rnnrepair.report.names import Names
-from rnnrepair.report.neighbourhood import caption, neighbourhood
+from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
 from rnnrepair.report.pictures import Scale, thumbnail, value_range
 from rnnrepair.report.sequence_figure import sequence_figure
 from rnnrepair.report.text_figure import TextFigure, failure_text, sample_text
@@ -98,7 +98,7 @@ def card_view(card: FailureCard, after: Predictions, names: Names) -> CardView:
             for inputs, found in zip(card.nearest, failure.neighbours, strict=True)
         ),
         injected=tuple(
-            sample("Injected", inputs, made.label, made.piece)
+            sample("Injected", inputs, made.label, made.piece, origin(made, failure))
             for inputs, made in zip(card.injected, failure.injected, strict=True)
         ),
     )
