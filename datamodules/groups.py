@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnrepair.errors import DataError
 from rnnrepair.sequences import Ragged
 
 
@@ -57,3 +58,17 @@ def content_numbers(sequences: Ragged) -> Tensor:
         for start, stop in pairwise(bounds)
     ]
     return torch.tensor(numbers, dtype=torch.int64)
+
+
+def refuse_labels(groups: Tensor, label: Tensor, source: str) -> None:
+    """Refuse (n,) groups that are the (n,) labels under other numbers.
+
+    Raises:
+        DataError: they are; says what to do.
+    """
+    pairs = torch.stack([groups, label]).unique(dim=1).shape[1]
+    if pairs == len(groups.unique()) == len(label.unique()):
+        raise DataError(
+            f"{source}: the groups are the labels, so that every class would stand in one split: "
+            "name what sequences have in common beside their class."
+        )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rnnrepair.datamodules.groups import Groups, content_numbers
+from rnnrepair.datamodules.groups import Groups, content_numbers, refuse_labels
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.series.raw import PARTS, RawSeries
@@ -28,7 +28,8 @@ def group_numbers(raw: RawSeries, name: str, source: str) -> np.ndarray:
         source: what messages call the data.
 
     Raises:
-        DataError: there is no such column, it has missing values or a single one.
+        DataError: there is no such column, it has missing values or a single one, or it tells the
+            labels.
     """
     column = _column(raw, name, "group", source)
     number, _ = pd.factorize(column, sort=True)
@@ -39,9 +40,11 @@ def group_numbers(raw: RawSeries, name: str, source: str) -> np.ndarray:
         )
     if number.max() == 0:
         raise DataError(
-            f"{source}: all recordings are of one group, {name!r} {column[0]!r}: they could not be "
+            f"{source}: all recordings are of one group, {name!r} '{column[0]}': they could not be "
             "split; set group to another column, or to None."
         )
+    label, _ = pd.factorize(raw.labels)
+    refuse_labels(torch.from_numpy(number), torch.from_numpy(label), source)
     return number.astype(np.int64)
 
 
