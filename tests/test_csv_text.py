@@ -63,7 +63,7 @@ def test_no_author_stands_in_two_splits(tmp_path, official):
     path = tmp_path / "a.csv"
     author = [i // 3 % 12 for i in range(60)]
     part = ["test" if a < 3 else "train" for a in author]
-    lines = [f'"{t}",{y},{a},{p}' for (t, y), a, p in zip(ROWS, author, part, strict=True)]
+    lines = [f'"{t}",{y},{a + 10},{p}' for (t, y), a, p in zip(ROWS, author, part, strict=True)]
     path.write_text("text,label,author,part\n" + "\n".join(lines))
     split = {"split_column": "part"} if official else {}
     module = csv_module(path, group_column="author", tokenizer="split", **split)
