@@ -96,3 +96,17 @@ def numbered(digests: Iterable[bytes]) -> Tensor:
     """Return (N,) int64 numbers of digests, in the order in which they come."""
     seen: dict[bytes, int] = {}
     return torch.tensor([seen.setdefault(d, len(seen)) for d in digests], dtype=torch.int64)
+
+
+def refuse_labels(groups: Tensor, label: Tensor, source: str) -> None:
+    """Refuse (n,) groups that are the (n,) labels under other numbers.
+
+    Raises:
+        DataError: they are; says what to do.
+    """
+    pairs = torch.stack([groups, label]).unique(dim=1).shape[1]
+    if pairs == len(groups.unique()) == len(label.unique()):
+        raise DataError(
+            f"{source}: the groups are the labels, so that every class would stand in one split: "
+            "name what sequences have in common beside their class."
+        )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.datamodules.base import Base
-from rnnrepair.datamodules.groups import Groups
+from rnnrepair.datamodules.groups import Groups, refuse_labels
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind
@@ -120,11 +120,8 @@ def check_loaded(data: LoadedData) -> None:
                 f"{data.source}: {name} has shape {tuple(given.shape)}, expected a number for each "
                 f"of {len(data.label)} samples."
             )
-    if data.groups is not None and _same_parts(data.groups, data.label):
-        raise DataError(
-            f"{data.source}: the groups are the labels, so that every class would stand in one "
-            "split: name what sequences have in common beside their class."
-        )
+    if data.groups is not None:
+        refuse_labels(data.groups, data.label, data.source)
     trained, tested = (labels.unique() for labels in (data.label[: data.n_train], data.label))
     unseen = tested[~torch.isin(tested, trained)].tolist()
     if unseen:
@@ -136,12 +133,6 @@ def check_loaded(data: LoadedData) -> None:
         )
     if isinstance(data.sequences, Sequences):  # others were looked at when they were read
         check_steps(data.sequences, data.source)
-
-
-def _same_parts(one: Tensor, other: Tensor) -> bool:
-    """Whether two (n,) columns divide the samples in the same way."""
-    pairs = torch.stack([one, other]).unique(dim=1).shape[1]
-    return pairs == len(one.unique()) == len(other.unique())
 
 
 def check_steps(sequences: Sequences, source: str) -> None:

@@ -105,17 +105,17 @@ def _check_keys(number: np.ndarray, table: pd.DataFrame, path: Path, columns: Co
 
 def _in_time(number: np.ndarray, time: np.ndarray, path: Path) -> np.ndarray:
     """Return the order by recording, then time; says so where times went backwards."""
-    backwards = (number[1:] == number[:-1]) & (time[1:] < time[:-1])
-    if backwards.any():
-        log.warning(
-            "%s: times go backwards at %d rows, the first is row %d: recordings are sorted by "
-            "time.",
-            path,
-            int(backwards.sum()),
-            int(backwards.argmax()) + 2,
-        )
-    if not backwards.any() and (number[1:] >= number[:-1]).all():
-        return np.arange(len(number))
+    order = np.argsort(number, kind="stable")
+    same = number[order[1:]] == number[order[:-1]]
+    backwards = same & (time[order[1:]] < time[order[:-1]])
+    if not backwards.any():
+        return order
+    log.warning(
+        "%s: times go backwards at %d rows, the first is row %d: recordings are sorted by time.",
+        path,
+        int(backwards.sum()),
+        int(order[1:][backwards].min()) + 1,
+    )
     return np.lexsort((time, number))
 
 
@@ -127,7 +127,7 @@ def _check_times(number: np.ndarray, time: np.ndarray, names: pd.Index, path: Pa
     if twice.any():
         row = int(twice.argmax())
         raise DataError(
-            f"{path}: recording {names[number[row]]!r} has {int(twice.sum())} steps twice or more "
+            f"{path}: recording '{names[number[row]]}' has {int(twice.sum())} steps twice or more "
             f"often, the first at time {time[row]:g}: give each step one row, or another id."
         )
     if not same.any():
@@ -137,8 +137,8 @@ def _check_times(number: np.ndarray, time: np.ndarray, names: pd.Index, path: Pa
     low, high = float(least.min()), float(least.max())
     if high > MIXED_UNITS * low:
         raise DataError(
-            f"{path}: the steps of recording {names[int(least.idxmin())]!r} lie {low:g} apart, "
-            f"those of {names[int(least.idxmax())]!r} {high:g}: are the times in several units? "
+            f"{path}: the steps of recording '{names[int(least.idxmin())]}' lie {low:g} apart, "
+            f"those of '{names[int(least.idxmax())]}' {high:g}: are the times in several units? "
             "Write them in one; where they are right, number the steps of each recording instead."
         )
 
@@ -157,14 +157,14 @@ def _one_each(
     if (code < 0).any():
         raise DataError(
             f"{path}: {column.name!r} is missing in {int((code < 0).sum())} rows, the first in "
-            f"recording {names[number[int((code < 0).argmax())]]!r}: every recording needs one."
+            f"recording '{names[number[int((code < 0).argmax())]]}': every recording needs one."
         )
     changes = (number[1:] == number[:-1]) & (code[1:] != code[:-1])
     if changes.any():
         row = int(changes.argmax())
         raise DataError(
-            f"{path}: {column.name!r} changes within recording {names[number[row]]!r}, from "
-            f"{found[code[row]]!r} to {found[code[row + 1]]!r}: expected one value a recording; "
+            f"{path}: {column.name!r} changes within recording '{names[number[row]]}', from "
+            f"'{found[code[row]]}' to '{found[code[row + 1]]}': expected one value a recording; "
             "cut it into recordings of one."
         )
     return np.asarray(found)[code[first]]

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
-from rnnrepair.datamodules.groups import Groups, group_numbers
+from rnnrepair.datamodules.groups import Groups, group_numbers, refuse_labels
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.series.raw import PARTS, RawSeries
@@ -27,10 +28,14 @@ def groups_of(raw: RawSeries, name: str, source: str) -> np.ndarray:
         source: what messages call the data.
 
     Raises:
-        DataError: there is no such column, it has missing values or a single one.
+        DataError: there is no such column, it has missing values or a single one, or it tells the
+            labels.
     """
     column = _column(raw, name, "group", source)
-    return group_numbers(column.tolist(), len(raw), f"{source}: group {name!r}").numpy()
+    number = group_numbers(column.tolist(), len(raw), f"{source}: group {name!r}")
+    label, _ = pd.factorize(raw.labels)
+    refuse_labels(number, torch.from_numpy(label), source)
+    return number.numpy()
 
 
 def official_parts(raw: RawSeries) -> np.ndarray | None:

@@ -126,6 +126,6 @@ def check_numbers(table: pd.DataFrame, channels: Sequence[str], path: Path) -> N
         wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
         row = int(wrong.to_numpy().argmax())
         raise DataError(
-            f"{path}: the channel {name!r} holds {column.iloc[row]!r} in row {row + 1}, expected "
+            f"{path}: the channel {name!r} holds '{column.iloc[row]}' in row {row + 1}, expected "
             "numbers with a decimal point: name the channels (channels=[...]), or correct the file."
         )

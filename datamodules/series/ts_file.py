@@ -97,7 +97,7 @@ def _read_file(path: Path) -> tuple[Header, np.ndarray, np.ndarray, np.ndarray]:
                 if unknown.any():
                     row = int(unknown.argmax())
                     raise DataError(
-                        f"{path}, line {_line_of(block, row, line)}: the label {label[row]!r} is "
+                        f"{path}, line {_line_of(block, row, line)}: the label '{label[row]}' is "
                         f"none of the classes of the header, {header.classes}."
                     )
                 n_channels = found.shape[1]

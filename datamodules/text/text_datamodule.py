@@ -118,7 +118,7 @@ class TextDataModule(SequenceDataModule):
         label = number_labels(texts, self.classes)
         # Before rare words become one token, which would make copies of texts that are none.
         copies = content_numbers(tokenised.values, tokenised.offsets)
-        fit = self.split(label, texts.n_train, texts.n_val, Groups(copies))["fit"]
+        fit = self.split(label, texts.n_train, texts.n_val, Groups(copies, texts.groups))["fit"]
         counts = tokenised.counts(fit)
         self.vocabulary = Vocabulary.of(counts, self.max_vocabulary, self.min_count)
         found = vectors_for(self.vocabulary, vector_source, self.embedding_size, self.seed)
@@ -144,6 +144,7 @@ class TextDataModule(SequenceDataModule):
             class_names=self.classes,
             token_names=self.vocabulary.words,
             unknown=self.vocabulary.unknown,
+            groups=texts.groups,
             copies=copies,
         )
 
