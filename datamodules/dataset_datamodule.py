@@ -16,9 +16,9 @@ from rnnrepair.datamodules.formed_batches import AugmentedFormedBatches, FormedB
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.read_sequences import ReadSequences, read_sequences
-from rnnrepair.datamodules.sample_format import Key, SampleFormat, numbers_at
+from rnnrepair.datamodules.sample_format import Ends, Key, SampleFormat, numbers_at
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import Kind, SequenceBatch
 from rnnrepair.settings import Count, at_least, check_settings, one_of
@@ -147,11 +147,18 @@ class DatasetDataModule(SequenceDataModule):
             self._called,
             form.kind,
             n_val=n_val,
-            groups=self._group,
+            groups=group_numbers(self._group, len(items)),
+            copies=self._read.copies,
             class_names=self._class_names,
             token_names=self._token_names,
             unknown=self._unknown,
         )
+
+    @property
+    def keeps_lengths(self) -> bool:
+        """Whether a new sample must have as many steps as what it was made from."""
+        form = self.form
+        return bool(form.beside) or (form.width > 0 and form.ends is Ends.WHOLE)
 
     def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
         """Return the user's batch of these sequences, and how ``fetch`` would show its items."""
@@ -211,6 +218,31 @@ class DatasetDataModule(SequenceDataModule):
                 "Whether collate_fn keeps all samples in their order could not be seen: it gives "
                 "no numbers that the labels of its items are."
             )
+
+
+def group_numbers(group: Any, n: int) -> Tensor | None:
+    """Return (n,) int64 numbers of groups, whatever they are called; None without any.
+
+    Raises:
+        DataError: another number of entries, or a missing one.
+    """
+    if group is None:
+        return None
+    names = list(group.to_numpy() if hasattr(group, "to_numpy") else group)
+    if len(names) != n:
+        raise DataError(
+            f"group has {len(names)} entries, expected one for each of {n} items: of train, then of "
+            "val, then of test."
+        )
+    names = [name.item() if hasattr(name, "item") else name for name in names]
+    missing = [i for i, name in enumerate(names) if name is None or name != name or name == ""]
+    if missing:
+        raise DataError(
+            f"group has no value for {len(missing)} items, the first is number {missing[0]}: give "
+            "each a group, one of its own where it belongs to none."
+        )
+    numbers: dict[Any, int] = {}
+    return torch.tensor([numbers.setdefault(name, len(numbers)) for name in names])
 
 
 def _repeats(items: Items, form: SampleFormat, index: Sequence[int]) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +28,10 @@ class LoadedData:
         class_names: by class, as far as they have names.
         token_names: by token.
         unknown: token of all words without a number.
-        groups: an entry for each sequence; what is of one group never stands in two splits.
+        groups: (n,) int64, samples with the same number never stand in two splits (windows of one
+            recording, sentences of one person); None for none. Copies of one sequence never do.
+        copies: (n,) int64, equal where two samples are copies, where the sequences do not tell it
+            (rare words of texts are one token); None compares the sequences.
     """
 
     sequences: Base
@@ -42,7 +44,8 @@ class LoadedData:
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
     unknown: int | None = None
-    groups: Any = None
+    groups: Tensor | None = None
+    copies: Tensor | None = None
 
     @property
     def first_test(self) -> int:

@@ -66,6 +66,7 @@ class ReadSequences:
         form: of those.
         lengths: (N,) int64 steps of each.
         label: N numbers.
+        copies: (N,) int64, equal where two items have the same steps.
         digest: (4,) int64, of all that was read.
         kept: all of it, None where it is read when it is asked for.
     """
@@ -76,12 +77,14 @@ class ReadSequences:
         form: SampleFormat,
         lengths: Tensor,
         label: Tensor,
+        copies: Tensor,
         digest: Tensor,
         kept: Kept | None,
     ) -> None:
         """Take what was read; see ``read_sequences``."""
         self.items, self.form, self.kept = items, form, kept
-        self.lengths, self.label, self.digest = lengths, label, digest
+        self.lengths, self.label = lengths, label
+        self.copies, self.digest = copies, digest
         self._none = Kept.of([form.read(items[0])], form).sequences.none()
         # What was read last: a batch and its further inputs are asked for one after the other.
         self._last: tuple[Tensor, Kept] | None = None
@@ -182,7 +185,8 @@ def read_sequences(
     first, n_bytes, widths = items[0], 0, set()
     common = form_of(first)
     digest = hashlib.sha256()
-    lengths, labels = [], []
+    lengths, labels, copies = [], [], []
+    seen: dict[bytes, int] = {}
     kept: list[Sample] | None = []
     for index, item in enumerate(_shown(items, progress)):
         _check(items, common, first, item, index)
@@ -193,12 +197,12 @@ def read_sequences(
         lengths.append(len(sample.sequence))
         labels.append(sample.label)
         widths.add(sample.n_steps)
+        content = _digest(sample.sequence)
+        copies.append(seen.setdefault(content, len(seen)))
         digest.update(f"{sample.label}".encode())
         tensors = [sample.sequence, *sample.static.values(), *sample.beside.values()]
-        if repeats:
-            for tensor in tensors:
-                digest.update(f"{tuple(tensor.shape)}".encode())
-                digest.update(tensor.contiguous().numpy().data.cast("B"))
+        for tensor in tensors if repeats else ():
+            digest.update(_digest(tensor))
         n_bytes += sum(tensor.nbytes for tensor in tensors)
         if kept is not None and n_bytes <= keep_bytes:
             kept.append(sample)
@@ -210,9 +214,16 @@ def read_sequences(
         found,
         torch.tensor(lengths),
         torch.tensor(labels, dtype=torch.float64),
+        torch.tensor(copies),
         torch.frombuffer(bytearray(digest.digest()), dtype=torch.int64),
         None if kept is None else Kept.of(kept, found),
     )
+
+
+def _digest(tensor: Tensor) -> bytes:
+    content = hashlib.blake2b(f"{tuple(tensor.shape)}".encode(), digest_size=16)
+    content.update(tensor.contiguous().numpy().data.cast("B"))
+    return content.digest()
 
 
 def _shown(items: Items, progress: bool) -> Iterable[object]:
