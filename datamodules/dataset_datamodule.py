@@ -231,8 +231,8 @@ def group_numbers(group: Any, n: int) -> Tensor | None:
     names = list(group.to_numpy() if hasattr(group, "to_numpy") else group)
     if len(names) != n:
         raise DataError(
-            f"group has {len(names)} entries, expected one for each of {n} items: of train, then of "
-            "val, then of test."
+            f"group has {len(names)} entries, expected one for each of {n} items: of train, then "
+            "of val, then of test."
         )
     names = [name.item() if hasattr(name, "item") else name for name in names]
     missing = [i for i, name in enumerate(names) if name is None or name != name or name == ""]
