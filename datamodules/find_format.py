@@ -57,7 +57,10 @@ def find_format(
     free = [key for key in numbers if key not in {inputs, *told.values()}]
     mask = told.get("mask", _first(free, lambda key: _is_mask(key, numbers[key], sequences)))
     free = [key for key in free if key != mask]
-    length = told.get("length", _first(free, lambda key: _is_length(key, numbers[key], sequences)))
+    several = sum(numbers[key][0].numel() == 1 for key in free) > 1
+    length = told.get(
+        "length", _first(free, lambda key: _is_length(key, numbers[key], sequences, several))
+    )
     free = [key for key in free if key not in {length, *_indices(free, numbers, index)}]
     label = told["label"] if "label" in told else _label(free, numbers, items[0])
     free = [key for key in free if key != label]
@@ -198,8 +201,15 @@ def _is_mask(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:
     return is_prefix and (_plain(key) in MASKS or values[0].dtype == torch.bool)
 
 
-def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:
-    """Whether single numbers are the lengths of the sequences, of most of them."""
+def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor], several: bool) -> bool:
+    """Whether single numbers are the lengths of the sequences, of most of them.
+
+    Args:
+        key: their place.
+        values: the numbers.
+        sequences: of the same items.
+        several: whether there are other single numbers, one of which can be the label.
+    """
     if values[0].numel() != 1 or values[0].dtype == torch.bool:
         return False
     length = [float(value) for value in values]
@@ -210,8 +220,8 @@ def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:
     tails = [s[n:] for n, s in inside if n < len(s)]
     if len(inside) < MOST * len(pairs):
         return False
-    if not tails:  # all are whole: then one number alone says nothing
-        return len(set(length)) > 1
+    if not tails:  # all are whole: then one number alone may be a class that is always the same
+        return several or len(set(length)) > 1
     filled = torch.stack([tail.flatten()[0] for tail in tails]).double()
     common = float(filled.nan_to_num(torch.inf).mode().values)
     constant = [bool((tail.double().nan_to_num(torch.inf) == common).all()) for tail in tails]
@@ -232,13 +242,21 @@ def _indices(keys: list[Key], numbers: Numbers, index: Sequence[int]) -> list[Ke
 
 
 def _label(keys: list[Key], numbers: Numbers, example: Any) -> Key:
-    """Return the place of the class: by its name, else the last single whole number."""
+    """Return the place of the class: by its name, else the last whole number of a tuple.
+
+    An item whose entries have names says nothing by their order.
+    """
     named = [key for key in keys if _plain(key) in LABELS]
     single = [
         key
         for key in keys
         if all(v.numel() == 1 and float(v) == round(float(v)) for v in numbers[key])
     ]
+    if not named and len(single) > 1 and isinstance(single[0], str):
+        raise DataError(
+            f"items have several whole numbers, {single}, and none is called label, y or target: "
+            f"{SAY}."
+        )
     found = next(iter([*named, *reversed(single)]), None)
     if found is None:
         raise DataError(

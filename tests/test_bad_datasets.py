@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from torch.utils.data import Dataset, IterableDataset, RandomSampler, WeightedRandomSampler
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    WeightedRandomSampler,
+)
 
 from rnnrepair.callbacks.repair_checks import check_edits
 from rnnrepair.datamodules import DatasetDataModule
@@ -62,6 +68,11 @@ def changed(items, index, item):
         (Stream(), ["train is Stream", "no length and no index", "train=list(dataset)"]),
         (NoLength(), ["train is NoLength", "__len__"]),
         ([], ["train is empty"]),
+        (DataLoader(WHOLE_ITEMS), ["train=loader.dataset", "collate_fn"]),
+        (
+            [{"x": x, "kind": y, "patient": i // 3} for i, (x, y) in enumerate(WHOLE_ITEMS)],
+            ["['kind', 'patient']", "fields="],
+        ),
         (Breaks(), ["Item 37 of train", "OSError", "37.wav"]),
         (changed(WHOLE_ITEMS, 31, (WHOLE[31][:, :2], 0)), ["item 0 is", "item 31 is", "(9, 2)"]),
         (changed(WHOLE_ITEMS, 31, (WHOLE[31], 0, 0)), ["item 0 is", "item 31 is", "form"]),
