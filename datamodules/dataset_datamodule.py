@@ -76,7 +76,8 @@ class DatasetDataModule(SequenceDataModule):
             kind: of the data; tokens where inputs are whole numbers, image where they are (1, T,
                 F), else series, where None.
             fields: places of ``inputs``, ``label``, ``length``, ``mask`` in an item, as far as they
-                are not found out rightly.
+                are not found out rightly, and of further inputs under the names that a network's
+                ``forward`` has for them.
             padding: what stands behind the end of sequences that tell no length; found where None.
             sampler: a ``WeightedRandomSampler`` over ``train``, or the weights of its items. An
                 injected sample gets the mean weight of its class.

@@ -42,15 +42,17 @@ def find_format(
         items: some, of different lengths if there are.
         index: of each in its data set.
         kind: of the data; tokens where inputs are whole numbers, else series, where None.
-        fields: places of inputs, label, length or mask that are known.
+        fields: places of inputs, label, length or mask that are known, and of further inputs by the
+            names that they shall have.
         padding: what stands behind the end of sequences that do not tell their length.
 
     Raises:
         DataError: there is no sequence or no label, or items of several forms; says what to write.
     """
     numbers = _numbers(items, index)
-    told = dict(fields or {})
-    _check_fields(told, numbers)
+    _check_fields(fields or {}, numbers)
+    told = {name: key for name, key in (fields or {}).items() if name in ROLES}
+    named = {key: name for name, key in (fields or {}).items() if name not in ROLES}
     open_ones = {key: values for key, values in numbers.items() if key not in told.values()}
     inputs = told["inputs"] if "inputs" in told else _inputs(open_ones, items[0])
     sequences = _as_steps(numbers[inputs], inputs)
@@ -61,9 +63,12 @@ def find_format(
     length = told.get(
         "length", _first(free, lambda key: _is_length(key, numbers[key], sequences, several))
     )
-    free = [key for key in free if key not in {length, *_indices(free, numbers, index)}]
-    label = told["label"] if "label" in told else _label(free, numbers, items[0])
+    own = [key for key in _indices(free, numbers, index) if key not in named]
+    free = [key for key in free if key not in {length, *own}]
+    unnamed = [key for key in free if key not in named]
+    label = told["label"] if "label" in told else _label(unnamed, numbers, items[0])
     free = [key for key in free if key != label]
+    _check_names(named, free)
     beside = tuple(key for key in free if _goes_beside(numbers[key], sequences))
     ends, padded_with = _ends(sequences, numbers, length, mask, padding)
     first = numbers[inputs][0]
@@ -80,6 +85,7 @@ def find_format(
         width=0 if len({len(s) for s in sequences}) > 1 else len(sequences[0]),
         channel=first.dim() == 3,
         column=first.dim() == 1 and first.is_floating_point(),
+        names=tuple(named.items()),
     )
 
 
@@ -145,13 +151,19 @@ def check_form(form: tuple[Any, ...], first: Any, place: int, item: Any, index: 
 
 
 def _check_fields(fields: Mapping[str, Key], numbers: Numbers) -> None:
-    unknown = [name for name in fields if name not in ROLES]
-    if unknown:
-        raise DataError(f"fields: expected some of {list(ROLES)}, got {unknown}.")
     missing = {name: key for name, key in fields.items() if key not in numbers}
     if missing:
         raise DataError(
             f"fields: {missing} hold no numbers in the items, which have {list(numbers)}."
+        )
+
+
+def _check_names(named: Mapping[Key, str], further: list[Key]) -> None:
+    wrong = {name: key for key, name in named.items() if key not in further}
+    if wrong:
+        raise DataError(
+            f"fields: {wrong} name further inputs, which stand at {further}; the other names are "
+            f"{list(ROLES)}."
         )
 
 

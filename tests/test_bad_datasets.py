@@ -250,7 +250,7 @@ def test_groups_and_copies_are_handed_on_as_numbers():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"inptus": 0}, ["inptus", "inputs"]),
+        ({"inptus": 0}, ["'inptus': 0", "further inputs", "'inputs'"]),
         ({"label": 5}, ["5", "[0, 1]"]),
         ({"label": 0}, ["no sequence", "fields="]),
     ],

@@ -342,3 +342,17 @@ def test_images_of_one_channel_are_read_row_by_row():
     assert data.spec.kind == "image"
     network = verified(Images(Rows()), data)
     assert network.predict(data.loader("test")).logits.shape == (15, C)
+
+
+def test_further_inputs_of_tuples_get_the_names_that_forward_has_for_them():
+    items = items_of("static vector")
+    data = DatasetDataModule(items[:45], items[45:], fields={"demographics": 1}, progress=False)
+    data.setup()
+    # Nothing is trained: names are all there is.
+    assert "demographics" in verified(BatchFirst(), data).describe()
+    assert "['demographics']" in data.form.told
+
+
+class BatchFirst(StepsFirst):
+    def forward(self, x, demographics):
+        return super().forward(x.transpose(0, 1), demographics)
