@@ -39,6 +39,13 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
         check_known(edits.draw(1, torch.Generator()))
         parts.append(("edits", edits))
     check_fits(parts, data.spec)
+    if strategy.changes_lengths and data.keeps_lengths:
+        raise MisconfigurationException(
+            f"The strategy {strategy.name} makes samples of other lengths, and these data keep "
+            "theirs: every item has as many steps as the others and tells no length, or has "
+            "further inputs at each step. Choose a strategy that edits in place, or let items tell "
+            "their length: (inputs, length, label)."
+        )
     _check_unknown(strategy, edits, data)
 
 

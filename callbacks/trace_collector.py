@@ -32,8 +32,9 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
         missing = sorted({name for name in wanted if getattr(data, name, None) is None})
         raise MisconfigurationException(
             f"The analysis needs a data module that follows rnnrepair.protocols.RepairableData; "
-            f"{type(data).__name__} lacks {missing}. Derive it from "
-            "rnnrepair.datamodules.SequenceDataModule, or add them."
+            f"{type(data).__name__} lacks {missing}. Wrap data sets in "
+            "rnnrepair.datamodules.DatasetDataModule(train, test), derive it from "
+            "SequenceDataModule there, or add them."
         )
     return data
 

@@ -81,12 +81,14 @@ class ArrayDataModule(DatasetDataModule):
             train, test = ([(i[0], len(i[0]), *i[1:]) for i in part] for part in (train, test))
         told = different or bool(columns["lengths"])
         fields: dict[str, Key] = {"inputs": 0, "label": len(train[0]) - 1}
+        fields |= {"length": 1} if told else {}
+        fields |= {"static": 1 + told} if columns["static"] else {}
         super().__init__(
             train,
             test,
             **{
                 "collate_fn": _Padded(padding) if different else default_collate,
-                "fields": fields | ({"length": 1} if told else {}),
+                "fields": fields,
                 "padding": padding if told else None,
                 "class_names": names,
                 "source": "arrays",

@@ -187,4 +187,16 @@ def batch_loader(batches: Dataset[Any], plans: EpochBatches, **options: Any) -> 
     # A loader draws a number whenever it is iterated. Without a generator of its own it would
     # take it from the global stream, and Lightning iterates once less after a resume.
     generator = torch.Generator()
-    return DataLoader(batches, batch_size=None, sampler=plans, generator=generator, **options)
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=plans,
+        generator=generator,
+        collate_fn=_as_made,
+        **options,
+    )
+
+
+def _as_made(batch: Any) -> Any:
+    """Keep a batch as it is: torch would make tensors of a user's arrays."""
+    return batch

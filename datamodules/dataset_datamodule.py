@@ -17,7 +17,7 @@ from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.read_sequences import ReadSequences, read_sequences
-from rnnrepair.datamodules.sample_format import Key, SampleFormat, numbers_at
+from rnnrepair.datamodules.sample_format import Ends, Key, SampleFormat, numbers_at
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
@@ -77,7 +77,8 @@ class DatasetDataModule(SequenceDataModule):
             kind: of the data; tokens where inputs are whole numbers, image where they are (1, T,
                 F), else series, where None.
             fields: places of ``inputs``, ``label``, ``length``, ``mask`` in an item, as far as they
-                are not found out rightly.
+                are not found out rightly, and of further inputs under the names that a network's
+                ``forward`` has for them.
             padding: what stands behind the end of sequences that tell no length; found where None.
             sampler: a ``WeightedRandomSampler`` over ``train``, or the weights of its items. An
                 injected sample gets the mean weight of its class.
@@ -153,6 +154,12 @@ class DatasetDataModule(SequenceDataModule):
             token_names=self._token_names,
             unknown=self._unknown,
         )
+
+    @property
+    def keeps_lengths(self) -> bool:
+        """Whether a new sample must have as many steps as what it was made from."""
+        form = self.form
+        return bool(form.beside) or (form.width > 0 and form.ends is Ends.WHOLE)
 
     def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
         """Return the user's batch of these sequences, and how ``fetch`` would show its items."""

@@ -42,25 +42,33 @@ def find_format(
         items: some, of different lengths if there are.
         index: of each in its data set.
         kind: of the data; tokens where inputs are whole numbers, else series, where None.
-        fields: places of inputs, label, length or mask that are known.
+        fields: places of inputs, label, length or mask that are known, and of further inputs by the
+            names that they shall have.
         padding: what stands behind the end of sequences that do not tell their length.
 
     Raises:
         DataError: there is no sequence or no label, or items of several forms; says what to write.
     """
     numbers = _numbers(items, index)
-    told = dict(fields or {})
-    _check_fields(told, numbers)
+    _check_fields(fields or {}, numbers)
+    told = {name: key for name, key in (fields or {}).items() if name in ROLES}
+    named = {key: name for name, key in (fields or {}).items() if name not in ROLES}
     open_ones = {key: values for key, values in numbers.items() if key not in told.values()}
     inputs = told["inputs"] if "inputs" in told else _inputs(open_ones, items[0])
     sequences = _as_steps(numbers[inputs], inputs)
     free = [key for key in numbers if key not in {inputs, *told.values()}]
     mask = told.get("mask", _first(free, lambda key: _is_mask(key, numbers[key], sequences)))
     free = [key for key in free if key != mask]
-    length = told.get("length", _first(free, lambda key: _is_length(key, numbers[key], sequences)))
-    free = [key for key in free if key not in {length, *_indices(free, numbers, index)}]
-    label = told["label"] if "label" in told else _label(free, numbers, items[0])
+    several = sum(numbers[key][0].numel() == 1 for key in free) > 1
+    length = told.get(
+        "length", _first(free, lambda key: _is_length(key, numbers[key], sequences, several))
+    )
+    own = [key for key in _indices(free, numbers, index) if key not in named]
+    free = [key for key in free if key not in {length, *own}]
+    unnamed = [key for key in free if key not in named]
+    label = told["label"] if "label" in told else _label(unnamed, numbers, items[0])
     free = [key for key in free if key != label]
+    _check_names(named, free)
     beside = tuple(key for key in free if _goes_beside(numbers[key], sequences))
     ends, padded_with = _ends(sequences, numbers, length, mask, padding)
     first = numbers[inputs][0]
@@ -77,6 +85,7 @@ def find_format(
         width=0 if len({len(s) for s in sequences}) > 1 else len(sequences[0]),
         channel=first.dim() == 3,
         column=first.dim() == 1 and first.is_floating_point(),
+        names=tuple(named.items()),
     )
 
 
@@ -142,13 +151,19 @@ def check_form(form: tuple[Any, ...], first: Any, place: int, item: Any, index: 
 
 
 def _check_fields(fields: Mapping[str, Key], numbers: Numbers) -> None:
-    unknown = [name for name in fields if name not in ROLES]
-    if unknown:
-        raise DataError(f"fields: expected some of {list(ROLES)}, got {unknown}.")
     missing = {name: key for name, key in fields.items() if key not in numbers}
     if missing:
         raise DataError(
             f"fields: {missing} hold no numbers in the items, which have {list(numbers)}."
+        )
+
+
+def _check_names(named: Mapping[Key, str], further: list[Key]) -> None:
+    wrong = {name: key for key, name in named.items() if key not in further}
+    if wrong:
+        raise DataError(
+            f"fields: {wrong} name further inputs, which stand at {further}; the other names are "
+            f"{list(ROLES)}."
         )
 
 
@@ -198,8 +213,15 @@ def _is_mask(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:
     return is_prefix and (_plain(key) in MASKS or values[0].dtype == torch.bool)
 
 
-def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:
-    """Whether single numbers are the lengths of the sequences, of most of them."""
+def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor], several: bool) -> bool:
+    """Whether single numbers are the lengths of the sequences, of most of them.
+
+    Args:
+        key: their place.
+        values: the numbers.
+        sequences: of the same items.
+        several: whether there are other single numbers, one of which can be the label.
+    """
     if values[0].numel() != 1 or values[0].dtype == torch.bool:
         return False
     length = [float(value) for value in values]
@@ -210,8 +232,8 @@ def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:
     tails = [s[n:] for n, s in inside if n < len(s)]
     if len(inside) < MOST * len(pairs):
         return False
-    if not tails:  # all are whole: then one number alone says nothing
-        return len(set(length)) > 1
+    if not tails:  # all are whole: then one number alone may be a class that is always the same
+        return several or len(set(length)) > 1
     filled = torch.stack([tail.flatten()[0] for tail in tails]).double()
     common = float(filled.nan_to_num(torch.inf).mode().values)
     constant = [bool((tail.double().nan_to_num(torch.inf) == common).all()) for tail in tails]
@@ -232,13 +254,21 @@ def _indices(keys: list[Key], numbers: Numbers, index: Sequence[int]) -> list[Ke
 
 
 def _label(keys: list[Key], numbers: Numbers, example: Any) -> Key:
-    """Return the place of the class: by its name, else the last single whole number."""
+    """Return the place of the class: by its name, else the last whole number of a tuple.
+
+    An item whose entries have names says nothing by their order.
+    """
     named = [key for key in keys if _plain(key) in LABELS]
     single = [
         key
         for key in keys
         if all(v.numel() == 1 and float(v) == round(float(v)) for v in numbers[key])
     ]
+    if not named and len(single) > 1 and isinstance(single[0], str):
+        raise DataError(
+            f"items have several whole numbers, {single}, and none is called label, y or target: "
+            f"{SAY}."
+        )
     found = next(iter([*named, *reversed(single)]), None)
     if found is None:
         raise DataError(

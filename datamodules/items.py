@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from rnnrepair.errors import DataError
 
@@ -62,6 +62,11 @@ class Items:
 
 def _check(name: str, part: Any) -> None:
     kind = type(part).__name__
+    if isinstance(part, DataLoader):
+        raise DataError(
+            f"{name} is a DataLoader, and the data set in it is needed: give "
+            f"{name}=loader.dataset, with its batch_size and collate_fn."
+        )
     if isinstance(part, IterableDataset) or not all(
         hasattr(part, method) for method in ("__len__", "__getitem__")
     ):

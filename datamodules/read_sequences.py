@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from rnnrepair.datamodules.find_format import check_form, form_of, item_described
-from rnnrepair.datamodules.groups import content_digest, numbered
+from rnnrepair.datamodules.groups import numbered
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.sample_format import Ends, Sample, SampleFormat, stacked
 from rnnrepair.datamodules.sequences import Sequences
@@ -67,6 +67,7 @@ class ReadSequences:
         form: of those.
         lengths: (N,) int64 steps of each.
         label: N numbers.
+        copies: (N,) int64, equal where two items have the same steps.
         digest: (4,) int64, of all that was read.
         kept: all of it, None where it is read when it is asked for.
     """
@@ -200,13 +201,11 @@ def read_sequences(
         lengths.append(len(sample.sequence))
         labels.append(sample.label)
         widths.add(sample.n_steps)
+        contents.append(_digest(sample.sequence))
         digest.update(f"{sample.label}".encode())
-        contents.append(content_digest(sample.sequence.contiguous().numpy().data.cast("B")))
         tensors = [sample.sequence, *sample.static.values(), *sample.beside.values()]
-        if repeats:
-            for tensor in tensors:
-                digest.update(f"{tuple(tensor.shape)}".encode())
-                digest.update(tensor.contiguous().numpy().data.cast("B"))
+        for tensor in tensors if repeats else ():
+            digest.update(_digest(tensor))
         n_bytes += sum(tensor.nbytes for tensor in tensors)
         if kept is not None and n_bytes <= keep_bytes:
             kept.append(sample)
@@ -222,6 +221,12 @@ def read_sequences(
         numbered(contents),
         None if kept is None else Kept.of(kept, found),
     )
+
+
+def _digest(tensor: Tensor) -> bytes:
+    content = hashlib.blake2b(f"{tuple(tensor.shape)}".encode(), digest_size=16)
+    content.update(tensor.contiguous().numpy().data.cast("B"))
+    return content.digest()
 
 
 def _shown(items: Items, progress: bool) -> Iterable[object]:

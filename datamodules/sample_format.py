@@ -61,6 +61,7 @@ class SampleFormat:
         width: steps of every item, padding included; 0 where they differ.
         channel: whether inputs are (1, T, F).
         column: whether inputs are floats (T,), one a step.
+        names: of further inputs that are not called by their places.
     """
 
     kind: Kind
@@ -75,6 +76,11 @@ class SampleFormat:
     width: int = 0
     channel: bool = False
     column: bool = False
+    names: tuple[tuple[Key, str], ...] = ()
+
+    def name_of(self, key: Key) -> str:
+        """Return what a further input is called."""
+        return dict(self.names).get(key, str(key))
 
     @property
     def told(self) -> str:
@@ -82,8 +88,9 @@ class SampleFormat:
         parts = [f"inputs {self.inputs!r} ({self.kind})", f"label {self.label!r}"]
         parts += [f"length {self.length!r}"] if self.length is not None else []
         parts += [f"mask {self.mask!r}"] if self.mask is not None else []
-        parts += [f"further inputs {list(self.static)}"] if self.static else []
-        parts += [f"further inputs a step {list(self.beside)}"] if self.beside else []
+        static, beside = (list(map(self.name_of, keys)) for keys in (self.static, self.beside))
+        parts += [f"further inputs {static}"] if static else []
+        parts += [f"further inputs a step {beside}"] if beside else []
         steps = f"{self.width} steps" if self.width else "any number of steps"
         padded = "" if self.ends is Ends.WHOLE else f", padded with {self.padding:g}"
         return f"{', '.join(parts)}; {steps}{padded}, a sequence ends with {self.ends.value}"
@@ -105,8 +112,8 @@ class SampleFormat:
             sequence,
             _single(item, self.label, "label"),
             len(steps),
-            {str(key): _floats(numbers_at(item, key)) for key in self.static},
-            {str(key): self._beside(item, key, steps)[:length] for key in self.beside},
+            {self.name_of(k): _floats(numbers_at(item, k)) for k in self.static},
+            {self.name_of(k): self._beside(item, k, steps)[:length] for k in self.beside},
         )
 
     def write(
@@ -134,9 +141,9 @@ class SampleFormat:
             changed[self.length] = torch.tensor(length)
         if self.mask is not None:
             changed[self.mask] = torch.arange(width) < length
-        changed |= {key: static[str(key)] for key in self.static if static is not None}
+        changed |= {key: static[self.name_of(key)] for key in self.static if static is not None}
         for key in self.beside if beside is not None else ():
-            values = beside[str(key)]  # type: ignore[index]  # there is none without it
+            values = beside[self.name_of(key)]  # type: ignore[index]  # there is none without it
             changed[key] = padded(values[:width], width, 0)
         return with_values(item, changed)
 

@@ -258,6 +258,11 @@ class SequenceDataModule(pl.LightningDataModule):
             self.augmentation = Augmentation(self.augmentation.share, edits)  # type: ignore[union-attr]
 
     @property
+    def keeps_lengths(self) -> bool:
+        """Whether a new sample must have as many steps as what it was made from."""
+        return False
+
+    @property
     def augments(self) -> bool:
         """Whether training batches are edited."""
         return self.augmentation is not None and self.augmentation.share > 0

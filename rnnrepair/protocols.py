@@ -38,6 +38,11 @@ class RepairableData(Protocol):
         ...
 
     @property
+    def keeps_lengths(self) -> bool:
+        """Whether a new sample must have as many steps as what it was made from."""
+        ...
+
+    @property
     def augments(self) -> bool:
         """Whether training batches are edited."""
         ...

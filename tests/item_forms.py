@@ -112,6 +112,7 @@ FORMS = {
         width=WIDE,
         padding=torch.nan,
     ),
+    "whole, length behind the label": ItemForm(lambda i: (WHOLE[i], LABEL[i], T), WHOLE, width=T),
     "dict": ItemForm(lambda i: {"y": LABEL[i], "x": WHOLE[i], "name": f"no. {i}"}, WHOLE, width=T),
     "dict of other names": ItemForm(
         lambda i: {"wave": ROWS[i], "what": LABEL[i]}, ROWS, pads_dicts

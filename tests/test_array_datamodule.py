@@ -82,7 +82,7 @@ def test_a_test_set_is_carved_the_same_for_every_seed_in_the_shares_of_classes()
 def test_static_inputs_stand_between_sequence_and_label():
     static = np.arange(2 * N).reshape(N, 2)
     data = module_of(RAGGED, Y, RAGGED, Y, static=static, static_test=static)
-    assert data.fetch(torch.tensor([4, 9])).static["2"].tolist() == [[8, 9], [18, 19]]
+    assert data.fetch(torch.tensor([4, 9])).static["static"].tolist() == [[8, 9], [18, 19]]
     assert len(next(iter(data.train_dataloader()))) == 4
 
 

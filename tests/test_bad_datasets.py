@@ -3,10 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import Dataset, IterableDataset, RandomSampler, WeightedRandomSampler
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    WeightedRandomSampler,
+)
 
+from rnnrepair.callbacks.repair_checks import check_edits
 from rnnrepair.datamodules import DatasetDataModule
 from rnnrepair.errors import DataError
+from rnnrepair.repair import FailureRepair, InsertionRepair
 from rnnrepair.sequences import Changes
 from tests.item_forms import FORMS, LABEL, ROWS, WHOLE, C, F, N, T, filled, items_of, pads
 
@@ -59,6 +68,11 @@ def changed(items, index, item):
         (Stream(), ["train is Stream", "no length and no index", "train=list(dataset)"]),
         (NoLength(), ["train is NoLength", "__len__"]),
         ([], ["train is empty"]),
+        (DataLoader(WHOLE_ITEMS), ["train=loader.dataset", "collate_fn"]),
+        (
+            [{"x": x, "kind": y, "patient": i // 3} for i, (x, y) in enumerate(WHOLE_ITEMS)],
+            ["['kind', 'patient']", "fields="],
+        ),
         (Breaks(), ["Item 37 of train", "OSError", "37.wav"]),
         (changed(WHOLE_ITEMS, 31, (WHOLE[31][:, :2], 0)), ["item 0 is", "item 31 is", "(9, 2)"]),
         (changed(WHOLE_ITEMS, 31, (WHOLE[31], 0, 0)), ["item 0 is", "item 31 is", "form"]),
@@ -189,9 +203,54 @@ def test_injected_samples_that_have_no_place_in_the_form_are_refused(name, chang
 
 
 @pytest.mark.parametrize(
+    ("name", "keeps"),
+    [
+        ("tensors of one length", True),
+        ("second sequence", True),
+        ("tokens", False),
+        ("tokens with a mask", False),
+        ("static vector", True),
+        ("with its length", False),
+    ],
+)
+def test_strategies_that_lengthen_are_refused_where_lengths_must_stay(name, keeps):
+    items = items_of(name)
+    data = DatasetDataModule(items, items, collate_fn=FORMS[name].collate, progress=False)
+    data.setup()
+    assert data.keeps_lengths == keeps
+    # Tokens of one length, with a strategy for tokens: the only misfit is the length.
+    items = [((10 * x[:, 0]).long(), y) for x, y in WHOLE_ITEMS]
+    tokens = DatasetDataModule(items, items, progress=False)
+    tokens.setup()
+    check_edits(FailureRepair(), None, tokens)
+    with pytest.raises(MisconfigurationException, match="insertion makes samples of other lengths"):
+        check_edits(InsertionRepair(), None, tokens)
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (["a"] * 7, ["7 entries", "120 items"]),
+        ([*["a", "b"] * 59, None, "c"], ["no value for 1 items", "number 118"]),
+        (np.array([*[1.0] * 119, np.nan]), ["no value", "number 119"]),
+    ],
+)
+def test_groups_that_say_nothing_of_some_items_are_refused(group, words):
+    message = refusal(WHOLE_ITEMS, group=group)
+    assert [word for word in words if word not in message] == []
+
+
+def test_groups_and_copies_are_handed_on_as_numbers():
+    names = np.array(["ann", "bob", "ann", *["eve"] * (2 * N - 3)])
+    loaded = DatasetDataModule(WHOLE_ITEMS, WHOLE_ITEMS, group=names, progress=False).load()
+    assert loaded.groups.tolist() == [0, 1, 0, *[2] * (2 * N - 3)]
+    assert loaded.copies.tolist() == [*range(N), *range(N)]
+
+
+@pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"inptus": 0}, ["inptus", "inputs"]),
+        ({"inptus": 0}, ["'inptus': 0", "further inputs", "'inputs'"]),
         ({"label": 5}, ["5", "[0, 1]"]),
         ({"label": 0}, ["no sequence", "fields="]),
     ],

@@ -252,6 +252,16 @@ def test_many_items_are_asked_for_at_once_where_the_data_set_gives_them():
     assert sorted(i for index in asked for i in index) == data.indices("fit").tolist()
 
 
+def stacks_arrays(items):
+    return [np.stack([np.asarray(x) for x, _ in items]), np.array([y for _, y in items])]
+
+
+def test_batches_that_are_no_tensors_stay_what_collate_fn_made():
+    data = module_of("tensors of one length", collate_fn=stacks_arrays)
+    for batch in data.train_dataloader():
+        assert all(isinstance(column, np.ndarray) for column in batch)
+
+
 def test_workers_load_the_same_batches():
     one, other = (module_of("static vector", loading=o) for o in (None, {"num_workers": 1}))
     for data in (one, other):

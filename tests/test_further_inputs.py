@@ -230,3 +230,129 @@ def test_a_training_step_that_gives_something_else_is_refused_with_the_way_out()
         call=lambda module, b: module(b.inputs.transpose(0, 1), b.static["1"] + 1),
     )
     assert network.predict(data.loader("test")).logits.shape == (15, C)
+
+
+class OnBatches(Trained):
+    """Gives forward the batch as it is, whatever that is."""
+
+    def training_step(self, batch, batch_idx):
+        return self(batch)["loss"]
+
+
+class ReadsDict(nn.Module):
+    """As language models do: tokens, a mask and labels in, a loss and logits out."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.rnn = nn.Embedding(30, 4), nn.GRU(4, 6, batch_first=True)
+        self.head = nn.Linear(6, C)
+
+    def forward(self, batch):
+        tokens, mask = batch["input_ids"] % 30, batch["attention_mask"]
+        logits = self.head(last(self.rnn(self.embed(tokens))[0], mask.sum(1)))
+        return {"loss": nn.functional.cross_entropy(logits, batch["labels"]), "logits": logits}
+
+
+class ReadsNamed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.GRU(F, 6, batch_first=True), nn.Linear(6, C)
+
+    def forward(self, batch):
+        logits = self.head(self.rnn(batch.series)[0][:, -1])
+        return {"loss": nn.functional.cross_entropy(logits, batch.target), "logits": logits}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(ReadsDict(), "tokens with a mask"), (ReadsNamed(), "named tuple")],
+)
+def test_a_forward_that_takes_the_users_whole_batch_is_given_it(module, name):
+    items = items_of(name)
+    data = DatasetDataModule(items[:45], items[45:], progress=False)
+    data.setup()
+    network = verified(OnBatches(module), data)
+    (batch,) = data.test_dataloader()
+    module.eval()
+    with torch.no_grad():
+        own = module(batch)["logits"]
+    assert torch.allclose(network.predict(data.loader("test")).logits, own, atol=1e-5)
+
+
+class EndsInNaN(Trained):
+    """Finds the lengths in tails of NaN, as the data have them."""
+
+    def training_step(self, batch, batch_idx):
+        x, label = batch
+        lengths = (~x.isnan().any(-1)).sum(1)
+        return nn.functional.cross_entropy(self(x.nan_to_num(), lengths), label)
+
+
+class EndsInMinusSeven(Trained):
+    def training_step(self, batch, batch_idx):
+        x, label = batch
+        return nn.functional.cross_entropy(self(x, (x[..., 0] != -7).sum(1)), label)
+
+
+class Lasts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.GRU(F, 6, batch_first=True), nn.Linear(6, C)
+
+    def forward(self, x, n):
+        return self.head(last(self.rnn(x)[0], n))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(EndsInNaN, "NaN tails"), (EndsInMinusSeven, "padded with a value")]
+)
+def test_lengths_that_training_reads_from_the_padding_are_found(kind, name):
+    items = items_of(name)
+    data = DatasetDataModule(items[:45], items[45:], progress=False)
+    data.setup()
+    module = kind(Lasts())
+    network = verified(module, data)
+    assert "lengths" in network.describe()
+    (x, _), lengths = next(iter(data.test_dataloader())), data.lengths_of(data.indices("test"))
+    module.eval()
+    with torch.no_grad():
+        own = module(x.nan_to_num(), lengths)
+    assert torch.allclose(network.predict(data.loader("test")).logits, own, atol=1e-5)
+
+
+class Images(Trained):
+    def training_step(self, batch, batch_idx):
+        x, label = batch
+        return nn.functional.cross_entropy(self(x.squeeze(1)), label)
+
+
+class Rows(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(F, 6, batch_first=True), nn.Linear(6, C)
+
+    def forward(self, x):
+        return self.head(self.rnn(x)[1][0][-1])
+
+
+def test_images_of_one_channel_are_read_row_by_row():
+    items = items_of("images of one channel")
+    data = DatasetDataModule(items[:45], items[45:], progress=False)
+    data.setup()
+    assert data.spec.kind == "image"
+    network = verified(Images(Rows()), data)
+    assert network.predict(data.loader("test")).logits.shape == (15, C)
+
+
+def test_further_inputs_of_tuples_get_the_names_that_forward_has_for_them():
+    items = items_of("static vector")
+    data = DatasetDataModule(items[:45], items[45:], fields={"demographics": 1}, progress=False)
+    data.setup()
+    # Nothing is trained: names are all there is.
+    assert "demographics" in verified(BatchFirst(), data).describe()
+    assert "['demographics']" in data.form.told
+
+
+class BatchFirst(StepsFirst):
+    def forward(self, x, demographics):
+        return super().forward(x.transpose(0, 1), demographics)

@@ -41,9 +41,10 @@ class Plain(Base):
         lambda m, b: (b.inputs.round(decimals=4),),
         lambda m, b: (b.inputs, int(b.lengths.sum())),
         lambda m, b: (b.inputs, float(b.inputs.max())),
+        lambda m, b: (b.inputs, b.label.cumsum(0)),
         lambda m, b: (b.inputs,) * (1 + int(b.lengths[0] > 9)),
     ],
-    ids=["clamp", "first steps", "rounded", "all steps", "largest", "arguments"],
+    ids=["clamp", "first steps", "rounded", "all steps", "largest", "labels summed", "arguments"],
 )
 def test_what_is_a_view_of_one_batch_only_is_refused(given):
     """All but the last three look like views on the batch that the network is verified on."""
@@ -64,11 +65,23 @@ def test_what_is_a_view_of_one_batch_only_is_refused(given):
         (lambda m, b: (b.inputs, torch.zeros(1, len(b), H)), "inputs, all 0"),
         (lambda m, b: (b.inputs, m.shift), "a parameter of its own"),
         (lambda m, b: (b.inputs, b.lengths.tolist()), "lengths as a list"),
+        (lambda m, b: (b.inputs, b.label), "inputs, the labels"),
+        (lambda m, b: {"x": b.inputs, "y": {"target": b.label}}, "y={target: the labels}"),
         (lambda m, b: (b.inputs, b.rows(b.lengths.argsort(descending=True))), "the whole batch"),
     ],
 )
 def test_what_is_a_view_of_every_batch_is_recognised(given, told):
     assert told in read(Plain(given)).describe()
+
+
+class Cheats(Plain):
+    def forward(self, x, label):
+        return super().forward(x) + nn.functional.one_hot(label, C)
+
+
+def test_answers_that_depend_on_the_labels_are_refused():
+    with pytest.raises(ConfigurationError, match="depend on the labels"):
+        read(Cheats(lambda m, b: (b.inputs, b.label)))
 
 
 def test_a_number_that_belongs_to_the_batch_is_taken_from_each():
@@ -309,10 +322,10 @@ class WithLabels(Base):
         return self(batch.inputs, labels=batch.label)["loss"]
 
 
-def test_labels_are_for_training_and_an_analysis_gives_none():
+def test_labels_may_be_given_where_no_answer_hangs_on_them():
     module, batch = WithLabels(), series(ragged=False)
     network = read(module, batch=batch)
-    assert "labels=no labels" in network.describe()
+    assert "labels=the labels" in network.describe()
     module.eval()
     own = module(batch.inputs)["logits"].argmax(-1)
     assert torch.equal(network.predict([batch]).predicted, own)
@@ -352,7 +365,7 @@ class SortsForgetfully(Base):
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (Margin, "no labels"),
+        (Margin, "label"),
         (InPlace, "no view of every batch"),
         (InPlaceHook, "no view of every batch"),
         (SortsForgetfully, "another order"),

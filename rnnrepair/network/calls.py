@@ -14,7 +14,6 @@ from rnnrepair.network.training_call import Given, first_of_layers, given_in_tra
 from rnnrepair.network.views import (
     View,
     always,
-    are_labels,
     further_input,
     recognise,
     same_value,
@@ -149,9 +148,6 @@ def _recognised(module: nn.Module, given: Given, batch: SequenceBatch, form: For
         found = recognise([value, second[key]], [batch, other])
         if value is second[key] and id(value) in own:
             found = "a parameter of its own", always(value)
-        if found is None and are_labels([value, second[key]], [batch, other]):
-            # For a loss of its own; an analysis asks for answers, and knows no labels.
-            found = "no labels", always(None)
         if found is None:
             raise ConfigurationError(
                 f"{type(module).__name__}.training_step gives forward an argument "

@@ -15,9 +15,10 @@ from rnnrepair.network.prefixes import Readout, find_readout
 from rnnrepair.network.reading import Reading
 from rnnrepair.network.refusal import refusal
 from rnnrepair.network.snapshot import unchanged
-from rnnrepair.network.soundness import check_alone, check_same_again, close
+from rnnrepair.network.soundness import check_alone, check_labels, check_same_again, close
 from rnnrepair.network.tapped import find_network
 from rnnrepair.network.tensors import tensors_in
+from rnnrepair.network.views import LABELS
 from rnnrepair.network.watch import Watch
 from rnnrepair.sequences import DataSpec, SequenceBatch
 
@@ -69,6 +70,8 @@ def _inspect(
     together = network.decoder(seen.output, len(batch))
     _check_numbers(module, together, batch)
     check_same_again(network, call, batch, told, watch)
+    if LABELS in told:
+        check_labels(network, batch, told)
     alone = check_alone(network, batch, told)
     _check_numbers(module, alone, batch)
     replay, readout, note = find_readout(network, seen, alone, told)

@@ -1,5 +1,7 @@
 """Whether a module has one answer to a sequence, whatever chance and other sequences do."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +42,20 @@ def check_same_again(
     if not close(first, third):
         reason = f"its answers depend on the batches before: it keeps {kept} from call to call"
         raise refusal(network.module, told, reason)
+
+
+def check_labels(network: HookedModule, batch: SequenceBatch, told: str) -> None:
+    """Refuse a module whose answers depend on the labels that it is given for its loss.
+
+    Raises:
+        ConfigurationError: they do.
+    """
+    one, other = (
+        network.logits(replace(batch, label=torch.full_like(batch.label, label)))
+        for label in (0, 1)
+    )
+    if not close(one, other):
+        raise refusal(network.module, told, "its answers depend on the labels that it is given")
 
 
 def check_alone(network: HookedModule, batch: SequenceBatch, told: str) -> Tensor:

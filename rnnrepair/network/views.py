@@ -11,6 +11,9 @@ from rnnrepair.sequences import SequenceBatch
 
 View = Callable[[SequenceBatch], Any]
 
+# Given for a loss; no answer may depend on them.
+LABELS = "the labels"
+
 VIEWS: dict[str, View] = {
     "inputs": lambda b: b.inputs,
     "inputs, steps first": lambda b: b.inputs.transpose(0, 1),
@@ -34,6 +37,7 @@ VIEWS: dict[str, View] = {
     "where inputs are NaN": lambda b: b.inputs.isnan(),
     "where inputs are not NaN": lambda b: ~b.inputs.isnan(),
     "the whole batch": lambda b: b,
+    LABELS: lambda b: b.label,
 }
 
 # What a batch holds beside its sequences, by name.
@@ -78,8 +82,10 @@ def recognise(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[
         values: for each batch.
         batches: unlike each other, see ``unlike``.
     """
-    if all(type(value) in {tuple, list} for value in values):
+    if all(isinstance(value, tuple | list) for value in values):
         return _recognise_each(values, batches)
+    if all(isinstance(value, dict) for value in values):
+        return _recognise_named(values, batches)
     for what, view in views_of(batches[0]).items():
         for kind, cast in CASTS.items():
             chosen = then(view, cast)
@@ -92,17 +98,6 @@ def recognise(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[
     if isinstance(first, Tensor) and all(value is first for value in values):
         return "always the same tensor", always(first)
     return _filled(values, batches)
-
-
-def are_labels(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> bool:
-    """Whether a value is the labels of every batch."""
-    pairs = list(zip(values, batches, strict=True))
-    views = [then(_labels, cast) for cast in CASTS.values()]
-    return any(all(_same(value, partial(view, b)) for value, b in pairs) for view in views)
-
-
-def _labels(batch: SequenceBatch) -> Any:
-    return batch.label
 
 
 def unlike_each(batch: SequenceBatch) -> Iterator[SequenceBatch]:
@@ -203,7 +198,21 @@ def _recognise_each(
     if len(known) < len(parts):
         return None
     views = [view for _, view in known]
-    return f"({', '.join(what for what, _ in known)})", lambda b: kind(v(b) for v in views)
+    made = kind._make if hasattr(kind, "_make") else kind  # named tuples
+    return f"({', '.join(what for what, _ in known)})", lambda b: made(v(b) for v in views)
+
+
+def _recognise_named(
+    values: Sequence[dict[Any, Any]], batches: Sequence[SequenceBatch]
+) -> tuple[str, View] | None:
+    if len({tuple(value) for value in values}) > 1:
+        return None
+    parts = {key: recognise([value[key] for value in values], batches) for key in values[0]}
+    known = {key: part for key, part in parts.items() if part is not None}
+    if len(known) < len(parts):
+        return None
+    told = ", ".join(f"{key}: {what}" for key, (what, _) in known.items())
+    return f"{{{told}}}", lambda b: {key: view(b) for key, (_, view) in known.items()}
 
 
 def _filled(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[str, View] | None:
