@@ -56,7 +56,7 @@ def group_numbers(given: Any, n: int, source: str) -> Tensor:
     Raises:
         DataError: there are more or fewer, some are missing, or all are one.
     """
-    names = pd.Series(list(given), dtype=object)
+    names = pd.Series(list(given), dtype=object).replace("", None)
     if len(names) != n:
         raise DataError(f"{source} has {len(names)} entries for {n} sequences: give one for each.")
     number, _ = pd.factorize(names, sort=False)

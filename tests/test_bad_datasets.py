@@ -143,7 +143,9 @@ def one_hot(items):
 
 
 def test_a_collate_fn_whose_order_cannot_be_seen_is_told_of():
-    data = DatasetDataModule(WITH_LENGTH, WITH_LENGTH, collate_fn=one_hot, progress=False)
+    data = DatasetDataModule(
+        WITH_LENGTH[:-15], WITH_LENGTH[-15:], collate_fn=one_hot, progress=False
+    )
     with pytest.warns(UserWarning, match="could not be seen"):
         data.setup()
 
@@ -191,7 +193,7 @@ def test_samplers_that_say_nothing_of_injected_samples_are_refused(sampler, word
 )
 def test_injected_samples_that_have_no_place_in_the_form_are_refused(name, change, words):
     form, items = FORMS[name], items_of(name)
-    data = DatasetDataModule(items, items, collate_fn=form.collate, progress=False)
+    data = DatasetDataModule(items[:-15], items[-15:], collate_fn=form.collate, progress=False)
     data.setup()
     width = change.get("width", 9)
     lengths = change.get("lengths", torch.tensor([width]))
@@ -215,12 +217,14 @@ def test_injected_samples_that_have_no_place_in_the_form_are_refused(name, chang
 )
 def test_strategies_that_lengthen_are_refused_where_lengths_must_stay(name, keeps):
     items = items_of(name)
-    data = DatasetDataModule(items, items, collate_fn=FORMS[name].collate, progress=False)
+    data = DatasetDataModule(
+        items[:-15], items[-15:], collate_fn=FORMS[name].collate, progress=False
+    )
     data.setup()
     assert data.keeps_lengths == keeps
     # Tokens of one length, with a strategy for tokens: the only misfit is the length.
     items = [((10 * x[:, 0]).long(), y) for x, y in WHOLE_ITEMS]
-    tokens = DatasetDataModule(items, items, progress=False)
+    tokens = DatasetDataModule(items[:-15], items[-15:], progress=False)
     tokens.setup()
     check_edits(FailureRepair(), None, tokens)
     with pytest.raises(MisconfigurationException, match="insertion makes samples of other lengths"):
@@ -230,9 +234,9 @@ def test_strategies_that_lengthen_are_refused_where_lengths_must_stay(name, keep
 @pytest.mark.parametrize(
     ("group", "words"),
     [
-        (["a"] * 7, ["7 entries", "120 items"]),
-        ([*["a", "b"] * 59, None, "c"], ["no value for 1 items", "number 118"]),
-        (np.array([*[1.0] * 119, np.nan]), ["no value", "number 119"]),
+        (["a"] * 7, ["7 entries", "120 sequences"]),
+        ([*["a", "b"] * 59, None, "c"], ["missing for 1 sequences", "number 118"]),
+        (np.array([*[1.0] * 119, np.nan]), ["missing", "number 119"]),
     ],
 )
 def test_groups_that_say_nothing_of_some_items_are_refused(group, words):
@@ -244,7 +248,7 @@ def test_groups_and_copies_are_handed_on_as_numbers():
     names = np.array(["ann", "bob", "ann", *["eve"] * (2 * N - 3)])
     loaded = DatasetDataModule(WHOLE_ITEMS, WHOLE_ITEMS, group=names, progress=False).load()
     assert loaded.groups.tolist() == [0, 1, 0, *[2] * (2 * N - 3)]
-    assert loaded.copies.tolist() == [*range(N), *range(N)]
+    assert loaded.sequences.copies().tolist() == [*range(N), *range(N)]
 
 
 @pytest.mark.parametrize(

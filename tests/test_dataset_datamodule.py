@@ -244,7 +244,8 @@ def test_many_items_are_asked_for_at_once_where_the_data_set_gives_them():
     train = TensorDataset(inputs[:N_TRAIN], torch.tensor(LABEL[:N_TRAIN]))
     asked = []
     train.__getitems__ = lambda index: (asked.append(index), [train[i] for i in index])[1]
-    data = DatasetDataModule(train, train, batch_size=8, progress=False)
+    test = [(rows, label) for rows, label in zip(inputs[N_TRAIN:], LABEL[N_TRAIN:], strict=True)]
+    data = DatasetDataModule(train, test, batch_size=8, progress=False)
     data.setup()
     asked.clear()
     list(data.train_dataloader())
@@ -317,7 +318,7 @@ def test_the_form_is_told_in_one_line(caplog):
 def test_places_can_be_told():
     items = [(torch.rand(T, F), i % C, 2 + i % 2) for i in range(N)]  # which number is the class?
     data = DatasetDataModule(
-        items, items, fields={"label": 1}, progress=False, kind="image", source="scans"
+        items[:-9], items[-9:], fields={"label": 1}, progress=False, kind="image", source="scans"
     )
     data.setup()
     assert data.fetch(torch.arange(6)).label.tolist() == [0, 1, 2, 0, 1, 2]
