@@ -39,12 +39,12 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
         check_known(edits.draw(1, torch.Generator()))
         parts.append(("edits", edits))
     check_fits(parts, data.spec)
-    if strategy.changes_lengths and data.keeps_lengths:
+    if strategy.lengthens and data.keeps_lengths:
         raise MisconfigurationException(
-            f"The strategy {strategy.name} makes samples of other lengths, and these data keep "
-            "theirs: every item has as many steps as the others and tells no length, or has "
-            "further inputs at each step. Choose a strategy that edits in place, or let items tell "
-            "their length: (inputs, length, label)."
+            f"The strategy {strategy.name} makes longer samples, and these data have no room: "
+            "items have further inputs at each step, or one width that the longest sequence fills. "
+            "Choose a strategy that edits in place, or pad the items to more steps and let them "
+            "tell their length: (inputs, length, label)."
         )
     _check_unknown(strategy, edits, data)
 

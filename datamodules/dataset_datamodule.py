@@ -17,7 +17,7 @@ from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.read_sequences import ReadSequences, read_sequences
-from rnnrepair.datamodules.sample_format import Ends, Key, SampleFormat, numbers_at
+from rnnrepair.datamodules.sample_format import Key, SampleFormat, numbers_at
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
@@ -157,9 +157,13 @@ class DatasetDataModule(SequenceDataModule):
 
     @property
     def keeps_lengths(self) -> bool:
-        """Whether a new sample must have as many steps as what it was made from."""
-        form = self.form
-        return bool(form.beside) or (form.width > 0 and form.ends is Ends.WHOLE)
+        """Whether new samples have no room for more steps than what they were made from.
+
+        So it is where further inputs belong to steps, and where items are of one width and the
+        longest sequence fills it.
+        """
+        width, longest = self.form.width, int(self._base.lengths.max())
+        return bool(self.form.beside) or width == longest
 
     def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
         """Return the user's batch of these sequences, and how ``fetch`` would show its items."""

@@ -259,7 +259,7 @@ class SequenceDataModule(pl.LightningDataModule):
 
     @property
     def keeps_lengths(self) -> bool:
-        """Whether a new sample must have as many steps as what it was made from."""
+        """Whether new samples have no room for more steps than what they were made from."""
         return False
 
     @property

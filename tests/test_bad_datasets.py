@@ -227,7 +227,7 @@ def test_strategies_that_lengthen_are_refused_where_lengths_must_stay(name, keep
     tokens = DatasetDataModule(items[:-15], items[-15:], progress=False)
     tokens.setup()
     check_edits(FailureRepair(), None, tokens)
-    with pytest.raises(MisconfigurationException, match="insertion makes samples of other lengths"):
+    with pytest.raises(MisconfigurationException, match="insertion makes longer samples"):
         check_edits(InsertionRepair(), None, tokens)
 
 

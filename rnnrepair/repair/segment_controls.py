@@ -29,7 +29,7 @@ class _Insertion(RepairStrategy):
     """Base of the strategies that insert the responsible token of a failure."""
 
     fits = frozenset({Kind.TOKENS})
-    changes_lengths = True
+    lengthens = True
 
     @override
     def serves(self, context: RepairContext) -> Tensor:
