@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import hydra
+import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -74,20 +77,32 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     saved = finished.checkpoint(cfg.checkpoint)
     # Before the network: other texts have another vocabulary.
     datamodule = finished.data(saved)
+    model = network_of(finished, datamodule, saved)
+    bars = progress_bars if cfg.progress else silent
+    collector = finished.cfg.callbacks.get("trace_collector") or {}
+    network = verified(model, datamodule, collector.get("tap"))
+    name = f"checkpoints/{cfg.checkpoint}.ckpt"
+    return FinishedRun(network, datamodule, abstraction, bars, name)
+
+
+def network_of(
+    finished: FinishedFolder, datamodule: Any, saved: Mapping[str, Any]
+) -> pl.LightningModule:
+    """Rebuild the network of a run with the weights of a checkpoint.
+
+    Raises:
+        IncompatibleCheckpointError: the run is of another version.
+    """
     try:
         make_model = instantiate(finished.cfg.model, _partial_=True, _convert_="all")
-        model = make_model(**datamodule.model_arguments())
+        model: pl.LightningModule = make_model(**datamodule.model_arguments())
         model.load_state_dict(saved["state_dict"])
     except (InstantiationException, RuntimeError, KeyError) as error:
         raise IncompatibleCheckpointError(
             f"The network of {finished.folder} cannot be rebuilt; it was made by another version "
             f"of rnnrepair, so train it again. ({error})"
         ) from error
-    bars = progress_bars if cfg.progress else silent
-    collector = finished.cfg.callbacks.get("trace_collector") or {}
-    network = verified(model, datamodule, collector.get("tap"))
-    name = f"checkpoints/{cfg.checkpoint}.ckpt"
-    return FinishedRun(network, datamodule, abstraction, bars, name)
+    return model
 
 
 def abstraction_settings(run_cfg: DictConfig, cfg: DictConfig) -> AbstractionSettings:

@@ -37,6 +37,10 @@ RULES = {
         {*ROOMS},
         {"torch", "numpy"},
     ),
+    "explanation": (
+        {*ROOMS, "record"},
+        {"torch", "pandas"},
+    ),
     "studies": (
         {*ROOMS, "record"},
         {"torch", "numpy", "scipy", "sklearn", "pandas"},
@@ -50,7 +54,7 @@ RULES = {
         {"torch", "numpy", "scipy", "pandas"},
     ),
     "report": (
-        {*ROOMS, "record", "studies", "runs"},
+        {*ROOMS, "record", "explanation", "studies", "runs"},
         {"torch", "numpy", "scipy", "pandas", "matplotlib", "jinja2", "rich", "PIL", "markupsafe"},
     ),
     "callbacks": (

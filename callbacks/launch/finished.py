@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
+from rnnrepair.callbacks.launch.weights import read_checkpoint
 from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.record import RunRecord
 
@@ -67,14 +66,7 @@ class FinishedFolder:
         Raises:
             IncompatibleCheckpointError: it is missing, or damaged.
         """
-        path = self.folder / "checkpoints" / f"{name}.ckpt"
-        try:
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-            raise IncompatibleCheckpointError(
-                f"{path} cannot be read; it is missing or damaged: train the run again. ({error})"
-            ) from error
-        return saved
+        return read_checkpoint(self.folder / "checkpoints" / f"{name}.ckpt")
 
     def data(self, saved: Mapping[str, Any]) -> Any:
         """Return the data module of the run, set up: data as they came, nothing injected.

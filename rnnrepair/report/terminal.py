@@ -1,7 +1,5 @@
 """The end of a run on the terminal: a table, and failures that can be read."""
 
-from dataclasses import replace
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,8 +7,7 @@ from rich.text import Text
 from rnnrepair.record import Repair, RunRecord, summary_of
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
-from rnnrepair.report.names import Names
-from rnnrepair.sequences import Kind
+from rnnrepair.sequences import Kind, Names
 
 PRINTED = 5
 
@@ -60,7 +57,7 @@ def print_failures(repair: Repair, data: ShownData, console: Console | None = No
     console, names = console or Console(), Names.of(data.spec)
     after = repair.answers["repair"].final
     fixed = set(after.index[after.correct].tolist())
-    for card in failure_cards(replace(repair, failures=repair.failures[:PRINTED]), data):
+    for card in failure_cards(repair.failures[:PRINTED], data):
         console.print(_line(card, names, repaired=card.failure.index in fixed))
     console.print(
         "Colours: the class predicted after each word; reversed: the responsible word; bold: "
