@@ -9,7 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Modules beside the rooms, which every room may use.
-SHARED = {"atomic", "errors", "fingerprint", "process", "protocols", "seeding", "settings"}
+SHARED = {
+    "atomic",
+    "errors",
+    "fingerprint",
+    "process",
+    "protocols",
+    "scores",
+    "seeding",
+    "settings",
+}
 # Rooms at the top of the repository that are imported as rnnrepair.NAME.
 GLUE = ("callbacks", "datamodules")
 ROOMS = ("sequences", "network", "traces", "edits", "abstraction", "influence", "repair")

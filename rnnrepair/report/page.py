@@ -14,7 +14,7 @@ from rnnrepair.report import wording
 from rnnrepair.report.card_view import CardView, card_view
 from rnnrepair.report.cards import ShownData, failure_cards
 from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts
-from rnnrepair.report.outcome_view import confusions, split_views
+from rnnrepair.report.outcome_view import class_views, confusions, split_views, unequal_hint
 from rnnrepair.report.studies import StudyView, read_studies, study_view
 from rnnrepair.sequences import Names
 
@@ -71,17 +71,20 @@ def render(record: RunRecord, data: ShownData, studies: Sequence[StudyView] = ()
     if record.repair is None:
         shown = charts(TARGET_PANELS, record.looks)
         return _page("targets", names, summary=summary, charts=shown, studies=studies)
-    told = _of_repair(record.repair, data, names)
+    told = _of_repair(record, record.repair, data, names)
     return _page("repair", names, summary=summary, studies=studies, **told)
 
 
-def _of_repair(repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
+def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
     after = repair.answers["repair"].final
     cards = [card_view(card, names, after) for card in failure_cards(repair.failures, data)]
     return {
         "stop_reason": repair.effort.stop_reason.message,
         "splits": split_views(repair),
         "confusions": confusions(repair.answers["test"]),
+        "classes": class_views(repair.answers["test"], record.class_sizes),
+        "monitor": record.monitor,
+        "unequal": unequal_hint(record, names),
         "phases": _phases(repair.seconds),
         "charts": charts(REPAIR_PANELS, repair.history),
         "cards": cards,
