@@ -25,7 +25,6 @@ from rnnrepair.explanation import Explanation
 from rnnrepair.influence import Doubting
 from rnnrepair.report import write_explanation
 from rnnrepair.studies import silent
-from scripts.study import abstraction_settings, network_of
 
 log = logging.getLogger("explain")
 
@@ -67,10 +66,10 @@ def _of_run(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str |
     saved = finished.checkpoint(cfg.checkpoint)
     data = finished.data(saved)
     inject_again(data, saved)
-    module = network_of(finished, data, saved)
+    module = finished.network(data, saved)
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     output = Path(cfg.output or finished.folder / "explain").expanduser()
-    return module, data, abstraction_settings(finished.cfg, cfg), output, collector.get("tap")
+    return module, data, finished.abstraction(cfg.abstraction), output, collector.get("tap")
 
 
 def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str | None]:

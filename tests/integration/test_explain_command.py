@@ -1,6 +1,7 @@
 """``scripts/explain.py``: on a run of train.py, and on a network that was trained elsewhere."""
 
 import logging
+import subprocess
 import sys
 from pathlib import Path
 
@@ -161,3 +162,10 @@ def test_what_is_no_network_of_the_data_is_refused(stranger, prepare, options, e
     prepare(stranger.Net().state_dict())
     with pytest.raises(error or IncompatibleCheckpointError, match=message):
         explained(configured(*GIVEN, "checkpoint=net.pt", *FEW, *options))
+
+
+def test_the_command_says_what_it_needs():
+    command = [sys.executable, str(ROOT / "scripts" / "explain.py")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "run=<folder of a run>" in ran.stdout
