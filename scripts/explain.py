@@ -4,18 +4,21 @@
 ``python scripts/explain.py module=package.Class checkpoint=FILE data=package:function``.
 """
 
+import importlib.util
 import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
+import pandas as pd
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair import explain
 from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
 from rnnrepair.callbacks.launch.user_errors import told
@@ -48,16 +51,23 @@ def explained(cfg: DictConfig) -> Explanation:
         progress=progress_bars if cfg.progress else silent,
     )
     print(found)
-    table = output / f"{cfg.split}.parquet"
-    try:
-        found.to_dataframe().to_parquet(table)
-    except ImportError:
-        log.info("Without pyarrow (pip install pyarrow) the table is a csv file.")
-        table = table.with_suffix(".csv")
-        found.to_dataframe().to_csv(table, index=False)
+    table = write_table(found.to_dataframe(), output / f"{cfg.split}.parquet")
     page = write_explanation(found, data, output / f"{cfg.split}.html")
     log.info("Written: %s and %s", table, page)
     return found
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table as parquet, or as csv where pyarrow is not installed; return its path."""
+    if importlib.util.find_spec("pyarrow") is not None:
+        with write_file(path) as draft:
+            frame.to_parquet(draft)
+        return path
+    log.info("Without pyarrow (pip install pyarrow) the table is a csv file.")
+    path = path.with_suffix(".csv")
+    with write_file(path) as draft:
+        frame.to_csv(draft, index=False)
+    return path
 
 
 def _of_run(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str | None]:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 import rnnrepair
 from rnnrepair.abstraction import AbstractionSettings, abstract, collect
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.explanation import explain
-from rnnrepair.influence import TraceSimilarity, TrainingView, responsible_step
+from rnnrepair.influence import Doubting, TraceSimilarity, TrainingView, responsible_step
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report import write_explanation
@@ -194,33 +195,36 @@ def test_the_table_opens_elsewhere(network, data, tmp_path):
     assert all(isinstance(i, int) for near in frame["nearest"] for i in near)
 
 
-def test_the_place_is_that_of_the_last_states_main_axes(network, data):
+def test_the_place_is_on_the_main_axes_of_the_last_states_of_training(network, data):
     found = explained(network, data)
-    hidden = {}
-    for batch in verified(network, data).steps(
-        [data.fetch(data.indices(s)) for s in ("fit", "test")]
-    ):
-        hidden |= dict(
-            zip(batch.index.tolist(), batch.hidden.split(batch.lengths.tolist()), strict=True)
-        )
-    fit = torch.stack([hidden[i][-1] for i in data.indices("fit").tolist()]).double()
-    # What the three components of all steps leave of the last ones, and of that the main plane.
-    apart = torch.cdist(found.place.double(), found.place.double())
-    whole = torch.stack([hidden[f.index][-1] for f in found.failures]).double()
-    assert bool((apart <= torch.cdist(whole, whole) + 1e-4).all())
-    assert found.place.var(0)[0] > 0
-    assert len(fit) == len(data.indices("fit"))
+    ends = {}
+    for split in ("fit", "test"):
+        for batch in verified(network, data).steps(data.loader(split)):
+            last = batch.hidden[batch.lengths.cumsum(0) - 1]
+            ends |= dict(zip(batch.index.tolist(), last, strict=True))
+    hidden = torch.cat(
+        [batch.hidden for batch in verified(network, data).steps(data.loader("fit"))]
+    )
+    # The components that states are reduced to, and of the last states the two main axes.
+    reduce = PCA(SETTINGS.reduction_dims, svd_solver="full").fit(hidden.double().numpy())
+    fit = torch.stack([ends[i] for i in data.indices("fit").tolist()]).double().numpy()
+    failed = torch.stack([ends[f.index] for f in found.failures]).double().numpy()
+    plane = PCA(2, svd_solver="full").fit(reduce.transform(fit))
+    expected = torch.from_numpy(plane.transform(reduce.transform(failed)))
+    torch.testing.assert_close(found.place.double().abs(), expected.abs(), atol=1e-4, rtol=1e-4)
 
 
-def test_a_planted_wrong_label_is_suspect_and_the_page_says_so(data, network, tmp_path):
-    found = explained(network, data)
+def test_the_page_tells_every_failure_and_which_labels_are_suspect(data, network, tmp_path):
+    found = explained(network, data, doubting=Doubting(odds=1.5))
+    suspects = int(found.doubt.suspect.sum())
+    assert 0 < suspects < len(found)
     page = write_explanation(found, data, tmp_path / "page.html")
     text = Page(page.read_text()).text
     assert all(f"sample {f.index}" in text for f in found.failures)
     assert "Injected" not in text
-    suspects = int(found.doubt.suspect.sum())
     assert text.count("The label is suspect:") == suspects
     assert str(found).count("LABEL SUSPECT") == suspects
+    assert found.to_dataframe()["label_suspect"].sum() == suspects
 
 
 @pytest.mark.parametrize(
