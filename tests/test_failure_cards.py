@@ -11,10 +11,10 @@ from rich.console import Console
 from rnnrepair.influence import Role
 from rnnrepair.record import Injected, Neighbour
 from rnnrepair.report import print_failures, render
-from rnnrepair.report.names import Names
 from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
 from rnnrepair.report.strips import runs
 from rnnrepair.report.wording import number
+from rnnrepair.sequences import Names
 from tests.records import failure_of, record_of, repair_of
 from tests.report_page import Page, Sequences
 

@@ -176,7 +176,7 @@ def agrees(near, fit, expected, top):
 
 @pytest.mark.parametrize("block", [7, 2000])
 def test_inputs_are_compared_without_the_network(of_features, monkeypatch, block):
-    monkeypatch.setattr("rnnrepair.studies.yardsticks.BLOCK", block)
+    monkeypatch.setattr("rnnrepair.influence.inputs.BLOCK", block)
     fit, failures = failures_of(of_features)
     here, there = padded(of_features, fit.index), padded(of_features, failures.index)
     expected = np.array([[np.linalg.norm(a - b) for a in here] for b in there])
@@ -185,7 +185,7 @@ def test_inputs_are_compared_without_the_network(of_features, monkeypatch, block
 
 @pytest.mark.parametrize("block", [7, 2000])
 def test_texts_are_compared_as_bags_of_words(of_tokens, monkeypatch, block):
-    monkeypatch.setattr("rnnrepair.studies.yardsticks.BLOCK", block)
+    monkeypatch.setattr("rnnrepair.influence.inputs.BLOCK", block)
     fit, failures = failures_of(of_tokens)
     here, there = counted(of_tokens, fit.index), counted(of_tokens, failures.index)
     expected = np.array([[1 - a @ b for a in here] for b in there])

@@ -2,8 +2,8 @@
 
 from rnnrepair.influence import Role
 from rnnrepair.record import Failure, Injected, Neighbour
-from rnnrepair.report.names import Names
 from rnnrepair.report.wording import count
+from rnnrepair.sequences import Names
 
 
 def caption(neighbour: Neighbour) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.drawing import Box, Drawing, Path, Picture, Text, path_data
-from rnnrepair.report.names import Names
 from rnnrepair.report.pictures import Scale, line_paths, png_uri
 from rnnrepair.report.strips import Place, prediction_strip, state_strip
 from rnnrepair.report.wording import count, number
+from rnnrepair.sequences import Names
 
 _PIXELS = 96
 _SIDE = 280.0

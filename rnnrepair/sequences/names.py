@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from rnnrepair.sequences import DataSpec
+from rnnrepair.sequences.spec import DataSpec
 
 
 @dataclass(frozen=True)
