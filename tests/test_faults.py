@@ -237,9 +237,11 @@ def test_yardsticks_break_ties_as_traces_do(of_tokens):
     index = of_tokens.data.indices("fit")
     one = of_tokens.data.fetch(index[:1])
     texts = Sequences.from_padded(one.inputs.expand(120, -1), one.lengths.expand(120), padding=1)
-    data = type(of_tokens.data)(
-        LoadedData(texts, torch.arange(120) % 3, 90, "copies", "tokens"), 3, batch_size=16, seed=0
+    # Copies that are told to be none: they would all stand in one split.
+    loaded = LoadedData(
+        texts, torch.arange(120) % 3, 90, "copies", "tokens", copies=torch.arange(120)
     )
+    data = type(of_tokens.data)(loaded, 3, batch_size=16, seed=0)
     data.setup()
     run = FinishedRun(of_tokens.network, data, of_tokens.settings)
     states = run.states()

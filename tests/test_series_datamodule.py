@@ -223,7 +223,7 @@ def test_copies_are_found_after_scaling_by_sequence(tmp_path):
         ({"group": "person", "test_groups": [9]}, DataError, r"names \['9'\].*'person' holds"),
         ({"group": "person", "test_groups": [*range(6)]}, DataError, "no training sequence is"),
         ({"group": "label"}, DataError, "groups are the labels"),
-        ({"group": "place"}, DataError, "all recordings are of one group"),
+        ({"group": "place"}, DataError, "all sequences are of one group"),
         ({"group": "room"}, DataError, "'room' is missing in"),
         ({"units": ["g"]}, DataError, "1 units for 4 channels"),
         ({"label_column": "place"}, DataError, "there is one class"),
