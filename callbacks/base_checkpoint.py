@@ -9,14 +9,9 @@ from pytorch_lightning import Callback
 from torch.optim.lr_scheduler import LambdaLR
 from typing_extensions import override
 
-from rnnrepair import abstraction, network
-from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.abstraction import AbstractionSettings, reduction_fingerprint
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.analysis import log
-from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
-
-# Files of the abstraction that shape reduced states.
-REDUCING = ("collect.py", "fit.py", "reduced.py", "reduction.py")
 
 
 class BaseCheckpoint(Callback):
@@ -56,19 +51,7 @@ class BaseCheckpoint(Callback):
         """
         if self.shared is None:
             return None
-        reduction = {
-            "dims": settings.reduction_dims,
-            "sequences": settings.fit_sequences,
-            "seed": settings.seed,
-            "tap": tap,
-            "code": fingerprint_files(
-                [
-                    *(Path(abstraction.__path__[0]) / name for name in REDUCING),
-                    *Path(network.__path__[0]).glob("*.py"),
-                ]
-            ),
-        }
-        name = f"{self.shared.stem}-{fingerprint_config(reduction)[:12]}.safetensors"
+        name = f"{self.shared.stem}-{reduction_fingerprint(settings, tap)[:12]}.safetensors"
         return self.shared.with_name(name)
 
     @override

@@ -15,6 +15,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.influence import InfluenceMethod
 from rnnrepair.network.calls import Call
 from rnnrepair.repair import RepairStrategy
+from rnnrepair.scores import Monitor
 
 
 def repair_chain(
@@ -31,6 +32,7 @@ def repair_chain(
     call: Call | None = None,
     experiment: str = "",
     output_dir: str | None = None,
+    monitor: str = Monitor.ACCURACY,
     **injection: Any,
 ) -> list[Callback]:
     """Return the five callbacks that analyse, repair and report, in their order.
@@ -48,6 +50,7 @@ def repair_chain(
         call: calls the network with a batch; found where None.
         experiment: name of the run, for its summary.
         output_dir: gets summary.json, report.html and the rest; the trainer's root where None.
+        monitor: the score on val that decides when the repair stops, see ``Monitor``.
         **injection: see ``RepairInjection`` (patience, max_share, seed ...).
 
     Returns:
@@ -60,6 +63,14 @@ def repair_chain(
         TraceCollector(calendar, tap, call),
         StateAbstraction(settings, output_dir),
         InfluenceAnalysis(method, output_dir=output_dir),
-        RepairInjection(strategy, edit, budget, rounds=rounds, output_dir=output_dir, **injection),
-        RepairReport(experiment, output_dir=output_dir),
+        RepairInjection(
+            strategy,
+            edit,
+            budget,
+            rounds=rounds,
+            output_dir=output_dir,
+            monitor=monitor,
+            **injection,
+        ),
+        RepairReport(experiment, output_dir=output_dir, monitor=monitor),
     ]

@@ -21,8 +21,7 @@ from rnnrepair.influence import (
     responsible_step,
     tie_order,
 )
-from rnnrepair.report.names import Names
-from rnnrepair.sequences import DataSpec, check_fits
+from rnnrepair.sequences import DataSpec, Names, check_fits
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
 

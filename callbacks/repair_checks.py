@@ -5,7 +5,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from rnnrepair.edits import EditFamily, TokenEdits
+from rnnrepair.edits import EditFamily, TokenEdits, check_known
 from rnnrepair.protocols import RepairableData
 from rnnrepair.repair import RepairStrategy
 from rnnrepair.sequences import Fits, check_fits
@@ -36,8 +36,16 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
                 "RepairInjection(edits=ImageEdits()), SeriesEdits() or TokenEdits(), whatever "
                 "keeps the labels of the data."
             )
+        check_known(edits.draw(1, torch.Generator()))
         parts.append(("edits", edits))
     check_fits(parts, data.spec)
+    if strategy.lengthens and data.keeps_lengths:
+        raise MisconfigurationException(
+            f"The strategy {strategy.name} makes longer samples, and these data have no room: "
+            "items have further inputs at each step, or one width that the longest sequence fills. "
+            "Choose a strategy that edits in place, or pad the items to more steps and let them "
+            "tell their length: (inputs, length, label)."
+        )
     _check_unknown(strategy, edits, data)
 
 

@@ -31,9 +31,10 @@ from rnnrepair.repair import (
     trace_inputs,
     write_ledger,
 )
+from rnnrepair.scores import Monitor, confusion, score
 from rnnrepair.seeding import derive_seed
 from rnnrepair.sequences import Changes
-from rnnrepair.settings import Count, above, check_settings
+from rnnrepair.settings import Count, above, check_settings, one_of
 
 
 class RepairInjection(AnalysisCallback):
@@ -54,6 +55,7 @@ class RepairInjection(AnalysisCallback):
         seed: int = 0,
         called: str | None = None,
         output_dir: str | None = None,
+        monitor: Annotated[str, one_of(Monitor)] = Monitor.ACCURACY,
     ) -> None:
         """Choose strategy and budget.
 
@@ -64,7 +66,7 @@ class RepairInjection(AnalysisCallback):
             budget: samples per failure of the unrepaired network and round.
             rounds: rounds at most.
             max_share: injected samples at most, as a share of the original training samples.
-            patience: rounds without a new best val accuracy that are tolerated.
+            patience: rounds without a new best score on val that are tolerated.
             in_place: whether samples take the place of their parents instead of standing beside
                 them (published protocols).
             release_epoch: completed epochs after which the repair split, which has done its work by
@@ -72,6 +74,7 @@ class RepairInjection(AnalysisCallback):
             seed: of edits and parents.
             called: what the strategy is called in tables; its own name where None.
             output_dir: of the run; the trainer's root where None.
+            monitor: the score on val, see ``Monitor``.
 
         Raises:
             SettingsError: a value out of range, or a budget that cannot be filled.
@@ -87,6 +90,7 @@ class RepairInjection(AnalysisCallback):
         self.in_place = in_place
         self.release_epoch = release_epoch
         self.seed = seed
+        self.monitor = Monitor(monitor)
         self.output_dir = output_dir
         self.ledger: list[LedgerRow] = []
         self.judged = 0
@@ -137,7 +141,9 @@ class RepairInjection(AnalysisCallback):
         source = upstream(trainer, InfluenceAnalysis, self)
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         n_failures = 0 if source.evidence is None else len(source.evidence)
-        wanted = self.campaign.open_round(n_failures, abstraction.traces["val"].accuracy)
+        val = abstraction.traces["val"]
+        val_score = score(confusion(val.label, val.final_prediction), self.monitor)
+        wanted = self.campaign.open_round(n_failures, val_score)
         if self.strategy.starts_anew:
             # Without failures too: then it makes no more steps than a repair that does nothing.
             self.campaign.stopped = StopReason.TRAINED_ANEW
@@ -189,7 +195,13 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         removed = proposal.parent.unique() if self.in_place else proposal.parent[:0]
         new_id = data.apply(
-            Changes(proposal.inputs, proposal.lengths, proposal.label, removed=removed)
+            Changes(
+                proposal.inputs,
+                proposal.lengths,
+                proposal.label,
+                origin=proposal.parent,
+                removed=removed,
+            )
         )
         model = upstream(trainer, StateAbstraction, self).abstraction.model
         self.ledger += ledger_rows(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytorch_lightning as pl
 import torch
@@ -18,6 +18,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
 from rnnrepair.network import Predictions
+from rnnrepair.protocols import RepairableData
 from rnnrepair.record import (
     AnalysedEpoch,
     Contrast,
@@ -34,8 +35,13 @@ from rnnrepair.record import (
     write_summary,
 )
 from rnnrepair.report import print_failures, print_summary, write_page
+from rnnrepair.scores import Monitor, unequal_classes
+from rnnrepair.sequences import Names
+from rnnrepair.settings import check_settings, one_of
 
 SPLITS = ("repair", "val", "test")
+# Sequences fetched at a time while classes are counted.
+COUNTED = 2000
 
 
 class RepairReport(AnalysisCallback):
@@ -56,6 +62,7 @@ class RepairReport(AnalysisCallback):
         arm: str | None = None,
         contrasts: Sequence[Mapping[str, str]] = (),
         notes: tuple[str, ...] = (),
+        monitor: Annotated[str, one_of(Monitor)] = Monitor.ACCURACY,
     ) -> None:
         """Choose what is reported.
 
@@ -68,7 +75,12 @@ class RepairReport(AnalysisCallback):
             contrasts: the comparisons that are named in advance, for the summary: mappings with
                 the arms ``of`` and ``against``, and the ``metric``.
             notes: warnings that must stand in every output, such as a leaking protocol.
+            monitor: the score that chooses on val, see ``Monitor``.
+
+        Raises:
+            SettingsError: no such score.
         """
+        check_settings(RepairReport, locals())
         super().__init__()
         self.experiment = experiment
         self.seed = seed
@@ -77,10 +89,12 @@ class RepairReport(AnalysisCallback):
         self.arm = arm
         self.contrasts = tuple(Contrast(**contrast) for contrast in contrasts)
         self.notes = tuple(notes)
+        self.monitor = Monitor(monitor)
         self.summary: dict[str, Any] = {}
         self._before: dict[str, Predictions] = {}
         self._targets = torch.empty(0, dtype=torch.int64)
         self._failures: tuple[Failure, ...] = ()
+        self._class_sizes: tuple[int, ...] = ()
         self._history: list[AnalysedEpoch] = []
         self._start = time.perf_counter()
         self._earlier_seconds = 0.0
@@ -90,8 +104,14 @@ class RepairReport(AnalysisCallback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
         if stage == "fit":
-            kind = repairable_data(trainer).spec.kind
-            upstream(trainer, InfluenceAnalysis, self).look_for(shown_roles(kind))
+            data = repairable_data(trainer)
+            upstream(trainer, InfluenceAnalysis, self).look_for(shown_roles(data.spec.kind))
+            self._class_sizes = _class_sizes(data)
+            names = Names.of(data.spec)
+            called = [names.of_class(c) for c in range(data.spec.n_classes)]
+            hint = unequal_classes(self._class_sizes, called)
+            if hint is not None and self.monitor == Monitor.ACCURACY:
+                log.warning("%s", hint)
             self._folder = output_folder(trainer, self.output_dir)
             self._start = time.perf_counter()
 
@@ -152,7 +172,7 @@ class RepairReport(AnalysisCallback):
         record.save(self._folder)
         write_summary(record, self._folder)
         write_page(self._folder, data)
-        print_summary(record)
+        print_summary(record, data)
         print_failures(repair, data)
         self.summary = summary_of(record)
         self.log_metrics(trainer, numbers_of(self.summary))
@@ -172,6 +192,8 @@ class RepairReport(AnalysisCallback):
             source=data.source,
             sizes={split: len(data.indices(split)) for split in ("fit", *repair.answers)},
             repair=repair,
+            monitor=self.monitor.value,
+            class_sizes=self._class_sizes,
         )
 
     def _repair(self, trainer: pl.Trainer) -> Repair:
@@ -234,3 +256,11 @@ class RepairReport(AnalysisCallback):
         self._failures = tuple(Failure.of_plain(told) for told in state_dict["failures"])
         self._history = [AnalysedEpoch(**row) for row in state_dict["history"]]
         self._earlier_seconds = state_dict["total_seconds"]
+
+
+def _class_sizes(data: RepairableData) -> tuple[int, ...]:
+    """Return how many training samples each class has."""
+    counts = torch.zeros(data.spec.n_classes, dtype=torch.int64)
+    for part in data.indices("fit").split(COUNTED):
+        counts += data.fetch(part).label.bincount(minlength=len(counts))
+    return tuple(counts.tolist())

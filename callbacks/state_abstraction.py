@@ -12,8 +12,11 @@ from rnnrepair.abstraction import Abstraction, AbstractionSettings, abstract, ab
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.protocols import Split
+from rnnrepair.traces import Traces
 
 SPLITS: tuple[Split, ...] = ("fit", "repair", "val")
+# Share of what guessing gets right, below which answers are probably read the wrong way round.
+WORSE_THAN = 0.5
 
 
 class StateAbstraction(AnalysisCallback):
@@ -66,6 +69,7 @@ class StateAbstraction(AnalysisCallback):
             if self.save:
                 self._write(self._folder / f"epoch={epoch:03d}")
         self.log_metrics(trainer, abstraction_metrics(self._abstraction))
+        _tell_if_below_chance(self._abstraction.traces["fit"])
 
     def _write(self, folder: Path) -> None:
         self.abstraction.model.save(folder / "abstraction.safetensors")
@@ -81,3 +85,14 @@ class StateAbstraction(AnalysisCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._sample_state = state_dict["sample_state"]
+
+
+def _tell_if_below_chance(fit: Traces) -> None:
+    """Warn where a trained network is right far less often than a guess would be."""
+    if fit.accuracy < WORSE_THAN * 1 / fit.n_classes:
+        log.warning(
+            "The network is right on %.1f %% of its own training data, far less than a guess. Is "
+            "its answer the class with the largest output? Else give TraceCollector(call=...) a "
+            "function that returns logits, such as -distances.",
+            100 * fit.accuracy,
+        )

@@ -29,13 +29,30 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(data, RepairableData):
         wanted = [n for n in dir(RepairableData) if not n.startswith("_")] + ["spec"]
-        missing = sorted({name for name in wanted if not hasattr(data, name)})
+        missing = sorted({name for name in wanted if getattr(data, name, None) is None})
         raise MisconfigurationException(
             f"The analysis needs a data module that follows rnnrepair.protocols.RepairableData; "
-            f"{type(data).__name__} lacks {missing}. Derive it from "
-            "rnnrepair.datamodules.SequenceDataModule, or add them."
+            f"{type(data).__name__} lacks {missing}. Wrap data sets in "
+            "rnnrepair.datamodules.DatasetDataModule(train, test), derive it from "
+            "SequenceDataModule there, or add them."
         )
     return data
+
+
+def check_hooks(data: RepairableData) -> None:
+    """Refuse data that change batches on their way into training, where no analysis would see it.
+
+    Raises:
+        MisconfigurationException: names the hook, and where to do it instead.
+    """
+    for hook in ("on_before_batch_transfer", "on_after_batch_transfer"):
+        own = getattr(type(data), hook, None)
+        if own is not None and own is not getattr(pl.LightningDataModule, hook):
+            raise MisconfigurationException(
+                f"{type(data).__name__}.{hook} changes what training is given, and an analysis "
+                "reads fetch(index) and loader(split), which do not pass it: change the data "
+                "where they are loaded, or in forward of the network."
+            )
 
 
 def view_of(
@@ -87,6 +104,8 @@ class TraceCollector(AnalysisCallback):
         if stage != "fit":
             return
         data = repairable_data(trainer)
+        check_hooks(data)
+        self._tell_if_never(trainer)
         self._network = view_of(trainer, pl_module, data, self.tap, self.call)
         log.info("Reads %s", self._network.describe())
 
@@ -98,6 +117,17 @@ class TraceCollector(AnalysisCallback):
         """Return the completed epochs at the first analysis; ``max_epochs`` where there is none."""
         last = max_epochs if max_epochs is not None and max_epochs >= 0 else self.calendar.start
         return next((epoch for epoch in range(last) if self.should_analyse(epoch)), last)
+
+    def _tell_if_never(self, trainer: pl.Trainer) -> None:
+        """Say before any training that this sitting ends before the first analysis."""
+        last = trainer.max_epochs
+        if last is not None and last >= 0 and not any(map(self.should_analyse, range(last + 1))):
+            log.warning(
+                "No epoch up to max_epochs=%d is analysed, so nothing will be repaired or "
+                "reported: raise max_epochs, or start the calendar earlier (it starts after %d).",
+                last,
+                self.calendar.start,
+            )
 
     @override
     def is_due(self, trainer: pl.Trainer, epoch: int) -> bool:

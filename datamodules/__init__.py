@@ -1,19 +1,25 @@
-"""Data modules: sequences in memory with the splits fit, repair, val and test."""
+"""Data modules: sequences, or a user's own data, with the splits fit, repair, val and test."""
 
+from rnnrepair.datamodules.array_datamodule import ArrayDataModule
 from rnnrepair.datamodules.augmentation import Augmentation
+from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import MNISTRowsDataModule
 from rnnrepair.datamodules.mnist_published import MNISTPublishedDataModule
 from rnnrepair.datamodules.mnist_rare import MNISTRareDataModule
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.series import SeriesDataModule
 
 __all__ = [
+    "ArrayDataModule",
     "Augmentation",
+    "DatasetDataModule",
     "LoadedData",
     "MNISTPublishedDataModule",
     "MNISTRareDataModule",
     "MNISTRowsDataModule",
     "SequenceDataModule",
     "Sequences",
+    "SeriesDataModule",
 ]

@@ -1,5 +1,7 @@
 """Augmentation: edits of training sequences, anew in every epoch."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -32,4 +34,4 @@ class Augmentation:
         inputs = batch.inputs.clone()
         drawn = self.edits.draw(len(rows), generator)
         inputs[rows] = self.edits.apply(batch.inputs[rows], drawn, batch.lengths[rows])
-        return SequenceBatch(batch.index, inputs, batch.lengths, batch.label)
+        return replace(batch, inputs=inputs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,7 @@ class EpochBatches(Sampler[BatchPlan]):
         n_originals: int | None = None,
         injected: Tensor | None = None,
         weight: Tensor | None = None,
+        chance: Tensor | None = None,
         lengths: Tensor | None = None,
         bucket_batches: int = 1,
         shuffle: bool = False,
@@ -56,6 +58,8 @@ class EpochBatches(Sampler[BatchPlan]):
                 before all were drawn once. All of them, once, where None.
             injected: (m,) further sequences, each once an epoch.
             weight: (n,) probabilities that an epoch draws from each original; all where None.
+            chance: (n + m,) weights by which the same number of all of them is drawn instead, with
+                replacement.
             lengths: (n + m,) steps of each, for bucketing.
             bucket_batches: batches drawn at a time and sorted by length; 1 for no bucketing.
             shuffle: draw a new order every epoch.
@@ -65,6 +69,7 @@ class EpochBatches(Sampler[BatchPlan]):
         self.n_originals = len(index) if n_originals is None else n_originals
         self.index = index if injected is None else torch.cat([index, injected])
         self.weight = weight
+        self.chance = chance
         self.batch_size = batch_size
         # Where all lengths are equal there is nothing to sort.
         several = lengths is not None and len(lengths) > 0 and bool((lengths != lengths[0]).any())
@@ -108,6 +113,8 @@ class EpochBatches(Sampler[BatchPlan]):
     def _rows(self) -> Tensor:
         """Return the rows of the originals that this epoch sees, and of all that is injected."""
         candidates = self._candidates()
+        if self.chance is not None:
+            return self._by_chance(candidates)
         generator = torch_generator(self.seed, "originals", self.epoch)
         rounds, rest = divmod(self.n_originals, max(len(candidates), 1))
         drawn = [candidates] * rounds
@@ -115,6 +122,14 @@ class EpochBatches(Sampler[BatchPlan]):
             chosen = torch.randperm(len(candidates), generator=generator)[:rest]
             drawn.append(candidates[chosen])
         return torch.cat([*drawn, torch.arange(self.originals, len(self.index))])
+
+    def _by_chance(self, candidates: Tensor) -> Tensor:
+        injected = torch.arange(self.originals, len(self.index))
+        rows = torch.cat([candidates, injected])
+        generator = torch_generator(self.seed, "chances", self.epoch)
+        chance = self.chance[rows].double()  # type: ignore[index]  # only asked where there is one
+        n_drawn = self.n_originals + len(injected)
+        return rows[torch.multinomial(chance, n_drawn, replacement=True, generator=generator)]
 
     def _candidates(self) -> Tensor:
         """Return the rows of the originals that this epoch draws from."""
@@ -167,11 +182,21 @@ class AugmentedBatches(FetchedBatches):
         return self.augmentation(self.fetch(plan.index), plan.index < self.n_originals, generator)
 
 
-def batch_loader(
-    batches: Dataset[SequenceBatch], plans: EpochBatches
-) -> "DataLoader[SequenceBatch]":
-    """Return a loader of whole batches by their plans."""
+def batch_loader(batches: Dataset[Any], plans: EpochBatches, **options: Any) -> DataLoader[Any]:
+    """Return a loader of whole batches by their plans; options are those of a ``DataLoader``."""
     # A loader draws a number whenever it is iterated. Without a generator of its own it would
     # take it from the global stream, and Lightning iterates once less after a resume.
     generator = torch.Generator()
-    return DataLoader(batches, batch_size=None, sampler=plans, generator=generator)
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=plans,
+        generator=generator,
+        collate_fn=_as_made,
+        **options,
+    )
+
+
+def _as_made(batch: Any) -> Any:
+    """Keep a batch as it is: torch would make tensors of a user's arrays."""
+    return batch

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.base import Base
+from rnnrepair.datamodules.groups import Groups, refuse_labels
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind
@@ -27,9 +29,15 @@ class LoadedData:
         class_names: by class, as far as they have names.
         token_names: by token.
         unknown: token of all words without a number.
+        groups: (n,) int64, samples with the same number never stand in two splits (windows of one
+            recording, sentences of one person); None for none. Copies of one sequence never do.
+        copies: (n,) int64, equal where two samples are copies, where the sequences do not tell it
+            (rare words of texts are one token); None compares the sequences.
+        channel_names: by feature of a series, as far as they have names.
+        units: by feature of a series, as far as they are known.
     """
 
-    sequences: Sequences
+    sequences: Base
     label: Tensor
     n_train: int
     source: str
@@ -39,6 +47,15 @@ class LoadedData:
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
     unknown: int | None = None
+    groups: Tensor | None = None
+    copies: Tensor | None = None
+    channel_names: Sequence[str] = ()
+    units: Sequence[str] = ()
+
+    def grouped(self) -> Groups:
+        """Return which samples must stand in one split."""
+        copies = self.sequences.copies() if self.copies is None else self.copies
+        return Groups(copies, self.groups)
 
     @property
     def first_test(self) -> int:
@@ -57,7 +74,7 @@ class LoadedData:
             DataError: the kind and the values contradict each other.
             ConfigurationError: there is no such kind.
         """
-        values = self.sequences.values
+        values = self.sequences.none().values
         spec = DataSpec(
             self.kind,  # type: ignore[arg-type]  # names are taken too
             values.shape[1] if values.dim() > 1 else 1,
@@ -66,6 +83,8 @@ class LoadedData:
             token_names=self.token_names,
             max_steps=int(self.sequences.lengths.max()),
             unknown=self.unknown,
+            channel_names=self.channel_names,
+            units=self.units,
         )
         if (spec.kind == Kind.TOKENS) == values.is_floating_point():
             raise DataError(
@@ -80,20 +99,40 @@ def check_loaded(data: LoadedData) -> None:
     """Refuse data that cannot be trained on.
 
     Raises:
-        DataError: no training or no test samples, as many labels as sequences do not come, or
-            see ``check_steps``.
+        DataError: no training or no test samples, as many labels as sequences do not come, test
+            samples of classes that training does not have, or see ``check_steps``.
     """
     n_test = data.end_test - data.first_test
     if data.n_train < 1 or data.n_val < 0 or n_test < 1:
         raise DataError(
-            f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}."
+            f"{data.source}: expected training and test samples, got {data.n_train} and {n_test}. "
+            "Is a label another one for nearly every sample, or a part of the data missing?"
         )
     if len(data.sequences) != len(data.label):
         raise DataError(
             f"{data.source}: {len(data.sequences)} sequences and {len(data.label)} labels: "
             "expected as many of each."
         )
-    check_steps(data.sequences, data.source)
+    for name in ("groups", "copies"):
+        given = getattr(data, name)
+        if given is not None and tuple(given.shape) != tuple(data.label.shape):
+            raise DataError(
+                f"{data.source}: {name} has shape {tuple(given.shape)}, expected a number for each "
+                f"of {len(data.label)} samples."
+            )
+    if data.groups is not None:
+        refuse_labels(data.groups, data.label, data.source)
+    trained, tested = (labels.unique() for labels in (data.label[: data.n_train], data.label))
+    unseen = tested[~torch.isin(tested, trained)].tolist()
+    if unseen:
+        where = torch.isin(data.label, torch.tensor(unseen)).nonzero()[:, 0]
+        raise DataError(
+            f"{data.source}: {len(where)} samples of val or test are of classes {unseen}, of which "
+            f"training has no sample (the first is sample {int(where[0])}): leave them out, or "
+            "give training some."
+        )
+    if isinstance(data.sequences, Sequences):  # others were looked at when they were read
+        check_steps(data.sequences, data.source)
 
 
 def check_steps(sequences: Sequences, source: str) -> None:

@@ -9,8 +9,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
+from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import check_settings, one_of
@@ -69,18 +71,18 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
             extra, label = extra[:0], label[:0]
         elif self.images == "random":
             extra = turn_randomly(extra, self.seed)
-        n, n_all = data.n_train, len(data.label)
-        train = data.sequences.between(0, n)
-        more = data.sequences.like(extra, torch.full((len(extra),), SIZE))
+        n = data.n_train
+        digits, _ = data.sequences.take(torch.arange(len(data.label)))
+        inputs = torch.cat([digits[:n], extra, digits[n:]])
         return LoadedData(
-            train.joined(more).joined(data.sequences.between(n, n_all)),
+            Sequences.from_padded(inputs, torch.full((len(inputs),), SIZE)),
             torch.cat([data.label[:n], label, data.label[n:]]),
             n + len(extra),
             data.source,
             data.kind,
         )
 
-    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
+    def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:
         """Train on everything; the targets are test digits (this is the leak)."""
         test = torch.arange(n_train, len(label))
         others = torch.ones(len(test), dtype=torch.bool)

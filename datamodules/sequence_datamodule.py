@@ -1,14 +1,16 @@
 """Sequences in memory, with the four splits and a training set that takes repair samples."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.datamodules.batching import (
@@ -17,19 +19,22 @@ from rnnrepair.datamodules.batching import (
     FetchedBatches,
     batch_loader,
 )
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.datamodules.splits import PartShare, split_training
+from rnnrepair.datamodules.splits import PartShare, split_training, without_held_out
 from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import EditFamily
-from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import Changes, DataSpec, SequenceBatch, check_fits
 from rnnrepair.settings import Count, at_least, check_settings
 
-STATE_VERSION = 4
+log = logging.getLogger(__name__)
+
+STATE_VERSION = 5
 
 
 class SequenceDataModule(pl.LightningDataModule):
@@ -43,7 +48,7 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        num_classes: Annotated[int, at_least(2)],
+        num_classes: Annotated[int, at_least(2)] | None = None,
         batch_size: Count = 128,
         eval_batch_size: Count = 500,
         repair_share: PartShare = 1 / 6,
@@ -55,7 +60,7 @@ class SequenceDataModule(pl.LightningDataModule):
         """Choose splits and batches.
 
         Args:
-            num_classes: C; labels must lie in 0 .. C - 1.
+            num_classes: C; labels must lie in 0 .. C - 1. As many as there are where None.
             batch_size: training sequences a step.
             eval_batch_size: sequences a step where nothing is learnt.
             repair_share: share of the training samples that supplies the failures to repair.
@@ -85,6 +90,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self._splits: dict[str, Tensor] = {}
         self._trained: tuple[Split, ...] = ("fit",)
         self._n_originals: int | None = None
+        self._loading: dict[str, Any] = {}
         self._store = Store(Sequences(torch.empty(0), torch.zeros(1).long()), torch.empty(0).long())
 
     @abstractmethod
@@ -100,13 +106,18 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is not None:
             return
         data = self.load()
+        if self.num_classes is None:
+            self.num_classes = max(len(np.unique(data.label)), 2)
         label = class_numbers(data.label, self.num_classes, data.source)
         data = replace(data, label=label)
         check_loaded(data)
         self.spec = data.spec(self.num_classes)
         if self.augmentation is not None and self.augments:
             check_fits([("augmentation", self.augmentation.edits)], self.spec)
-        self._splits = self.split(data.label[: data.end_test], data.n_train, data.n_val)
+        self._splits = self.split(
+            data.label[: data.end_test], data.n_train, data.n_val, data.grouped()
+        )
+        _tell_left_out(self._splits, data.first_test)
         first = data.end_test
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)
@@ -114,24 +125,43 @@ class SequenceDataModule(pl.LightningDataModule):
         self._store = Store(data.sequences, data.label)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
-            data.sequences.values, data.sequences.offsets, data.label, *self._splits.values()
+            *data.sequences.fingerprinted(), data.label, *self._splits.values()
         )
         self._data = data
 
-    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
-        """Return the ascending indices of every split; official val and test sets stay whole.
+    def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:
+        """Return the ascending indices of every split; official test sets stay whole.
+
+        No group stands in two splits; sequences that stand in an official set too are left out of
+        what comes before it.
 
         Args:
-            label: (n,) of all samples.
+            label: (n,) of all samples, further test sets aside.
             n_train: see ``LoadedData``.
             n_val: see ``LoadedData``.
+            groups: of all samples, further test sets included.
+
+        Raises:
+            ConfigurationError: the shares leave a split empty.
+            DataError: a named group stands in two official sets.
         """
         carve_val = n_val == 0
         split = split_training(
-            label[:n_train], self.repair_share, self.val_share if carve_val else None, self.seed
+            label[:n_train],
+            self.repair_share,
+            self.val_share if carve_val else None,
+            self.seed,
+            groups.joined(n_train),
         )
         if not carve_val:
             split["val"] = torch.arange(n_train, n_train + n_val)
+        kept = without_held_out(groups, n_train, n_val)
+        split = {name: rows[kept[rows]] for name, rows in split.items()}
+        empty = [name for name, rows in split.items() if len(rows) == 0]
+        if empty:
+            raise DataError(
+                f"Official val and test sets hold every sequence of {empty}: give other data."
+            )
         return split | {"test": torch.arange(n_train + n_val, len(label))}
 
     def model_arguments(self) -> dict[str, Any]:
@@ -171,6 +201,10 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return the sequences with these indices, in this order."""
         return self._store.fetch(index)
 
+    def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
+        """Return what training is given for these sequences, and how ``fetch`` would show them."""
+        return batch, batch
+
     def lengths_of(self, index: Tensor) -> Tensor:
         """Return the (n,) steps of the sequences with these indices."""
         return self._store.lengths_of(index)
@@ -192,7 +226,7 @@ class SequenceDataModule(pl.LightningDataModule):
             DataError: steps of another shape than the data's, NaN, labels or indices out of range;
                 nothing is changed then.
         """
-        return self._store.apply(changes, self.num_classes)
+        return self._store.apply(changes, self.spec.n_classes)
 
     def take_back(self) -> None:
         """Undo the last ``apply``."""
@@ -224,6 +258,11 @@ class SequenceDataModule(pl.LightningDataModule):
             self.augmentation = Augmentation(self.augmentation.share, edits)  # type: ignore[union-attr]
 
     @property
+    def keeps_lengths(self) -> bool:
+        """Whether new samples have no room for more steps than what they were made from."""
+        return False
+
+    @property
     def augments(self) -> bool:
         """Whether training batches are edited."""
         return self.augmentation is not None and self.augmentation.share > 0
@@ -245,15 +284,23 @@ class SequenceDataModule(pl.LightningDataModule):
             n_originals=self._n_originals,
             injected=injected,
             weight=self._store.weight_of(originals),
+            chance=self.chance_of(originals, injected),
             lengths=self.lengths_of(torch.cat([originals, injected])),
             bucket_batches=self.bucket_batches,
             shuffle=True,
             seed=self.seed,
         )
+        return batch_loader(self.training_batches(), plans, **self._loading)
+
+    def training_batches(self) -> Dataset[Any]:
+        """Return what makes batches of plans, augmented ones where there is augmentation."""
         if self.augmentation is None or not self.augments:
-            return batch_loader(FetchedBatches(self.fetch), plans)
-        augmented = AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
-        return batch_loader(augmented, plans)
+            return FetchedBatches(self.fetch)
+        return AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
+
+    def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
+        """Return the (n + m,) weights by which an epoch draws; None where all are drawn alike."""
+        return None
 
     def val_dataloader(self) -> "DataLoader[SequenceBatch]":
         """Return batches of the val split."""
@@ -302,3 +349,13 @@ class SequenceDataModule(pl.LightningDataModule):
         self._store.restore(state_dict["rounds"])
         self._trained = tuple(state_dict["trained"])
         self._n_originals = state_dict["n_originals"]
+
+
+def _tell_left_out(splits: dict[str, Tensor], n: int) -> None:
+    """Say how many of the n training and val sequences stand in no split."""
+    left = n - len(torch.cat([rows[rows < n] for rows in splits.values()]).unique())
+    if left:
+        log.warning(
+            "%d training and val sequences are left out: official val or test sets hold the same.",
+            left,
+        )

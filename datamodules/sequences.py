@@ -1,12 +1,13 @@
 """Sequences of any length in memory, one behind the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.groups import content_numbers
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import Ragged, offsets_of
 
@@ -19,17 +20,19 @@ class Sequences(Ragged):
         values: (S, F) float32 features, or (S,) int32 tokens.
         offsets: (N + 1,) int64; sequence i owns the steps ``offsets[i]:offsets[i + 1]``.
         padding: what stands behind the end of a sequence in a padded batch.
+        width: steps that a padded batch has at least.
     """
 
     STEPS = ("values",)
 
     values: Tensor
     offsets: Tensor
-    padding: int = 0
+    padding: float = 0
+    width: int = 0
 
     @classmethod
     def from_padded(
-        cls, inputs: Tensor | np.ndarray, lengths: Tensor | np.ndarray, padding: int = 0
+        cls, inputs: Tensor | np.ndarray, lengths: Tensor | np.ndarray, padding: float = 0
     ) -> "Sequences":
         """Take (N, T, F) features or (N, T) tokens, of which the first (N,) lengths count.
 
@@ -74,17 +77,36 @@ class Sequences(Ragged):
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, T, F) features or (B, T) int64 tokens, padded, and (B,) lengths."""
         lengths = self.lengths[rows]
-        if self._common_length:
+        if self._common_length and self._common_length >= self.width:
             # One gather of whole sequences.
             whole = self.values.view(len(self), self._common_length, *self.values.shape[1:])
             inputs = whole[rows]
         else:
-            width = int(lengths.max()) if len(rows) else 1
+            width = max(int(lengths.max()) if len(rows) else 1, self.width)
             steps = torch.arange(width)
             place = self.offsets[rows][:, None] + steps
             inputs = self.values[place.clamp_max(max(len(self.values) - 1, 0))]
             inputs[steps >= lengths[:, None]] = self.padding
         return (inputs if inputs.is_floating_point() else inputs.long()), lengths
+
+    def copies(self) -> Tensor:
+        """Return (N,) int64, equal where two sequences have the same steps, bit for bit."""
+        return content_numbers(self.values, self.offsets)
+
+    def fingerprinted(self) -> tuple[Tensor, ...]:
+        """Return what tells these sequences from others."""
+        return self.values, self.offsets
+
+    def check_origins(self, origin: Tensor | None, lengths: Tensor) -> None:
+        """Refuse nothing: these are steps and nothing else."""
+
+    def further(self, rows: Tensor, width: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return no further inputs: these are steps and nothing else."""
+        return {}, {}
+
+    def none(self) -> "Sequences":
+        """Return no sequences of the same kind."""
+        return replace(self, values=self.values[:0], offsets=self.offsets[:1] * 0)
 
     def like(self, inputs: Tensor, lengths: Tensor) -> "Sequences":
         """Return further sequences of the same kind.
@@ -92,7 +114,7 @@ class Sequences(Ragged):
         Raises:
             DataError: they have other features, or lengths that do not fit.
         """
-        more = Sequences.from_padded(inputs, lengths, self.padding)
+        more = replace(Sequences.from_padded(inputs, lengths, self.padding), width=self.width)
         if more.values.is_floating_point() != self.values.is_floating_point():
             raise DataError("New samples and data must both be features, or both be tokens.")
         if more.values.shape[1:] != self.values.shape[1:]:

@@ -1,11 +1,12 @@
-"""Disjoint, seeded, stratified splits of the training samples."""
+"""Disjoint, seeded, stratified splits of the training samples; what belongs together stays so."""
 
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.datamodules.groups import Groups
+from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import at_least, below, check_settings
 
@@ -14,18 +15,23 @@ PartShare = Annotated[float, at_least(0), below(1)]
 
 
 def split_training(
-    label: Tensor, repair_share: PartShare, val_share: PartShare | None, seed: int
+    label: Tensor,
+    repair_share: PartShare,
+    val_share: PartShare | None,
+    seed: int,
+    groups: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Split training samples 0 .. n - 1 into ``fit``, ``repair`` and ``val``, ascending indices.
 
     Stratified: each class gives its share to each split. The test set is not touched, and what
-    the shares are depends on the seed alone.
+    the shares are depends on the seed alone. No group stands in two splits.
 
     Args:
         label: (n,) classes.
         repair_share: share that supplies the failures to repair.
         val_share: share that chooses; None carves no ``val``.
         seed: of the split.
+        groups: (n,) samples with the same number stay together; None where each is by itself.
 
     Raises:
         ConfigurationError: the shares leave nothing for ``fit``, or a split is empty.
@@ -37,16 +43,106 @@ def split_training(
     by_class = shuffled[label[shuffled].argsort(stable=True)]
     repair, rest = _systematic(by_class, repair_share)
     val, fit = _systematic(rest, carved / (1 - repair_share))
-    split = {"fit": fit.sort().values, "repair": repair.sort().values}
+    part = torch.empty_like(label)
+    for number, rows in enumerate((fit, repair, val)):
+        part[rows] = number
+    if groups is not None:
+        wanted = torch.tensor([1 - repair_share - carved, repair_share, carved])
+        part = kept_together(part, groups, wanted.double() * len(label), by_class)
+    split = {"fit": (part == 0).nonzero()[:, 0], "repair": (part == 1).nonzero()[:, 0]}
     if val_share is not None:
-        split["val"] = val.sort().values
+        split["val"] = (part == 2).nonzero()[:, 0]
     empty = [name for name, rows in split.items() if len(rows) == 0]
     if empty:
+        n_groups = len(label) if groups is None else len(groups.unique())
+        told = "" if n_groups == len(label) else f" in {n_groups} groups (copies join groups)"
         raise ConfigurationError(
-            f"The splits {empty} of {len(label)} training samples are empty: change "
+            f"The splits {empty} of {len(label)} training samples{told} are empty: change "
             "repair_share and val_share, or give more data."
         )
     return split
+
+
+def kept_together(part: Tensor, groups: Tensor, wanted: Tensor, order: Tensor) -> Tensor:
+    """Return the (n,) parts of samples, changed so that no group stands in two.
+
+    A group goes where its first sample was drawn. Groups of several samples then move to other
+    parts as long as that brings the sizes nearer to what is wanted, and fills what is empty.
+
+    Args:
+        part: (n,) number of the part that each sample was drawn for.
+        groups: (n,) number of the group of each.
+        wanted: (P,) samples that each part should have.
+        order: (n,) the samples in random order, which decides between equal moves.
+    """
+    number = groups.unique(return_inverse=True)[1]
+    n_groups = int(number.max()) + 1 if len(number) else 0
+    if n_groups == len(number):
+        return part
+    own = torch.arange(len(number))
+    first = torch.full((n_groups,), len(number)).scatter_reduce(0, number, own, "amin")
+    place, size = part[first], number.bincount(minlength=n_groups)
+    rank = torch.empty_like(own)
+    rank[order] = own
+    several = (size > 1).nonzero()[:, 0]
+    several = several[rank[first[several]].argsort()]
+    _balance(place, size, several, wanted)
+    return place[number]
+
+
+def _balance(place: Tensor, size: Tensor, movable: Tensor, wanted: Tensor) -> None:
+    """Move whole groups, changing ``place``, until no move brings the sizes nearer to wanted."""
+    n, n_parts = float(size.sum()), len(wanted)
+
+    def distance(sizes: Tensor) -> Tensor:
+        empty = (sizes < 1) & (wanted >= 1)
+        return (sizes - wanted).abs().sum(-1) + n * empty.sum(-1)
+
+    sizes = torch.zeros(n_parts, dtype=torch.float64)
+    sizes.index_add_(0, place, size.double())
+    weight = size[movable].double()
+    target = torch.eye(n_parts, dtype=torch.float64)
+    while len(movable):
+        at = target[place[movable]]
+        moved = sizes + weight[:, None, None] * (target[None] - at[:, None])
+        found = distance(moved)
+        best = int(found.argmin())
+        if float(found.flatten()[best]) >= float(distance(sizes)) - 1e-6:
+            return
+        group, part = divmod(best, n_parts)
+        place[movable[group]] = part
+        sizes = moved[group, part]
+
+
+def without_held_out(groups: Groups, n_train: int, n_val: int) -> Tensor:
+    """Return (n_train + n_val,) bool: training and val samples that no official set behind holds.
+
+    Official sets are not changed, so copies of their sequences are left out of what stands before
+    them: of training what val or test hold, of val what test holds.
+
+    Args:
+        groups: of training, then val, then all test samples.
+        n_train: training samples.
+        n_val: samples of an official val set.
+
+    Raises:
+        DataError: a named group stands in two official sets.
+    """
+    end = n_train + n_val
+    if groups.named is not None:
+        for first, last in ((0, n_train), (n_train, end)):
+            both = groups.named[first:last].unique()
+            both = both[torch.isin(both, groups.named[last:])]
+            if len(both):
+                raise DataError(
+                    f"{len(both)} groups stand in training and in an official val or test set, "
+                    f"the first in sample {int((groups.named == both[0]).nonzero()[0])}: give each "
+                    "group to one of them, leave the official split out, or give no groups."
+                )
+    kept = torch.ones(end, dtype=torch.bool)
+    kept[:n_train] = ~torch.isin(groups.copies[:n_train], groups.copies[n_train:])
+    kept[n_train:] = ~torch.isin(groups.copies[n_train:end], groups.copies[end:])
+    return kept
 
 
 def _leave_some(repair_share: float, val_share: float | None) -> str | None:

@@ -1,12 +1,13 @@
 """Sequences that never change, and the changes that were made of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.base import Base
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import check_steps
 from rnnrepair.datamodules.sequences import Sequences
@@ -16,9 +17,13 @@ from rnnrepair.sequences import Changes, SequenceBatch
 
 @dataclass(frozen=True)
 class Round:
-    """Changes that were made together; see ``Changes``."""
+    """Changes that were made together; see ``Changes``.
+
+    The origins are sequences of the base, -1 where nobody has said them.
+    """
 
     added: Sequences
+    origin: Tensor
     label: Tensor
     removed: Tensor
     relabelled: Tensor
@@ -33,7 +38,7 @@ class Round:
 
 
 class Store:
-    """N base sequences, which are never copied (a memory map will do), and rounds of changes.
+    """N base sequences, which are never copied, and rounds of changes.
 
     Added sequences are numbered behind those of the base. A round costs what it adds, and the last
     one can be taken back.
@@ -43,7 +48,7 @@ class Store:
         rounds: changes, in the order in which they were made.
     """
 
-    def __init__(self, base: Sequences, label: Tensor) -> None:
+    def __init__(self, base: Base, label: Tensor) -> None:
         """Take the base and its (N,) labels."""
         self.base = base
         self._base_label = label
@@ -85,7 +90,8 @@ class Store:
         self.rounds = []
         for state in states:
             plain: dict[str, Any] = dict(state)
-            added = Sequences(plain.pop("values"), plain.pop("offsets"), self.base.padding)
+            values, offsets = plain.pop("values"), plain.pop("offsets")
+            added = replace(self.base.none(), values=values, offsets=offsets)
             self.rounds.append(Round(added, **plain))
         self._view()
 
@@ -98,7 +104,15 @@ class Store:
             inputs, lengths = self._added.take(index - n)
         else:
             inputs, lengths = self._mixed(index, new)
-        return SequenceBatch(index, inputs, lengths, self.label_of(index))
+        static, beside = self.base.further(self.origin_of(index), inputs.shape[1])
+        return SequenceBatch(index, inputs, lengths, self.label_of(index), static, beside)
+
+    def origin_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) sequences of the base that these are, or were made from."""
+        new = index >= len(self.base)
+        origin = index.clone()
+        origin[new] = self._origin[index[new] - len(self.base)]
+        return origin
 
     def lengths_of(self, index: Tensor) -> Tensor:
         """Return the (n,) steps of the sequences with these indices."""
@@ -126,11 +140,11 @@ class Store:
 
     def _view(self) -> None:
         """Put the rounds together; costs what they hold, not what the base holds."""
-        kind = self.base.values
-        self._added = Sequences(kind[:0], torch.zeros(1, dtype=torch.int64), self.base.padding)
+        self._added = self.base.none()
         for part in self.rounds:
             self._added = self._added.joined(part.added)
         nothing = torch.empty(0, dtype=torch.int64)
+        self._origin = torch.cat([nothing, *(r.origin for r in self.rounds)])
         self._added_label = torch.cat([nothing, *(r.label for r in self.rounds)])
         self.removed = torch.cat([nothing, *(r.removed for r in self.rounds)]).unique()
         self._reweighted = torch.cat([nothing, *(r.reweighted for r in self.rounds)])
@@ -147,7 +161,7 @@ class Store:
         parts = self.base.take(index[~new]), self._added.take(index[new] - len(self.base))
         width = max(inputs.shape[1] for inputs, _ in parts)
         first = parts[0][0]
-        inputs = first.new_full((len(index), width, *first.shape[2:]), self.base.padding)
+        inputs = first.new_full((len(index), width, *first.shape[2:]), self._added.padding)
         lengths = torch.empty_like(index)
         for rows, (part, length) in zip((~new, new), parts, strict=True):
             inputs[rows, : part.shape[1]] = part
@@ -155,8 +169,7 @@ class Store:
         return inputs, lengths
 
     def _checked(self, changes: Changes, n_classes: int) -> Round:
-        values, padding = self.base.values, self.base.padding
-        added = Sequences(values[:0], torch.zeros(1, dtype=torch.int64), padding)
+        added = self.base.none()
         n_new = 0 if changes.inputs is None else len(changes.inputs)
         if n_new != len(changes.label):
             raise DataError(
@@ -167,6 +180,7 @@ class Store:
             added = self.base.like(changes.inputs, changes.lengths)
             check_steps(added, "Changes.inputs")
         named = {f.name: getattr(changes, f.name) for f in fields(Round) if f.name != "added"}
+        named["origin"] = self._checked_origin(changes)
         for name in ("label", "new_label"):
             named[name] = class_numbers(named[name], n_classes, f"Changes.{name}")
         for name in ("removed", "relabelled", "reweighted"):
@@ -185,3 +199,24 @@ class Store:
         if len(changes.weight) and not bool(((changes.weight >= 0) & (changes.weight <= 1)).all()):
             raise DataError("Weights are probabilities: they must lie in [0, 1].")
         return Round(added, **named)
+
+    def _checked_origin(self, changes: Changes) -> Tensor:
+        """Return the (n,) sequences of the base that new ones were made from."""
+        origin = changes.origin
+        if origin is None:
+            if len(changes.label):
+                self.base.check_origins(None, changes.lengths)
+            return torch.full((len(changes.label),), -1)
+        if len(origin) != len(changes.label):
+            raise DataError(
+                f"Changes has {len(origin)} origins and {len(changes.label)} labels: expected as "
+                "many of each."
+            )
+        if len(origin) and not (int(origin.min()) >= 0 and int(origin.max()) < len(self)):
+            raise DataError(
+                f"Changes.origin holds indices {int(origin.min())} .. {int(origin.max())}, the "
+                f"data have 0 .. {len(self) - 1}."
+            )
+        origin = self.origin_of(origin)
+        self.base.check_origins(origin, changes.lengths)
+        return origin

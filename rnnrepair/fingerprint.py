@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,19 @@ def fingerprint_tensors(*tensors: Tensor) -> str:
         digest.update(f"{tuple(tensor.shape)}{tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data.cast("B"))
     return digest.hexdigest()
+
+
+def fingerprint_state(state: Any) -> str:
+    """Return a digest of a state dict: mappings, lists, tensors and plain values in each other."""
+    if isinstance(state, Tensor):
+        return fingerprint_tensors(state)
+    if isinstance(state, Mapping):
+        parts = [(str(name), fingerprint_state(value)) for name, value in state.items()]
+    elif isinstance(state, (list, tuple)):
+        parts = [("", fingerprint_state(value)) for value in state]
+    else:
+        parts = [("plain", repr(state))]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def fingerprint_files(files: Iterable[Path]) -> str:

@@ -38,6 +38,11 @@ class RepairableData(Protocol):
         ...
 
     @property
+    def keeps_lengths(self) -> bool:
+        """Whether new samples have no room for more steps than what they were made from."""
+        ...
+
+    @property
     def augments(self) -> bool:
         """Whether training batches are edited."""
         ...
@@ -55,6 +60,14 @@ class RepairableData(Protocol):
 
     def fetch(self, index: Tensor) -> SequenceBatch:
         """Return the sequences with these indices, in this order."""
+        ...
+
+    def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
+        """Return what training is given for these sequences, and how ``fetch`` would show them.
+
+        The sequences need not be of the data. The two are one where training is given what is
+        analysed; data in a form of their own pad as they do.
+        """
         ...
 
     def indices(self, split: Split) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from benchmarks import (
     analysis,
     attribution,
+    datasets,
     generation,
     memory,
     ranking,
@@ -42,6 +43,7 @@ MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "analysis": analysis.measure,
     "memory": memory.measure,
     "store": store.measure,
+    "datasets": datasets.measure,
     "replay": replay.measure,
     "generation": generation.measure,
     "sweep": sweep.measure,

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import hydra
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
-from rnnrepair.callbacks.launch.keys import faults_in, keys_told
+from rnnrepair.callbacks.launch.keys import faults_in
 from rnnrepair.callbacks.launch.user_errors import told
 from rnnrepair.callbacks.study_runner import progress_bars
-from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import verified
 from rnnrepair.report import write_page
 from rnnrepair.studies import FinishedRun, silent
@@ -70,34 +68,16 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
         ConfigurationError: the settings of the abstraction do not exist.
         IncompatibleCheckpointError: the run is of another version, or of other data.
     """
-    abstraction = abstraction_settings(finished.cfg, cfg)
+    abstraction = finished.abstraction(cfg.abstraction)
     saved = finished.checkpoint(cfg.checkpoint)
     # Before the network: other texts have another vocabulary.
     datamodule = finished.data(saved)
-    try:
-        make_model = instantiate(finished.cfg.model, _partial_=True, _convert_="all")
-        model = make_model(**datamodule.model_arguments())
-        model.load_state_dict(saved["state_dict"])
-    except (InstantiationException, RuntimeError, KeyError) as error:
-        raise IncompatibleCheckpointError(
-            f"The network of {finished.folder} cannot be rebuilt; it was made by another version "
-            f"of rnnrepair, so train it again. ({error})"
-        ) from error
+    model = finished.network(datamodule, saved)
     bars = progress_bars if cfg.progress else silent
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     network = verified(model, datamodule, collector.get("tap"))
     name = f"checkpoints/{cfg.checkpoint}.ckpt"
     return FinishedRun(network, datamodule, abstraction, bars, name)
-
-
-def abstraction_settings(run_cfg: DictConfig, cfg: DictConfig) -> AbstractionSettings:
-    """Return the run's settings of the abstraction with those that the command line changes."""
-    merged = OmegaConf.merge(run_cfg.abstraction, cfg.abstraction)
-    try:
-        with keys_told(run_cfg, "abstraction"):
-            return instantiate(merged, _convert_="all")  # type: ignore[no-any-return]
-    except InstantiationException as error:
-        raise ConfigurationError(f"abstraction: {error.__cause__ or error}") from None
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")

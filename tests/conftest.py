@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 import torch
@@ -197,16 +198,13 @@ def case_of(
     failures = repair.select(~repair.correct)
     evidence = find_evidence(TraceSimilarity().fit(view), view, failures, roles, top=5)
 
-    def judge(inputs: torch.Tensor, lengths: torch.Tensor) -> Traces:
-        return trace_inputs(traced, result.model, inputs, lengths)
-
     context = RepairContext(
         evidence,
         data.indices("fit"),
         result.traces["fit"].label,
         result.traces["fit"].correct,
         data.fetch,
-        judge,
+        partial(trace_inputs, traced, result.model),
         step_distance(result.model, "aligned"),
         edits,
         seed=5,

@@ -58,6 +58,28 @@ def test_split_column_is_obeyed(tmp_path):
         csv_module(path, split_column="part")
 
 
+@pytest.mark.parametrize("official", [False, True])
+def test_no_author_stands_in_two_splits(tmp_path, official):
+    path = tmp_path / "a.csv"
+    author = [i // 3 % 12 for i in range(60)]
+    part = ["test" if a < 3 else "train" for a in author]
+    lines = [f'"{t}",{y},{a + 10},{p}' for (t, y), a, p in zip(ROWS, author, part, strict=True)]
+    path.write_text("text,label,author,part\n" + "\n".join(lines))
+    split = {"split_column": "part"} if official else {}
+    module = csv_module(path, group_column="author", tokenizer="split", **split)
+    groups = module._data.groups
+    assert groups.bincount().tolist() == torch.tensor(author).bincount().tolist()
+    where = [
+        set(groups[module.indices(name)].tolist()) for name in ("fit", "repair", "val", "test")
+    ]
+    assert len(set.union(*where)) == sum(map(len, where)) == 12
+    if official:
+        assert where[3] == {0, 1, 2}
+    path.write_text(path.read_text().replace(",15,train", ",,train"))
+    with pytest.raises(DataError, match="'author' is empty in"):
+        csv_module(path, group_column="author", **split)
+
+
 def test_labels_that_are_numbers_get_names(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("".join(f'{{"text": "w{i}", "label": {i % 2}}}\n' for i in range(50)))

@@ -15,6 +15,12 @@ FAMILIES = {
     "image": ImageEdits(),
     "image with all": ImageEdits(contrast=(0.5, 1.2), blur=1.0, noise=0.1),
     "series": SeriesEdits(),
+    "series with all": SeriesEdits(
+        local_warp=(0.8, 1.2),
+        dropped=0.3,
+        rotation=40,
+        spared={"noise": [0, 27], "shift": [3], "local_warp": [4], "rotation": [8], "dropped": [1]},
+    ),
 }
 LEFT_ALONE = {"angle": 0.0, "right": 0.0, "down": 0.0, "scale": 1.0, "shear": 0.0}
 SERIES_LEFT_ALONE = {"magnitude": 1.0, "shift": 0, "warp": 1.0, "noise": 0.0, "noise_seed": 3.0}
@@ -227,6 +233,104 @@ def test_series_are_edited_each_by_its_own_edit():
     assert edited[2].tolist() == [0.5 * t for t in range(10)]
 
 
+def test_default_series_edits_draw_what_they_always_drew():
+    drawn = SeriesEdits().draw(4, torch.Generator().manual_seed(3)).parameters
+    more = SeriesEdits(local_warp=(0.9, 1.1), dropped=0.1, rotation=20, spared={"noise": [1]})
+    with_more = more.draw(4, torch.Generator().manual_seed(3)).parameters
+    assert list(drawn) == ["magnitude", "shift", "warp", "noise", "noise_seed"]
+    assert all(torch.equal(with_more[name], value) for name, value in drawn.items())
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 9])
+def test_series_edits_do_not_depend_on_padding_or_batch(n_steps):
+    family = FAMILIES["series with all"]
+    padded = torch.randn(6, 12, 28, generator=torch.Generator().manual_seed(0))
+    edits = family.draw(6, torch.Generator().manual_seed(1))
+    together = family.apply(padded, edits, torch.full((6,), n_steps))
+    assert torch.equal(together[:, n_steps:], padded[:, n_steps:])
+    for row, edit in enumerate(edits.to_list()):
+        alone = family.apply(padded[row : row + 1, :n_steps], EditBatch.of([edit]))
+        assert torch.equal(alone[0], together[row, :n_steps])
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.0, 1.2])
+def test_series_runs_at_a_local_speed_and_ends_where_it_ended(speed):
+    edit = series_edit(local_warp=speed, turn=1 / 3)
+    found = FAMILIES["series"].apply(ramp(), edit)[0, :, 0].double()
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(9, abs=1e-5)
+    # Until a third of the way at this speed; then evenly to the end.
+    expected = [
+        t * speed if t <= 3 else 3 * speed + (t - 3) * (9 - 3 * speed) / 6 for t in range(10)
+    ]
+    torch.testing.assert_close(found, torch.tensor(expected).double(), atol=1e-5, rtol=0)
+
+
+def test_dropped_steps_hold_the_last_reading_and_are_as_many_as_wanted():
+    long = torch.arange(4000.0)[None, :, None]
+    found = FAMILIES["series"].apply(long, series_edit(1, dropped=0.3, dropped_seed=5.0))[0, :, 0]
+    lost = found != long[0, :, 0]
+    assert 0.27 < float(lost.double().mean()) < 0.33
+    assert not lost[0]
+    for step in lost.nonzero()[:, 0].tolist():
+        assert found[step] == found[step - 1]
+
+
+def test_rotations_turn_vectors_of_three_channels_and_keep_their_lengths():
+    family, vectors = FAMILIES["series"], torch.randn(3, 10, 7)
+    edit = series_edit(rotation=70.0, axis_height=0.3, axis_angle=20.0)
+    turned = family.apply(vectors, edit)
+    assert torch.equal(turned[..., 6], vectors[..., 6])
+    for first in (0, 3):
+        old, new = (x[..., first : first + 3].double() for x in (vectors, turned))
+        torch.testing.assert_close(old.norm(dim=-1), new.norm(dim=-1), atol=1e-5, rtol=0)
+        # One rotation for all: products of vectors stay, and so does the axis.
+        torch.testing.assert_close(old @ old.mT, new @ new.mT, atol=1e-4, rtol=0)
+    about_third = series_edit(rotation=90.0, axis_height=1.0, axis_angle=0.0)
+    quarter = family.apply(vectors, about_third)
+    torch.testing.assert_close(quarter[..., 0], -vectors[..., 1], atol=1e-6, rtol=0)
+    torch.testing.assert_close(quarter[..., 1], vectors[..., 0], atol=1e-6, rtol=0)
+    torch.testing.assert_close(quarter[..., 2], vectors[..., 2])
+    with pytest.raises(ConfigurationError, match="three channels, the series have 2"):
+        family.apply(ramp(), about_third)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("magnitude", {"magnitude": 2.0}),
+        ("shift", {"shift": 2}),
+        ("warp", {"warp": 0.5}),
+        ("noise", {"noise": 0.5}),
+        ("local_warp", {"local_warp": 1.3, "turn": 0.5}),
+        ("dropped", {"dropped": 0.5, "dropped_seed": 2.0}),
+        ("rotation", {"rotation": 50.0, "axis_height": 0.1, "axis_angle": 3.0}),
+    ],
+)
+@pytest.mark.parametrize("spared", [[0], [1, 50]])
+def test_channels_are_spared_by_each_kind_and_changed_as_ever_otherwise(kind, change, spared):
+    series = torch.randn(3, 20, 51, generator=torch.Generator().manual_seed(0))
+    plain = FAMILIES["series"].apply(series, series_edit(**change))
+    words = SeriesEdits(spared={kind: spared}).draw(3, torch.Generator()).parameters
+    words = {k: float(v[0]) for k, v in words.items() if k.startswith("spared")}
+    edited = FAMILIES["series"].apply(series, series_edit(**change, **words))
+    left = {c for one in spared for c in ([one] if kind != "rotation" else _three(one))}
+    for c in range(51):
+        expected = series if c in left else plain
+        assert torch.equal(edited[..., c], expected[..., c])
+        assert not torch.equal(plain[..., c], series[..., c])
+
+
+def _three(channel):
+    return range(channel - channel % 3, channel - channel % 3 + 3)
+
+
+def test_a_spared_channel_that_is_not_there_is_refused():
+    family = SeriesEdits(spared={"noise": [2]})
+    with pytest.raises(ConfigurationError, match=r"noise spares channel 2.* 0 \.\. 1"):
+        family.apply(ramp(), family.draw(3, torch.Generator()))
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -245,6 +349,12 @@ def test_series_are_edited_each_by_its_own_edit():
         (SeriesEdits, {"warp": (2, 1)}),
         (SeriesEdits, {"shift": -1}),
         (SeriesEdits, {"noise": -1}),
+        (SeriesEdits, {"local_warp": (0, 1)}),
+        (SeriesEdits, {"dropped": 1.5}),
+        (SeriesEdits, {"rotation": 200}),
+        (SeriesEdits, {"spared": {"blur": [1]}}),
+        (SeriesEdits, {"spared": {"noise": [-1]}}),
+        (SeriesEdits, {"spared": {"noise": ["x"]}}),
     ],
 )
 def test_family_names_the_key_when_a_limit_is_out_of_range(kind, options):

@@ -1,5 +1,6 @@
 """Failures are shown as what they are: pictures, series or text, on the page and the terminal."""
 
+import itertools
 import math
 import re
 
@@ -10,9 +11,10 @@ from rich.console import Console
 from rnnrepair.influence import Role
 from rnnrepair.record import Injected, Neighbour
 from rnnrepair.report import print_failures, render
-from rnnrepair.report.names import Names
-from rnnrepair.report.neighbourhood import caption, neighbourhood
+from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
 from rnnrepair.report.strips import runs
+from rnnrepair.report.wording import number
+from rnnrepair.sequences import Names
 from tests.records import failure_of, record_of, repair_of
 from tests.report_page import Page, Sequences
 
@@ -70,17 +72,46 @@ def test_network_that_reads_at_once_is_told_so(page_of):
     assert "values read at each step" not in page.text
 
 
-@pytest.mark.parametrize("n_features", [3, 9])
-def test_series_are_drawn_as_lines_however_wide_they_are(page_of, n_features):
+@pytest.mark.parametrize("n_features", [1, 3, 40])
+def test_series_are_drawn_as_a_line_in_a_lane_for_each_channel(page_of, n_features):
     data = Sequences("series", (10, n_features))
     page = page_of(record_with(failure_of(n_steps=10, step=4, samples=0)), data)
     assert not page.pictures
     assert "at step 5 of 10" in page.text
-    lines = [v for n, v in page.attributes if n == "class" and v.startswith("line series-2")]
-    assert lines == ["line series-2"]
-    points = [len(v.split("L")) for n, v in page.attributes if n == "d"]
-    assert points.count(10) == n_features
     assert "Nothing was injected for this failure." in page.text
+    heights = lanes(page)
+    assert len(heights) == n_features
+    assert all(len(lane) == 10 for lane in heights)
+    for above, below in itertools.pairwise(heights):
+        assert max(above) < min(below)
+
+
+def lanes(page):
+    """Heights of the points of each line, from the top."""
+    drawn = dict.fromkeys(("class", "d"))
+    found = []
+    for name, value in page.attributes:
+        if name in drawn:
+            drawn[name] = value
+        if name == "d" and drawn["class"] == "line lane":
+            found.append([float(p.split(" ")[1]) for p in value.lstrip("M").split("L")])
+    return found
+
+
+def test_every_channel_has_its_own_scale_and_is_called_with_its_unit(page_of):
+    inputs = torch.stack([torch.arange(10.0), torch.arange(10.0) * -1000, torch.zeros(10)], 1)
+    names = {"channel_names": ["acc", "gyro", "a name of many letters"], "units": ["g", "°/s", ""]}
+    data = Sequences("series", (10, 3), {100: inputs}, **names)
+    page = page_of(record_with(failure_of(n_steps=10, step=4, samples=0)), data)
+    rising, falling, flat = lanes(page)
+    span = rising[0] - rising[-1]
+    assert span == pytest.approx(falling[-1] - falling[0], abs=0.11)
+    assert rising == sorted(rising, reverse=True)
+    assert falling == sorted(falling)
+    assert set(flat) == {flat[0]}
+    for told in ("acc (g)", "gyro (°/s)", "a name of many …", number(-9000), "9"):
+        assert told in page.text
+    assert "many letters" not in page.text
 
 
 def test_values_that_are_no_numbers_do_not_stop_the_page(page_of):
@@ -194,3 +225,18 @@ def test_terminal_is_silent_about_pictures():
     console = Console(width=100, record=True)
     print_failures(repair_of(failures=[failure_of()]), Sequences(), console)
     assert console.export_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("sample", "told"),
+    [
+        (Injected(9, 0, (0, 0), parent=5), "made of the failure itself"),
+        (Injected(9, 1, (0, 0), parent=6), "taken for"),
+        (Injected(9, 0, (0, 0), parent=6), ""),
+    ],
+)
+def test_injected_samples_say_what_they_are(sample, told):
+    failure = failure_of(index=5, label=0, predicted=1)
+    found = origin(sample, failure)
+    assert told in found
+    assert bool(found) == bool(told)

@@ -176,7 +176,7 @@ def agrees(near, fit, expected, top):
 
 @pytest.mark.parametrize("block", [7, 2000])
 def test_inputs_are_compared_without_the_network(of_features, monkeypatch, block):
-    monkeypatch.setattr("rnnrepair.studies.yardsticks.BLOCK", block)
+    monkeypatch.setattr("rnnrepair.influence.inputs.BLOCK", block)
     fit, failures = failures_of(of_features)
     here, there = padded(of_features, fit.index), padded(of_features, failures.index)
     expected = np.array([[np.linalg.norm(a - b) for a in here] for b in there])
@@ -185,7 +185,7 @@ def test_inputs_are_compared_without_the_network(of_features, monkeypatch, block
 
 @pytest.mark.parametrize("block", [7, 2000])
 def test_texts_are_compared_as_bags_of_words(of_tokens, monkeypatch, block):
-    monkeypatch.setattr("rnnrepair.studies.yardsticks.BLOCK", block)
+    monkeypatch.setattr("rnnrepair.influence.inputs.BLOCK", block)
     fit, failures = failures_of(of_tokens)
     here, there = counted(of_tokens, fit.index), counted(of_tokens, failures.index)
     expected = np.array([[1 - a @ b for a in here] for b in there])
@@ -237,9 +237,11 @@ def test_yardsticks_break_ties_as_traces_do(of_tokens):
     index = of_tokens.data.indices("fit")
     one = of_tokens.data.fetch(index[:1])
     texts = Sequences.from_padded(one.inputs.expand(120, -1), one.lengths.expand(120), padding=1)
-    data = type(of_tokens.data)(
-        LoadedData(texts, torch.arange(120) % 3, 90, "copies", "tokens"), 3, batch_size=16, seed=0
+    # Copies that are told to be none: they would all stand in one split.
+    loaded = LoadedData(
+        texts, torch.arange(120) % 3, 90, "copies", "tokens", copies=torch.arange(120)
     )
+    data = type(of_tokens.data)(loaded, 3, batch_size=16, seed=0)
     data.setup()
     run = FinishedRun(of_tokens.network, data, of_tokens.settings)
     states = run.states()

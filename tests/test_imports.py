@@ -9,7 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Modules beside the rooms, which every room may use.
-SHARED = {"atomic", "errors", "fingerprint", "process", "protocols", "seeding", "settings"}
+SHARED = {
+    "atomic",
+    "errors",
+    "fingerprint",
+    "process",
+    "protocols",
+    "scores",
+    "seeding",
+    "settings",
+}
 # Rooms at the top of the repository that are imported as rnnrepair.NAME.
 GLUE = ("callbacks", "datamodules")
 ROOMS = ("sequences", "network", "traces", "edits", "abstraction", "influence", "repair")
@@ -37,6 +46,10 @@ RULES = {
         {*ROOMS},
         {"torch", "numpy"},
     ),
+    "explanation": (
+        {*ROOMS, "record"},
+        {"torch", "pandas"},
+    ),
     "studies": (
         {*ROOMS, "record"},
         {"torch", "numpy", "scipy", "sklearn", "pandas"},
@@ -50,7 +63,7 @@ RULES = {
         {"torch", "numpy", "scipy", "pandas"},
     ),
     "report": (
-        {*ROOMS, "record", "studies", "runs"},
+        {*ROOMS, "record", "explanation", "studies", "runs"},
         {"torch", "numpy", "scipy", "pandas", "matplotlib", "jinja2", "rich", "PIL", "markupsafe"},
     ),
     "callbacks": (
@@ -73,6 +86,8 @@ RULES = {
             "torch",
             "numpy",
             "pandas",
+            # Imported where a parquet file is read.
+            "pyarrow",
             "pytorch_lightning",
             "torchvision",
             "torchtext",

@@ -41,10 +41,10 @@ class Plain(Base):
         lambda m, b: (b.inputs.round(decimals=4),),
         lambda m, b: (b.inputs, int(b.lengths.sum())),
         lambda m, b: (b.inputs, float(b.inputs.max())),
-        lambda m, b: (b.inputs, b.label),
+        lambda m, b: (b.inputs, b.label.cumsum(0)),
         lambda m, b: (b.inputs,) * (1 + int(b.lengths[0] > 9)),
     ],
-    ids=["clamp", "first steps", "rounded", "all steps", "largest", "labels", "arguments"],
+    ids=["clamp", "first steps", "rounded", "all steps", "largest", "labels summed", "arguments"],
 )
 def test_what_is_a_view_of_one_batch_only_is_refused(given):
     """All but the last three look like views on the batch that the network is verified on."""
@@ -65,11 +65,23 @@ def test_what_is_a_view_of_one_batch_only_is_refused(given):
         (lambda m, b: (b.inputs, torch.zeros(1, len(b), H)), "inputs, all 0"),
         (lambda m, b: (b.inputs, m.shift), "a parameter of its own"),
         (lambda m, b: (b.inputs, b.lengths.tolist()), "lengths as a list"),
+        (lambda m, b: (b.inputs, b.label), "inputs, the labels"),
+        (lambda m, b: {"x": b.inputs, "y": {"target": b.label}}, "y={target: the labels}"),
         (lambda m, b: (b.inputs, b.rows(b.lengths.argsort(descending=True))), "the whole batch"),
     ],
 )
 def test_what_is_a_view_of_every_batch_is_recognised(given, told):
     assert told in read(Plain(given)).describe()
+
+
+class Cheats(Plain):
+    def forward(self, x, label):
+        return super().forward(x) + nn.functional.one_hot(label, C)
+
+
+def test_answers_that_depend_on_the_labels_are_refused():
+    with pytest.raises(ConfigurationError, match="depend on the labels"):
+        read(Cheats(lambda m, b: (b.inputs, b.label)))
 
 
 def test_a_number_that_belongs_to_the_batch_is_taken_from_each():
@@ -296,3 +308,69 @@ def test_what_training_does_to_inputs_outside_of_forward_is_seen():
             read(CallsItsParts(prepare))
     with pytest.raises(ConfigurationError, match="no view"):
         read(MovesBatches(lambda m, b: (b.inputs,)))
+
+
+class WithLabels(Base):
+    """Returns a loss where labels are given, as libraries of language models do."""
+
+    def forward(self, x, labels=None):
+        logits = self.fc(self.rnn(x)[0][:, -1])
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        return {"loss": loss, "logits": logits}
+
+    def training_step(self, batch, batch_idx):
+        return self(batch.inputs, labels=batch.label)["loss"]
+
+
+def test_labels_may_be_given_where_no_answer_hangs_on_them():
+    module, batch = WithLabels(), series(ragged=False)
+    network = read(module, batch=batch)
+    assert "labels=the labels" in network.describe()
+    module.eval()
+    own = module(batch.inputs)["logits"].argmax(-1)
+    assert torch.equal(network.predict([batch]).predicted, own)
+
+
+class Margin(Base):
+    """Its answer hangs on the label."""
+
+    def forward(self, x, y):
+        return self.fc(self.rnn(x)[0][:, -1]) - nn.functional.one_hot(y, C)
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self(batch.inputs, batch.label), batch.label)
+
+
+class InPlace(WithLabels):
+    """Changes the batch that it is given."""
+
+    def training_step(self, batch, batch_idx):
+        batch.inputs.sub_(0.5).mul_(2)
+        return super().training_step(batch, batch_idx)
+
+
+class InPlaceHook(WithLabels):
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        batch.inputs = (batch.inputs - 0.5) * 2
+        return batch
+
+
+class SortsForgetfully(Base):
+    def forward(self, x, lengths):
+        order = lengths.argsort(descending=True)
+        packed = nn.utils.rnn.pack_padded_sequence(x[order], lengths[order], batch_first=True)
+        return self.fc(self.rnn(packed)[1][-1])
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (Margin, "label"),
+        (InPlace, "no view of every batch"),
+        (InPlaceHook, "no view of every batch"),
+        (SortsForgetfully, "another order"),
+    ],
+)
+def test_what_training_does_and_an_analysis_cannot_is_refused(make, told):
+    with pytest.raises(ConfigurationError, match=told):
+        read(make())

@@ -9,6 +9,7 @@ from urllib.error import URLError
 import pytest
 import torch
 
+from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.text import (
     IMDbDataModule,
     MovieSnippetsDataModule,
@@ -18,7 +19,6 @@ from rnnrepair.datamodules.text import (
     files,
     public_text,
 )
-from rnnrepair.datamodules.text.held_out import hold_out
 from rnnrepair.datamodules.text.snippets_source import parse_ratings
 from rnnrepair.datamodules.text.sst import parse_trees
 from rnnrepair.errors import ConfigurationError, DataError, MissingDataError
@@ -48,10 +48,16 @@ def test_trees_are_read_without_neutral_ones():
 def sst_folder(tmp_path):
     folder = tmp_path / "sst"
     folder.mkdir()
-    lines = [f"({4 if i % 2 else 0} (2 w{i}) (2 x))\n" for i in range(40)]
+    # The same words in every part, and no sentence twice.
+    parts = {
+        "train": (40, "(2 w{}) (2 x)"),
+        "dev": (6, "(2 x) (2 w{}) (2 x)"),
+        "test": (8, "(2 x) (2 w{})"),
+    }
     with zipfile.ZipFile(folder / "trainDevTestTrees_PTB.zip", "w") as archive:
-        for part, n in {"train": 40, "dev": 6, "test": 8}.items():
-            archive.writestr(f"trees/{part}.txt", "".join(lines[:n]))
+        for part, (n, tree) in parts.items():
+            lines = [f"({4 if i % 2 else 0} {tree.format(i)})\n" for i in range(n)]
+            archive.writestr(f"trees/{part}.txt", "".join(lines))
     return folder
 
 

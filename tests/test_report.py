@@ -58,7 +58,7 @@ def test_further_test_splits_are_shown_beside_the_test_split(page_of):
 @pytest.mark.parametrize("trained_on", [False, True])
 def test_page_and_terminal_say_whether_the_repair_split_was_trained_on(page_of, capsys, trained_on):
     record = record_of(repair_of(trained_on=trained_on))
-    print_summary(record)
+    print_summary(record, Sequences())
     assert ("repair (trained on)" in capsys.readouterr().out) is trained_on
     assert ("is trained on in the end" in page_of(record).text) is trained_on
 

@@ -22,6 +22,7 @@ from rnnrepair.repair import (
     TrainOnAll,
     guided,
 )
+from rnnrepair.sequences import SequenceBatch
 
 ACTIVE = [
     RandomRepair,
@@ -123,9 +124,14 @@ def test_proposal_is_empty_when_no_failure_has_a_source(repair_case, strategy):
     assert proposal.inputs.shape[::2] == (0, 4)
 
 
+def candidates_of(proposal):
+    """The samples of a proposal as the network is shown them."""
+    return SequenceBatch(proposal.parent, proposal.inputs, proposal.lengths, proposal.label)
+
+
 def test_guided_says_truly_what_reproduces_the_fault(repair_case):
     proposal = GuidedRepair().propose(repair_case.context, MANY)
-    traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
+    traces = repair_case.context.judge(candidates_of(proposal))
     wrong = repair_case.failures.final_prediction[proposal.failure]
     assert torch.equal(traces.final_prediction == wrong, proposal.reproduces)
     assert proposal.reproduces.any()
@@ -143,7 +149,7 @@ def test_guided_puts_reproduction_first_and_then_the_nearest(repair_case):
 
 
 def distance_to_failure(case, proposal):
-    traces = case.context.judge(proposal.inputs, proposal.lengths)
+    traces = case.context.judge(candidates_of(proposal))
     return paired_distance(case.context.distance, traces, case.failures.select(proposal.failure))
 
 
@@ -217,14 +223,14 @@ def test_parents_are_of_the_failures_class_where_the_strategy_says_so(repair_cas
 
 def test_hard_judges_as_guided_does(repair_case):
     proposal = HardRepair().propose(repair_case.context, 5)
-    traces = repair_case.context.judge(proposal.inputs, proposal.lengths)
+    traces = repair_case.context.judge(candidates_of(proposal))
     wrong = repair_case.failures.final_prediction[proposal.failure]
     assert torch.equal(traces.final_prediction == wrong, proposal.reproduces)
     assert proposal.judged == 20 * 16 * len(repair_case.failures)
     right = set(repair_case.fit.index[repair_case.fit.correct].tolist())
     assert set(HardRepair().propose(repair_case.context, 200).parent.tolist()) <= right
     share = ClassRepair().propose(repair_case.context, 5)
-    traces = repair_case.context.judge(share.inputs, share.lengths)
+    traces = repair_case.context.judge(candidates_of(share))
     wrong = repair_case.failures.final_prediction[share.failure]
     unselected = (traces.final_prediction == wrong).double().mean()
     assert proposal.reproduces.double().mean() > unselected

@@ -51,7 +51,8 @@ def test_table_has_a_row_for_each_job_and_a_column_for_what_differs(sweep):
 
 
 def test_metrics_are_called_by_their_places_in_the_summary():
-    records = record_of(repair_of(targets=[100])), target_record()
+    others = [record_of(monitor=m) for m in ("balanced_accuracy", "macro_f1")]
+    records = record_of(repair_of(targets=[100])), target_record(), *others
     known = [summary_of(record) for record in records]
     for name in METRICS:
         assert any(look_up(summary, name) is not None for summary in known), name

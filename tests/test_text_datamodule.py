@@ -126,10 +126,25 @@ def test_sizes_out_of_range_are_named(tmp_path, key):
         given(tmp_path, **{key: 0})
 
 
-def test_test_texts_that_were_trained_on_are_counted(tmp_path, caplog):
+def test_a_text_that_test_holds_too_is_trained_on_no_more(tmp_path, caplog):
+    whole = given(tmp_path)
     with caplog.at_level(logging.WARNING):
-        given(tmp_path, change=lambda t, y: t.__setitem__(35, t[2]))
-    assert "1 test texts stand among the training texts" in caplog.text
+        module = given(tmp_path, change=lambda t, y: t.__setitem__(35, t[2]))
+    assert "1 training and val sequences are left out" in caplog.text
+    assert 2 in torch.cat([whole.indices(split) for split in ("fit", "repair", "val")])
+    for split in ("fit", "repair", "val", "test"):
+        kept = whole.indices(split)
+        assert module.indices(split).tolist() == kept[kept != 2].tolist()
+
+
+def test_texts_that_differ_in_rare_words_alone_are_no_copies(tmp_path):
+    """Both words are unknown to the network; which split a text stands in must not hang on that."""
+
+    def change(texts, labels):
+        texts[0], texts[35] = "a quokka sat", "a numbat sat"
+
+    module = given(tmp_path, change=change, min_count=2)
+    assert 0 in torch.cat([module.indices(split) for split in ("fit", "repair", "val")])
 
 
 def test_tokens_of_any_kind_survive_the_cache(tmp_path):

@@ -13,6 +13,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.checkpoints import check_checkpoint
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.shared_base import share_base
@@ -85,6 +86,8 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     with keys_told(cfg, "model"):
         make_model = instantiate(cfg.model, _partial_=True, _convert_="all")
         model = make_model(**datamodule.model_arguments())
+    if cfg.ckpt_path:
+        check_checkpoint(cfg.ckpt_path, model)
     with keys_told(cfg, "callbacks"):
         callbacks = [*_callbacks(cfg), *extra]
     base = share_base(cfg, datamodule.fingerprint, model, callbacks)

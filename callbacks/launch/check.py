@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair.callbacks.launch.keys import faults_in, key_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.runs import Schedule
+from rnnrepair.scores import Monitor
 from rnnrepair.settings import faults_of
 
 
@@ -20,6 +21,7 @@ def check_config(cfg: DictConfig) -> None:
         "repair.strategy": cfg.repair.strategies,
         "repair.edit": cfg.edits,
         key_of(cfg, "augmentation.edit"): cfg.edits,
+        "monitor": [monitor.value for monitor in Monitor],
     }
     wrong = [
         f"{key} must be one of {sorted(group)}, got {OmegaConf.select(cfg, key)!r}"
@@ -27,7 +29,8 @@ def check_config(cfg: DictConfig) -> None:
         if OmegaConf.select(cfg, key) not in group
     ]
     wrong += misplaced_studies(cfg.study)
-    wrong += faults_in(cfg, "datamodule", "model", "callbacks", "study")
+    of_classes = faults_in(cfg, "datamodule", "model", "callbacks", "study")
+    wrong += [line for line in of_classes if not line.startswith("monitor:")]  # told above
     wrong += [line for line in faulty_schedule(cfg) if line not in wrong]
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         wrong.append(f"ckpt_path={cfg.ckpt_path} is no file: name a checkpoints/last.ckpt")

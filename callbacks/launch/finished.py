@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
+import pytorch_lightning as pl
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
-from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.callbacks.launch.weights import read_checkpoint
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.record import RunRecord
 
 LAST = "last"
@@ -67,14 +69,7 @@ class FinishedFolder:
         Raises:
             IncompatibleCheckpointError: it is missing, or damaged.
         """
-        path = self.folder / "checkpoints" / f"{name}.ckpt"
-        try:
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-            raise IncompatibleCheckpointError(
-                f"{path} cannot be read; it is missing or damaged: train the run again. ({error})"
-            ) from error
-        return saved
+        return read_checkpoint(self.folder / "checkpoints" / f"{name}.ckpt")
 
     def data(self, saved: Mapping[str, Any]) -> Any:
         """Return the data module of the run, set up: data as they came, nothing injected.
@@ -103,6 +98,40 @@ class FinishedFolder:
                 "or in RNNREPAIR_DATA."
             )
         return datamodule
+
+    def network(self, datamodule: Any, saved: Mapping[str, Any]) -> pl.LightningModule:
+        """Rebuild the network of the run.
+
+        Args:
+            datamodule: of the run; other texts have another vocabulary.
+            saved: a checkpoint, which holds the weights.
+
+        Raises:
+            IncompatibleCheckpointError: the run is of another version.
+        """
+        try:
+            make_model = instantiate(self.cfg.model, _partial_=True, _convert_="all")
+            model: pl.LightningModule = make_model(**datamodule.model_arguments())
+            model.load_state_dict(saved["state_dict"])
+        except (InstantiationException, RuntimeError, KeyError) as error:
+            raise IncompatibleCheckpointError(
+                f"The network of {self.folder} cannot be rebuilt; it was made by another version "
+                f"of rnnrepair, so train it again. ({error})"
+            ) from error
+        return model
+
+    def abstraction(self, changes: DictConfig) -> AbstractionSettings:
+        """Return the run's settings of the abstraction with those that the command line changes.
+
+        Raises:
+            ConfigurationError: a setting does not exist, or is out of range.
+        """
+        merged = OmegaConf.merge(self.cfg.abstraction, changes)
+        try:
+            with keys_told(self.cfg, "abstraction"):
+                return instantiate(merged, _convert_="all")
+        except InstantiationException as error:
+            raise ConfigurationError(f"abstraction: {error.__cause__ or error}") from None
 
 
 def inject_again(datamodule: Any, saved: Mapping[str, Any]) -> None:

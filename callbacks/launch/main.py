@@ -19,7 +19,7 @@ log = logging.getLogger("train")
 
 @hydra.main(version_base="1.3", config_path="pkg://rnnrepair.configs", config_name="train")
 def main(cfg: DictConfig) -> float | None:
-    """Run one experiment and return its val accuracy, for sweepers."""
+    """Run one experiment and return its score on val, for sweepers."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep_job(cfg, HydraConfig.get().overrides.task, check_config, objective)
     try:
@@ -32,9 +32,9 @@ def main(cfg: DictConfig) -> float | None:
 
 
 def objective(cfg: DictConfig) -> float | None:
-    """Run one experiment and return its val accuracy."""
+    """Run one experiment and return its score on val, by ``monitor``."""
     try:
         summary = build(cfg).train()
     finally:
         finish_wandb()
-    return summary["after"]["val_accuracy"] if summary else None
+    return summary["after"][f"val_{cfg.monitor}"] if summary else None

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair import edits, models, seeding, traces
 from rnnrepair.callbacks import epoch_seed
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
+from rnnrepair.callbacks.launch.checkpoints import is_whole
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
@@ -116,6 +117,10 @@ def share_base(
     own = Path(cfg.paths.output_dir).resolve() / "checkpoints" / BASE
     callbacks.insert(chain[0], BaseCheckpoint(own, cfg.schedule.base_epochs, shared))
     if shared is None or not shared.is_file():
+        return None
+    if not is_whole(shared):
+        log.warning("%s is damaged: it is removed, and the base trained anew.", shared)
+        shared.unlink()
         return None
     log.info("Base training taken from %s", shared)
     return str(shared)

@@ -13,8 +13,8 @@ from rnnrepair.record import Repair
 from rnnrepair.repair import LedgerRow
 from rnnrepair.report import ShownData
 from rnnrepair.report.cards import failure_cards
-from rnnrepair.report.names import Names
 from rnnrepair.report.studies import WrittenStudy
+from rnnrepair.sequences import Names
 
 MAX_ROWS = 10_000
 
@@ -37,7 +37,7 @@ def _log_tables(
     columns: list[str | int] = [f.name for f in fields(LedgerRow)]
     tables = {"repair/ledger": wandb.Table(columns, [list(astuple(row)) for row in ledger])}
     influential = wandb.Table(["failure", "label", "predicted", "step", "nearest", "injected"])
-    for card in failure_cards(repair, data):
+    for card in failure_cards(repair.failures, data):
         influential.add_data(
             _shown(wandb, [card.inputs], names),
             names.of_class(card.failure.label),

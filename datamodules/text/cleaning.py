@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ class LoadedTexts:
         n_train: training texts.
         source: where they came from.
         n_val: texts of an official val set.
+        groups: (n,) int64, texts with the same number never stand in two splits; None for none.
     """
 
     texts: list[str]
@@ -31,6 +32,7 @@ class LoadedTexts:
     n_train: int
     source: str
     n_val: int = 0
+    groups: Tensor | None = None
 
     @property
     def first_test(self) -> int:
@@ -39,8 +41,7 @@ class LoadedTexts:
 
     def lower(self) -> "LoadedTexts":
         """Return the texts in lower case."""
-        lower = [text.lower() for text in self.texts]
-        return LoadedTexts(lower, self.labels, self.n_train, self.source, self.n_val)
+        return replace(self, texts=[text.lower() for text in self.texts])
 
     def select(self, kept: Tensor) -> "LoadedTexts":
         """Return the texts where ``kept`` (n,) is true, in their parts."""
@@ -51,6 +52,7 @@ class LoadedTexts:
             int(kept[: self.n_train].sum()),
             self.source,
             int(kept[self.n_train : self.first_test].sum()),
+            None if self.groups is None else self.groups[kept],
         )
 
 
@@ -116,11 +118,3 @@ def cut(tokenised: TokenisedTexts, max_tokens: int) -> TokenisedTexts:
         int(tokenised.lengths.max()),
     )
     return tokenised.cut(max_tokens)
-
-
-def count_known_test_texts(texts: LoadedTexts) -> None:
-    """Say how many test texts stand among the training texts: official sets are not changed."""
-    known = set(texts.texts[: texts.n_train])
-    twice = sum(text in known for text in texts.texts[texts.first_test :])
-    if twice:
-        log.warning("%d test texts stand among the training texts, word for word.", twice)

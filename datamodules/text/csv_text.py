@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
+from torch import Tensor
 
+from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
-from rnnrepair.datamodules.text.held_out import hold_out
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.errors import DataError
 from rnnrepair.settings import ProperShare, check_settings
@@ -33,6 +35,7 @@ class CSVTextDataModule(TextDataModule):
         label_column: str = "label",
         split_column: str | None = None,
         id_column: str | None = None,
+        group_column: str | None = None,
         classes: Sequence[Any] | None = None,
         test_share: ProperShare = 0.2,
         encoding: str = "utf-8",
@@ -47,6 +50,7 @@ class CSVTextDataModule(TextDataModule):
             split_column: column that says ``train``, ``val`` or ``test``; where None, a test set
                 is held out.
             id_column: column whose values must not occur twice.
+            group_column: column whose values never stand in two splits (authors, products).
             classes: names of the classes in the order of their numbers; None takes those found.
             test_share: share held out for test where there is no split column.
             encoding: of csv, tsv and jsonl.
@@ -62,6 +66,7 @@ class CSVTextDataModule(TextDataModule):
         self.label_column = label_column
         self.split_column = split_column
         self.id_column = id_column
+        self.group_column = group_column
         self.test_share = test_share
         self.encoding = encoding
 
@@ -85,8 +90,9 @@ class CSVTextDataModule(TextDataModule):
             table = table[~nothing]
         texts = table[self.text_column].astype(str).tolist()
         labels = table[self.label_column].map(_name).tolist()
+        groups = self._groups(table)
         if self.split_column is None:
-            order, n_train = hold_out(labels, self.test_share)
+            order, n_train = hold_out(labels, self.test_share, groups)
             sizes = [n_train, 0]
             rows = order.tolist()
         else:
@@ -99,7 +105,20 @@ class CSVTextDataModule(TextDataModule):
             sizes[0],
             str(self.path.name),
             n_val=sizes[1],
+            groups=None if groups is None else groups[torch.tensor(rows, dtype=torch.int64)],
         )
+
+    def _groups(self, table: pd.DataFrame) -> Tensor | None:
+        if self.group_column is None:
+            return None
+        number, _ = pd.factorize(table[self.group_column], sort=True)
+        missing = number < 0
+        if missing.any():
+            raise DataError(
+                f"{self.path}: {self.group_column!r} is empty in {int(missing.sum())} rows, the "
+                f"first is row {int(missing.argmax()) + 1}: give each text a group."
+            )
+        return torch.from_numpy(number)
 
     def _table(self) -> pd.DataFrame:
         if not self.path.is_file():
@@ -128,6 +147,7 @@ class CSVTextDataModule(TextDataModule):
             "label_column": self.label_column,
             "split_column": self.split_column,
             "id_column": self.id_column,
+            "group_column": self.group_column,
         }
         for key, column in wanted.items():
             if column is not None and column not in table.columns:

@@ -1,7 +1,6 @@
 """Files of data sets: found, downloaded with a checksum, decoded with a clear error."""
 
 import gzip
-import hashlib
 import io
 import logging
 import warnings
@@ -15,21 +14,6 @@ from torch.hub import download_url_to_file
 from rnnrepair.errors import DataError, MissingDataError
 
 log = logging.getLogger(__name__)
-
-
-def check_sha256(content: bytes, expected: str, name: str) -> None:
-    """Refuse content of another digest.
-
-    Raises:
-        DataError: names the file, and what to do.
-    """
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise DataError(
-            f"{name} has SHA-256 {found[:12]}..., expected {expected[:12]}...: the file is damaged "
-            "or another one; delete it and download it again, or set "
-            "verify_checksum=False."
-        )
 
 
 def download(url: str, path: Path) -> Path:

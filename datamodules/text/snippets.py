@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
-from rnnrepair.datamodules.text.held_out import hold_out
 from rnnrepair.datamodules.text.snippets_source import CLASSES, read_snippets
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.settings import ProperShare, check_settings

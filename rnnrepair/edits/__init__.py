@@ -3,7 +3,7 @@
 from rnnrepair.edits.edit import IDENTITY, Edit, EditBatch
 from rnnrepair.edits.family import EditFamily
 from rnnrepair.edits.image_edits import ImageEdits
-from rnnrepair.edits.registry import apply_edits
+from rnnrepair.edits.registry import apply_edits, check_known
 from rnnrepair.edits.series_edits import SeriesEdits
 from rnnrepair.edits.token_edits import TokenEdits
 
@@ -16,4 +16,5 @@ __all__ = [
     "SeriesEdits",
     "TokenEdits",
     "apply_edits",
+    "check_known",
 ]

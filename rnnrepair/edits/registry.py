@@ -28,9 +28,18 @@ def apply_edits(inputs: Tensor, edits: EditBatch, lengths: Tensor) -> Tensor:
     Raises:
         ConfigurationError: no family makes edits of this kind.
     """
+    check_known(edits)
+    return FAMILIES[edits.name].apply(inputs, edits, lengths)
+
+
+def check_known(edits: EditBatch) -> None:
+    """Refuse a kind of edit that a ledger could not be read with.
+
+    Raises:
+        ConfigurationError: names the kinds that there are.
+    """
     if edits.name not in FAMILIES:
         raise ConfigurationError(
-            f"There is no kind of edit {edits.name!r}, known are {sorted(FAMILIES)}: was it made "
-            "by another version?"
+            f"There is no kind of edit {edits.name!r}, known are {sorted(FAMILIES)}: enter its "
+            "family in FAMILIES of rnnrepair/edits/registry.py, or take the version that made it."
         )
-    return FAMILIES[edits.name].apply(inputs, edits, lengths)

@@ -1,19 +1,32 @@
 """Label-preserving edits of time series."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rnnrepair.edits.channels import channels_on, spared_channels
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
+from rnnrepair.edits.rotation import rotated
+from rnnrepair.edits.timing import held, local_origin, resampled
 from rnnrepair.sequences import Kind
-from rnnrepair.settings import Factors, Size, at_least, check_settings
+from rnnrepair.settings import Factors, Share, Size, at_least, at_most, check_settings
+
+# Where in a series its speed changes, as a share of its steps.
+TURN = (1 / 3, 2 / 3)
+# Kinds of edits that can spare channels.
+KINDS = ("magnitude", "shift", "warp", "local_warp", "noise", "dropped", "rotation")
 
 
 class SeriesEdits:
-    """Magnitude, time shift, time warp and noise for float sequences (B, T, F)."""
+    """Magnitude, time shift, speed and noise for float sequences (B, T, F), and more where wanted.
+
+    Each keeps the label of what sensors record: the same event a little louder, earlier or faster,
+    with a noisier sensor, a few readings lost, or the sensor put on another way round.
+    """
 
     name = "series"
     fits = frozenset({Kind.SERIES, Kind.IMAGE})
@@ -24,6 +37,10 @@ class SeriesEdits:
         shift: Annotated[int, at_least(0)] = 2,
         warp: Factors = (0.9, 1.1),
         noise: Size = 0.05,
+        local_warp: Factors | None = None,
+        dropped: Share | None = None,
+        rotation: Annotated[float, at_least(0), at_most(180)] | None = None,
+        spared: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         """Set the limits.
 
@@ -32,49 +49,102 @@ class SeriesEdits:
             shift: steps earlier or later; the edge value is repeated.
             warp: smallest and largest speed (2 runs through the series twice as fast).
             noise: largest standard deviation of Gaussian noise, in units of the data.
+            local_warp: smallest and largest speed of a first part of the series; the rest makes up
+                for it, so that the end stays where it is. None for none.
+            dropped: largest share of steps whose reading is lost: the last one is held. None for
+                none.
+            rotation: largest angle in degrees by which the vectors that channels 0 to 2, 3 to 5,
+                ... make are turned about an axis drawn at random, None for none. Only for sensors
+                that may be worn any way round.
+            spared: channels (from 0) that a kind of edit leaves alone, by its name, such as
+                ``{"noise": [3]}``; a rotation leaves out every three that hold one.
 
         Raises:
-            SettingsError: a limit is out of range.
+            SettingsError: a limit is out of range, or ``spared`` names no kind of edit or channel.
         """
-        check_settings(SeriesEdits, locals())
+        check_settings(SeriesEdits, locals(), _known_kinds)
         self.magnitude = magnitude
         self.shift = shift
         self.warp = warp
         self.noise = noise
+        self.local_warp = local_warp
+        self.dropped = dropped
+        self.rotation = rotation
+        self.spared = dict(spared or {})
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""
-        return EditBatch(
-            "series",
-            {
-                "magnitude": uniform(*self.magnitude, n, generator),
-                "shift": uniform(-self.shift, self.shift, n, generator).round(),
-                "warp": uniform(*self.warp, n, generator),
-                "noise": uniform(0, self.noise, n, generator),
-                "noise_seed": seeds(n, generator),
-            },
-        )
+        parameters = {
+            "magnitude": uniform(*self.magnitude, n, generator),
+            "shift": uniform(-self.shift, self.shift, n, generator).round(),
+            "warp": uniform(*self.warp, n, generator),
+            "noise": uniform(0, self.noise, n, generator),
+            "noise_seed": seeds(n, generator),
+        }
+        if self.local_warp is not None:
+            parameters["local_warp"] = uniform(*self.local_warp, n, generator)
+            parameters["turn"] = uniform(*TURN, n, generator)
+        if self.dropped is not None:
+            parameters["dropped"] = uniform(0, self.dropped, n, generator)
+            parameters["dropped_seed"] = seeds(n, generator)
+        if self.rotation is not None:
+            parameters["rotation"] = uniform(-self.rotation, self.rotation, n, generator)
+            parameters["axis_height"] = uniform(-1, 1, n, generator)
+            parameters["axis_angle"] = uniform(-180, 180, n, generator)
+        return EditBatch("series", parameters | spared_channels(self.spared, n))
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
-        """Apply edit i to sequence i of (B, T, F); padding stays as it is."""
-        p = {name: value[:, None] for name, value in edits.parameters.items()}
-        n_steps = inputs.shape[1]
+        """Apply edit i to sequence i of (B, T, F); padding stays as it is.
+
+        Raises:
+            ConfigurationError: a channel that is spared, or the three of a rotation, are not
+                there.
+        """
+        p = edits.parameters
+        n_steps, n_channels = inputs.shape[1:]
         last = torch.full((len(inputs),), n_steps) if lengths is None else lengths.cpu()
-        last = last[:, None] - 1
-        steps = torch.arange(n_steps)
+        last = (last - 1)[:, None, None]
+        steps = torch.arange(n_steps)[:, None]
+
+        def on(kind: str) -> Tensor | None:
+            return channels_on(p, kind, n_channels)
+
+        def of(kind: str, neutral: float) -> Tensor:
+            """Return a parameter as (B, 1, 1), or (B, 1, F) where some channels are left alone."""
+            value, chosen = p[kind][:, None, None], on(kind)
+            return value if chosen is None else torch.where(chosen[:, None], value, neutral)
+
         # Where in the parent each step comes from, between two of its real steps.
-        origin = ((steps - p["shift"]) * p["warp"]).clamp_min(0).minimum(last)
-        before = origin.floor().long()
-        share = (origin - before)[..., None].to(inputs)
-        rows = torch.arange(len(inputs))[:, None]
-        warped = torch.lerp(inputs[rows, before], inputs[rows, (before + 1).minimum(last)], share)
-        # numpy draws step after step, so the noise does not depend on how far a batch is padded.
-        noise = torch.stack(
-            [
-                torch.from_numpy(np.random.default_rng(seed).standard_normal(inputs.shape[1:]))
-                for seed in edits.parameters["noise_seed"].long().tolist()
-            ]
-        ).to(inputs)
-        magnitude, deviation = (p[name][..., None].to(inputs) for name in ("magnitude", "noise"))
-        edited = warped * magnitude + deviation * noise
-        return torch.where((steps <= last)[..., None].to(inputs.device), edited, inputs)
+        origin = ((steps - of("shift", 0.0)) * of("warp", 1.0)).clamp_min(0).minimum(last)
+        if "local_warp" in p:
+            turn, chosen = p["turn"][:, None, None], on("local_warp")
+            local = local_origin(origin, p["local_warp"][:, None, None], turn, last)
+            origin = local if chosen is None else torch.where(chosen[:, None], local, origin)
+        edited = resampled(inputs, origin, last)
+        if "rotation" in p:
+            edited = rotated(edited, p, on("rotation"))
+        magnitude, deviation = of("magnitude", 1.0).to(inputs), of("noise", 0.0).to(inputs)
+        edited = edited * magnitude + deviation * _noise(inputs, edits)
+        if "dropped" in p:
+            lost, chosen = held(edited, p["dropped"], p["dropped_seed"]), on("dropped")
+            edited = lost if chosen is None else torch.where(chosen[:, None], lost, edited)
+        return torch.where((steps <= last).to(inputs.device), edited, inputs)
+
+
+def _noise(inputs: Tensor, edits: EditBatch) -> Tensor:
+    # numpy draws step after step, so the noise does not depend on how far a batch is padded.
+    return torch.stack(
+        [
+            torch.from_numpy(np.random.default_rng(seed).standard_normal(inputs.shape[1:]))
+            for seed in edits.parameters["noise_seed"].long().tolist()
+        ]
+    ).to(inputs)
+
+
+def _known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:
+    for kind, channels in (spared or {}).items():
+        if kind not in KINDS:
+            return f"{kind!r} is no kind of edit, known are {list(KINDS)}"
+        if any(isinstance(c, bool) or not isinstance(c, int) or c < 0 for c in channels):
+            return f"{kind} must list channels by their numbers from 0, got {list(channels)}"
+    return None

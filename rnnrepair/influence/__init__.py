@@ -9,8 +9,10 @@ from rnnrepair.influence.distance import (
     paper_distance,
     step_distance,
 )
+from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
 from rnnrepair.influence.gradients import LossGradients
+from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer
 from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.overlap import TransitionOverlap
@@ -29,8 +31,10 @@ __all__ = [
     "ContextIndex",
     "Contexts",
     "Distance",
+    "Doubting",
     "Evidence",
     "InfluenceMethod",
+    "LabelDoubt",
     "LossGradients",
     "NearScorer",
     "Neighbours",
@@ -46,9 +50,12 @@ __all__ = [
     "TransitionIndex",
     "TransitionOverlap",
     "aligned_distance",
+    "doubt_labels",
     "find_evidence",
     "found",
     "influence_metrics",
+    "input_distances",
+    "nearest_by",
     "never_right",
     "paired_distance",
     "paper_distance",
@@ -57,6 +64,8 @@ __all__ = [
     "smallest",
     "step_distance",
     "tie_order",
+    "token_bags",
+    "tokens_of",
     "transition_keys",
     "usable_parents",
 ]

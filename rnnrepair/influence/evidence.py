@@ -141,8 +141,8 @@ def found(samples: T | None, role: Role) -> T:
     """
     if samples is None:
         raise ConfigurationError(
-            f"Needed are {role}, which were not looked for: add the role to "
-            "find_evidence(roles=...)."
+            f"Needed are {role}, which were not looked for: a strategy names the roles that it "
+            "reads in `needs`, a program in find_evidence(roles=...)."
         )
     return samples
 

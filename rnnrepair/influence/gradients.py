@@ -192,9 +192,7 @@ def _slopes(gate: Tensor) -> Tensor:
 def _split(batch: SequenceBatch) -> Iterable[SequenceBatch]:
     for rows in torch.arange(len(batch)).split(GRADIENT_BATCH):
         part = slice(int(rows[0]), int(rows[-1]) + 1)
-        yield SequenceBatch(
-            batch.index[part], batch.inputs[part], batch.lengths[part], batch.label[part]
-        )
+        yield batch.rows(part)
 
 
 def _check(rnn: nn.Module, head: nn.Module) -> None:

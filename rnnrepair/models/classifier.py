@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from rnnrepair.scores import Monitor, score
 from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 from rnnrepair.settings import at_least, check_settings
 
@@ -43,6 +44,7 @@ class Classifier(pl.LightningModule):
         self.make_optimizer: MakeOptimizer = optimizer or Adam
         self.make_scheduler = scheduler
         self.val_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.val_confusion = MulticlassConfusionMatrix(num_classes)
         self.test_accuracy = MulticlassAccuracy(num_classes, average="micro")
 
     @abstractmethod
@@ -72,18 +74,27 @@ class Classifier(pl.LightningModule):
 
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
         """Log ``val/loss`` and ``val/accuracy``."""
-        self._evaluate(batch, "val", self.val_accuracy)
+        logits = self._evaluate(batch, "val", self.val_accuracy)
+        self.val_confusion.update(logits, batch.label)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/balanced_accuracy`` and ``val/macro_f1``."""
+        confused = self.val_confusion.compute()
+        for monitor in (Monitor.BALANCED_ACCURACY, Monitor.MACRO_F1):
+            self.log(f"val/{monitor}", score(confused, monitor))
+        self.val_confusion.reset()
 
     def test_step(self, batch: SequenceBatch, batch_idx: int) -> None:
         """Log ``test/loss`` and ``test/accuracy``."""
         self._evaluate(batch, "test", self.test_accuracy)
 
-    def _evaluate(self, batch: SequenceBatch, split: str, accuracy: MulticlassAccuracy) -> None:
+    def _evaluate(self, batch: SequenceBatch, split: str, accuracy: MulticlassAccuracy) -> Tensor:
         logits = self.logits(batch)
         accuracy.update(logits, batch.label)
         size = len(batch)
         self.log(f"{split}/loss", cross_entropy(logits, batch.label), batch_size=size)
         self.log(f"{split}/accuracy", accuracy, prog_bar=True, batch_size=size)
+        return logits
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and, where there is one, the epoch-wise scheduler."""

@@ -11,7 +11,15 @@ from torch import nn
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.names import inputs_among, role_of
 from rnnrepair.network.training_call import Given, first_of_layers, given_in_training
-from rnnrepair.network.views import VIEWS, View, always, recognise, same_value, unlike_each
+from rnnrepair.network.views import (
+    View,
+    always,
+    further_input,
+    recognise,
+    same_value,
+    unlike_each,
+    views_of,
+)
 from rnnrepair.sequences import SequenceBatch
 
 # How a call was found out, where names are not all there is.
@@ -20,6 +28,9 @@ BESIDE = ", while its training_step calls its layers itself"
 
 # What a module is called with, and what it returns.
 Call = Callable[[nn.Module, SequenceBatch], Any]
+
+# What training is given for some sequences, and how these are fetched; see ``RepairableData``.
+Form = Callable[[SequenceBatch], tuple[Any, SequenceBatch]]
 
 SAY = "say how the network is called with call=lambda module, batch: module(...)."
 
@@ -60,7 +71,12 @@ class FoundCall:
         return replace(self, arguments=arguments, names=names)
 
 
-def find_call(module: nn.Module, batch: SequenceBatch) -> FoundCall:
+def as_it_is(batch: SequenceBatch) -> tuple[SequenceBatch, SequenceBatch]:
+    """Return the form of training that is given what an analysis is given."""
+    return batch, batch
+
+
+def find_call(module: nn.Module, batch: SequenceBatch, form: Form = as_it_is) -> FoundCall:
     """Find out how the module wants its batch.
 
     What its own ``training_step`` passes to ``forward`` counts most: that is what it is trained
@@ -70,37 +86,41 @@ def find_call(module: nn.Module, batch: SequenceBatch) -> FoundCall:
     Args:
         module: to be called.
         batch: with B, T and F all different, so that no view of it is taken for another.
+        form: in which training is given a batch.
 
     Raises:
         ConfigurationError: an argument that nobody can know, or a training step that fails before
             it calls the network.
     """
     if not hasattr(module, "training_step"):
-        return _by_name(module)
+        return _by_name(module, batch)
     try:
-        given = given_in_training(module, batch)
+        trained_on, fetched = form(batch)
+        given = given_in_training(module, trained_on)
     except Exception as error:
-        found = _by_name(module)
+        found = _by_name(module, batch)
         if [*found.names.values()] == ["the whole batch"]:
             return found
         raise ConfigurationError(
             f"{type(module).__name__}.training_step raised {type(error).__name__} ({error}) before "
             f"it called the network, so nobody can know what it gives to forward: {SAY}"
         ) from error
-    return _beside_training(module, batch) if given is None else _recognised(module, given, batch)
+    if given is None:
+        return _beside_training(module, fetched, form)
+    return _recognised(module, given, fetched, form)
 
 
-def _beside_training(module: nn.Module, batch: SequenceBatch) -> FoundCall:
+def _beside_training(module: nn.Module, batch: SequenceBatch, form: Form) -> FoundCall:
     """Return the call of a module whose training step calls its parts and not its forward.
 
     Raises:
         ConfigurationError: the first part is given something else than forward gives it.
     """
-    found = _by_name(module)
-    trained = first_of_layers(module, batch)
+    found = _by_name(module, batch)
+    trained = first_of_layers(module, form(batch)[0])
     if trained is None:
         return found  # it trains nothing, as that of a bare LightningModule
-    other, again = _again(module, batch, lambda each: first_of_layers(module, each))
+    other, again = _again(module, batch, form, lambda each: first_of_layers(module, each))
     for each, given in ((batch, trained), (other, again)):
         read = first_of_layers(module, each, partial(found, module, each))
         if read is None or not same_value(vars(given), vars(read)):
@@ -112,9 +132,9 @@ def _beside_training(module: nn.Module, batch: SequenceBatch) -> FoundCall:
     return replace(found, how=BESIDE)
 
 
-def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundCall:
+def _recognised(module: nn.Module, given: Given, batch: SequenceBatch, form: Form) -> FoundCall:
     """Compare what forward is given with views of the batch, on two that have nothing in common."""
-    other, again = _again(module, batch, lambda each: given_in_training(module, each))
+    other, again = _again(module, batch, form, lambda each: given_in_training(module, each))
     views: dict[int | str, View] = {}
     names: dict[int | str, str] = {}
     first, second = ({**dict(enumerate(g.arguments)), **g.options} for g in (given, again))
@@ -132,7 +152,8 @@ def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundC
             raise ConfigurationError(
                 f"{type(module).__name__}.training_step gives forward an argument "
                 f"{f'number {key + 1}' if isinstance(key, int) else key} that is no view of every "
-                f"batch that is known (inputs, lengths, a mask; unchanged numbers): {SAY}"
+                "batch that is known (inputs, lengths, a mask, further inputs; unchanged numbers): "
+                f"{SAY}"
             )
         names[key], views[key] = found
     arguments = tuple(view for key, view in views.items() if isinstance(key, int))
@@ -141,13 +162,14 @@ def _recognised(module: nn.Module, given: Given, batch: SequenceBatch) -> FoundC
 
 
 def _again(
-    module: nn.Module, batch: SequenceBatch, given_to: Callable[[SequenceBatch], Given | None]
+    module: nn.Module, batch: SequenceBatch, form: Form, given_to: Callable[[Any], Given | None]
 ) -> tuple[SequenceBatch, Given]:
     """Return the batch most unlike this one that training works on, with what is given for it."""
     reason: Exception | None = None
     for other in unlike_each(batch):
         try:
-            again = given_to(other)
+            trained_on, other = form(other)
+            again = given_to(trained_on)
         except Exception as error:
             reason = error
             continue
@@ -159,7 +181,8 @@ def _again(
     )
 
 
-def _by_name(module: nn.Module) -> FoundCall:
+def _by_name(module: nn.Module, batch: SequenceBatch) -> FoundCall:
+    views = views_of(batch)
     arguments: list[View] = []
     options: dict[str, View] = {}
     names: dict[int | str, str] = {}
@@ -170,6 +193,8 @@ def _by_name(module: nn.Module) -> FoundCall:
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
             continue
         role = "inputs" if name == inputs else role_of(name)
+        if further_input(name) in views:
+            role = further_input(name)
         required = parameter.default is parameter.empty
         if role is None or role == "None":
             if required and role is None:
@@ -177,13 +202,17 @@ def _by_name(module: nn.Module) -> FoundCall:
             elif required:
                 options[name] = always(None)
         elif place == 0 and parameter.kind != parameter.KEYWORD_ONLY:
-            arguments, names[0] = [VIEWS[role]], role
+            arguments, names[0] = [views[role]], role
         else:
-            options[name], names[name] = VIEWS[role], role
+            options[name], names[name] = views[role], role
     if unknown or not names:
         name = type(module).__name__
-        reason = f"{name} has no forward of its own"
         if unknown:
             reason = f"{name}.forward wants {unknown}, and nobody can know what to give it"
-        raise ConfigurationError(f"{reason}: {SAY}")
+            raise ConfigurationError(f"{reason}: {SAY}")
+        part = next((part for part, _ in module.named_children()), "network")
+        raise ConfigurationError(
+            f"{name} has no forward of its own: say what is called, such as "
+            f"call=lambda module, batch: module.{part}(batch.inputs)."
+        )
     return FoundCall(tuple(arguments), options, names)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnrepair.errors import NonFiniteError
-from rnnrepair.network.calls import Call, FoundCall, find_call
+from rnnrepair.network.calls import Call, Form, FoundCall, find_call
 from rnnrepair.network.hooked import UNFIT, called
 from rnnrepair.network.masks import settle_masks
 from rnnrepair.network.perturbed import perturbed
@@ -15,9 +15,10 @@ from rnnrepair.network.prefixes import Readout, find_readout
 from rnnrepair.network.reading import Reading
 from rnnrepair.network.refusal import refusal
 from rnnrepair.network.snapshot import unchanged
-from rnnrepair.network.soundness import check_alone, check_same_again, close
+from rnnrepair.network.soundness import check_alone, check_labels, check_same_again, close
 from rnnrepair.network.tapped import find_network
 from rnnrepair.network.tensors import tensors_in
+from rnnrepair.network.views import LABELS
 from rnnrepair.network.watch import Watch
 from rnnrepair.sequences import DataSpec, SequenceBatch
 
@@ -26,7 +27,12 @@ STEEP = 100
 
 
 def inspect(
-    module: nn.Module, spec: DataSpec, batch: SequenceBatch, tap: str | None, call: Call | None
+    module: nn.Module,
+    spec: DataSpec,
+    batch: SequenceBatch,
+    tap: str | None,
+    call: Call | None,
+    form: Form,
 ) -> Reading:
     """Find out how a module is read; it is left as it was.
 
@@ -36,12 +42,13 @@ def inspect(
         batch: a few sequences, longest first; B, T, F and C all different.
         tap: name of the layer whose outputs are the states; found where None.
         call: calls the module; found where None.
+        form: in which training is given a batch.
 
     Raises:
         ConfigurationError: it cannot be read; says what was tried, and what to write.
         NonFiniteError: it answers NaN.
     """
-    found = call if call is not None else find_call(module, batch)
+    found = call if call is not None else find_call(module, batch, form)
     usual = _largest(module, found, batch)
     with perturbed(module, lambda: _largest(module, found, batch) <= STEEP * (1 + usual)):
         if isinstance(found, FoundCall):
@@ -63,6 +70,8 @@ def _inspect(
     together = network.decoder(seen.output, len(batch))
     _check_numbers(module, together, batch)
     check_same_again(network, call, batch, told, watch)
+    if LABELS in told:
+        check_labels(network, batch, told)
     alone = check_alone(network, batch, told)
     _check_numbers(module, alone, batch)
     replay, readout, note = find_readout(network, seen, alone, told)

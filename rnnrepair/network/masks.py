@@ -1,6 +1,7 @@
 """Which way round a mask is, where only its name says so: found out by changing the padding."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -59,16 +60,14 @@ def _ragged(batch: SequenceBatch) -> SequenceBatch:
     """Return all sequences as wide as before, none of which reaches the end."""
     n_steps = batch.inputs.shape[1]
     lengths = (n_steps - 1 - torch.arange(len(batch)).to(batch.lengths)).clamp_min(1)
-    return SequenceBatch(batch.index, batch.inputs, lengths, batch.label)
+    return replace(batch, lengths=lengths)
 
 
 def _ignores_padding(module: nn.Module, call: FoundCall, batch: SequenceBatch) -> bool | None:
     """Whether answers are the same with other padding; None where the module cannot be called."""
     moved = batch.inputs.roll(1, 0).flip(1)
     mask = batch.mask.view(*batch.mask.shape, *[1] * (moved.dim() - 2))
-    other = SequenceBatch(
-        batch.index, torch.where(mask, batch.inputs, moved), batch.lengths, batch.label
-    )
+    other = replace(batch, inputs=torch.where(mask, batch.inputs, moved))
     found = []
     for each in (batch, other):
         with unchanged(module):

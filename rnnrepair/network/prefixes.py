@@ -19,7 +19,6 @@ from rnnrepair.network.pooling import (
 from rnnrepair.network.refusal import refusal
 from rnnrepair.network.replay import Replay, inputs_of
 from rnnrepair.network.soundness import close
-from rnnrepair.sequences import SequenceBatch
 
 BOTH_WAYS = "it reads both ways: the other direction has always read the whole sequence"
 SORTED = (
@@ -188,9 +187,9 @@ def _ignores_later_inputs(replay: Replay, seen: Pass) -> bool:
     longest, rows = int(network.lengths(seen).max()), torch.arange(len(batch))
     for n in sorted({1, (longest + 1) // 2, longest - 1}):
         n_inputs = network.inputs_needed(seen, n)
-        later = batch.inputs[:, n_inputs:].roll(1, 0).flip(1)
-        inputs = torch.cat([batch.inputs[:, :n_inputs], later], 1)
-        other = network.run(SequenceBatch(batch.index, inputs, batch.lengths, batch.label))
+        inputs = _with_other_end(batch.inputs, n_inputs)
+        beside = {k: _with_other_end(values, n_inputs) for k, values in batch.beside.items()}
+        other = network.run(replace(batch, inputs=inputs, beside=beside))
         try:
             played = replay.prefix(replace(seen, batch=other.batch), n, rows)
             if not close(played, replay.prefix(seen, n, rows)):
@@ -204,6 +203,11 @@ def _ignores_later_inputs(replay: Replay, seen: Pass) -> bool:
         if not close(before[:, :n], after[:, :n]):
             return False
     return True
+
+
+def _with_other_end(values: Tensor, n_steps: int) -> Tensor:
+    """Return (B, T, ...) values of which those behind a prefix are of other sequences."""
+    return torch.cat([values[:, :n_steps], values[:, n_steps:].roll(1, 0).flip(1)], 1)
 
 
 def _into_both_ways(seen: Pass) -> Tensor | None:

@@ -1,6 +1,7 @@
 """What a network would answer after each step: its own code behind the tap, on recorded states."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -86,12 +87,12 @@ class Replay:
     def _states(self, seen: Pass, rows: Tensor, step: Tensor) -> Tensor:
         batch, n_steps = seen.batch, seen.hidden.shape[1]
         if not self.cuts_inputs:
-            inputs = batch.inputs[rows]
+            points = batch.rows(rows)
         elif batch.inputs.shape[1] == n_steps:
-            inputs = batch.inputs[rows, step][:, None]
+            points = batch.single_steps(rows, step)
         else:
-            inputs = batch.inputs[rows, : self.network.inputs_needed(seen, 1)]
-        lengths = torch.full_like(batch.lengths[rows], inputs.shape[1])
+            points = batch.rows(slice(None), self.network.inputs_needed(seen, 1)).rows(rows)
+        points = replace(points, lengths=torch.full_like(points.lengths, points.inputs.shape[1]))
         parts = []
         for recorded, states in zip(seen.recorded, seen.states, strict=True):
             if states is not None and states.hidden.shape[1] == n_steps:
@@ -104,7 +105,6 @@ class Replay:
                     None if backward is None else backward[rows],
                 )
                 parts.append((recorded.layer, part))
-        points = SequenceBatch(batch.index[rows], inputs, lengths, batch.label[rows])
         return self._logits(points, parts)
 
     def _logits(self, batch: SequenceBatch, parts: Sequence[tuple[nn.Module, Part]]) -> Tensor:

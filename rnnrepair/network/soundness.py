@@ -1,5 +1,7 @@
 """Whether a module has one answer to a sequence, whatever chance and other sequences do."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -42,6 +44,20 @@ def check_same_again(
         raise refusal(network.module, told, reason)
 
 
+def check_labels(network: HookedModule, batch: SequenceBatch, told: str) -> None:
+    """Refuse a module whose answers depend on the labels that it is given for its loss.
+
+    Raises:
+        ConfigurationError: they do.
+    """
+    one, other = (
+        network.logits(replace(batch, label=torch.full_like(batch.label, label)))
+        for label in (0, 1)
+    )
+    if not close(one, other):
+        raise refusal(network.module, told, "its answers depend on the labels that it is given")
+
+
 def check_alone(network: HookedModule, batch: SequenceBatch, told: str) -> Tensor:
     """Return the (B, C) answers to each sequence alone, without padding.
 
@@ -54,6 +70,7 @@ def check_alone(network: HookedModule, batch: SequenceBatch, told: str) -> Tenso
         ConfigurationError: it cannot read one sequence, or answers otherwise when sequences of the
             same length are beside it.
     """
+    _check_order(network, batch, told)
     alone = torch.cat([_answer_alone(network, batch, row, told) for row in range(len(batch))])
     middle = int(batch.lengths.float().median())
     rows = (batch.lengths >= middle).nonzero()[:, 0]
@@ -63,6 +80,19 @@ def check_alone(network: HookedModule, batch: SequenceBatch, told: str) -> Tenso
         reason = "its answer to a sequence depends on the other sequences of the batch"
         raise refusal(network.module, told, reason + _statistics(network.module))
     return alone
+
+
+def _check_order(network: HookedModule, batch: SequenceBatch, told: str) -> None:
+    """Refuse a module that answers in another order than it is asked (it sorts, and forgets to)."""
+    back = torch.arange(len(batch), device=batch.index.device).flip(0)
+    try:
+        asked_back = network.logits(batch.rows(back))
+    except UNFIT:  # it packs, and wants the longest first
+        return
+    if not close(asked_back.flip(0), network.logits(batch)):
+        reason = "asked for the same sequences in another order, it answers something else: if it "
+        reason += "sorts them, it must put its answers back into their order"
+        raise refusal(network.module, told, reason)
 
 
 def close(left: Tensor, right: Tensor) -> bool:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.network.calls import Call
+from rnnrepair.network.calls import Call, Form, as_it_is
 from rnnrepair.network.evaluating import device_of, evaluating
 from rnnrepair.network.inspection import inspect
 from rnnrepair.network.predictions import Predictions
@@ -50,6 +51,7 @@ class TracedNetwork:
         tap: str | None = None,
         call: Call | None = None,
         context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        form: Form = as_it_is,
     ) -> None:
         """Take a module; see ``of``."""
         self.module = module
@@ -57,6 +59,7 @@ class TracedNetwork:
         self._tap = tap
         self._call = call
         self._context = context
+        self._form = form
         self._reading: Reading | None = None
         self._own: TracingModule | None = None
         self._writes_numbers = True
@@ -69,6 +72,7 @@ class TracedNetwork:
         tap: str | None = None,
         call: Call | None = None,
         context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        form: Form = as_it_is,
     ) -> "TracedNetwork":
         """View a module.
 
@@ -78,6 +82,7 @@ class TracedNetwork:
             tap: name of the layer whose outputs are the states; found where None.
             call: calls the module with a batch; found where None.
             context: makes what the module runs in, such as the precision of a trainer.
+            form: in which training is given a batch.
 
         Raises:
             ConfigurationError: a scripted module, or a tap that is none of its layers.
@@ -94,7 +99,7 @@ class TracedNetwork:
                 f"tap={tap!r} is no layer of {type(module).__name__}, which has "
                 f"{sorted(name for name in layers if name)}."
             )
-        return cls(module, spec, tap, call, context)
+        return cls(module, spec, tap, call, context, form)
 
     @property
     def device(self) -> torch.device:
@@ -136,7 +141,9 @@ class TracedNetwork:
                 return
             # In full precision, if there is: how it is read must not hang on rounding.
             with unchanged(self.module), torch.autocast(self.device.type, enabled=False):
-                self._reading = inspect(self.module, self.spec, few, self._tap, self._call)
+                self._reading = inspect(
+                    self.module, self.spec, few, self._tap, self._call, self._form
+                )
             with unchanged(self.module) as before:
                 # Many sequences of equal lengths too: a module that sorts them may mix them up.
                 self.trace(batch.rows(slice(AT_ONCE)))
@@ -219,7 +226,21 @@ class TracedNetwork:
         # What is trained in several precisions is given what the data are.
         if not own or not batch.inputs.is_floating_point() or batch.inputs.dtype in own:
             return batch
-        return SequenceBatch(batch.index, batch.inputs.to(own[0]), batch.lengths, batch.label)
+        return _in_precision(batch, own[0])
+
+
+def _in_precision(batch: SequenceBatch, precision: torch.dtype) -> SequenceBatch:
+    """Return a batch whose floats have a precision."""
+
+    def cast(values: Tensor) -> Tensor:
+        return values.to(precision) if values.is_floating_point() else values
+
+    return replace(
+        batch,
+        inputs=cast(batch.inputs),
+        static={name: cast(values) for name, values in batch.static.items()},
+        beside={name: cast(values) for name, values in batch.beside.items()},
+    )
 
 
 def _few(batch: SequenceBatch, n_classes: int) -> SequenceBatch:

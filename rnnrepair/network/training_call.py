@@ -1,5 +1,6 @@
 """What a module's own training step gives to its forward."""
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,6 @@ from typing import Any
 from torch import nn
 
 from rnnrepair.network.snapshot import unchanged
-from rnnrepair.sequences import SequenceBatch
 
 # What a training step may do before it calls the network, and nobody needs while it is watched.
 IDLE = ("log", "log_dict", "print", "optimizers", "lr_schedulers", "toggle_optimizer")
@@ -51,10 +51,14 @@ class _Idle:
         return self
 
 
-def given_in_training(module: nn.Module, batch: SequenceBatch) -> Given | None:
+def given_in_training(module: nn.Module, batch: Any) -> Given | None:
     """Return what ``training_step`` gives to ``forward``, None where it does not call it.
 
     The step ends there; the module is left as it was.
+
+    Args:
+        module: with a training step.
+        batch: in the form in which training gives it.
 
     Raises:
         Exception: whatever the step raises before it calls the network or a part of it.
@@ -77,7 +81,7 @@ def given_in_training(module: nn.Module, batch: SequenceBatch) -> Given | None:
 
 
 def first_of_layers(
-    module: nn.Module, batch: SequenceBatch, run: Callable[[], Any] | None = None
+    module: nn.Module, batch: Any, run: Callable[[], Any] | None = None
 ) -> Given | None:
     """Return what the first part of a module that is called is given, the part itself in front.
 
@@ -110,12 +114,13 @@ def _before_parts(module: nn.Module, hook: Callable[..., None]) -> Iterator[None
             handle.remove()
 
 
-def _train(module: nn.Module, batch: SequenceBatch) -> None:
+def _train(module: nn.Module, batch: Any) -> None:
     """Run the training step on what the module's own hooks make of a batch."""
     for name in IDLE:
         if hasattr(module, name):
             setattr(module, name, _Idle())
-    given: Any = batch
+    # A copy: what a step or a hook changes in place must be seen as a change.
+    given = copy.deepcopy(batch)
     for name in HOOKS:
         if hasattr(module, name):
             given = getattr(module, name)(given, 0)

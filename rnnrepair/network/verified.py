@@ -33,7 +33,7 @@ def verified(
     Raises:
         ConfigurationError: the network cannot be read; see ``TracedNetwork.verify``.
     """
-    network = TracedNetwork.of(module, data.spec, tap, call, context)
+    network = TracedNetwork.of(module, data.spec, tap, call, context, data.training_form)
     index = data.indices("fit")
     every = max(len(index) // VERIFIED_ON, 1)
     network.verify(data.fetch(index[::every]))

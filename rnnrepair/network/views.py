@@ -11,13 +11,20 @@ from rnnrepair.sequences import SequenceBatch
 
 View = Callable[[SequenceBatch], Any]
 
+# Given for a loss; no answer may depend on them.
+LABELS = "the labels"
+
 VIEWS: dict[str, View] = {
     "inputs": lambda b: b.inputs,
     "inputs, steps first": lambda b: b.inputs.transpose(0, 1),
     "inputs, steps last": lambda b: b.inputs.transpose(1, -1),
     "inputs, as one feature": lambda b: b.inputs.unsqueeze(-1),
+    "inputs, the one feature": lambda b: b.inputs.squeeze(-1),
+    "inputs, the one feature, steps first": lambda b: b.inputs.squeeze(-1).transpose(0, 1),
     "inputs, as one channel": lambda b: b.inputs.unsqueeze(1),
     "inputs, flat": lambda b: b.inputs.flatten(1),
+    "inputs, 0 for NaN": lambda b: b.inputs.nan_to_num(),
+    "inputs, the one feature, 0 for NaN": lambda b: b.inputs.nan_to_num().squeeze(-1),
     "lengths": lambda b: b.lengths,
     "the longest length": lambda b: int(b.lengths.max()),
     "the longest length, a tensor": lambda b: b.lengths.max(),
@@ -27,12 +34,19 @@ VIEWS: dict[str, View] = {
     "the mask of padding": lambda b: ~b.mask,
     "where inputs are not 0": lambda b: b.inputs != 0,
     "where inputs are 0": lambda b: b.inputs == 0,
+    "where inputs are NaN": lambda b: b.inputs.isnan(),
+    "where inputs are not NaN": lambda b: ~b.inputs.isnan(),
     "the whole batch": lambda b: b,
+    LABELS: lambda b: b.label,
 }
+
+# What a batch holds beside its sequences, by name.
+FURTHER = ("static", "beside")
 
 CASTS: dict[str, Callable[[Any], Any]] = {
     "": lambda v: v,
     " as floats": lambda v: v.float(),
+    " as doubles": lambda v: v.double(),
     " as whole numbers": lambda v: v.long(),
     " as int32": lambda v: v.int(),
     " on the CPU": lambda v: v.cpu(),
@@ -40,6 +54,22 @@ CASTS: dict[str, Callable[[Any], Any]] = {
     " as a column": lambda v: v.unsqueeze(-1),
     " as a column of floats": lambda v: v.float().unsqueeze(-1),
 }
+
+
+def views_of(batch: SequenceBatch) -> dict[str, View]:
+    """Return all views of a batch by name, those of its further inputs too."""
+
+    def further(kind: str, name: str) -> View:
+        return lambda b: getattr(b, kind)[name]
+
+    more = {further_input(n): further(kind, n) for kind in FURTHER for n in getattr(batch, kind)}
+    return VIEWS | more
+
+
+def further_input(name: str) -> str:
+    """Return what the view of a further input is called."""
+    return f"further input {name!r}"
+
 
 # What numbers of the other batch are multiplied with, and added to them where they are whole.
 FACTOR, SHIFT = 1000, 1_000_003
@@ -52,9 +82,11 @@ def recognise(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[
         values: for each batch.
         batches: unlike each other, see ``unlike``.
     """
-    if all(type(value) in {tuple, list} for value in values):
+    if all(isinstance(value, tuple | list) for value in values):
         return _recognise_each(values, batches)
-    for what, view in VIEWS.items():
+    if all(isinstance(value, dict) for value in values):
+        return _recognise_named(values, batches)
+    for what, view in views_of(batches[0]).items():
         for kind, cast in CASTS.items():
             chosen = then(view, cast)
             if all(_same(v, partial(chosen, b)) for v, b in zip(values, batches, strict=True)):
@@ -86,26 +118,43 @@ def unlike(batch: SequenceBatch, *, wild: bool = True, longer: bool = True) -> S
     # No multiple of T rows: code that has T in it would fold others into it.
     n = next(n for n in (len(batch) + 2, len(batch) + 3) if n % max(batch.inputs.shape[1], 2))
     rows = torch.arange(n, device=batch.index.device).roll(1) % len(batch)
-    given = batch.inputs[rows]
-    inputs = torch.cat([given.flip(0), given, given[:, :1]], 1) if longer else given.flip(0)
-    n_rows, n_steps = inputs.shape[:2]
-    if wild and inputs.is_floating_point():
-        signs = torch.ones(n_rows, device=inputs.device, dtype=inputs.dtype)
+
+    # Real steps again where padding stands: what is told from padding by its numbers stays so.
+    again = torch.arange(batch.inputs.shape[1], device=rows.device) % batch.lengths[:, None]
+
+    def other(values: Tensor) -> Tensor:
+        given = values[rows[:, None], again[rows]]
+        steps = torch.cat([given.flip(0), given, given[:, :1]], 1) if longer else given.flip(0)
+        return _far_off(steps) if wild else steps
+
+    inputs = other(batch.inputs)
+    lengths = (inputs.shape[1] - 1 - torch.arange(n).to(batch.lengths)).clamp_min(1)
+    return SequenceBatch(
+        batch.index[rows],
+        inputs,
+        lengths,
+        batch.label[rows],
+        {k: _far_off(v[rows]) if wild else v[rows] for k, v in batch.static.items()},
+        {k: other(v) for k, v in batch.beside.items()},
+    )
+
+
+def _far_off(values: Tensor) -> Tensor:
+    """Return numbers that the data do not have; truth values stay as they are."""
+    if values.is_floating_point():
+        signs = torch.ones(len(values), device=values.device, dtype=values.dtype)
         signs[::2] = -1
-        inputs = FACTOR * inputs * signs.view(-1, *[1] * (inputs.dim() - 1))
-    elif wild and inputs.dtype in {torch.int32, torch.int64}:
-        inputs = inputs + SHIFT
-    lengths = (n_steps - 1 - torch.arange(n_rows).to(batch.lengths)).clamp_min(1)
-    return SequenceBatch(batch.index[rows], inputs, lengths, batch.label[rows])
+        return FACTOR * values * signs.view(-1, *[1] * (values.dim() - 1))
+    return values + SHIFT if values.dtype in {torch.int32, torch.int64} else values
 
 
 def same_value(left: Any, right: Any) -> bool:
-    """Whether two values are the same numbers, of the same type, shape and device."""
+    """Whether two values are the same numbers, NaN too, of the same type, shape and device."""
     if type(left) is not type(right):
         return False
     if isinstance(left, Tensor):
         alike = left.shape == right.shape and left.dtype == right.dtype
-        return alike and left.device == right.device and torch.equal(left, right)
+        return alike and left.device == right.device and _equal(left, right)
     if isinstance(left, SequenceBatch):
         return same_value(vars(left), vars(right))
     if isinstance(left, dict):
@@ -114,6 +163,13 @@ def same_value(left: Any, right: Any) -> bool:
         same_number = len(left) == len(right)
         return same_number and all(same_value(*pair) for pair in zip(left, right, strict=True))
     return left is right or bool(left == right)
+
+
+def _equal(left: Tensor, right: Tensor) -> bool:
+    if torch.equal(left, right):
+        return True
+    floats = left.is_floating_point()
+    return floats and torch.allclose(left, right, rtol=0, atol=0, equal_nan=True)
 
 
 def always(value: Any) -> View:
@@ -130,7 +186,8 @@ def _recognise_each(
     values: Sequence[Any], batches: Sequence[SequenceBatch]
 ) -> tuple[str, View] | None:
     kind = type(values[0])
-    for what, view in VIEWS.items():  # a list of all lengths is one view, not one a sequence
+    # A list of all lengths is one view, not one a sequence.
+    for what, view in views_of(batches[0]).items():
         chosen = then(view, CASTS[" as a list"])
         if all(_same(v, partial(chosen, b)) for v, b in zip(values, batches, strict=True)):
             return f"{what} as a list", chosen
@@ -141,7 +198,21 @@ def _recognise_each(
     if len(known) < len(parts):
         return None
     views = [view for _, view in known]
-    return f"({', '.join(what for what, _ in known)})", lambda b: kind(v(b) for v in views)
+    made = kind._make if hasattr(kind, "_make") else kind  # named tuples
+    return f"({', '.join(what for what, _ in known)})", lambda b: made(v(b) for v in views)
+
+
+def _recognise_named(
+    values: Sequence[dict[Any, Any]], batches: Sequence[SequenceBatch]
+) -> tuple[str, View] | None:
+    if len({tuple(value) for value in values}) > 1:
+        return None
+    parts = {key: recognise([value[key] for value in values], batches) for key in values[0]}
+    known = {key: part for key, part in parts.items() if part is not None}
+    if len(known) < len(parts):
+        return None
+    told = ", ".join(f"{key}: {what}" for key, (what, _) in known.items())
+    return f"{{{told}}}", lambda b: {key: view(b) for key, (_, view) in known.items()}
 
 
 def _filled(values: Sequence[Any], batches: Sequence[SequenceBatch]) -> tuple[str, View] | None:

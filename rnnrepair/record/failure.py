@@ -49,11 +49,13 @@ class Injected:
         index: of the sample.
         label: its class.
         piece: the part of it that comes from the failure.
+        parent: index of the sample that it was made from.
     """
 
     index: int
     label: int
     piece: Span
+    parent: int = -1
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ def gather_failures(
                 contrast=None if contrast is None else float(contrast[row]),
                 neighbours=_neighbours(evidence, row, label_of),
                 injected=tuple(
-                    Injected(entry.new_id, entry.label, marked(entry.as_edit()))
+                    Injected(entry.new_id, entry.label, marked(entry.as_edit()), entry.parent_id)
                     for entry in [e for e in ledger if e.failure_id == index][:SHOWN]
                 ),
             )

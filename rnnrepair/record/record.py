@@ -11,6 +11,7 @@ from rnnrepair.errors import DataError
 from rnnrepair.protocols import Split
 from rnnrepair.record import files
 from rnnrepair.record.parts import Contrast, Repair, TargetLook
+from rnnrepair.scores import Monitor
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,9 @@ class RunRecord:
         sizes: sequences by split, injected ones not counted.
         repair: None where targets were counted.
         looks: at the targets; none where a network was repaired.
+        monitor: the score that chose on val, see ``Monitor``.
+        class_sizes: training samples of each class, injected ones not counted; none where that is
+            not known.
     """
 
     experiment: str
@@ -45,6 +49,8 @@ class RunRecord:
     sizes: Mapping[Split, int]
     repair: Repair | None = None
     looks: tuple[TargetLook, ...] = ()
+    monitor: str = Monitor.ACCURACY.value
+    class_sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a record of nothing, and one of both kinds of runs.
@@ -85,5 +91,6 @@ class RunRecord:
             "notes": tuple(told["notes"]),
             "repair": None if repair is None else Repair.of_plain(repair, tensors),
             "looks": tuple(TargetLook(**look) for look in told["looks"]),
+            "class_sizes": tuple(told.get("class_sizes", ())),
         }
         return cls(**{**told, **changed})

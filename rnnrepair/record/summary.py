@@ -9,6 +9,7 @@ from typing import Any
 from rnnrepair.atomic import write_file
 from rnnrepair.record.parts import Repair
 from rnnrepair.record.record import RunRecord
+from rnnrepair.scores import Monitor, confusion, score
 
 # Splits of every run; the accuracy alone is told of further test splits.
 SPLITS = ("test", "repair", "val")
@@ -35,7 +36,7 @@ def summary_of(record: RunRecord) -> dict[str, Any]:
         "repair_trained_on": record.repair.trained_on,
         "data": {"source": record.source, **record.sizes},
     }
-    return about | _of_repair(record.repair)
+    return about | _with_monitored(_of_repair(record.repair), record)
 
 
 def _of_repair(repair: Repair) -> dict[str, Any]:
@@ -67,6 +68,17 @@ def _of_repair(repair: Repair) -> dict[str, Any]:
         "time_s": {name: value for name, value in seconds.items() if name != "epoch"},
         "epoch_time_s": repair.seconds.epoch,
     }
+
+
+def _with_monitored(told: dict[str, Any], record: RunRecord) -> dict[str, Any]:
+    """Add the score that chose on val, where it is not the accuracy, which is told anyway."""
+    if record.repair is None or record.monitor == Monitor.ACCURACY:
+        return told
+    for split, answers in record.repair.answers.items():
+        for when in ("before", "after"):
+            confused = confusion(answers.label, getattr(answers, when))
+            told[when][f"{split}_{record.monitor}"] = score(confused, record.monitor)
+    return {"monitor": record.monitor, **told}
 
 
 def _of_targets(record: RunRecord) -> dict[str, Any]:

@@ -19,12 +19,12 @@ class Campaign:
     Attributes:
         budget: samples per failure of the unrepaired network and round.
         rounds: rounds at most.
-        patience: rounds without a new best val accuracy that are tolerated.
+        patience: rounds without a new best score on val that are tolerated.
         max_samples: planned samples at most, over all rounds.
         rounds_made: rounds made so far.
         samples_per_round: None before the first.
         planned: samples planned so far.
-        val_accuracy: before the first round and after each round made.
+        val_score: before the first round and after each round made.
         stopped: why no more rounds are made, None while some may follow.
     """
 
@@ -35,7 +35,7 @@ class Campaign:
     rounds_made: int = 0
     samples_per_round: int | None = None
     planned: int = 0
-    val_accuracy: list[float] = field(default_factory=list)
+    val_score: list[float] = field(default_factory=list)
     stopped: StopReason | None = None
 
     def __post_init__(self) -> None:
@@ -46,7 +46,7 @@ class Campaign:
         """
         check_settings(Campaign, vars(self))
 
-    def open_round(self, n_failures: int, val_accuracy: float) -> int | None:
+    def open_round(self, n_failures: int, val_score: float) -> int | None:
         """Return how many samples the round that begins plans, None where none begins any more.
 
         A round that finds no failures left injects nothing and counts all the same: its epochs
@@ -54,7 +54,7 @@ class Campaign:
 
         Args:
             n_failures: failures on the repair split now.
-            val_accuracy: of the network as it is now.
+            val_score: of the network as it is now.
 
         Example:
             >>> campaign = Campaign(budget=10, rounds=2, patience=2, max_samples=500)
@@ -65,7 +65,7 @@ class Campaign:
         """
         if self.stopped is not None:
             return None
-        self.val_accuracy.append(val_accuracy)
+        self.val_score.append(val_score)
         if self.samples_per_round is None:
             self.samples_per_round = self.budget * n_failures
         self.stopped = self._reason()
@@ -83,7 +83,7 @@ class Campaign:
             return StopReason.NO_FAILURES
         if self.planned >= self.max_samples:
             return StopReason.SHARE_REACHED
-        best = max(range(len(self.val_accuracy)), key=self.val_accuracy.__getitem__)
+        best = max(range(len(self.val_score)), key=self.val_score.__getitem__)
         return StopReason.NO_GAIN_ON_VAL if self.rounds_made - best >= self.patience else None
 
     def planned_after(self, n_rounds: int) -> int:
@@ -105,7 +105,7 @@ class Campaign:
             "rounds_made": self.rounds_made,
             "samples_per_round": self.samples_per_round,
             "planned": self.planned,
-            "val_accuracy": list(self.val_accuracy),
+            "val_score": list(self.val_score),
             "stopped": None if self.stopped is None else self.stopped.value,
         }
 
@@ -113,5 +113,5 @@ class Campaign:
         """Take up what had happened so far."""
         for name in ("rounds_made", "samples_per_round", "planned"):
             setattr(self, name, state[name])
-        self.val_accuracy = list(state["val_accuracy"])
+        self.val_score = list(state["val_score"])
         self.stopped = None if state["stopped"] is None else StopReason(state["stopped"])

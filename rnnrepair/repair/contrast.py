@@ -55,7 +55,8 @@ class ContrastRepair(RepairStrategy):
             for number in range(budget):
                 due = int((number + 1) * self.opponents + begin)
                 before = int(number * self.opponents + begin)
-                takes_opponent = due > before and opponents
-                parent = opponents[before % len(opponents)] if takes_opponent else failure
+                parent = (
+                    opponents[before % len(opponents)] if due > before and opponents else failure
+                )
                 picks.append(Pick(row, parent, IDENTITY))
         return proposal_of(picks, context)

@@ -1,5 +1,7 @@
 """Guided repair: mutated influential samples that go wrong the way the failure does."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -82,7 +84,7 @@ class GuidedRepair(RepairStrategy):
         candidates = context.fetch(parents[parents >= 0].repeat_interleave(self.mutations))
         generator = torch_generator(context.seed, "guided edits", int(rows[0]))
         edits, inputs = edit_each(candidates, context, generator)
-        traces = context.judge(inputs, candidates.lengths)
+        traces = context.judge(replace(candidates, inputs=inputs))
         failures = context.evidence.failures.select(rows).select(owner)
         reproduces = traces.final_prediction == failures.final_prediction
         distance = paired_distance(context.distance, traces, failures)

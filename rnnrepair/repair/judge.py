@@ -1,9 +1,9 @@
 """Traces of sequences that are not in the data set: the candidates of a repair."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel, ReducedStates
 from rnnrepair.network import TracedNetwork
@@ -13,14 +13,12 @@ from rnnrepair.traces import Traces
 JUDGE_BATCH = 500
 
 
-def trace_inputs(
-    network: TracedNetwork, model: AbstractModel, inputs: Tensor, lengths: Tensor
-) -> Traces:
-    """Return the traces of (n, T, F) inputs; their index is their row, their label 0."""
+def trace_inputs(network: TracedNetwork, model: AbstractModel, candidates: SequenceBatch) -> Traces:
+    """Return the traces of n candidates; their index is their row, their label 0."""
 
     def batches() -> Iterator[SequenceBatch]:
-        for rows in torch.arange(len(inputs)).split(JUDGE_BATCH):
-            yield SequenceBatch(rows, inputs[rows], lengths[rows], torch.zeros_like(rows))
+        for rows in torch.arange(len(candidates)).split(JUDGE_BATCH):
+            yield replace(candidates.rows(rows), index=rows, label=torch.zeros_like(rows))
 
     reduced = ReducedStates.collect(
         network.steps(batches(), model.reduction.to(network.device)), model.n_classes

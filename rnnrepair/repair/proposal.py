@@ -22,7 +22,7 @@ class RepairContext:
         original_label: (n,) int64 classes of those.
         original_correct: (n,) bool, whether the network classifies them correctly.
         fetch: indices to sequences.
-        judge: (inputs (n, T, F), lengths (n,)) to the traces that the network makes of them.
+        judge: candidates to the traces that the network makes of them.
         distance: between steps of traces.
         edits: family of label-preserving edits, None for strategies that edit nothing.
         seed: of this round.
@@ -35,7 +35,7 @@ class RepairContext:
     original_label: Tensor
     original_correct: Tensor
     fetch: Callable[[Tensor], SequenceBatch]
-    judge: Callable[[Tensor, Tensor], Traces]
+    judge: Callable[[SequenceBatch], Traces]
     distance: StepDistance
     edits: EditFamily | None
     seed: int

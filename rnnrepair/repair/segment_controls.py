@@ -29,6 +29,7 @@ class _Insertion(RepairStrategy):
     """Base of the strategies that insert the responsible token of a failure."""
 
     fits = frozenset({Kind.TOKENS})
+    lengthens = True
 
     @override
     def serves(self, context: RepairContext) -> Tensor:

@@ -19,7 +19,7 @@ class StopReason(StrEnum):
         return {
             StopReason.ROUNDS_DONE: "all rounds were made",
             StopReason.NO_FAILURES: "the repair split holds no failures",
-            StopReason.NO_GAIN_ON_VAL: "val accuracy has not risen for as many rounds as may be",
+            StopReason.NO_GAIN_ON_VAL: "the score on val has not risen for too many rounds",
             StopReason.SHARE_REACHED: "injected samples have reached their largest share",
             StopReason.TRAINED_ANEW: "a new network was trained on all the data instead",
             StopReason.TRAINING_ENDED: "training ended before all rounds were made",

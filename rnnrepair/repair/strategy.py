@@ -20,6 +20,7 @@ class RepairStrategy(ABC):
         needs: roles of training samples that it reads.
         injects: whether it makes samples at all.
         edits_samples: whether it changes them by the repair's edits.
+        lengthens: whether they have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
         augments: whether it needs training to be augmented, by the repair's edits.
     """
@@ -29,6 +30,7 @@ class RepairStrategy(ABC):
     needs: ClassVar[frozenset[Role]] = frozenset()
     injects: ClassVar[bool] = True
     edits_samples: ClassVar[bool] = False
+    lengthens: ClassVar[bool] = False
     starts_anew: ClassVar[bool] = False
     augments: bool = False
 

@@ -1,7 +1,14 @@
 """What happened, for people: terminal table and HTML page."""
 
 from rnnrepair.report.cards import ShownData
-from rnnrepair.report.page import render, write_page
+from rnnrepair.report.page import render, write_explanation, write_page
 from rnnrepair.report.terminal import print_failures, print_summary
 
-__all__ = ["ShownData", "print_failures", "print_summary", "render", "write_page"]
+__all__ = [
+    "ShownData",
+    "print_failures",
+    "print_summary",
+    "render",
+    "write_explanation",
+    "write_page",
+]

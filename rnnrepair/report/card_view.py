@@ -9,11 +9,11 @@ from rnnrepair.record import Failure, Span
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import Colour, class_colours
 from rnnrepair.report.drawing import Drawing
-from rnnrepair.report.names import Names
-from rnnrepair.report.neighbourhood import caption, neighbourhood
-from rnnrepair.report.pictures import thumbnail, value_range
+from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
+from rnnrepair.report.pictures import Scale, thumbnail, value_range
 from rnnrepair.report.sequence_figure import sequence_figure
 from rnnrepair.report.text_figure import TextFigure, failure_text, sample_text
+from rnnrepair.sequences import Names
 
 Figure = Drawing | TextFigure
 
@@ -42,6 +42,7 @@ class CardView:
         figure: the sequence, step by step.
         nearest: influential training samples, nearest first.
         injected: samples made for it.
+        doubt: what speaks against its label, empty where nothing does or nobody has looked.
     """
 
     index: int
@@ -53,6 +54,7 @@ class CardView:
     figure: Figure
     nearest: tuple[Sample, ...]
     injected: tuple[Sample, ...]
+    doubt: str = ""
 
     @property
     def repaired(self) -> bool:
@@ -66,22 +68,32 @@ class CardView:
         return 2500 + self.figure.weight + sum(350 + s.figure.weight for s in samples)
 
 
-def card_view(card: FailureCard, after: Predictions, names: Names) -> CardView:
-    """Prepare a card; ``after`` are the predictions of its split after the run."""
+def card_view(
+    card: FailureCard, names: Names, after: Predictions | None = None, doubt: str = ""
+) -> CardView:
+    """Prepare a card.
+
+    Args:
+        card: the failure with its sequences.
+        names: of classes and tokens.
+        after: predictions of its split after the run, None where no run has changed the network.
+        doubt: what speaks against its label.
+    """
     failure = card.failure
     labels = [found.label for found in failure.neighbours]
     labels += [made.label for made in failure.injected]
     colours = class_colours(
         [failure.label, failure.predicted, *failure.prediction.tolist(), *labels]
     )
-    final = _prediction_of(failure.index, after)
+    final = None if after is None else _prediction_of(failure.index, after)
+    scales = _scales(card)
 
     def sample(kind: str, inputs: Tensor, label: int, mark: Span, told: str = "") -> Sample:
         description = f"{kind} sample of class {names.of_class(label)}"
         if card.is_text:
             own: Figure = sample_text(inputs, mark, names, description)
         else:
-            own = thumbnail(inputs, _scale(card), description, image=card.is_image)
+            own = thumbnail(inputs, scales, description, image=card.is_image)
         return Sample(own, names.of_class(label), colours[label], told)
 
     return CardView(
@@ -91,21 +103,27 @@ def card_view(card: FailureCard, after: Predictions, names: Names) -> CardView:
         final=None if final is None else names.of_class(final),
         story=_story(failure, names),
         neighbourhood=neighbourhood(failure, names),
-        figure=failure_text(card, names) if card.is_text else sequence_figure(card, _scale(card)),
+        figure=failure_text(card, names) if card.is_text else sequence_figure(card, scales, names),
         nearest=tuple(
             sample("Influential", inputs, found.label, found.common, caption(found))
             for inputs, found in zip(card.nearest, failure.neighbours, strict=True)
         ),
         injected=tuple(
-            sample("Injected", inputs, made.label, made.piece)
+            sample("Injected", inputs, made.label, made.piece, origin(made, failure))
             for inputs, made in zip(card.injected, failure.injected, strict=True)
         ),
+        doubt=doubt,
     )
 
 
-def _scale(card: FailureCard) -> tuple[float, float]:
-    """Return the range of values that the pictures of a card share."""
-    return value_range([card.inputs, *card.nearest, *card.injected])
+def _scales(card: FailureCard) -> list[Scale]:
+    """Return the ranges that the pictures of a card share: of an image one, of a series each
+    feature's.
+    """
+    parts = [card.inputs, *card.nearest, *card.injected]
+    if card.is_image or card.is_text:
+        return [value_range(parts)]
+    return [value_range([part[:, c] for part in parts]) for c in range(card.inputs.shape[1])]
 
 
 def _prediction_of(index: int, predictions: Predictions) -> int | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from rnnrepair.record import Failure, Repair
+from rnnrepair.record import Failure
 from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
 
 
@@ -50,8 +50,8 @@ class FailureCard:
         return self.kind == Kind.IMAGE
 
 
-def failure_cards(repair: Repair, data: ShownData) -> list[FailureCard]:
-    """Fetch the sequences of every failure that the record tells of."""
+def failure_cards(failures: Sequence[Failure], data: ShownData) -> list[FailureCard]:
+    """Fetch the sequences of failures and of the samples that belong to them."""
     return [
         FailureCard(
             failure,
@@ -60,7 +60,7 @@ def failure_cards(repair: Repair, data: ShownData) -> list[FailureCard]:
             _fetched(data, [neighbour.index for neighbour in failure.neighbours]),
             _fetched(data, [sample.index for sample in failure.injected]),
         )
-        for failure in repair.failures
+        for failure in failures
     ]
 
 

@@ -1,9 +1,9 @@
 """What is told of the training samples behind a failure."""
 
 from rnnrepair.influence import Role
-from rnnrepair.record import Failure, Neighbour
-from rnnrepair.report.names import Names
+from rnnrepair.record import Failure, Injected, Neighbour
 from rnnrepair.report.wording import count
+from rnnrepair.sequences import Names
 
 
 def caption(neighbour: Neighbour) -> str:
@@ -17,6 +17,15 @@ def caption(neighbour: Neighbour) -> str:
     if neighbour.run == 0:
         return "comes to the same state"
     return f"{count(neighbour.run, 'word')} in common up to there"
+
+
+def origin(sample: Injected, failure: Failure) -> str:
+    """Say what an injected sample is, where its picture or text does not."""
+    if sample.parent == failure.index:
+        return "made of the failure itself"
+    if sample.label != failure.label:
+        return "of what it was taken for: to stay as it is read"
+    return ""
 
 
 def neighbourhood(failure: Failure, names: Names) -> str:

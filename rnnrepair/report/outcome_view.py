@@ -1,13 +1,16 @@
 """What changed between the unrepaired and the final network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from rnnrepair.network import Predictions
 from rnnrepair.protocols import Split
-from rnnrepair.record import Repair, SplitAnswers
+from rnnrepair.record import Repair, RunRecord, SplitAnswers
 from rnnrepair.repair import Outcome
+from rnnrepair.scores import Monitor, unequal_classes
+from rnnrepair.sequences import Names
 
 ROLES: dict[Split, str] = {
     "test": "only to be reported: no choice may rest on it",
@@ -77,6 +80,43 @@ def split_views(repair: Repair) -> dict[Split, SplitView]:
     return views
 
 
+@dataclass(frozen=True)
+class ClassView:
+    """How good both networks are on one class of the test split.
+
+    Attributes:
+        number: of the class.
+        trained: training samples of it, None where that is not known.
+        tested: samples of it.
+        before: share of those that the unrepaired network gets right.
+        after: share of those that the final one does.
+    """
+
+    number: int
+    trained: int | None
+    tested: int
+    before: float
+    after: float
+
+
+def class_views(answers: SplitAnswers, sizes: Sequence[int] = ()) -> list[ClassView]:
+    """Return the accuracy on each class that a split has, in the order of their numbers.
+
+    Args:
+        answers: on the split.
+        sizes: training samples of each class, none where that is not known.
+    """
+    views = []
+    for number in answers.label.unique().tolist():
+        chosen = answers.label == number
+        before, after = (
+            p.correct[chosen].double().mean().item() for p in (answers.unrepaired, answers.final)
+        )
+        trained = sizes[number] if number < len(sizes) else None
+        views.append(ClassView(number, trained, int(chosen.sum()), before, after))
+    return views
+
+
 def confusions(answers: SplitAnswers, top: int = 12) -> list[Confusion]:
     """Return the most frequent confusions of either network, by how frequent they were before."""
     n_classes = 1 + max(int(t.max()) for name, t in answers.tensors().items() if name != "index")
@@ -95,3 +135,11 @@ def _pair_counts(predictions: Predictions, n_classes: int) -> torch.Tensor:
     wrong = ~predictions.correct
     pair = predictions.label[wrong] * n_classes + predictions.predicted[wrong]
     return pair.bincount(minlength=n_classes**2)
+
+
+def unequal_hint(record: RunRecord, names: Names) -> str | None:
+    """Return a hint where classes are unequal and accuracy has chosen, None elsewhere."""
+    if record.monitor != Monitor.ACCURACY:
+        return None
+    called = [names.of_class(number) for number in range(len(record.class_sizes))]
+    return unequal_classes(record.class_sizes, called)

@@ -8,14 +8,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rnnrepair.atomic import write_file
+from rnnrepair.explanation import Explanation
 from rnnrepair.record import Repair, RunRecord, Seconds, summary_of
 from rnnrepair.report import wording
-from rnnrepair.report.card_view import card_view
+from rnnrepair.report.card_view import CardView, card_view
 from rnnrepair.report.cards import ShownData, failure_cards
 from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts
-from rnnrepair.report.names import Names
-from rnnrepair.report.outcome_view import confusions, split_views
+from rnnrepair.report.outcome_view import class_views, confusions, split_views, unequal_hint
 from rnnrepair.report.studies import StudyView, read_studies, study_view
+from rnnrepair.sequences import Names
 
 CARDS_WEIGHT = 4_000_000
 """Characters that the cards may take; failures beyond are listed without pictures."""
@@ -70,22 +71,51 @@ def render(record: RunRecord, data: ShownData, studies: Sequence[StudyView] = ()
     if record.repair is None:
         shown = charts(TARGET_PANELS, record.looks)
         return _page("targets", names, summary=summary, charts=shown, studies=studies)
-    told = _of_repair(record.repair, data, names)
+    told = _of_repair(record, record.repair, data, names)
     return _page("repair", names, summary=summary, studies=studies, **told)
 
 
-def _of_repair(repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
+def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
     after = repair.answers["repair"].final
-    cards = [card_view(card, after, names) for card in failure_cards(repair, data)]
+    cards = [card_view(card, names, after) for card in failure_cards(repair.failures, data)]
     return {
         "stop_reason": repair.effort.stop_reason.message,
         "splits": split_views(repair),
         "confusions": confusions(repair.answers["test"]),
+        "classes": class_views(repair.answers["test"], record.class_sizes),
+        "monitor": record.monitor,
+        "unequal": unequal_hint(record, names),
         "phases": _phases(repair.seconds),
         "charts": charts(REPAIR_PANELS, repair.history),
         "cards": cards,
-        "shown": sum(total <= CARDS_WEIGHT for total in accumulate(c.weight for c in cards)),
+        "shown": _shown(cards),
     }
+
+
+def write_explanation(explanation: Explanation, data: ShownData, path: Path) -> Path:
+    """Write the page of what is told of the failures of a trained network; return its path.
+
+    Args:
+        explanation: see ``rnnrepair.explain``.
+        data: that it is of.
+        path: of the page.
+    """
+    names = Names.of(data.spec)
+    cards = [
+        card_view(card, names, doubt=explanation.why_suspect(row))
+        for row, card in enumerate(failure_cards(explanation.failures, data))
+    ]
+    text = _page(
+        "explanation", names, told=explanation, cards=cards, shown=_shown(cards), studies=()
+    )
+    with write_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+    return path
+
+
+def _shown(cards: Sequence[CardView]) -> int:
+    """Return how many cards the page has room for."""
+    return sum(total <= CARDS_WEIGHT for total in accumulate(card.weight for card in cards))
 
 
 def _page(template: str, names: Names, **told: Any) -> str:

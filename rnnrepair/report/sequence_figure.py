@@ -1,20 +1,34 @@
 """The failing sequence, step by step: what was read, what was predicted, in which state."""
 
+from collections.abc import Sequence
+
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.drawing import Box, Drawing, Path, Picture, Text, path_data
-from rnnrepair.report.pictures import line_paths, png_uri
+from rnnrepair.report.pictures import Scale, line_paths, png_uri
 from rnnrepair.report.strips import Place, prediction_strip, state_strip
 from rnnrepair.report.wording import count, number
+from rnnrepair.sequences import Names
 
 _PIXELS = 96
 _SIDE = 280.0
 _STRIP = 44.0
+# Height of the lane of a channel at least, and of one that has room for its range.
+_LANE, _RANGE_ROOM = 14.0, 24.0
+# Names of channels: width of a letter, letters at most.
+_LETTER, _LETTERS = 6.2, 16
 
 
-def sequence_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
-    """Draw the (T, F) failure with its step predictions and states along its steps."""
-    draw = _image_figure if card.is_image else _series_figure
-    return draw(card, scale)
+def sequence_figure(card: FailureCard, scales: Sequence[Scale], names: Names) -> Drawing:
+    """Draw the (T, F) failure with its step predictions and states along its steps.
+
+    Args:
+        card: of the failure.
+        scales: one for an image, F for a series.
+        names: of channels.
+    """
+    if card.is_image:
+        return _image_figure(card, scales[0])
+    return _series_figure(card, scales, names)
 
 
 def reads_stepwise(card: FailureCard) -> bool:
@@ -22,7 +36,7 @@ def reads_stepwise(card: FailureCard) -> bool:
     return len(card.failure.prediction) == len(card.inputs)
 
 
-def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
+def _image_figure(card: FailureCard, scale: Scale) -> Drawing:
     """Rows are steps: the strips stand beside the image, each block beside the rows it is of."""
     n_steps, n_features = card.inputs.shape
     cell = min(_SIDE / n_steps, 16.0)
@@ -74,10 +88,15 @@ def _image_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
     )
 
 
-def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
-    """Steps go from left to right: the strips stand under the lines."""
+def _series_figure(card: FailureCard, scales: Sequence[Scale], names: Names) -> Drawing:
+    """Steps go from left to right: the strips stand under the lines, a lane for each channel."""
     n_features = card.inputs.shape[1]
-    left, top, width, height = 44.0, 18.0, 372.0, 140.0
+    told = [_short(names.of_channel(feature)) for feature in range(n_features)]
+    left, top, height = 44.0, 18.0, max(140.0, _LANE * n_features)
+    lane = height / n_features
+    # Names stand behind the lanes; a series of one channel without a name needs none.
+    named = n_features > 1 or bool(names.channels)
+    width = 372.0 - (_LETTER * max(map(len, told)) + 6 if named else 0)
     predicted, state = top + height + 20, top + height + 60
     right, bottom = left + width, state + 20
 
@@ -87,15 +106,26 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
         return lambda start, stop: (left + start * pace, y, (stop - start) * pace, 20.0)
 
     axes = [(left, top), (left, top + height), (right, top + height)]
+    ranges = []
+    if lane >= _RANGE_ROOM:
+        for feature, (low, high) in enumerate(scales):
+            ranges += [
+                Text(left - 5, top + feature * lane + 9, number(high), "end"),
+                Text(left - 5, top + (feature + 1) * lane - 1, number(low), "end"),
+            ]
+    behind = [
+        Text(right + 6, top + (feature + 0.5) * lane + 3.5, name, "start")
+        for feature, name in enumerate(told if named else ())
+    ]
     return Drawing(
-        right + 4,
+        left + 372.0 + 4,
         bottom + 34,
         _description(card),
         boxes=prediction_strip(card.failure, under(predicted))
         + state_strip(card.failure, under(state)),
         paths=(
             Path(path_data(axes), "axis"),
-            *line_paths(card.inputs, scale, left, top, width, height),
+            *line_paths(card.inputs, scales, left, top, width, height),
         ),
         frames=(
             Box(
@@ -103,9 +133,9 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
             ),
         ),
         texts=(
-            Text(left, 11, f"input ({count(n_features, 'feature')})", "start"),
-            Text(left - 5, top + 8, number(scale[1]), "end"),
-            Text(left - 5, top + height, number(scale[0]), "end"),
+            Text(left, 11, f"input ({count(n_features, 'channel')})", "start"),
+            *ranges,
+            *behind,
             Text(left, predicted - 5, "predicted", "start"),
             Text(left, state - 5, "state", "start"),
             *(
@@ -115,6 +145,10 @@ def _series_figure(card: FailureCard, scale: tuple[float, float]) -> Drawing:
             Text(left + width / 2, bottom + 30, "step"),
         ),
     )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else name[: _LETTERS - 1] + "…"
 
 
 def _ticks(card: FailureCard, room: float) -> list[tuple[int, str]]:

@@ -1,22 +1,21 @@
 """The end of a run on the terminal: a table, and failures that can be read."""
 
-from dataclasses import replace
-
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from rnnrepair.record import Repair, RunRecord, summary_of
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
-from rnnrepair.report.names import Names
-from rnnrepair.sequences import Kind
+from rnnrepair.report.outcome_view import class_views, unequal_hint
+from rnnrepair.sequences import Kind, Names
 
 PRINTED = 5
 
 
-def print_summary(record: RunRecord, console: Console | None = None) -> None:
-    """Print the outcome of a repair as a table."""
+def print_summary(record: RunRecord, data: ShownData, console: Console | None = None) -> None:
+    """Print the outcome of a repair as tables: of the splits, and of the classes."""
     summary = summary_of(record)
     before, after = summary["before"], summary["after"]
     table = Table(
@@ -49,8 +48,25 @@ def print_summary(record: RunRecord, console: Console | None = None) -> None:
         )
     console = console or Console()
     console.print(table)
+    if record.repair is not None:
+        console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
         console.print(f"[bold red]{note}[/]")
+
+
+def _classes(record: RunRecord, repair: Repair, names: Names) -> Table:
+    """Return the accuracy of each class as a table, with a hint where classes are unequal."""
+    hint = unequal_hint(record, names)
+    table = Table(
+        *("class", "trained on", "test samples", "accuracy before", "after"),
+        title="accuracy of each class of the test split",
+        caption=None if hint is None else escape(hint),
+    )
+    for view in class_views(repair.answers["test"], record.class_sizes):
+        trained = "" if view.trained is None else str(view.trained)
+        accuracies = (f"{view.before:.4f}", f"{view.after:.4f}")
+        table.add_row(escape(names.of_class(view.number)), trained, str(view.tested), *accuracies)
+    return table
 
 
 def print_failures(repair: Repair, data: ShownData, console: Console | None = None) -> None:
@@ -60,7 +76,7 @@ def print_failures(repair: Repair, data: ShownData, console: Console | None = No
     console, names = console or Console(), Names.of(data.spec)
     after = repair.answers["repair"].final
     fixed = set(after.index[after.correct].tolist())
-    for card in failure_cards(replace(repair, failures=repair.failures[:PRINTED]), data):
+    for card in failure_cards(repair.failures[:PRINTED], data):
         console.print(_line(card, names, repaired=card.failure.index in fixed))
     console.print(
         "Colours: the class predicted after each word; reversed: the responsible word; bold: "

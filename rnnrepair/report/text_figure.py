@@ -7,7 +7,7 @@ from torch import Tensor
 from rnnrepair.record import Span
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import class_colours
-from rnnrepair.report.names import Names
+from rnnrepair.sequences import Names
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ METRICS = {
     "before/test_accuracy": "test accuracy before",
     "after/test_accuracy": "test accuracy after",
     "after/val_accuracy": "val accuracy after",
+    "after/val_balanced_accuracy": "val balanced accuracy after",
+    "after/val_macro_f1": "val macro F1 after",
     "after/test_repaired_share": "share of test failures repaired",
     "after/targets_share": "share of the first failures repaired",
     "after/targets_right": "repair targets right",
@@ -24,8 +26,12 @@ METRICS = {
     "injected": "samples injected",
     "time_s/total": "seconds",
 }
-# By which of those jobs are ranked: the first that was measured.
-SCORES = ("after/val_accuracy", "after/test_accuracy")
+# By which of those jobs are ranked: the first that was measured. What is not the accuracy is
+# measured where it was to choose.
+SCORES = (
+    *("after/val_balanced_accuracy", "after/val_macro_f1"),
+    *("after/val_accuracy", "after/test_accuracy"),
+)
 
 # Setting of a job that leaves it as the configuration has it.
 DEFAULT = "default"

@@ -2,6 +2,7 @@
 
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
+from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
 from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
 
@@ -11,6 +12,7 @@ __all__ = [
     "DataSpec",
     "Fits",
     "Kind",
+    "Names",
     "Ragged",
     "RecurrentOutput",
     "SequenceBatch",

@@ -1,6 +1,7 @@
 """What goes into a recurrent classifier, and what comes out of it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,31 +18,57 @@ class SequenceBatch:
         inputs: (B, T, F) float32 features, or (B, T) int64 tokens; right-padded.
         lengths: (B,) int64, true number of steps, at least 1.
         label: (B,) int64 class.
+        static: further inputs by name, (B, ...) each: what belongs to a sequence as a whole.
+        beside: further inputs by name, (B, T, ...) each: what belongs to its steps.
     """
 
     index: Tensor
     inputs: Tensor
     lengths: Tensor
     label: Tensor
+    static: dict[str, Tensor] = field(default_factory=dict)
+    beside: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.index)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "SequenceBatch":
         """Return the batch on ``device``."""
-        return SequenceBatch(
-            *(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self))
-        )
+
+        def moved(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: moved(each) for name, each in value.items()}
+            return value.to(device, non_blocking=non_blocking)
+
+        return SequenceBatch(*(moved(getattr(self, f.name)) for f in fields(self)))
 
     def rows(self, rows: Tensor | slice, n_steps: int | None = None) -> "SequenceBatch":
         """Return some of the sequences, cut to their first steps where ``n_steps`` is given.
 
         Those that are shorter keep their length; the inputs are as wide as ``n_steps``.
         """
-        inputs, lengths = self.inputs[rows], self.lengths[rows]
+        lengths = self.lengths[rows]
         if n_steps is not None:
-            inputs, lengths = inputs[:, :n_steps], lengths.clamp_max(n_steps)
-        return SequenceBatch(self.index[rows], inputs, lengths, self.label[rows])
+            lengths = lengths.clamp_max(n_steps)
+        return SequenceBatch(
+            self.index[rows],
+            self.inputs[rows][:, :n_steps],
+            lengths,
+            self.label[rows],
+            {name: values[rows] for name, values in self.static.items()},
+            {name: values[rows][:, :n_steps] for name, values in self.beside.items()},
+        )
+
+    def single_steps(self, rows: Tensor, step: Tensor) -> "SequenceBatch":
+        """Return (n,) steps, each of the sequence in its row, as sequences of one step."""
+        return SequenceBatch(
+            self.index[rows],
+            self.inputs[rows, step][:, None],
+            torch.ones_like(self.lengths[rows]),
+            self.label[rows],
+            {name: values[rows] for name, values in self.static.items()},
+            {name: values[rows, step][:, None] for name, values in self.beside.items()},
+        )
 
     @property
     def is_uniform(self) -> bool:

@@ -18,6 +18,8 @@ class Changes:
         inputs: (n, T, F) features or (n, T) tokens of new sequences, None for none.
         lengths: (n,) int64 steps of those that count.
         label: (n,) int64 of those.
+        origin: (n,) int64 indices of the sequences they were made from: whatever a sample has
+            beside its steps, it takes over from there. None where the data have nothing beside.
         removed: (m,) int64 indices of sequences that are trained on no more.
         relabelled: (r,) int64 indices of sequences with another label from now on.
         new_label: (r,) int64 what that is.
@@ -28,6 +30,7 @@ class Changes:
     inputs: Tensor | None = None
     lengths: Tensor = field(default_factory=_nothing)
     label: Tensor = field(default_factory=_nothing)
+    origin: Tensor | None = None
     removed: Tensor = field(default_factory=_nothing)
     relabelled: Tensor = field(default_factory=_nothing)
     new_label: Tensor = field(default_factory=_nothing)

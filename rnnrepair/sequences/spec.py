@@ -37,6 +37,8 @@ class DataSpec:
         token_names: by token.
         max_steps: longest sequence, None where it is not known.
         unknown: token of all words without a number, None where there is none.
+        channel_names: by feature of a series; numbers stand for those that have none.
+        units: by feature of a series, empty where they are not known.
     """
 
     kind: Annotated[Kind, one_of(Kind)]
@@ -47,6 +49,8 @@ class DataSpec:
     token_names: Sequence[str] = ()
     max_steps: int | None = None
     unknown: int | None = None
+    channel_names: Sequence[str] = ()
+    units: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Take names for enums, and refuse what cannot be.

@@ -1,6 +1,7 @@
 """Studies: questions that are asked of a finished run."""
 
 from rnnrepair.studies.automaton import AutomatonStudy
+from rnnrepair.studies.breakdown import Breakdown
 from rnnrepair.studies.clustering import ClusteringComparison
 from rnnrepair.studies.faults import FaultMetrics
 from rnnrepair.studies.feature_sets import FEATURE_SETS, Threshold, feature_table
@@ -14,6 +15,7 @@ from rnnrepair.studies.study import Study, StudyResult
 __all__ = [
     "FEATURE_SETS",
     "AutomatonStudy",
+    "Breakdown",
     "ClusteringComparison",
     "FaultMetrics",
     "FeatureComparison",

@@ -1,23 +1,15 @@
 """What a ranking by traces has to beat: rankings that know no trace, for the same failures."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
-from rnnrepair.influence import Ranking, smallest, tie_order
+from rnnrepair.influence import Ranking, input_distances, nearest_by, tie_order
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import steps_of
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.traces import Traces
-
-# Training samples compared at a time with all failures: distances of all of them would take 90 MB
-# for 25,000 reviews and 900 failures, their padded inputs far more.
-BLOCK = 2000
 
 
 @dataclass(frozen=True)
@@ -63,22 +55,17 @@ def yardsticks(run: FinishedRun, top: int) -> dict[str, RankedLabels]:
     order of index; ties are broken as for traces.
     """
     seed = run.settings.seed
-    fit, test = (_without_states(run, split) for split in ("fit", "test"))
+    fit, test = (without_states(run, split) for split in ("fit", "test"))
     wrong = ~test.correct
     failures = test.select(wrong)
     order = tie_order(fit.index, seed)
-    if fit.token is None or failures.token is None:
-        name, to_failures = "inputs", _euclidean_of_inputs(run, fit, failures)
-    else:
-        name, to_failures = (
-            "bag of words",
-            _cosine_of_counts(fit.token, fit.offsets, failures.token, failures.offsets),
-        )
+    name = "inputs" if fit.token is None else "bag of words"
+    to_failures = input_distances(fit, failures, run.data.fetch)
     ends, last = last_states(run, "fit"), last_states(run, "test")[wrong]
     rankings = {
-        name: _nearest(order, to_failures, top + 1),
-        f"last state, {last.shape[1]} principal components": _nearest(
-            order, lambda rows: torch.cdist(ends[rows], last), top + 1
+        name: nearest_by(to_failures, order, top + 1),
+        f"last state, {last.shape[1]} principal components": nearest_by(
+            lambda rows: torch.cdist(ends[rows], last), order, top + 1
         ),
         "same prediction, at random": _drawn_alike(fit, failures, top + 1, seed),
     }
@@ -91,75 +78,10 @@ def last_states(run: FinishedRun, split: Split) -> Tensor:
     return states.vector[states.last_step]
 
 
-def _without_states(run: FinishedRun, split: Split) -> Traces:
+def without_states(run: FinishedRun, split: Split) -> Traces:
     """Return traces of one abstract state: what the network predicts and reads, no more."""
     states = run.states()[split]
     return states.with_states(torch.zeros(len(states.vector)), 1, run.n_classes)
-
-
-def _nearest(order: Tensor, to_failures: Callable[[Tensor], Tensor], top: int) -> Ranking:
-    """Rank training samples block by block.
-
-    Args:
-        order: (N,) rows of the training samples, in the order of ties.
-        to_failures: (n,) rows to their (n, M) distances to M failures.
-        top: how many to return.
-    """
-    rows, distances = [], []
-    for block in order.split(BLOCK):
-        found = smallest(to_failures(block), top)
-        rows.append(torch.where(found.row >= 0, block[found.row], -1))
-        distances.append(found.distance)
-    row, distance = torch.cat(rows, 1), torch.cat(distances, 1)
-    # Blocks come in the order of ties, and a stable sort keeps it.
-    first = distance.argsort(dim=1, stable=True)[:, :top]
-    return Ranking(row.gather(1, first), distance.gather(1, first))
-
-
-def _euclidean_of_inputs(
-    run: FinishedRun, fit: Traces, failures: Traces
-) -> Callable[[Tensor], Tensor]:
-    there = run.data.fetch(failures.index).inputs
-
-    def distances(rows: Tensor) -> Tensor:
-        here = run.data.fetch(fit.index[rows]).inputs
-        n_steps = max(here.shape[1], there.shape[1])
-        return torch.cdist(_flat(here, n_steps), _flat(there, n_steps))
-
-    return distances
-
-
-def _flat(inputs: Tensor, n_steps: int) -> Tensor:
-    """Return (B, T' * F) of (B, T, F) inputs, padded behind with zeros to T' steps."""
-    missing = n_steps - inputs.shape[1]
-    return torch.nn.functional.pad(inputs, (0, 0, 0, missing)).flatten(1)
-
-
-def _cosine_of_counts(
-    token: Tensor, offsets: Tensor, other_token: Tensor, other_offsets: Tensor
-) -> Callable[[Tensor], Tensor]:
-    """Compare the training texts with M others, each given as tokens and where texts start."""
-    n_tokens = 1 + max(int(token.max()), int(other_token.max()))
-    there = _bags(other_token, other_offsets, n_tokens).T.tocsr()
-
-    def distances(rows: Tensor) -> Tensor:
-        steps, own = steps_of(offsets, rows)
-        return 1 - torch.from_numpy((_bags(token[steps], own, n_tokens) @ there).toarray())
-
-    return distances
-
-
-def _bags(token: Tensor, offsets: Tensor, n_tokens: int) -> csr_array:
-    """Return (N, V) counts of tokens as rows of length 1."""
-    # Copies: duplicates are summed in place.
-    columns, starts = token.numpy().copy(), offsets.numpy().copy()
-    counts = csr_array(
-        (np.ones(len(columns), np.float32), columns, starts), (len(starts) - 1, n_tokens)
-    )
-    counts.sum_duplicates()
-    norm = np.sqrt(counts.power(2).sum(1))
-    counts.data /= norm.repeat(np.diff(counts.indptr))
-    return counts
 
 
 def _drawn_alike(fit: Traces, failures: Traces, top: int, seed: int) -> Ranking:

@@ -1,5 +1,6 @@
 """Networks, settings and schedules that would break a run: taken with a warning, or refused."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -45,11 +46,10 @@ def fit(tmp_path, network, data=None, *, start=1, max_epochs=3, strategy=None, m
         start_epoch=start,
         rounds=2,
         strategy=strategy or GuidedRepair(3, 4),
-        edit=SeriesEdits(),
+        **({"edit": SeriesEdits()} | options),
         budget=2,
         settings=AbstractionSettings(n_components=4),
         output_dir=str(tmp_path),
-        **options,
     )
     chain[0] = TraceCollector(Calendar(start, 1, start + 1), progress=False)
     trainer = pl.Trainer(
@@ -219,3 +219,55 @@ def test_steps_are_counted_as_the_trainer_makes_them(tmp_path, more, fewest, mos
         fit(tmp_path, Scheduled(one_cycle(most - 1)), more=more)
     trainer, _ = fit(tmp_path, Scheduled(one_cycle(most)), more=more)
     assert fewest <= trainer.global_step <= most
+
+
+class Scaled(TensorData):
+    """Changes what training is given, where no analysis sees it."""
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        batch.inputs = batch.inputs * 2
+        return batch
+
+
+def test_data_that_change_batches_on_their_way_are_refused_before_training(tmp_path):
+    loaded, network = data_of().load(), network_of()
+    data = Scaled(loaded, 3, batch_size=BATCH, repair_share=0.2, val_share=2 / 15)
+    with pytest.raises(MisconfigurationException, match="on_after_batch_transfer"):
+        fit(tmp_path, network, data)
+    assert network.trained == 0
+
+
+class Distances(Network):
+    """Answers distances: the smallest is what it means."""
+
+    def training_step(self, batch, batch_idx):
+        loss = torch.nn.functional.cross_entropy(-self(batch).logits, batch.label)
+        return {"loss": loss, "logits": self(batch).logits}
+
+
+def test_answers_that_are_read_the_wrong_way_round_are_told(tmp_path, caplog):
+    torch.manual_seed(0)
+    network = Distances(4, 3, hidden_size=6, optimizer=partial(Adam, lr=0.05))
+    fit(tmp_path, network, start=8, max_epochs=9)
+    assert "far less than a guess" in caplog.text
+
+
+def test_a_sitting_without_an_analysis_is_told_before_training(tmp_path, caplog):
+    network = network_of()
+    fit(tmp_path, network, start=7, max_epochs=2)
+    first = next(r for r in caplog.records if "No epoch up to" in r.getMessage())
+    assert "max_epochs=2" in first.getMessage()
+
+
+class Unknown(SeriesEdits):
+    """A family that nobody has entered."""
+
+    def draw(self, n, generator):
+        return replace(super().draw(n, generator), name="conjured")
+
+
+def test_edits_that_no_ledger_could_be_read_with_are_refused(tmp_path):
+    network = network_of()
+    with pytest.raises(ConfigurationError, match=r"conjured.*FAMILIES"):
+        fit(tmp_path, network, edit=Unknown())
+    assert network.trained == 0

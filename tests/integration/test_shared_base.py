@@ -7,6 +7,7 @@ import torch
 
 from rnnrepair.callbacks.launch import plan_epochs
 from rnnrepair.callbacks.launch.shared_base import base_fingerprint
+from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import TracedNetwork
 from rnnrepair.record import RunRecord
@@ -135,3 +136,25 @@ def test_another_learning_rate_gets_another_base(quick, tmp_path):
     train(quick(folder="one"))
     train(quick("model.optimizer.lr=0.02", folder="two"))
     assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 2
+
+
+def test_a_damaged_base_is_made_anew(quick, tmp_path, caplog):
+    _, made = train(quick(folder="made"))
+    (shared,) = (tmp_path / "cache" / "base").glob("*.ckpt")
+    shared.unlink()  # the first run keeps its own
+    shared.write_bytes(b"half a checkpoint")
+    _, again = train(quick(folder="again"))
+    assert "is damaged" in caplog.text
+    assert torch.equal(weights(made["model"]), weights(again["model"]))
+    assert torch.load(shared, weights_only=True)["state_dict"]
+
+
+def test_a_checkpoint_of_another_network_is_refused_before_training(quick, tmp_path):
+    train(quick("repair.strategy=none", folder="one"))
+    last = tmp_path / "one" / "checkpoints" / "last.ckpt"
+    other = quick(f"ckpt_path={last}", "model.hidden_size=7", folder="other")
+    with pytest.raises(IncompatibleCheckpointError, match=r"another network.*instead of"):
+        train(other)
+    last.write_bytes(b"half a checkpoint")
+    with pytest.raises(IncompatibleCheckpointError, match="missing or damaged"):
+        train(quick(f"ckpt_path={last}", folder="more"))

@@ -15,6 +15,8 @@ from rnnrepair.studies import StudyResult
 
 FOLDER = "study"
 WORD = "study.json"
+# Shown first: what the others are about.
+FIRST = "breakdown"
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,17 @@ def write_study(
 
 
 def read_studies(run_folder: Path) -> list[WrittenStudy]:
-    """Return the studies in the folder of a run, in the order of their names.
+    """Return the studies in the folder of a run, that of what failures there are first.
+
+    The others come in the order of their names.
 
     Raises:
         IncompatibleCheckpointError: one was written by another version, or is damaged.
     """
     folders = [p for p in (run_folder / FOLDER).glob("*") if p.is_dir() and p.name[0] != "."]
-    return [_read_study(folder) for folder in sorted(folders)]
+    return [
+        _read_study(folder) for folder in sorted(folders, key=lambda f: (f.name != FIRST, f.name))
+    ]
 
 
 def _read_study(folder: Path) -> WrittenStudy:

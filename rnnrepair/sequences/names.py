@@ -1,11 +1,11 @@
-"""What numbers of classes and tokens are called."""
+"""What numbers of classes, tokens and channels are called."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from rnnrepair.sequences import DataSpec
+from rnnrepair.sequences.spec import DataSpec
 
 
 @dataclass(frozen=True)
@@ -15,19 +15,29 @@ class Names:
     Attributes:
         classes: of the classes.
         words: of the tokens.
+        channels: of the features of a series.
+        units: of the features.
     """
 
     classes: Sequence[str] = ()
     words: Sequence[str] = ()
+    channels: Sequence[str] = ()
+    units: Sequence[str] = ()
 
     @classmethod
     def of(cls, spec: DataSpec) -> "Names":
-        """Return what the data call their classes and tokens, as far as they say."""
-        return cls(spec.class_names, spec.token_names)
+        """Return what the data call their classes, tokens and channels, as far as they say."""
+        return cls(spec.class_names, spec.token_names, spec.channel_names, spec.units)
 
     def of_class(self, number: int) -> str:
         """Return the name of a class."""
         return self.classes[number] if number < len(self.classes) else str(number)
+
+    def of_channel(self, number: int) -> str:
+        """Return the name of a channel, with its unit where it is known."""
+        name = self.channels[number] if number < len(self.channels) else str(number)
+        unit = self.units[number] if number < len(self.units) else ""
+        return f"{name} ({unit})" if unit else name
 
     def of_tokens(self, tokens: Tensor) -> list[str]:
         """Return the words of (T,) tokens."""

@@ -1,0 +1,165 @@
+"""Arrays, tensors, frames and lists of arrays, as items of a data set."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
+
+from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
+from rnnrepair.datamodules.sample_format import Key, stacked
+from rnnrepair.datamodules.splits import PartShare, split_training
+from rnnrepair.datamodules.values import as_tensor, described
+from rnnrepair.errors import DataError
+from rnnrepair.settings import check_settings
+
+
+class ArrayDataModule(DatasetDataModule):
+    """N sequences with their labels: training batches are ``(x, y)`` or ``(x, length, y)``.
+
+    With ``static`` they are ``(x, static, y)`` or ``(x, length, static, y)``. Floats are in single
+    precision. Sequences of different lengths are padded to the longest of their batch.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        x_test: Any = None,
+        y_test: Any = None,
+        *,
+        lengths: Any = None,
+        lengths_test: Any = None,
+        static: Any = None,
+        static_test: Any = None,
+        group: Any = None,
+        test_share: PartShare = 0.2,
+        padding: float = 0,
+        **options: Any,
+    ) -> None:
+        """Take arrays.
+
+        Args:
+            x: (n, T, F), (n, T) or n of (T, F) or (T,): an array, a tensor, a frame or a list.
+            y: n classes: whole numbers, or names.
+            x_test: of the test set; carved from ``x`` where None.
+            y_test: of the same.
+            lengths: n, of which steps count; all where None.
+            lengths_test: of the test set.
+            static: (n, ...) further inputs, one of each sequence.
+            static_test: of the test set.
+            group: an entry for each sequence of x, then x_test, which must be given.
+            test_share: share that is carved as the test set, the same for every seed.
+            padding: what sequences are padded with.
+            **options: see ``DatasetDataModule``.
+
+        Raises:
+            DataError: entries that do not fit each other.
+            SettingsError: a value out of range.
+        """
+        check_settings(ArrayDataModule, locals())
+        if (x_test is None) != (y_test is None):
+            raise DataError("x_test and y_test belong together: give both, or neither.")
+        if group is not None and x_test is None:
+            raise DataError("group: give x_test and y_test too, of groups that x has not.")
+        columns = {"x": _sequences(x, "x"), "lengths": _column(lengths, "lengths")}
+        columns |= {"static": _column(static, "static"), "y": _column(y, "y")}
+        others: dict[str, list[Any]] = {}
+        if x_test is not None:
+            others = {"x": _sequences(x_test, "x_test"), "y": _column(y_test, "y_test")}
+            others["lengths"] = _column(lengths_test, "lengths_test")
+            others["static"] = _column(static_test, "static_test")
+        names = _names([*columns["y"], *others.get("y", [])])
+        train, test = _items(columns, names), _items(others, names) if others else []
+        if not others:
+            split = split_training(torch.tensor([int(i[-1]) for i in train]), test_share, None, 0)
+            parts = split["fit"].tolist(), split["repair"].tolist()
+            train, test = [train[i] for i in parts[0]], [train[i] for i in parts[1]]
+        different = len({len(item[0]) for item in (*train, *test)}) > 1
+        if different and not columns["lengths"]:
+            train, test = ([(i[0], len(i[0]), *i[1:]) for i in part] for part in (train, test))
+        told = different or bool(columns["lengths"])
+        fields: dict[str, Key] = {"inputs": 0, "label": len(train[0]) - 1}
+        fields |= {"length": 1} if told else {}
+        fields |= {"static": 1 + told} if columns["static"] else {}
+        super().__init__(
+            train,
+            test,
+            **{
+                "collate_fn": _Padded(padding) if different else default_collate,
+                "fields": fields,
+                "padding": padding if told else None,
+                "class_names": names,
+                "source": "arrays",
+                "group": group,
+                **options,
+            },
+        )
+
+
+class _Padded:
+    """Collates items whose sequences have different lengths."""
+
+    def __init__(self, padding: float) -> None:
+        self.padding = padding
+
+    def __call__(self, items: list[tuple[Any, ...]]) -> list[Any]:
+        inputs, *others = map(list, zip(*items, strict=True))
+        return [stacked(inputs, padding=self.padding), *map(default_collate, others)]
+
+
+def _sequences(x: Any, name: str) -> list[Tensor]:
+    """Return n (T, F) or (T,) sequences."""
+    found = []
+    for number, value in enumerate(_column(x, name)):
+        numbers = as_tensor(_plain(value))
+        if numbers is None or numbers.dim() not in {1, 2, 3}:
+            raise DataError(
+                f"{name}[{number}] is {described(value)}: expected a sequence of numbers, (steps, "
+                "features) or (steps,)."
+            )
+        # Bytes stay what they are: they are pixels or tokens, and their form tells.
+        single = numbers.float() if numbers.is_floating_point() else numbers
+        found.append(single)
+    return found
+
+
+def _column(values: Any, name: str) -> list[Any]:
+    """Return the n entries of an array, a tensor, a frame or a list; none of None."""
+    if values is None:
+        return []
+    try:
+        return list(_plain(values))
+    except TypeError as error:
+        raise DataError(f"{name} is {described(values)}: expected one entry a sequence.") from error
+
+
+def _plain(values: Any) -> Any:
+    return values.to_numpy() if hasattr(values, "to_numpy") else values
+
+
+def _names(labels: list[Any]) -> list[str]:
+    """Return the sorted names of classes, none where classes are numbers."""
+    return sorted(set(map(str, labels))) if any(isinstance(y, str) for y in labels) else []
+
+
+def _items(columns: dict[str, list[Any]], names: list[str]) -> list[tuple[Any, ...]]:
+    sizes = {name: len(values) for name, values in columns.items() if values}
+    if len(set(sizes.values())) != 1:
+        raise DataError(f"Expected as many entries of each, got {sizes}.")
+    labels = [names.index(str(y)) if names else _class(y, i) for i, y in enumerate(columns["y"])]
+    lengths = [int(length) for length in columns["lengths"]]
+    static = [as_tensor(value) for value in columns["static"]]
+    given = [values for values in (columns["x"], lengths, static, labels) if values]
+    return list(zip(*given, strict=True))
+
+
+def _class(label: Any, row: int) -> int:
+    numbers = as_tensor(label)
+    if numbers is None or numbers.numel() != 1 or float(numbers) != round(float(numbers)):
+        raise DataError(
+            f"y[{row}] is {described(label)}: expected one whole number or name a sequence "
+            "(one-hot: y.argmax(1))."
+        )
+    return int(np.asarray(numbers).reshape(()))

@@ -1,0 +1,234 @@
+"""A user's own data sets, as they are: training gets his batches, an analysis reads his items."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import torch
+from pytorch_lightning.utilities import rank_zero_info, rank_zero_warn
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from rnnrepair.datamodules.batching import EpochBatches, batch_loader
+from rnnrepair.datamodules.chances import chances_of, class_chance
+from rnnrepair.datamodules.collating import Collate, check_collate
+from rnnrepair.datamodules.find_format import find_format
+from rnnrepair.datamodules.formed_batches import AugmentedFormedBatches, FormedBatches, Forming
+from rnnrepair.datamodules.groups import group_numbers
+from rnnrepair.datamodules.items import Items
+from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.read_sequences import ReadSequences, read_sequences
+from rnnrepair.datamodules.sample_format import Key, SampleFormat, numbers_at
+from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.protocols import Split
+from rnnrepair.sequences import Kind, SequenceBatch
+from rnnrepair.settings import Count, at_least, check_settings, one_of
+
+# Items whose form is tried, and items that a collate_fn is tried on.
+TRIED = 50
+COLLATED = 6
+
+
+class DatasetDataModule(SequenceDataModule):
+    """Map-style data sets of items ``(x, y)``, ``(x, length, y)``, dicts or named tuples.
+
+    What stands where is found out by trying and told in one line. Training, validation and test
+    batches are the user's own: his items, his ``collate_fn``. An injected sample is the item that
+    it was made from with another sequence (and length, mask and label), so whatever else an item
+    holds travels with it. Every item is read once in ``setup``; sequences stay in memory up to
+    ``keep_bytes``, and are read again whenever they are asked for beyond that.
+    """
+
+    def __init__(
+        self,
+        train: Any,
+        test: Any,
+        val: Any = None,
+        group: Any = None,
+        batch_size: Count = 128,
+        collate_fn: Collate | None = None,
+        *,
+        num_classes: Annotated[int, at_least(2)] | None = None,
+        kind: Annotated[str, one_of(Kind)] | None = None,
+        fields: Mapping[str, Key] | None = None,
+        padding: float | None = None,
+        sampler: Any = None,
+        class_names: Sequence[str] = (),
+        token_names: Sequence[str] = (),
+        unknown: int | None = None,
+        source: str = "data set",
+        keep_bytes: Annotated[int, at_least(0)] = 2_000_000_000,
+        loading: Mapping[str, Any] | None = None,
+        progress: bool = True,
+        bucket_batches: Count = 1,
+        **options: Any,
+    ) -> None:
+        """Take the data sets.
+
+        Args:
+            train: with a length and an index; ``fit`` and ``repair`` are carved from it.
+            test: is only reported.
+            val: chooses; carved from ``train`` where None.
+            group: an entry for each item of train, then val, then test; no group stands in two
+                splits.
+            batch_size: training items a step.
+            collate_fn: makes a batch of a list of items; torch's where None.
+            num_classes: C; as many as there are where None.
+            kind: of the data; tokens where inputs are whole numbers, image where they are (1, T,
+                F), else series, where None.
+            fields: places of ``inputs``, ``label``, ``length``, ``mask`` in an item, as far as they
+                are not found out rightly, and of further inputs under the names that a network's
+                ``forward`` has for them.
+            padding: what stands behind the end of sequences that tell no length; found where None.
+            sampler: a ``WeightedRandomSampler`` over ``train``, or the weights of its items. An
+                injected sample gets the mean weight of its class.
+            class_names: by class.
+            token_names: by token.
+            unknown: token of all words without a number.
+            source: what the data are called.
+            keep_bytes: see above.
+            loading: further options of the ``DataLoader``s, such as ``num_workers``.
+            progress: show a progress bar while items are read.
+            bucket_batches: see ``SequenceDataModule``; 1 leaves the order to chance, as a
+                ``DataLoader`` does.
+            **options: see ``SequenceDataModule``.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(DatasetDataModule, locals())
+        super().__init__(num_classes, batch_size, bucket_batches=bucket_batches, **options)
+        self.collate_fn: Collate = collate_fn or default_collate
+        self._parts = {"train": train, "val": val, "test": test}
+        self._group = group
+        self._kind, self._fields, self._padding = kind, fields, padding
+        self._sampler = sampler
+        self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
+        self._called = source
+        self._keep_bytes = keep_bytes
+        self._loading = dict(loading or {})
+        self._progress = progress
+        self._read: ReadSequences | None = None
+        self._chance: Tensor | None = None
+
+    @property
+    def form(self) -> SampleFormat:
+        """What stands where in an item.
+
+        Raises:
+            ConfigurationError: ``setup`` has not run.
+        """
+        return self._base.form
+
+    def load(self) -> LoadedData:
+        """Read every item once.
+
+        Raises:
+            DataError: an item that cannot be read, or a collate_fn that drops or reorders.
+        """
+        items = Items({name: part for name, part in self._parts.items() if part is not None})
+        n_train = len(items.parts["train"])
+        index = torch.linspace(0, n_train - 1, min(TRIED, n_train)).round().long().tolist()
+        tried = [items[i] for i in index]
+        form = find_format(tried, index, self._kind, self._fields, self._padding)
+        repeats = _repeats(items, form, index[:3])
+        if not repeats:
+            rank_zero_warn(
+                "The training items differ whenever they are asked for: an analysis takes one "
+                "draw of each. Better leave random changes to Augmentation(share, edits)."
+            )
+        self._read = read_sequences(items, form, self._keep_bytes, self._progress, repeats=repeats)
+        self._check_collate(n_train)
+        self._chance = chances_of(self._sampler, n_train)
+        rank_zero_info(f"Items of {self._called}: {self._read.form.told}.")
+        n_val = len(items.parts["val"]) if "val" in items.parts else 0
+        return LoadedData(
+            self._read,
+            self._read.label,
+            n_train,
+            self._called,
+            form.kind,
+            n_val=n_val,
+            groups=None if self._group is None else group_numbers(self._group, len(items), "group"),
+            class_names=self._class_names,
+            token_names=self._token_names,
+            unknown=self._unknown,
+        )
+
+    @property
+    def keeps_lengths(self) -> bool:
+        """Whether new samples have no room for more steps than what they were made from.
+
+        So it is where further inputs belong to steps, and where items are of one width and the
+        longest sequence fills it.
+        """
+        width, longest = self.form.width, int(self._base.lengths.max())
+        return bool(self.form.beside) or width == longest
+
+    def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
+        """Return the user's batch of these sequences, and how ``fetch`` would show its items."""
+        given, read = self._forming.batch(batch.to("cpu"))
+        device = batch.inputs.device
+        return self.transfer_batch_to_device(given, device, 0), read.to(device)
+
+    def training_batches(self) -> Dataset[Any]:
+        """Return what makes the user's batches of plans."""
+        if self.augmentation is None or not self.augments:
+            return FormedBatches(self._forming)
+        return AugmentedFormedBatches(self._forming, self.augmentation, self.seed)
+
+    def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
+        """Return the sampler's (n + m,) weights; of an injected sample, the mean of its class."""
+        if self._chance is None:
+            return None
+        n_train = len(self._chance)
+        known = originals[originals < n_train]
+        by_class = class_chance(
+            self._chance[known], self._store.label_of(known), self.spec.n_classes
+        )
+        chance = by_class[self._store.label_of(torch.cat([originals, injected]))]
+        chance[: len(originals)][originals < n_train] = self._chance[known]
+        return chance
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the user's batches of the val split."""
+        return self._evaluated("val")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Return the user's batches of the test set."""
+        return self._evaluated("test")
+
+    def _evaluated(self, split: Split) -> DataLoader[Any]:
+        plans = EpochBatches(self.indices(split), self.eval_batch_size)
+        return batch_loader(FormedBatches(self._forming), plans, **self._loading)
+
+    @property
+    def _base(self) -> ReadSequences:
+        if self._read is None:
+            raise ConfigurationError("The data module is not set up: call setup() first.")
+        return self._read
+
+    @property
+    def _forming(self) -> Forming:
+        return Forming(self._base, self._store, self.collate_fn)
+
+    def _check_collate(self, n_train: int) -> None:
+        base = self._base
+        order = base.lengths[:n_train].argsort(stable=True)
+        rows = order[torch.linspace(0, n_train - 1, min(COLLATED, n_train)).round().long()]
+        items = base.items.many(rows.unique().flip(0).tolist())
+        n_classes = self.num_classes or max(len(base.label.unique()), 2)
+        if not check_collate(self.collate_fn, items, base.form, n_classes):
+            rank_zero_warn(
+                "Whether collate_fn keeps all samples in their order could not be seen: it gives "
+                "no numbers that the labels of its items are."
+            )
+
+
+def _repeats(items: Items, form: SampleFormat, index: Sequence[int]) -> bool:
+    """Whether items are the same whenever they are asked for."""
+
+    def inputs(i: int) -> Tensor:
+        return numbers_at(items[i], form.inputs).nan_to_num()
+
+    return all(torch.equal(inputs(i), inputs(i)) for i in index)

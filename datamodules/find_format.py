@@ -1,0 +1,363 @@
+"""Finds out where inputs, length and label stand in a user's items, by trying."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnrepair.datamodules.sample_format import Ends, Key, SampleFormat, ends_at, keys_of, value_at
+from rnnrepair.datamodules.values import as_tensor, described
+from rnnrepair.errors import DataError
+from rnnrepair.sequences import Kind
+
+# Names of places, in small letters without underscores.
+INPUTS = {"x", "xs", "input", "inputs", "inputids", "ids", "tokens", "data", "features", "seq"}
+INPUTS |= {"sequence", "series", "signal", "text", "words", "image", "values"}
+LABELS = {"y", "label", "labels", "target", "targets", "class", "cls", "classid"}
+LENGTHS = {"length", "lengths", "len", "seqlen", "seqlength", "nsteps", "numsteps", "inputlength"}
+MASKS = {"mask", "attentionmask", "inputmask", "validmask", "sequencemask"}
+ROLES = ("inputs", "label", "length", "mask")
+
+# Share of the items that are tried which must agree with what a place is taken for: one that is
+# broken is refused by its index when all are read, and must not turn a length into an input.
+MOST = 0.8
+
+SAY = "say where they stand with fields=dict(inputs=..., label=..., length=...)"
+
+Items = Sequence[Any]
+Numbers = dict[Key, list[Tensor]]
+
+
+def find_format(
+    items: Items,
+    index: Sequence[int],
+    kind: Kind | str | None = None,
+    fields: Mapping[str, Key] | None = None,
+    padding: float | None = None,
+) -> SampleFormat:
+    """Find out the form of items.
+
+    Args:
+        items: some, of different lengths if there are.
+        index: of each in its data set.
+        kind: of the data; tokens where inputs are whole numbers, else series, where None.
+        fields: places of inputs, label, length or mask that are known, and of further inputs by the
+            names that they shall have.
+        padding: what stands behind the end of sequences that do not tell their length.
+
+    Raises:
+        DataError: there is no sequence or no label, or items of several forms; says what to write.
+    """
+    numbers = _numbers(items, index)
+    _check_fields(fields or {}, numbers)
+    told = {name: key for name, key in (fields or {}).items() if name in ROLES}
+    named = {key: name for name, key in (fields or {}).items() if name not in ROLES}
+    open_ones = {key: values for key, values in numbers.items() if key not in told.values()}
+    inputs = told["inputs"] if "inputs" in told else _inputs(open_ones, items[0])
+    sequences = _as_steps(numbers[inputs], inputs)
+    free = [key for key in numbers if key not in {inputs, *told.values()}]
+    mask = told.get("mask", _first(free, lambda key: _is_mask(key, numbers[key], sequences)))
+    free = [key for key in free if key != mask]
+    several = sum(numbers[key][0].numel() == 1 for key in free) > 1
+    length = told.get(
+        "length", _first(free, lambda key: _is_length(key, numbers[key], sequences, several))
+    )
+    own = [key for key in _indices(free, numbers, index) if key not in named]
+    free = [key for key in free if key not in {length, *own}]
+    unnamed = [key for key in free if key not in named]
+    label = told["label"] if "label" in told else _label(unnamed, numbers, items[0])
+    free = [key for key in free if key != label]
+    _check_names(named, free)
+    beside = tuple(key for key in free if _goes_beside(numbers[key], sequences))
+    ends, padded_with = _ends(sequences, numbers, length, mask, padding)
+    first = numbers[inputs][0]
+    return SampleFormat(
+        _kind(kind, first, inputs),
+        inputs,
+        label,
+        length,
+        mask,
+        tuple(key for key in free if key not in beside),
+        beside,
+        ends,
+        padded_with,
+        width=0 if len({len(s) for s in sequences}) > 1 else len(sequences[0]),
+        channel=first.dim() == 3,
+        column=first.dim() == 1 and first.is_floating_point(),
+        names=tuple(named.items()),
+    )
+
+
+def form_of(item: Any) -> tuple[Any, ...]:
+    """Return what items have in common: their type, their places, and what stands there."""
+    return type(item), *((key, _shape(value_at(item, key))) for key in keys_of(item))
+
+
+def item_described(item: Any) -> str:
+    """Say what an item is, for messages."""
+    if not isinstance(item, dict | tuple | list):
+        return described(item)
+    told = [
+        described(value_at(item, key)) if isinstance(key, int) else f"{key}: {described(v)}"
+        for key, v in ((key, value_at(item, key)) for key in keys_of(item))
+    ]
+    return f"({', '.join(told)})"
+
+
+def _shape(value: Any) -> Any:
+    numbers = as_tensor(value)
+    if numbers is None:
+        return None
+    trailing = tuple(numbers.shape[2:] if numbers.dim() == 3 else numbers.shape[1:])
+    return numbers.is_floating_point(), numbers.dim(), trailing
+
+
+def _numbers(items: Items, index: Sequence[int]) -> Numbers:
+    """Return the numbers at each place that holds any, of all items."""
+    keys = []
+    for item, number in zip(items, index, strict=True):
+        try:
+            keys.append(keys_of(item))
+        except DataError as error:
+            raise DataError(f"item {number}: {error}.") from error
+    first = form_of(items[0])
+    for item, number in zip(items, index, strict=True):
+        check_form(first, items[0], index[0], item, number)
+    every = {key: [as_tensor(value_at(item, key)) for item in items] for key in keys[0]}
+    found = {k: [v for v in values if v is not None] for k, values in every.items()}
+    return {key: values for key, values in found.items() if len(values) == len(items)}
+
+
+def check_form(form: tuple[Any, ...], first: Any, place: int, item: Any, index: int) -> None:
+    """Refuse an item of another form than the first.
+
+    Args:
+        form: of the first.
+        first: item.
+        place: of the first.
+        item: to be checked.
+        index: of that.
+
+    Raises:
+        DataError: shows both.
+    """
+    if form_of(item) != form:
+        raise DataError(
+            f"items differ in form: item {place} is {item_described(first)}, item {index} is "
+            f"{item_described(item)}. Every item must have the same entries, of the same types and "
+            "widths; only the number of steps may differ."
+        )
+
+
+def _check_fields(fields: Mapping[str, Key], numbers: Numbers) -> None:
+    missing = {name: key for name, key in fields.items() if key not in numbers}
+    if missing:
+        raise DataError(
+            f"fields: {missing} hold no numbers in the items, which have {list(numbers)}."
+        )
+
+
+def _check_names(named: Mapping[Key, str], further: list[Key]) -> None:
+    wrong = {name: key for key, name in named.items() if key not in further}
+    if wrong:
+        raise DataError(
+            f"fields: {wrong} name further inputs, which stand at {further}; the other names are "
+            f"{list(ROLES)}."
+        )
+
+
+def _inputs(numbers: Numbers, example: Any) -> Key:
+    """Return the place of the sequence: by its name, else the first with steps and features."""
+    arrays = [key for key, values in numbers.items() if values[0].dim() and values[0].numel() > 1]
+    named = [key for key in arrays if _plain(key) in INPUTS]
+    wide = [key for key in arrays if numbers[key][0].dim() > 1]
+    ragged = [key for key in arrays if len({len(v) for v in numbers[key]}) > 1]
+    found = next(iter([*named, *wide, *ragged, *arrays]), None)
+    if found is None:
+        raise DataError(
+            f"items have no sequence: expected an array or a list of steps, got "
+            f"{item_described(example)}; {SAY}."
+        )
+    return found
+
+
+def _as_steps(values: list[Tensor], key: Key) -> list[Tensor]:
+    """Return the (W, F) or (W,) steps of every item, and refuse what has none."""
+    first = values[0]
+    shape = tuple(first.shape)
+    if first.dim() == 3 and first.shape[0] == 1:
+        values = [value.squeeze(0) for value in values]
+    elif first.dim() not in {1, 2}:
+        raise DataError(
+            f"inputs {key!r} have shape {shape}: expected steps, or (steps, features), or (1, "
+            "rows, columns) of an image; reshape them in the data set."
+        )
+    if values[0].dim() == 2 and not first.is_floating_point():
+        raise DataError(
+            f"inputs {key!r} are {first.dtype} {shape}: expected floats (steps, features), or "
+            "whole numbers, tokens (steps,). Pixels of 0 to 255 are made floats by x.float() / 255 "
+            "in the data set."
+        )
+    return values
+
+
+def _is_mask(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:
+    """Whether values are 1 on the first steps of every item and 0 behind them."""
+    if any(v.shape != s.shape[:1] for v, s in zip(values, sequences, strict=True)):
+        return False
+    is_prefix = all(
+        bool(((v == 0) | (v == 1)).all()) and bool(v[:1].any()) and bool((v[1:] <= v[:-1]).all())
+        for v in (value.to(torch.uint8) if value.dtype == torch.bool else value for value in values)
+    )
+    return is_prefix and (_plain(key) in MASKS or values[0].dtype == torch.bool)
+
+
+def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor], several: bool) -> bool:
+    """Whether single numbers are the lengths of the sequences, of most of them.
+
+    Args:
+        key: their place.
+        values: the numbers.
+        sequences: of the same items.
+        several: whether there are other single numbers, one of which can be the label.
+    """
+    if values[0].numel() != 1 or values[0].dtype == torch.bool:
+        return False
+    length = [float(value) for value in values]
+    if _plain(key) in LENGTHS:
+        return True
+    pairs = list(zip(length, sequences, strict=True))
+    inside = [(int(n), s) for n, s in pairs if n == int(n) and 1 <= n <= len(s)]
+    tails = [s[n:] for n, s in inside if n < len(s)]
+    if len(inside) < MOST * len(pairs):
+        return False
+    if not tails:  # all are whole: then one number alone may be a class that is always the same
+        return several or len(set(length)) > 1
+    filled = torch.stack([tail.flatten()[0] for tail in tails]).double()
+    common = float(filled.nan_to_num(torch.inf).mode().values)
+    constant = [bool((tail.double().nan_to_num(torch.inf) == common).all()) for tail in tails]
+    return sum(constant) >= MOST * len(constant)
+
+
+def _indices(keys: list[Key], numbers: Numbers, index: Sequence[int]) -> list[Key]:
+    """Return the places of numbers that are the index of the item."""
+    single = [key for key in keys if all(value.numel() == 1 for value in numbers[key])]
+    own = torch.tensor(list(index), dtype=torch.float64)
+    return [
+        key
+        for key in single
+        if len(own) > 2
+        and int(own.max()) > 2
+        and torch.equal(torch.stack([v.reshape(()).double() for v in numbers[key]]), own)
+    ]
+
+
+def _label(keys: list[Key], numbers: Numbers, example: Any) -> Key:
+    """Return the place of the class: by its name, else the last whole number of a tuple.
+
+    An item whose entries have names says nothing by their order.
+    """
+    named = [key for key in keys if _plain(key) in LABELS]
+    single = [
+        key
+        for key in keys
+        if all(v.numel() == 1 and float(v) == round(float(v)) for v in numbers[key])
+    ]
+    if not named and len(single) > 1 and isinstance(single[0], str):
+        raise DataError(
+            f"items have several whole numbers, {single}, and none is called label, y or target: "
+            f"{SAY}."
+        )
+    found = next(iter([*named, *reversed(single)]), None)
+    if found is None:
+        raise DataError(
+            f"items have no label: expected one whole number a sequence, got "
+            f"{item_described(example)}; make classes numbers in the data set (one-hot: "
+            f"y.argmax()), or {SAY}."
+        )
+    if any(value.numel() != 1 for value in numbers[found]):
+        raise DataError(
+            f"label {found!r} is {described(value_at(example, found))}: expected one whole number "
+            "a sequence, neither one-hot (give y.argmax()) nor a label a step."
+        )
+    return found
+
+
+def _goes_beside(values: list[Tensor], sequences: list[Tensor]) -> bool:
+    return all(v.dim() > 0 and len(v) == len(s) > 1 for v, s in zip(values, sequences, strict=True))
+
+
+def _ends(
+    sequences: list[Tensor],
+    numbers: Numbers,
+    length: Key | None,
+    mask: Key | None,
+    padding: float | None,
+) -> tuple[Ends, float]:
+    """Return how lengths are known, and what stands behind the end."""
+    if length is not None:
+        lengths = [int(value) for value in numbers[length]]
+        tails = [s[n:] for n, s in zip(lengths, sequences, strict=True) if 0 < n < len(s)]
+        return Ends.LENGTH, _filling(tails, padding)
+    if mask is not None:
+        lengths = [int((value != 0).sum()) for value in numbers[mask]]
+        tails = [s[n:] for n, s in zip(lengths, sequences, strict=True)]
+        return Ends.MASK, _filling([tail for tail in tails if len(tail)], padding)
+    if padding is not None:
+        return Ends.PADDING, padding
+    if any(s.is_floating_point() and bool(s[-1].isnan().all()) for s in sequences):
+        return Ends.PADDING, torch.nan
+    found = _constant_tail(sequences)
+    return (Ends.WHOLE, 0) if found is None else (Ends.PADDING, found)
+
+
+def _filling(tails: list[Tensor], padding: float | None) -> float:
+    if padding is not None or not tails:
+        return padding or 0
+    first = tails[0].flatten()[0]
+    return float(first) if first.is_floating_point() else int(first)
+
+
+def _constant_tail(sequences: list[Tensor]) -> float | None:
+    """Return the number that fills the ends of most items, and no step before them."""
+    if len({len(s) for s in sequences}) > 1 or len(sequences) < 3:
+        return None
+    last = [s[-1].flatten() for s in sequences]
+    constant = [float(v[0]) for v in last if bool((v == v[0]).all())]
+    if len(constant) < len(sequences) / 2:
+        return None
+    common = float(torch.tensor(constant, dtype=torch.float64).mode().values)
+    ends = [ends_at(s, common) for s in sequences]
+    tails = {len(s) - n for s, n in zip(sequences, ends, strict=True) if n < len(s)}
+    inside = [s[:n] for s, n in zip(sequences, ends, strict=True)]
+    occurs = any(bool((s.flatten(1) == common).all(1).any()) for s in map(_columns, inside))
+    padded = sum(n < len(s) for s, n in zip(sequences, ends, strict=True))
+    if occurs or len(tails) < 3 or padded < len(sequences) / 2 or 0 in ends:
+        return None
+    return common if sequences[0].is_floating_point() else int(common)
+
+
+def _columns(steps: Tensor) -> Tensor:
+    return steps if steps.dim() > 1 else steps[:, None]
+
+
+def _kind(kind: Kind | str | None, first: Tensor, key: Key) -> Kind:
+    if kind is None:
+        if first.dim() == 3:
+            return Kind.IMAGE
+        return Kind.SERIES if first.is_floating_point() else Kind.TOKENS
+    if (Kind(kind) is Kind.TOKENS) == first.is_floating_point():
+        raise DataError(
+            f"kind={kind}, and inputs {key!r} are {first.dtype}: tokens are whole numbers, series "
+            "and images are floats (pixels of 0 to 255: x.float() / 255 in the data set)."
+        )
+    return Kind(kind)
+
+
+def _plain(key: Key) -> str:
+    return str(key).replace("_", "").lower()
+
+
+def _first(keys: list[Key], test: Callable[[Key], bool]) -> Key | None:
+    return next((key for key in keys if test(key)), None)

@@ -1,0 +1,81 @@
+"""What every reader of series returns: N recordings as they stand in the files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rnnrepair.errors import DataError
+
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class RawSeries:
+    """N recordings of F channels, S steps in all, one behind the other.
+
+    Attributes:
+        values: (S, F) float32; NaN where a value is missing.
+        offsets: (N + 1,) int64; recording i owns the steps ``offsets[i]:offsets[i + 1]``.
+        labels: (N,) names of classes, as strings.
+        channel_names: by channel; empty where the files tell none.
+        class_names: in the order of their numbers, empty where the files tell none.
+        columns: (N,) further columns by name, which groups and test sets are chosen by.
+        part: (N,) ``train``, ``val`` or ``test``; None where there is no official split.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    channel_names: Sequence[str] = ()
+    class_names: Sequence[str] = ()
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    part: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def label_names(label: np.ndarray, source: str) -> np.ndarray:
+    """Return (N,) labels as strings; whole numbers lose their point, so that 1.0 is 1.
+
+    Raises:
+        DataError: labels of another shape, missing ones, or numbers that are not whole.
+    """
+    label = np.asarray(label)
+    if label.ndim != 1:
+        raise DataError(f"{source}: labels have shape {label.shape}, expected one a recording.")
+    missing = np.array([_is_missing(x) for x in label.tolist()], dtype=bool)
+    if missing.any():
+        raise DataError(
+            f"{source}: {int(missing.sum())} recordings have no label, the first is number "
+            f"{int(missing.argmax())} (from 0): leave them out."
+        )
+    if label.dtype.kind == "f":
+        if (label != np.round(label)).any():
+            raise DataError(
+                f"{source}: labels such as {label[label != np.round(label)][0]} are not whole: "
+                "real-valued targets are not supported; cut them into classes."
+            )
+        label = label.astype(np.int64)
+    return np.array([str(x) for x in label.tolist()], dtype=np.str_)
+
+
+def check_parts(part: np.ndarray, source: str, column: str) -> np.ndarray:
+    """Return (N,) names of parts.
+
+    Raises:
+        DataError: other names than train, val and test.
+    """
+    names = np.array([str(x) for x in np.asarray(part).tolist()], dtype=np.str_)
+    unknown = sorted(set(names.tolist()) - set(PARTS))
+    if unknown:
+        raise DataError(
+            f"{source}: {column!r} must hold {list(PARTS)}, found {unknown[:5]}: set split_column "
+            "to another column, or to None."
+        )
+    return names
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value or value == ""

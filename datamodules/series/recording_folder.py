@@ -1,0 +1,102 @@
+"""A folder with a csv file for each recording, and a file of their labels."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
+from rnnrepair.datamodules.series.tables import (
+    Columns,
+    check_columns,
+    check_numbers,
+    kind_of,
+    read_columns,
+)
+from rnnrepair.errors import DataError
+
+log = logging.getLogger(__name__)
+
+LABEL_FILE = "labels.csv"
+TABLES = (".csv", ".tsv")
+
+
+def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> RawSeries:
+    """Read a folder of recordings.
+
+    The file of labels has a column ``columns.id`` with the names of the files (with or without
+    their ending), one of labels and, where they are named, of splits and groups. The files of the
+    recordings have a column for each channel, a row for each step in the order of time; a column
+    ``columns.time`` is left out.
+
+    Args:
+        path: of the folder.
+        columns: how the columns are called.
+        labels: file of the labels; None takes ``labels.csv`` in the folder.
+
+    Raises:
+        DataError: a file or a column is missing, or a recording has other channels than the first.
+    """
+    labels = path / LABEL_FILE if labels is None else labels
+    if not labels.is_file():
+        raise DataError(
+            f"{labels} does not exist: write a table there with the columns {columns.id!r} (name "
+            f"of a file) and {columns.label!r}, or set labels."
+        )
+    table = read_columns(labels)
+    named = [("id_column", columns.id), ("label_column", columns.label)]
+    named += [] if columns.split is None else [("split_column", columns.split)]
+    named += [("group or test_by", name) for name in columns.more]
+    check_columns(labels, [str(name) for name in table.columns], named)
+    table = table.sort_values(columns.id, key=lambda names: names.astype(str))
+    ids = [str(name) for name in table[columns.id].tolist()]
+    twice = (
+        sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
+    )
+    if twice:
+        raise DataError(f"{labels}: {twice[:3]} stand there several times: give each one row.")
+    files = [_file(path, name, labels) for name in ids]
+    _tell_unlabelled(path, files, labels)
+    values, channels = [], list(columns.channels or ())
+    for file in files:
+        recording = read_columns(file)
+        if not channels:
+            channels = [str(name) for name in recording.columns if name != columns.time]
+        check_columns(
+            file, [str(n) for n in recording.columns], [("channels", c) for c in channels]
+        )
+        check_numbers(recording, channels, file)
+        if len(recording) == 0:
+            raise DataError(f"{file} holds no steps: remove it from {labels}.")
+        values.append(recording[channels].to_numpy(dtype=np.float32, na_value=np.nan))
+    own = {name: table[name].to_numpy() for name in columns.of_recordings()}
+    part = None
+    if columns.split is not None:
+        part = check_parts(own[columns.split], str(labels), columns.split)
+    return RawSeries(
+        np.concatenate(values),
+        np.r_[0, np.cumsum([len(part) for part in values])].astype(np.int64),
+        label_names(own[columns.label], str(labels)),
+        channels,
+        columns={name: own[name] for name in columns.more} | {columns.id: np.array(ids)},
+        part=part,
+    )
+
+
+def _file(folder: Path, name: str, labels: Path) -> Path:
+    for file in (folder / name, *(folder / f"{name}{end}" for end in TABLES)):
+        if file.is_file():
+            return file
+    raise DataError(f"{labels} names {name!r}, and {folder} holds no such file.")
+
+
+def _tell_unlabelled(folder: Path, files: list[Path], labels: Path) -> None:
+    there = {file for file in folder.iterdir() if kind_of(file) in TABLES} - {*files, labels}
+    if there:
+        log.warning(
+            "%s: %d files are named in %s by no row and left out, such as %s.",
+            folder,
+            len(there),
+            labels.name,
+            min(there).name,
+        )

@@ -1,0 +1,69 @@
+"""Windows of recordings."""
+
+import logging
+
+import numpy as np
+
+from rnnrepair.datamodules.series.recordings import Recordings
+from rnnrepair.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+def window_steps(
+    offsets: np.ndarray, window: int, stride: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where windows of equal length lie: as many as fit into each recording.
+
+    Steps at the end of a recording that fill no window are in none.
+
+    Args:
+        offsets: (N + 1,) of the recordings.
+        window: steps of a window.
+        stride: steps from the start of a window to that of the next.
+
+    Returns:
+        (S,) steps of all windows one behind the other, their (M + 1,) offsets, and the (M,)
+        recording that each is of.
+    """
+    lengths = np.diff(offsets)
+    count = np.maximum((lengths - window) // stride + 1, 0)
+    recording = np.repeat(np.arange(len(lengths)), count)
+    number = np.arange(len(recording)) - np.repeat(np.cumsum(count) - count, count)
+    start = offsets[:-1][recording] + number * stride
+    steps = (start[:, None] + np.arange(window)).reshape(-1)
+    return steps, np.arange(len(recording) + 1) * window, recording
+
+
+def windows_of(recordings: Recordings, window: int, stride: int) -> Recordings:
+    """Return windows of recordings; those of one recording are a group, unless it has a larger one.
+
+    Args:
+        recordings: N of them.
+        window: steps of a window.
+        stride: steps from the start of a window to that of the next.
+
+    Raises:
+        DataError: no recording is as long as a window.
+    """
+    lengths = np.diff(recordings.offsets)
+    steps, offsets, of = window_steps(recordings.offsets, window, stride)
+    if len(of) == 0:
+        raise DataError(
+            f"window={window} is longer than every recording, the longest has {int(lengths.max())} "
+            "steps: lower it."
+        )
+    short = int((lengths < window).sum())
+    if short:
+        log.warning(
+            "%d of %d recordings are shorter than window=%d (the shortest has %d steps) and are "
+            "left out.",
+            short,
+            len(lengths),
+            window,
+            int(lengths.min()),
+        )
+    group = of if recordings.group is None else recordings.group[of]
+    return Recordings(
+        recordings.values[steps], offsets, recordings.label[of], recordings.part[of], group
+    )

@@ -1,0 +1,231 @@
+"""From a trained network and its data to the story of each of its failures."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnrepair.abstraction import AbstractionSettings, StreamingPCA, abstract
+from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.explanation.explanation import Explanation
+from rnnrepair.explanation.states import Progress, states_name, states_of
+from rnnrepair.influence import (
+    Doubting,
+    Evidence,
+    InfluenceMethod,
+    LabelDoubt,
+    Role,
+    TraceSimilarity,
+    TrainingView,
+    doubt_labels,
+    find_evidence,
+)
+from rnnrepair.network import verified
+from rnnrepair.network.calls import Call
+from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.record import gather_failures
+from rnnrepair.sequences import Kind, Names, check_fits
+from rnnrepair.settings import Count, check_settings
+from rnnrepair.traces import Traces
+
+# Training sequences that a method is shown first.
+CHECKED_ON = 20
+# Splits that failures may be of, beside further test splits of the data.
+SPLITS: tuple[Split, ...] = ("test", "val", "repair")
+
+log = logging.getLogger(__name__)
+
+
+def _silent(loop: Iterable[Any], _: str) -> Iterable[Any]:
+    return loop
+
+
+def explain(
+    module: nn.Module,
+    data: RepairableData,
+    *,
+    split: Split = "test",
+    index: Sequence[int] | Tensor | None = None,
+    at_most: Count = 100,
+    settings: AbstractionSettings | None = None,
+    method: InfluenceMethod | None = None,
+    top: Count = 20,
+    doubting: Doubting | None = None,
+    tap: str | None = None,
+    call: Call | None = None,
+    keep_in: str | Path | None = None,
+    progress: Progress = _silent,
+) -> Explanation:
+    """Tell where each failure of a trained network left the truth, and which samples are behind it.
+
+    Nothing is trained. The network runs once over ``fit`` and the split, and once over a sample.
+
+    Args:
+        module: any recurrent classifier, with its weights.
+        data: that it was trained on.
+        split: whose failures are told.
+        index: sequences of the split that are asked about; all failures where None.
+        at_most: failures told, the first of the split; None of those asked for is left out.
+        settings: how hidden states are grouped.
+        method: finds the training samples behind failures; ``TraceSimilarity`` where None.
+        top: training samples a failure and role.
+        doubting: when a label is suspect.
+        tap: name of the layer whose outputs are the states; found where None.
+        call: calls the network with a batch; found where None.
+        keep_in: folder that keeps the reduced states, so that a second call with the same weights
+            and data reads them; None keeps nothing. Nothing is kept where ``call`` is given.
+        progress: wraps loops in a progress bar.
+
+    Raises:
+        ConfigurationError: the network cannot be read, the data have no such split, or the method
+            does not fit.
+        DataError: an index is not in the split.
+        SettingsError: ``at_most`` or ``top`` below 1.
+    """
+    check_settings(explain, locals())
+    settings, method = settings or AbstractionSettings(), method or TraceSimilarity()
+    _set_up(data)
+    asked = _asked(data, split, index)
+    check_fits([("method", method)], data.spec)
+    network = verified(module, data, tap, call)
+    method.check(network, data.fetch(data.indices("fit")[:CHECKED_ON]))
+    # K is chosen on val, where there are several.
+    splits = list(dict.fromkeys(["fit", split, *(["val"] if len(settings.sizes) > 1 else [])]))
+    name = None
+    if keep_in is not None and call is None:
+        name = states_name(network, data, splits, settings, tap)
+    kept = Path(keep_in) / name if keep_in is not None and name is not None else None
+    collected = states_of(network, data, splits, settings, kept, progress)
+    fit, of_split = collected.states["fit"], collected.states[split]
+    n_original = int(torch.isin(fit.index, data.indices("fit")).sum())
+    abstraction = abstract(collected, settings, n_original)
+    traces = abstraction.traces[split]
+    rows, right = _told(traces, asked, at_most)
+    failures = traces.select(rows)
+    view = TrainingView(
+        abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch
+    )
+    ends = fit.vector[fit.last_step]
+    failed_ends = of_split.vector[of_split.last_step][rows]
+    evidence = _evidence(method, view, failures, top, settings.seed)
+    return Explanation(
+        spec=data.spec,
+        network=network.describe(),
+        split=split,
+        accuracy=traces.accuracy,
+        n_failures=int((~traces.correct).sum()),
+        failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
+        evidence=evidence,
+        doubt=_doubt(view.traces, ends, failures, failed_ends, data, doubting, settings.seed),
+        place=_in_the_plane(ends, failed_ends),
+        texts=_texts(data, failures.index),
+        right=right,
+    )
+
+
+def _set_up(data: RepairableData) -> None:
+    """Set data up that nobody has set up, and refuse what is no data module for this.
+
+    Raises:
+        ConfigurationError: names what is missing.
+    """
+    if not hasattr(data, "spec") and hasattr(data, "setup"):
+        data.setup("fit")
+    if not isinstance(data, RepairableData):
+        wanted = [n for n in dir(RepairableData) if not n.startswith("_")] + ["spec"]
+        missing = sorted({name for name in wanted if not hasattr(data, name)})
+        raise ConfigurationError(
+            f"data must follow rnnrepair.protocols.RepairableData; {type(data).__name__} lacks "
+            f"{missing}. Derive it from rnnrepair.datamodules.SequenceDataModule, which only wants "
+            "load()."
+        )
+
+
+def _asked(
+    data: RepairableData, split: Split, index: Sequence[int] | Tensor | None
+) -> Tensor | None:
+    """Return the (n,) indices that are asked for, None for all failures.
+
+    Raises:
+        ConfigurationError: the data have no such split.
+        DataError: an index is not in it.
+    """
+    known = [*SPLITS, *data.more_tests]
+    if split not in known:
+        raise ConfigurationError(
+            f"split={split!r} must be one of {known}: failures are traced back to the split fit."
+        )
+    if index is None:
+        return None
+    asked, inside = torch.as_tensor(index, dtype=torch.int64).flatten(), data.indices(split)
+    outside = asked[~torch.isin(asked, inside)]
+    if len(outside):
+        raise DataError(
+            f"index {int(outside[0])} is not in the split {split} ({len(outside)} of {len(asked)} "
+            f"are not), which holds {len(inside)} sequences with indices from {int(inside.min())} "
+            f"to {int(inside.max())}: take some of data.indices({split!r}), or name another split."
+        )
+    return asked
+
+
+def _told(traces: Traces, asked: Tensor | None, at_most: int) -> tuple[Tensor, Tensor]:
+    """Return the (M,) rows of the failures that are told, and the indices asked for that are right.
+
+    Failures that are asked for come in the order in which they are.
+    """
+    if asked is None:
+        rows = (~traces.correct).nonzero()[:, 0]
+        if len(rows) > at_most:
+            log.warning(
+                "%d failures, the first %d are told: raise at_most for more.", len(rows), at_most
+            )
+        return rows[:at_most], traces.index[:0]
+    rows = torch.searchsorted(traces.index, asked)
+    right = traces.correct[rows]
+    return rows[~right], asked[right]
+
+
+def _evidence(
+    method: InfluenceMethod, view: TrainingView, failures: Traces, top: int, seed: int
+) -> Evidence:
+    if len(failures) == 0:
+        nothing = torch.empty(0, dtype=torch.int64)
+        return Evidence(failures, nothing, nothing.reshape(0, 2))
+    roles = {Role.NEAREST, Role.PARENTS, Role.OPPONENTS}
+    if view.traces.token is not None:
+        roles.add(Role.CONTEXTS)
+    return find_evidence(method.fit(view), view, failures, roles, top, seed)
+
+
+def _doubt(
+    fit: Traces,
+    ends: Tensor,
+    failures: Traces,
+    failed_ends: Tensor,
+    data: RepairableData,
+    doubting: Doubting | None,
+    seed: int,
+) -> LabelDoubt:
+    if len(failures) == 0:
+        nothing = torch.empty(0, dtype=torch.bool)
+        copies = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
+        return LabelDoubt(torch.empty(0), nothing, nothing, copies)
+    return doubt_labels(fit, ends, failures, failed_ends, data.fetch, doubting, seed)
+
+
+def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:
+    """Return (M, 2): where (M, k) last states lie on the main axes of the (N, k) of training."""
+    pca = StreamingPCA()
+    pca.update(ends)
+    place = pca.finish(2)(failed_ends)
+    return torch.nn.functional.pad(place, (0, 2 - place.shape[1]))
+
+
+def _texts(data: RepairableData, index: Tensor) -> tuple[str, ...]:
+    if data.spec.kind != Kind.TOKENS or len(index) == 0:
+        return ("",) * len(index)
+    names = Names.of(data.spec)
+    return tuple(" ".join(names.of_tokens(text)) for text in data.fetch(index).sequences())

@@ -1,0 +1,214 @@
+"""What kinds of failures there are, and what to do about each."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from rnnrepair.influence import Doubting, LabelDoubt, doubt_labels, responsible_step
+from rnnrepair.sequences import Names
+from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
+from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.simple_model import predict_without_order
+from rnnrepair.studies.study import StudyResult
+from rnnrepair.studies.yardsticks import last_states, without_states
+from rnnrepair.traces import Traces
+
+# Failures that the network is asked about at a time.
+AT_A_TIME = 500
+
+
+class FailureKind(StrEnum):
+    """Kinds of failures, in the order in which they are asked for (docs/method.md 8.5)."""
+
+    LABEL = "label suspect"
+    COPY = "near copy with another label"
+    WORD = "rare or unknown word"
+    CLASS = "rare class"
+    BOUNDARY = "near the boundary"
+    SIMPLE = "a model without order is right"
+    REST = "rest"
+
+
+REMEDIES: dict[FailureKind, str] = {
+    FailureKind.LABEL: "Look at the labels of these failures and of their neighbours, and correct "
+    "them before anything else: a repair would teach the network the fault.",
+    FailureKind.COPY: "Decide which label is right and give it to both; where both are right, the "
+    "inputs lack what tells the classes apart, and no network can know.",
+    FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
+    FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
+    "balanced accuracy or macro F1.",
+    FailureKind.BOUNDARY: "Leave them: another seed turns many of them round. A mean of several "
+    "networks helps more than a repair.",
+    FailureKind.SIMPLE: "The network could have known: train longer or with less regularisation, "
+    "read out more than the last state (mean or maximum over the steps), then repair.",
+    FailureKind.REST: "This is what repair is for: look at their segments and at the samples "
+    "behind them.",
+}
+
+
+class Breakdown:
+    """Each failure in exactly one kind: the first that fits, faults of the data before chance.
+
+    Source: ours.
+    """
+
+    name = "breakdown"
+
+    def __init__(
+        self,
+        split: Annotated[str, one_of(["test", "val"])] = "test",
+        nearest: Count = 20,
+        odds: Annotated[float, at_least(1)] = 30.0,
+        copy: Size = 0.1,
+        rare_word: Annotated[int, at_least(0)] = 5,
+        rare_class: ProperShare = 0.2,
+        margin: Share = 0.2,
+        simple_from: Count = 20_000,
+    ) -> None:
+        """Keep the thresholds.
+
+        Args:
+            split: whose failures.
+            nearest: see ``Doubting``, as the next two.
+            odds: from which on a label is suspect.
+            copy: how near a near copy is.
+            rare_word: occurrences in the fit split up to which a word is rare.
+            rare_class: samples up to which a class is rare, as a share of those of the largest.
+            margin: probability of the predicted class above that of the true one, up to which a
+                failure is near the boundary.
+            simple_from: training samples that the model without order is fitted on, at most.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(Breakdown, locals())
+        self.split = split
+        self.nearest = nearest
+        self.odds = odds
+        self.copy = copy
+        self.rare_word = rare_word
+        self.rare_class = rare_class
+        self.margin = margin
+        self.simple_from = simple_from
+
+    def check(self, run: FinishedRun) -> None:
+        """Accept every network and all data."""
+
+    def __call__(self, run: FinishedRun) -> StudyResult:
+        """Sort the failures."""
+        fit, of_split = without_states(run, "fit"), without_states(run, self.split)
+        wrong = ~of_split.correct
+        failures = of_split.select(wrong)
+        if len(failures) == 0:
+            return StudyResult({}, [f"The network has no failures on the {self.split} split."])
+        ends, seed = last_states(run, "fit"), run.settings.seed
+        doubting = Doubting(self.nearest, self.odds, self.copy)
+        failed_ends = last_states(run, self.split)[wrong]
+        doubt = doubt_labels(fit, ends, failures, failed_ends, run.data.fetch, doubting, seed)
+        margin = margins(run, failures)
+        simple = predict_without_order(fit, failures, run.data.fetch, self.simple_from, seed)
+        holds = {
+            FailureKind.LABEL: doubt.own | doubt.neighbours,
+            FailureKind.COPY: doubt.copied,
+            FailureKind.WORD: self._rare_words(run, fit, failures),
+            FailureKind.CLASS: self._rare_classes(fit, failures),
+            FailureKind.BOUNDARY: margin <= self.margin,
+            FailureKind.SIMPLE: simple == failures.label,
+        }
+        kind = first_that_holds(holds)
+        table = _kinds(kind)
+        return StudyResult(
+            {"breakdown": table, "failures": _failures(run, failures, kind, holds, doubt, margin)},
+            _conclusion(table, self.split),
+        )
+
+    def _rare_words(self, run: FinishedRun, fit: Traces, failures: Traces) -> Tensor:
+        """Return (M,) bool: whether the responsible step reads a rare or unknown word."""
+        if fit.token is None or failures.token is None:
+            return torch.zeros(len(failures), dtype=torch.bool)
+        n_words = 1 + max(int(fit.token.max()), int(failures.token.max()))
+        word = failures.token[failures.offsets[:-1] + responsible_step(failures)].long()
+        rare = fit.token.long().bincount(minlength=n_words)[word] <= self.rare_word
+        unknown = run.data.spec.unknown
+        return rare if unknown is None else rare | (word == unknown)
+
+    def _rare_classes(self, fit: Traces, failures: Traces) -> Tensor:
+        """Return (M,) bool: whether training has few samples of the true class."""
+        size = fit.label.bincount(minlength=fit.n_classes)
+        return size[failures.label] <= self.rare_class * int(size.max())
+
+
+def margins(run: FinishedRun, failures: Traces) -> Tensor:
+    """Return (M,) float32: how much more probable the predicted class is than the true one."""
+    # In order of index, as failures are.
+    said = run.network.predict(run.data.fetch(part) for part in failures.index.split(AT_A_TIME))
+    if said.logits is None:
+        raise AssertionError("a network's own answers come with logits")
+    probability = said.logits.softmax(1)
+    rows = torch.arange(len(failures))
+    return probability[rows, said.predicted] - probability[rows, failures.label]
+
+
+def first_that_holds(holds: Mapping[FailureKind, Tensor]) -> list[FailureKind]:
+    """Return for each of M failures the first kind that it is of.
+
+    Args:
+        holds: (M,) bool of all kinds but the last, in their order.
+    """
+    table = torch.stack(list(holds.values()))
+    # What holds for none is behind them all.
+    table = torch.cat([table, torch.ones(1, table.shape[1], dtype=torch.bool)])
+    kinds = [*holds, FailureKind.REST]
+    return [kinds[place] for place in table.int().argmax(0).tolist()]
+
+
+def _kinds(kind: list[FailureKind]) -> pd.DataFrame:
+    rows = [
+        {
+            "kind": k.value,
+            "failures": kind.count(k),
+            "share": kind.count(k) / len(kind),
+            "what_to_do": REMEDIES[k],
+        }
+        for k in FailureKind
+    ]
+    return pd.DataFrame(rows)
+
+
+def _failures(
+    run: FinishedRun,
+    failures: Traces,
+    kind: list[FailureKind],
+    holds: Mapping[FailureKind, Tensor],
+    doubt: LabelDoubt,
+    margin: Tensor,
+) -> pd.DataFrame:
+    """Return a row for each failure, with all kinds that it is of."""
+    names = Names.of(run.data.spec)
+    return pd.DataFrame(
+        {
+            "index": failures.index.tolist(),
+            "true": [names.of_class(c) for c in failures.label.tolist()],
+            "predicted": [names.of_class(c) for c in failures.final_prediction.tolist()],
+            "kind": [k.value for k in kind],
+            "step": responsible_step(failures).tolist(),
+            "margin": margin.tolist(),
+            "odds": doubt.odds.tolist(),
+            "copy": doubt.copies[:, 0].tolist(),
+            **{k.value: of.tolist() for k, of in holds.items()},
+        }
+    )
+
+
+def _conclusion(table: pd.DataFrame, split: str) -> list[str]:
+    found = table[table["failures"] > 0]
+    parts = [f"{row.failures} ({row.share:.0%}) {row.kind}" for row in found.itertuples()]
+    total = int(table["failures"].sum())
+    return [
+        f"Of {total} failures on the {split} split: {', '.join(parts)}.",
+        *(f"{str(row.kind).capitalize()}: {row.what_to_do}" for row in found.itertuples()),
+    ]

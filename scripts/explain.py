@@ -1,0 +1,115 @@
+"""Explain the failures of a trained network.
+
+``python scripts/explain.py run=<folder> [split=test | index=[17,42]]`` for a run of train.py, or
+``python scripts/explain.py module=package.Class checkpoint=FILE data=package:function``.
+"""
+
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pandas as pd
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from rnnrepair import explain
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.atomic import write_file
+from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
+from rnnrepair.callbacks.launch.trained import data_of, trained_network
+from rnnrepair.callbacks.launch.user_errors import told
+from rnnrepair.callbacks.study_runner import progress_bars
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.explanation import Explanation
+from rnnrepair.influence import Doubting
+from rnnrepair.report import write_explanation
+from rnnrepair.studies import silent
+
+log = logging.getLogger("explain")
+
+
+def explained(cfg: DictConfig) -> Explanation:
+    """Explain what a configuration asks for, print it, and write the table and the page."""
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
+    module, data, settings, output, tap = _of_run(cfg) if cfg.run else _of_stranger(cfg)
+    found = explain(
+        module,
+        data,
+        split=cfg.split,
+        index=cfg.index,
+        at_most=cfg.at_most,
+        settings=settings,
+        top=cfg.top,
+        doubting=Doubting(**cfg.doubting),
+        tap=tap,
+        keep_in=output,
+        progress=progress_bars if cfg.progress else silent,
+    )
+    print(found)
+    table = write_table(found.to_dataframe(), output / f"{cfg.split}.parquet")
+    page = write_explanation(found, data, output / f"{cfg.split}.html")
+    log.info("Written: %s and %s", table, page)
+    return found
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a table as parquet, or as csv where pyarrow is not installed; return its path."""
+    if importlib.util.find_spec("pyarrow") is not None:
+        with write_file(path) as draft:
+            frame.to_parquet(draft)
+        return path
+    log.info("Without pyarrow (pip install pyarrow) the table is a csv file.")
+    path = path.with_suffix(".csv")
+    with write_file(path) as draft:
+        frame.to_csv(draft, index=False)
+    return path
+
+
+def _of_run(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str | None]:
+    """Return network, data with what was injected, settings, output folder and tap of a run."""
+    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    saved = finished.checkpoint(cfg.checkpoint)
+    data = finished.data(saved)
+    inject_again(data, saved)
+    module = finished.network(data, saved)
+    collector = finished.cfg.callbacks.get("trace_collector") or {}
+    output = Path(cfg.output or finished.folder / "explain").expanduser()
+    return module, data, finished.abstraction(cfg.abstraction), output, collector.get("tap")
+
+
+def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str | None]:
+    """Return the same of a network that was trained elsewhere.
+
+    Raises:
+        ConfigurationError: it is not said which.
+    """
+    if not (cfg.module and cfg.data and cfg.checkpoint != "last"):
+        raise ConfigurationError(
+            "Say which network: run=<folder of a run>, or all of module=package.Class, "
+            "checkpoint=FILE and data=package:function."
+        )
+    arguments = OmegaConf.to_container(cfg.arguments, resolve=True)
+    module = trained_network(cfg.module, cfg.checkpoint, arguments)  # type: ignore[arg-type]
+    settings = AbstractionSettings(**instantiate(cfg.abstraction, _convert_="all"))
+    return module, data_of(cfg.data), settings, Path(cfg.output or "explain").expanduser(), cfg.tap
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="explain")
+def main(cfg: DictConfig) -> None:
+    """Explain; what a user can mend ends the program with one message."""
+    try:
+        explained(cfg)
+    except Exception as error:
+        if told(error) is None:
+            raise
+        log.error("%s", told(error))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""``scripts/explain.py``: on a run of train.py, and on a network that was trained elsewhere."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from scripts.explain import explained
+from tests.integration.conftest import QUICK, ROOT, composed, train
+from tests.integration.test_studies import as_command_line
+
+STRANGER = """
+import torch
+from torch import nn
+
+from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
+
+
+class Net(nn.Module):
+    def __init__(self, width=6, classes=2):
+        super().__init__()
+        self.gru, self.classify = nn.GRU(1, width, batch_first=True), nn.Linear(width, classes)
+
+    def forward(self, inputs):
+        return self.classify(self.gru(inputs)[0][:, -1])
+
+
+class Noise(SequenceDataModule):
+    def load(self):
+        g = torch.Generator().manual_seed(0)
+        inputs, label = torch.rand(200, 5, 1, generator=g), torch.randint(2, (200,), generator=g)
+        sequences = Sequences.from_padded(inputs, torch.full((200,), 5))
+        return LoadedData(sequences, label, 150, "noise", "series")
+
+
+def data():
+    return Noise(num_classes=2)
+
+
+class Odd:
+    pass
+"""
+
+
+def configured(*overrides):
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        return compose("explain", ["progress=false", "threads=1", *overrides])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explained") / "run"
+    cfg = composed("+experiment=mnist_repair", *QUICK)
+    cfg.paths.output_dir, cfg.paths.cache_dir = str(folder), str(folder.parent / "cache")
+    as_command_line(cfg, folder)
+    return folder, train(cfg)[0]
+
+
+def test_a_run_is_explained_from_its_folder(run, capsys):
+    folder, summary = run
+    found = explained(configured(f"run={folder}", "at_most=5"))
+    assert found.accuracy == summary["after"]["test_accuracy"]
+    assert len(found) == 5
+    assert f"sample {found.failures[0].index}:" in capsys.readouterr().out
+    (table,) = [*folder.glob("explain/test.csv"), *folder.glob("explain/test.parquet")]
+    frame = pd.read_csv(table) if table.suffix == ".csv" else pd.read_parquet(table)
+    assert frame["index"].tolist() == [f.index for f in found.failures]
+    assert "Failures on test" in (folder / "explain" / "test.html").read_text()
+
+
+def test_the_unrepaired_network_is_explained_by_what_it_was_trained_on(run):
+    folder, summary = run
+    found = explained(configured(f"run={folder}", "checkpoint=base", "split=repair", "at_most=3"))
+    assert found.n_failures == summary["before"]["repair_failures"]
+
+
+@pytest.fixture
+def stranger(tmp_path, monkeypatch):
+    """A module beside the command, and the weights of its network."""
+    monkeypatch.chdir(tmp_path)
+    name = "stranger_to_explain"
+    (tmp_path / f"{name}.py").write_text(STRANGER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    module = __import__(name)
+    torch.manual_seed(0)
+    torch.save(module.Net().state_dict(), "net.pt")
+    return module
+
+
+GIVEN = ("module=stranger_to_explain.Net", "data=stranger_to_explain:data")
+FEW = ("+abstraction.n_components=4", "at_most=3")
+
+
+def test_a_network_of_ones_own_is_explained(stranger, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    found = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW))
+    assert len(found) == 3
+    assert (tmp_path / "explain" / "test.html").is_file()
+    again = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW))
+    assert "taken from" in caplog.text
+    pd.testing.assert_frame_equal(again.to_dataframe(), found.to_dataframe())
+    index = found.failures[1].index
+    one = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW, f"index=[{index}]"))
+    assert [f.index for f in one.failures] == [index]
+
+
+def test_a_lightning_checkpoint_says_how_its_network_is_made(stranger):
+    network = stranger.Net(width=9)
+    saved = {"state_dict": network.state_dict(), "hyper_parameters": {"width": 9}}
+    torch.save(saved, "net.ckpt")
+    assert len(explained(configured(*GIVEN, "checkpoint=net.ckpt", *FEW))) == 3
+    torch.save(saved | {"hyper_parameters": {"width": 4}}, "other.ckpt")
+    found = explained(configured(*GIVEN, "checkpoint=other.ckpt", "+arguments.width=9", *FEW))
+    assert len(found) == 3
+
+
+def test_a_checkpoint_that_could_run_code_is_refused_and_can_be_saved_again(stranger):
+    torch.save(stranger.Net(), "whole.pt")
+    with pytest.raises(IncompatibleCheckpointError, match=r"not read") as refused:
+        explained(configured(*GIVEN, "checkpoint=whole.pt", *FEW))
+    lines = [line.strip() for line in str(refused.value).splitlines()[1:]]
+    assert len(lines) == 2
+    exec("\n".join(lines), {"torch": torch})  # the two lines do what they say
+    assert len(explained(configured(*GIVEN, "checkpoint=whole_weights.pt", *FEW))) == 3
+    odd = {"state_dict": stranger.Net().state_dict(), "more": stranger.Odd()}
+    torch.save(odd, "odd.pt")
+    with pytest.raises(IncompatibleCheckpointError, match=r"not read") as refused:
+        explained(configured(*GIVEN, "checkpoint=odd.pt", *FEW))
+    exec("\n".join(line.strip() for line in str(refused.value).splitlines()[1:]), {"torch": torch})
+    assert len(explained(configured(*GIVEN, "checkpoint=odd_weights.pt", *FEW))) == 3
+
+
+def keep(path, saved):
+    torch.save(saved, path)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options", "error", "message"),
+    [
+        (lambda net: keep("net.pt", {"gru.other": torch.rand(1)}), (), None, "missing: gru"),
+        (lambda net: keep("net.pt", {**net, "more": torch.rand(1)}), (), None, "unexpected: more"),
+        (lambda net: None, ("+arguments.classes=3",), None, r"classify.weight \(2, 6\)"),
+        (lambda net: None, ("checkpoint=none.pt",), None, "none.pt cannot be read"),
+        (lambda net: Path("net.pt").write_text("text"), (), None, "cannot be read"),
+        (lambda net: None, ("+arguments.units=3",), ConfigurationError, "arguments.*units"),
+        (lambda net: None, ("module=stranger_to_explain.No",), ConfigurationError, "package.Class"),
+        (lambda net: None, ("module=stranger_to_explain.Odd",), ConfigurationError, "no torch.nn"),
+        (lambda net: None, ("data=nowhere:data",), ConfigurationError, "package:function"),
+        (lambda net: None, ("module=null",), ConfigurationError, "Say which network"),
+    ],
+)
+def test_what_is_no_network_of_the_data_is_refused(stranger, prepare, options, error, message):
+    prepare(stranger.Net().state_dict())
+    with pytest.raises(error or IncompatibleCheckpointError, match=message):
+        explained(configured(*GIVEN, "checkpoint=net.pt", *FEW, *options))
+
+
+def test_the_command_says_what_it_needs():
+    command = [sys.executable, str(ROOT / "scripts" / "explain.py")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "run=<folder of a run>" in ran.stdout

@@ -1,0 +1,123 @@
+"""Arrays in every form that people have them in."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from rnnrepair.datamodules import ArrayDataModule
+from rnnrepair.errors import DataError
+
+N, T, F, C = 90, 6, 4, 3
+X = np.random.default_rng(0).random((N, T, F))
+Y = np.arange(N) % C
+RAGGED = [x[: 2 + i % 5] for i, x in enumerate(X)]
+
+
+def module_of(*arrays, **options):
+    data = ArrayDataModule(*arrays, progress=False, batch_size=8, **options)
+    data.setup()
+    return data
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (X, Y),
+        (torch.tensor(X), torch.tensor(Y)),
+        (list(X), Y.tolist()),
+        (X.tolist(), Y[:, None].astype(float)),
+        (torch.tensor(X).float(), pd.Series(Y, index=np.arange(N)[::-1])),
+    ],
+    ids=["numpy", "torch", "list of arrays", "nested lists", "a column"],
+)
+def test_arrays_are_taken_in_any_form(x, y):
+    data = module_of(x[:-20], y[:-20], x[-20:], y[-20:])
+    assert data.sizes()["test"] == 20
+    assert sum(data.sizes().values()) == N
+    batch = data.fetch(torch.arange(N))
+    assert torch.equal(batch.inputs, torch.tensor(X).float())
+    assert batch.label.tolist() == Y.tolist()
+    inputs, label = next(iter(data.train_dataloader()))
+    assert (inputs.shape, inputs.dtype) == ((8, T, F), torch.float32)
+    assert label.dtype == torch.int64
+
+
+def test_frames_hold_a_sequence_a_row():
+    frame = pd.DataFrame(X[..., 0], index=np.arange(N) + 5)
+    labels = pd.Series(Y)
+    data = module_of(frame[:-20], labels[:-20], frame[-20:], labels[-20:])
+    assert torch.equal(data.fetch(torch.arange(N)).inputs[..., 0], torch.tensor(X[..., 0]).float())
+    assert data.spec.step_width == 1
+
+
+@pytest.mark.parametrize("padding", [0, -5.0])
+def test_sequences_of_any_length_are_padded_and_batches_tell_their_lengths(padding):
+    data = module_of(RAGGED, Y, padding=padding)
+    inputs, lengths, label = next(iter(data.train_dataloader()))
+    assert inputs.shape[1] == int(lengths.max()) < T + 1
+    assert bool((inputs[torch.arange(inputs.shape[1]) >= lengths[:, None]] == padding).all())
+    assert len(label) == 8
+    batch = data.fetch(data.indices("test"))
+    for row, length in zip(batch.sequences(), batch.lengths, strict=True):
+        assert any(
+            length == len(x) and np.allclose(row.numpy(), x) for x in RAGGED if len(x) == length
+        )
+
+
+def test_padded_arrays_take_their_lengths():
+    lengths = 1 + np.arange(N) % T
+    data = module_of(
+        X[:-20], Y[:-20], X[-20:], Y[-20:], lengths=lengths[:-20], lengths_test=lengths[-20:]
+    )
+    assert data.fetch(torch.arange(N)).lengths.tolist() == lengths.tolist()
+    assert len(next(iter(data.train_dataloader()))) == 3
+
+
+def test_a_test_set_is_carved_the_same_for_every_seed_in_the_shares_of_classes():
+    one, other = module_of(X, Y, seed=1), module_of(X, Y, seed=2)
+    tests = [data.fetch(data.indices("test")) for data in (one, other)]
+    assert torch.equal(tests[0].inputs, tests[1].inputs)
+    assert tests[0].label.bincount().tolist() == [6, 6, 6]
+    assert not torch.equal(one.indices("repair"), other.indices("repair"))
+
+
+def test_static_inputs_stand_between_sequence_and_label():
+    static = np.arange(2 * N).reshape(N, 2)
+    data = module_of(
+        RAGGED[:-20], Y[:-20], RAGGED[-20:], Y[-20:], static=static[:-20], static_test=static[-20:]
+    )
+    assert data.fetch(torch.tensor([4, 9])).static["static"].tolist() == [[8, 9], [18, 19]]
+    assert len(next(iter(data.train_dataloader()))) == 4
+
+
+def test_names_are_classes():
+    names = np.array(["dog", "ape", "cow"])[Y]
+    data = module_of(X, names)
+    assert list(data.spec.class_names) == ["ape", "cow", "dog"]
+    label = data.fetch(torch.arange(N)).label
+    assert label.bincount().tolist() == [N // C] * C
+    found = {
+        tuple(x.flatten().tolist()): y for x, y in zip(torch.tensor(X).float(), names, strict=True)
+    }
+    batch = data.fetch(torch.arange(N))
+    for row, number in zip(batch.inputs, batch.label, strict=True):
+        assert data.spec.class_names[number] == found[tuple(row.flatten().tolist())]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "words"),
+    [
+        ((X, Y[:-1]), {}, ["as many entries", "'y': 89"]),
+        ((X, Y, X), {}, ["x_test and y_test"]),
+        ((X, Y), {"group": Y}, ["group", "x_test"]),
+        ((X, np.eye(C)[Y]), {}, ["y[0]", "y.argmax(1)"]),
+        ((X, Y + 0.5), {}, ["y[0]", "whole number"]),
+        ((3, Y), {}, ["x is 3"]),
+        (([None] * N, Y), {}, ["x[0] is None"]),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(arrays, options, words):
+    with pytest.raises(DataError) as refused:
+        ArrayDataModule(*arrays, **options)
+    assert [word for word in words if word not in str(refused.value)] == []

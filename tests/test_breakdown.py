@@ -1,0 +1,142 @@
+"""Each failure in exactly one kind, and each kind by an oracle."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.datamodules import LoadedData, Sequences
+from rnnrepair.errors import SettingsError
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import verified
+from rnnrepair.report.studies import read_studies, write_study
+from rnnrepair.studies import Breakdown, FinishedRun, StudyResult
+from rnnrepair.studies.breakdown import FailureKind, first_that_holds
+from tests.conftest import trained
+
+
+def run_of(data, network):
+    settings = AbstractionSettings(n_components=6, reduction_dims=3)
+    return FinishedRun(verified(network, data), data, settings)
+
+
+@pytest.fixture
+def run(make_data):
+    data = make_data(repair_share=0.2)
+    return run_of(data, trained(SequenceClassifier(4, 3, hidden_size=8), data))
+
+
+@pytest.fixture
+def texts(make_data):
+    """Texts of 20 words, of which word 19 is the unknown one, and few of class 2."""
+    g = torch.Generator().manual_seed(3)
+    label = (torch.arange(300) % 11 % 3) % 2
+    label[::17] = 2
+    tokens = torch.randint(2, 20, (300, 9), generator=g)
+    clear = torch.rand(300, 9, generator=g) < 0.25
+    tokens[clear] = 2 + label[:, None].expand(-1, 9)[clear]
+    lengths = torch.randint(1, 10, (300,), generator=g)
+    sequences = Sequences.from_padded(tokens, lengths, padding=1)
+    data = make_data(LoadedData(sequences, label, 200, "texts", "tokens", unknown=19))
+    return run_of(data, trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data))
+
+
+@pytest.mark.parametrize("given", ["run", "texts"])
+def test_every_failure_is_in_exactly_one_kind_the_first_that_holds(given, request):
+    run = request.getfixturevalue(given)
+    found = Breakdown(odds=4)(run)
+    table, failures = found.tables["breakdown"], found.tables["failures"]
+    said = run.network.predict(run.data.loader("test"))
+    wrong = ~said.correct
+    assert failures["index"].tolist() == said.index[wrong].tolist()
+    assert table["failures"].sum() == len(failures)
+    assert table["share"].sum() == pytest.approx(1)
+    kinds = [k.value for k in FailureKind]
+    assert table["kind"].tolist() == kinds
+    for row in failures.to_dict("records"):
+        assert row["kind"] == next((k for k in kinds[:-1] if row[k]), "rest")
+    assert failures["kind"].value_counts().to_dict() == {
+        row.kind: row.failures for row in table.itertuples() if row.failures
+    }
+    assert failures["kind"].nunique() > 1
+
+
+def test_margins_are_those_of_the_networks_own_answers(run):
+    failures = Breakdown(margin=0.1)(run).tables["failures"]
+    batch = run.data.fetch(torch.tensor(failures["index"].tolist()))
+    said = run.network.module.logits(batch).softmax(1).detach().numpy()
+    label = batch.label.numpy()
+    expected = said.max(1) - said[np.arange(len(label)), label]
+    assert failures["margin"].tolist() == pytest.approx(expected.tolist(), abs=1e-5)
+    assert failures["near the boundary"].tolist() == (expected <= 0.1).tolist()
+    assert 0 < failures["near the boundary"].sum() < len(failures)
+
+
+def test_the_model_without_order_sees_summaries_of_real_steps_alone(run):
+    def seen(split):
+        index = run.data.indices(split) if isinstance(split, str) else split
+        batch = run.data.fetch(index)
+        rows = [
+            np.concatenate([s.mean(0), s.std(0), s.min(0), s.max(0)])
+            for s in (sequence.numpy() for sequence in batch.sequences())
+        ]
+        return np.stack(rows), batch.label.numpy()
+
+    failures = Breakdown()(run).tables["failures"]
+    here, label = seen("fit")
+    there, true = seen(torch.tensor(failures["index"].tolist()))
+    scaler = StandardScaler().fit(here)
+    model = LogisticRegression(max_iter=1000).fit(scaler.transform(here), label)
+    right = model.predict(scaler.transform(there)) == true
+    assert failures["a model without order is right"].tolist() == right.tolist()
+    assert 0 < right.sum() < len(right)
+
+
+def test_words_and_classes_are_rare_by_their_counts_in_fit(texts):
+    failures = Breakdown(rare_word=40, rare_class=0.3)(texts).tables["failures"]
+    fit = texts.data.fetch(texts.data.indices("fit"))
+    words = torch.cat(fit.sequences()).bincount(minlength=20)
+    size = fit.label.bincount(minlength=3)
+    assert size.min() <= 0.3 * size.max() < size.median()
+    rare = 0
+    for row in failures.to_dict("records"):
+        text = texts.data.fetch(torch.tensor([row["index"]]))
+        word = int(text.sequences()[0][row["step"]])
+        assert row["rare or unknown word"] == (word == 19 or words[word] <= 40)
+        assert row["rare class"] == (int(text.label) == 2)
+        rare += row["rare or unknown word"]
+    assert 0 < rare < len(failures)
+
+
+def test_the_first_kind_counts():
+    holds = {
+        FailureKind.LABEL: torch.tensor([True, False, False]),
+        FailureKind.COPY: torch.tensor([True, True, False]),
+    }
+    expected = [FailureKind.LABEL, FailureKind.COPY, FailureKind.REST]
+    assert first_that_holds(holds) == expected
+
+
+def test_a_network_without_failures_has_no_kinds(run, monkeypatch):
+    right = run.states()["test"]
+    right.prediction[right.last_step] = right.label.to(right.prediction.dtype)
+    found = Breakdown()(run)
+    assert found.tables == {}
+    assert "no failures" in found.conclusion[0]
+
+
+def test_it_stands_first_in_the_report_with_its_figure(run, tmp_path):
+    write_study(tmp_path, "automaton", StudyResult({}, ["Nothing."]))
+    write_study(tmp_path, "breakdown", Breakdown()(run))
+    first, second = read_studies(tmp_path)
+    assert (first.name, second.name) == ("breakdown", "automaton")
+    assert first.figures == ("breakdown",)
+    assert isinstance(first.table("failures"), pd.DataFrame)
+
+
+def test_values_out_of_range_are_refused_together():
+    with pytest.raises(SettingsError, match=r"(?s)split.*odds.*rare_class.*margin"):
+        Breakdown(split="fit", odds=0, rare_class=1, margin=2)

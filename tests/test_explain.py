@@ -1,0 +1,283 @@
+"""The story of each failure of a network that is trained already."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+import rnnrepair
+from rnnrepair.abstraction import AbstractionSettings, abstract, collect
+from rnnrepair.datamodules import LoadedData, Sequences
+from rnnrepair.errors import ConfigurationError, DataError, SettingsError
+from rnnrepair.explanation import explain
+from rnnrepair.influence import Doubting, TraceSimilarity, TrainingView, responsible_step
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import verified
+from rnnrepair.report import write_explanation
+from rnnrepair.sequences import Changes
+from tests.conftest import trained
+from tests.report_page import Page
+
+SETTINGS = AbstractionSettings(n_components=6, reduction_dims=3)
+ROOT = Path(__file__).parents[1]
+
+# Sequences that the network of the tests has run on.
+RAN_ON = []
+
+
+class Counting(SequenceClassifier):
+    """A network that tells which sequences it has run on."""
+
+    def trace(self, batch):
+        RAN_ON.extend(batch.index.tolist())
+        return super().trace(batch)
+
+
+@pytest.fixture
+def data(make_data):
+    return make_data(repair_share=0.2)
+
+
+@pytest.fixture
+def network(data):
+    return trained(Counting(4, 3, hidden_size=8), data)
+
+
+@pytest.fixture
+def words(make_data):
+    """Texts of 20 words, some of which give the class away; and a network that reads them."""
+    g = torch.Generator().manual_seed(3)
+    label = torch.arange(200) % 3
+    tokens = torch.randint(2, 20, (200, 9), generator=g)
+    clear = torch.rand(200, 9, generator=g) < 0.25
+    tokens[clear] = 2 + label[:, None].expand(-1, 9)[clear]
+    lengths = torch.randint(1, 10, (200,), generator=g)
+    names = [f"w{i}" for i in range(20)]
+    loaded = LoadedData(
+        Sequences.from_padded(tokens, lengths, padding=1),
+        *(label, 160, "texts", "tokens"),
+        token_names=names,
+        class_names=("a", "b", "c"),
+    )
+    data = make_data(loaded, repair_share=0.3)
+    return trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data), data
+
+
+def explained(network, data, **options):
+    return explain(network, data, **{"settings": SETTINGS, "top": 5} | options)
+
+
+def test_every_failure_is_told_as_the_pieces_tell_it(network, data):
+    found = explained(network, data)
+    view = verified(network, data)
+    said = view.predict(data.loader("test"))
+    wrong = ~said.correct
+    assert [f.index for f in found.failures] == said.index[wrong].tolist()
+    assert [f.predicted for f in found.failures] == said.predicted[wrong].tolist()
+    assert found.accuracy == said.accuracy
+    assert found.n_failures == len(found) == int(wrong.sum())
+    collected = collect(
+        view,
+        [data.fetch(data.indices("fit"))],
+        {s: data.loader(s) for s in ("fit", "test")},
+        SETTINGS.reduction_dims,
+    )
+    result = abstract(collected, SETTINGS, len(data.indices("fit")))
+    failures = result.traces["test"].select(wrong)
+    assert torch.equal(found.evidence.step, responsible_step(failures))
+    fit = result.traces["fit"]
+    scorer = TraceSimilarity().fit(TrainingView(fit, result.model, len(fit), view, data.fetch))
+    near = scorer.rank(failures, 5).row
+    assert torch.equal(found.evidence.nearest.index, fit.index[near])
+    label = data.fetch(found.evidence.parents.index.flatten()).label.view(len(found), -1)
+    assert bool((label == failures.label[:, None]).all())
+
+
+def test_what_is_asked_for_is_told_in_that_order_and_what_is_right_is_said(network, data):
+    every = explained(network, data)
+    wrong = [f.index for f in every.failures]
+    right = [i for i in data.indices("test").tolist() if i not in wrong][:2]
+    asked = [wrong[3], right[0], wrong[0], right[1]]
+    found = explained(network, data, index=asked, at_most=1)
+    assert [f.index for f in found.failures] == [wrong[3], wrong[0]]
+    assert found.right.tolist() == right
+    rows = every.to_dataframe().set_index("index").loc[[wrong[3], wrong[0]]].reset_index()
+    pd.testing.assert_frame_equal(found.to_dataframe(), rows[found.to_dataframe().columns])
+    nothing = explained(network, data, index=right)
+    assert len(nothing) == len(nothing.to_dataframe()) == 0
+    assert str(right[0]) in str(nothing)
+
+
+def test_the_first_failures_are_told_and_how_many_there_are(network, data, caplog):
+    found = explained(network, data, at_most=2)
+    assert len(found) == 2 < found.n_failures
+    assert "at_most" in caplog.text
+
+
+def test_the_network_runs_once_over_the_data_and_not_again_for_what_is_kept(
+    network, data, tmp_path
+):
+    first = explained(network, data, keep_in=tmp_path)
+    fit, test = (len(data.indices(s)) for s in ("fit", "test"))
+    (kept,) = tmp_path.iterdir()
+    verified(network, data)
+    RAN_ON.clear()
+    verified(network, data)
+    looking = len(RAN_ON)
+    RAN_ON.clear()
+    again = explained(network, data, keep_in=tmp_path)
+    assert len(RAN_ON) == looking
+    assert list(tmp_path.iterdir()) == [kept]
+    pd.testing.assert_frame_equal(again.to_dataframe(), first.to_dataframe())
+    RAN_ON.clear()
+    explained(network, data)
+    assert len(RAN_ON) - looking == fit + (fit + test)  # a sample (all of so few), and all once
+
+
+def nudged(network, data):
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] += 0.5
+    return {}
+
+
+def injected(network, data):
+    data.apply(Changes(torch.rand(1, 5, 4), torch.tensor([5]), torch.tensor([1])))
+    return {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        nudged,
+        injected,
+        lambda network, data: {"split": "val"},
+        lambda network, data: {"settings": AbstractionSettings(n_components=6, reduction_dims=2)},
+    ],
+)
+def test_what_is_kept_serves_the_same_network_and_data_alone(network, data, tmp_path, change):
+    explained(network, data, keep_in=tmp_path)
+    options = change(network, data)
+    fresh = explained(network, data, **options)
+    kept = explained(network, data, keep_in=tmp_path, **options)
+    assert len(list(tmp_path.iterdir())) == 2
+    pd.testing.assert_frame_equal(kept.to_dataframe(), fresh.to_dataframe())
+
+
+def test_more_states_of_what_is_kept_need_no_second_pass(network, data, tmp_path):
+    explained(network, data, keep_in=tmp_path)
+    other = AbstractionSettings(n_components=4, reduction_dims=3)
+    explained(network, data, keep_in=tmp_path, settings=other)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_texts_are_told_by_their_words_and_contexts(words):
+    network, data = words
+    found = explained(network, data)
+    frame = found.to_dataframe()
+    for row, failure in zip(frame.itertuples(), found.failures, strict=True):
+        tokens = data.fetch(torch.tensor([failure.index])).sequences()[0]
+        assert row.text.split() == [f"w{t}" for t in tokens.tolist()]
+        assert row.label_name == "abc"[failure.label]
+    assert frame["contexts"].map(len).max() > 0
+    assert f"predicted {frame['predicted_name'][0]}" in str(found)
+
+
+def test_the_table_opens_elsewhere(network, data, tmp_path):
+    frame = explained(network, data).to_dataframe()
+    assert frame[["x", "y"]].notna().all().all()
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    assert pd.read_csv(tmp_path / "f.csv")["index"].tolist() == frame["index"].tolist()
+    assert all(isinstance(i, int) for near in frame["nearest"] for i in near)
+
+
+def test_the_place_is_on_the_main_axes_of_the_last_states_of_training(network, data):
+    found = explained(network, data)
+    ends = {}
+    for split in ("fit", "test"):
+        for batch in verified(network, data).steps(data.loader(split)):
+            last = batch.hidden[batch.lengths.cumsum(0) - 1]
+            ends |= dict(zip(batch.index.tolist(), last, strict=True))
+    hidden = torch.cat(
+        [batch.hidden for batch in verified(network, data).steps(data.loader("fit"))]
+    )
+    # The components that states are reduced to, and of the last states the two main axes.
+    reduce = PCA(SETTINGS.reduction_dims, svd_solver="full").fit(hidden.double().numpy())
+    fit = torch.stack([ends[i] for i in data.indices("fit").tolist()]).double().numpy()
+    failed = torch.stack([ends[f.index] for f in found.failures]).double().numpy()
+    plane = PCA(2, svd_solver="full").fit(reduce.transform(fit))
+    expected = torch.from_numpy(plane.transform(reduce.transform(failed)))
+    torch.testing.assert_close(found.place.double().abs(), expected.abs(), atol=1e-4, rtol=1e-4)
+
+
+def test_the_page_tells_every_failure_and_which_labels_are_suspect(data, network, tmp_path):
+    found = explained(network, data, doubting=Doubting(odds=1.5))
+    suspects = int(found.doubt.suspect.sum())
+    assert 0 < suspects < len(found)
+    page = write_explanation(found, data, tmp_path / "page.html")
+    text = Page(page.read_text()).text
+    assert all(f"sample {f.index}" in text for f in found.failures)
+    assert "Injected" not in text
+    assert text.count("The label is suspect:") == suspects
+    assert str(found).count("LABEL SUSPECT") == suspects
+    assert found.to_dataframe()["label_suspect"].sum() == suspects
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"split": "fit"}, ConfigurationError, "split='fit'.*test"),
+        ({"split": "tests"}, ConfigurationError, "split='tests'"),
+        ({"index": [0]}, DataError, "index 0 is not in the split test.*indices from"),
+        ({"top": 0}, SettingsError, "top"),
+        ({"at_most": 0}, SettingsError, "at_most"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(network, data, options, error, message):
+    with pytest.raises(error, match=message):
+        explained(network, data, **options)
+
+
+def test_another_number_of_classes_is_refused(make_data):
+    data = make_data()
+    with pytest.raises(ConfigurationError, match="classes"):
+        explained(SequenceClassifier(4, 5, hidden_size=8), data)
+
+
+def test_what_is_no_data_module_is_refused(network):
+    with pytest.raises(ConfigurationError, match=r"lacks.*fetch"):
+        explained(network, [1, 2])
+
+
+def test_data_that_are_not_set_up_are(network, data, make_data):
+    fresh = make_data(setup=False, repair_share=0.2)
+    frame = explained(network, fresh).to_dataframe()
+    pd.testing.assert_frame_equal(frame, explained(network, data).to_dataframe())
+
+
+def test_the_name_is_the_function_whatever_was_imported():
+    program = (
+        "import sys, rnnrepair; assert 'torch' not in sys.modules; "
+        "import rnnrepair.explanation.explain; from rnnrepair import explain; "
+        "assert callable(explain) and rnnrepair.explain is explain"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="explains"):
+        _ = rnnrepair.explains
+
+
+def test_the_example_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    example = str(ROOT / "examples" / "explain_trained.py")
+    g = torch.Generator().manual_seed(0)
+    torch.save(torch.rand(2000, 30, 1, generator=g), "x.pt")
+    torch.save(torch.randint(2, (2000,), generator=g), "y.pt")
+    torch.manual_seed(0)
+    torch.save(runpy.run_path(example)["Net"]().state_dict(), "net.pt")
+    runpy.run_path(example, run_name="__main__")
+    assert "predicted" in capsys.readouterr().out
+    assert len(pd.read_csv("failures.csv")) == 100

@@ -1,0 +1,348 @@
+"""Readers of series: what was written is read, and what cannot be read is named."""
+
+import gzip
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rnnrepair.datamodules.series import read_series, ts_file
+from rnnrepair.datamodules.series.japanese_vowels import read_japanese_vowels
+from rnnrepair.datamodules.series.tables import Columns
+from rnnrepair.datamodules.series.windows import window_steps
+from rnnrepair.errors import DataError
+from tests.series_files import CLASSES, long_frame, recordings, same, write_ts
+
+COLUMNS = Columns()
+
+
+def read(path, columns=COLUMNS, labels=None):
+    return read_series(path, columns, labels)
+
+
+@pytest.mark.parametrize("block", [7, 300, 2**22])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_ts_file_is_read_as_it_was_written(tmp_path, monkeypatch, block, end, n_channels):
+    monkeypatch.setattr(ts_file, "BLOCK", block)
+    made, label = recordings(n_channels=n_channels, missing=0.2)
+    raw = read(write_ts(tmp_path / "a.ts", made, label, end=end))
+    assert same(raw, made, label)
+    assert raw.class_names == CLASSES
+    assert raw.part is None
+
+
+def test_ts_file_of_equal_lengths_and_without_a_last_line_end(tmp_path):
+    made, label = recordings(low=5, high=6)
+    path = write_ts(tmp_path / "a.ts", made, label)
+    path.write_bytes(b"\n" + path.read_bytes().replace(b"@data\n", b"@data\n\n").rstrip(b"\n"))
+    assert same(read(path), made, label)
+
+
+@pytest.mark.parametrize("name", ["Walks", "Walks/Walks_TRAIN.ts", "Walks/Walks_TEST.ts"])
+def test_ts_pair_is_found_from_the_folder_and_from_either_file(tmp_path, name):
+    made, label = recordings()
+    folder = tmp_path / "Walks"
+    folder.mkdir()
+    write_ts(folder / "Walks_TRAIN.ts", made[:15], label[:15])
+    write_ts(folder / "Walks_TEST.ts", made[15:], label[15:])
+    write_ts(folder / "Walks_eq_TRAIN.ts", made[:3], label[:3])
+    raw = read(tmp_path / name)
+    assert same(raw, made, label)
+    assert raw.part.tolist() == ["train"] * 15 + ["test"] * 9
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("@classLabel true walk run sit", "@classLabel false", r"a\.ts: .*names no classes"),
+        ("@classLabel true walk run sit\n", "", r"a\.ts: .*names no classes"),
+        ("@timeStamps false", "@timeStamps true", "time stamps"),
+        ("@problemName Walks", "@targetLabel true", "real-valued targets"),
+        ("@data\n", "", r"line 6: data stand before"),
+        ("1.5,2.5", "1.5,2.5:9,9", r"line 8: 3 channels, expected 2"),
+        ("1.5,2.5:", "", r"line 8: 1 channels, expected 2"),
+        ("1.5,2.5", "1.5,2.5,3.5", r"line 8: channels of unequal length \(\[3, 2\]\)"),
+        ("1.5,2.5", "1.5,x", r"line 8: a value is no number"),
+        ("1.5,2.5", "1.5,,2.5", r"line 8"),
+        ("3.5,4.5:run", "3.5,4.5:fly", r"line 8: the label 'fly' is none of"),
+    ],
+)
+def test_ts_faults_are_told_with_file_and_line(tmp_path, old, new, message):
+    made = [np.full((3, 2), 1.0), np.array([[1.5, 3.5], [2.5, 4.5]]), np.ones((2, 2))]
+    path = write_ts(tmp_path / "a.ts", made, ["walk", "run", "sit"])
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(DataError, match=message):
+        read(path)
+
+
+def test_ts_without_its_partner_or_data_is_refused(tmp_path):
+    made, label = recordings()
+    path = write_ts(tmp_path / "A_TRAIN.ts", made, label)
+    with pytest.raises(DataError, match=r"stands without A_TEST\.ts"):
+        read(path)
+    write_ts(tmp_path / "A_TEST.ts", [one[:, :2] for one in made], label)
+    with pytest.raises(DataError, match=r"3 channels, A_TEST\.ts 2"):
+        read(path)
+    write_ts(tmp_path / "A_TEST.ts", made, label, classes="walk run sit fly")
+    with pytest.raises(DataError, match="different data sets"):
+        read(path)
+    with pytest.raises(DataError, match="no recording"):
+        read(_empty(tmp_path))
+
+
+def _empty(tmp_path):
+    path = tmp_path / "b.ts"
+    path.write_text("@classLabel true a b\n@data\n")
+    return path
+
+
+def test_npz_holds_offsets_lengths_or_tails_of_nan(tmp_path):
+    made, label = recordings()
+    lengths = np.array([len(one) for one in made])
+    padded = np.full((len(made), lengths.max(), 3), np.nan, dtype=np.float32)
+    for row, one in zip(padded, made, strict=True):
+        row[: len(one)] = one
+    speaker = np.arange(len(made)) % 4
+    offsets = np.r_[0, np.cumsum(lengths)]
+    forms = [
+        {"values": np.concatenate(made), "offsets": offsets, "label": label, "speaker": speaker},
+        {"x": padded, "y": label, "speaker": speaker},
+        {"X": np.nan_to_num(padded, nan=7), "lengths": lengths, "labels": label},
+    ]
+    for form in forms:
+        np.savez(tmp_path / "a.npz", **form)
+        raw = read(tmp_path / "a.npz")
+        assert same(raw, made, label)
+        assert set(raw.columns) == {"speaker"} & form.keys()
+    part = np.array(["train", "val", "test"] * 8)
+    np.savez(tmp_path / "a.npz", x=padded, y=np.arange(24.0) % 2, part=part, class_names=["0", "1"])
+    raw = read(tmp_path / "a.npz", Columns(split="part"))
+    assert raw.part.tolist() == part.tolist()
+    assert raw.labels.tolist() == ["0", "1"] * 12
+
+
+def test_npy_pair_is_found_by_its_name(tmp_path):
+    made, label = recordings(low=6, high=7)
+    np.save(tmp_path / "walk_X.npy", np.stack(made))
+    with pytest.raises(DataError, match="set labels"):
+        read(tmp_path / "walk_X.npy")
+    np.save(tmp_path / "walk_Y.npy", label)
+    assert same(read(tmp_path / "walk_X.npy"), made, label)
+    np.save(tmp_path / "other.npy", label[::-1])
+    raw = read(tmp_path / "walk_X.npy", labels=tmp_path / "other.npy")
+    assert raw.labels.tolist() == label[::-1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": np.ones(3)}, r"expected inputs .*values.* and labels"),
+        ({"x": np.ones((3, 4, 2)), "y": np.ones(2)}, "3 recordings and labels"),
+        ({"x": np.ones((2, 4, 2)), "y": np.array([0.5, 1])}, "not whole"),
+        ({"x": np.ones((2, 4, 2)), "y": np.array([np.nan, 1])}, "1 recordings have no label"),
+        ({"x": np.ones((2, 4, 2)), "y": np.ones(2), "lengths": np.array([4, 5])}, "1 .. 4"),
+        ({"x": np.full((2, 4, 2), np.nan), "y": np.ones(2)}, "recording 0 is 0"),
+        ({"values": np.ones((4, 2)), "offsets": np.array([0, 5]), "y": np.ones(1)}, "offsets"),
+        ({"values": np.ones((4, 2)), "offsets": np.array([0, 0, 4]), "y": np.ones(2)}, "no steps"),
+        ({"x": np.array(["a", "b"]), "y": np.ones(2)}, "expected numbers"),
+        ({"x": np.array([{}, {}]), "y": np.ones(2)}, "without pickle"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.parquet"])
+def test_long_table_is_read_as_it_was_written_whatever_the_order_of_its_rows(tmp_path, name):
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    made, label = recordings(missing=0.2)
+    person = np.array([f"p{i % 4}" for i in range(24)])
+    frame = long_frame(made, label, person=person)
+    columns = Columns(more=["person"])
+    raws = []
+    for rows in (frame, frame.sample(frac=1, random_state=1)):
+        write_table(rows, tmp_path / name)
+        raw = read(tmp_path / name, columns)
+        assert same(raw, made, label)
+        assert raw.channel_names == ["c0", "c1", "c2"]
+        assert raw.columns["person"].tolist() == person.tolist()
+        raws.append(raw)
+
+
+def write_table(frame, path):
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+        return path
+    text = frame.to_csv(index=False, sep="\t" if ".tsv" in path.name else ",").encode()
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    return path
+
+
+def test_long_table_agrees_with_pandas_group_by(tmp_path):
+    made, label = recordings(40, missing=0.1, seed=3)
+    frame = long_frame(made, label).sample(frac=1, random_state=0)
+    raw = read(write_table(frame, tmp_path / "a.csv"))
+    means = (
+        frame.astype({f"c{c}": float for c in range(3)}).groupby("id")[["c0", "c1", "c2"]].mean()
+    )
+    ours = [
+        np.nanmean(raw.values[a:b].astype(np.float64), axis=0)
+        for a, b in zip(raw.offsets[:-1], raw.offsets[1:], strict=True)
+    ]
+    np.testing.assert_allclose(ours, means.to_numpy(), rtol=1e-9)
+
+
+def test_dates_are_times_and_backward_ones_are_sorted_and_told(tmp_path, caplog):
+    made, label = recordings()
+    frame = long_frame(made, label)
+    frame["time"] = pd.Timestamp("2024-03-01") + pd.to_timedelta(frame["time"], unit="s")
+    raw = read(write_table(frame, tmp_path / "a.csv"))
+    assert same(raw, made, label)
+    assert not caplog.messages
+    backwards = pd.concat([part[::-1] for _, part in frame.groupby("id")])
+    assert same(read(write_table(backwards, tmp_path / "a.csv")), made, label)
+    assert "times go backwards" in caplog.text
+
+
+def changed(frame, row, **values):
+    frame = frame.astype(object)
+    for name, value in values.items():
+        frame.loc[row, name] = value
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: changed(f, 2, time=0.5), r"'r000' has 1 steps twice .*at time 0\.5"),
+        (lambda f: changed(f, 2, label="sit"), "'label' changes within recording 'r000'"),
+        (lambda f: changed(f, 2, label=None), "'label' is missing in 1 rows"),
+        (lambda f: changed(f, 2, id=None), "1 rows have no 'id' or no 'time'.*row 3"),
+        (lambda f: changed(f, 2, c1="high"), "'c1' holds 'high' in row 3.*channels="),
+        (lambda f: changed(f, 2, time="noon"), "'time' holds .*one unit"),
+        (
+            lambda f: f.assign(time=f.time * np.where(f.id == "r003", 1000, 1)),
+            "several units.*",
+        ),
+        (lambda f: f.drop(columns="label"), r"no column 'label'.*set label_column"),
+        (lambda f: f.drop(columns="id"), r"no column 'id'.*set id_column"),
+        (lambda f: f[["id", "time", "label"]], "no channel"),
+        (lambda f: f[:0], "no rows"),
+    ],
+)
+def test_faults_of_long_tables_are_named(tmp_path, change, message):
+    made, label = recordings()
+    path = write_table(change(long_frame(made, label)), tmp_path / "a.csv")
+    with pytest.raises(DataError, match=message):
+        read(path)
+
+
+def test_official_split_and_groups_of_long_tables(tmp_path):
+    made, label = recordings()
+    part = np.array(["train", "test", "val"] * 8)
+    path = write_table(long_frame(made, label, part=part), tmp_path / "a.csv")
+    raw = read(path, Columns(split="part"))
+    assert raw.part.tolist() == part.tolist()
+    assert raw.channel_names == ["c0", "c1", "c2"]
+    with pytest.raises(DataError, match=r"'label' must hold .*set split_column"):
+        read(path, Columns(split="label", label="part"))
+
+
+def test_wide_table_is_a_recording_a_row(tmp_path):
+    made, label = recordings(n_channels=1)
+    longest = max(map(len, made))
+    rows = [[*one[:, 0].tolist(), *[np.nan] * (longest - len(one))] for one in made]
+    frame = pd.DataFrame(rows, columns=[f"t{i}" for i in range(longest)])
+    frame["label"], frame["person"] = label, np.arange(24) % 5
+    raw = read(write_table(frame, tmp_path / "a.csv"), Columns(more=["person"]))
+    assert same(raw, made, label)
+    assert raw.columns["person"].tolist() == (np.arange(24) % 5).tolist()
+    frame.loc[3, [f"t{i}" for i in range(longest)]] = np.nan
+    with pytest.raises(DataError, match="row 4 holds no value"):
+        read(write_table(frame, tmp_path / "a.csv"), Columns(more=["person"]))
+
+
+def recording_files(folder, made, label):
+    for i, one in enumerate(made):
+        frame = pd.DataFrame(one, columns=["x", "y", "z"])
+        frame.insert(0, "time", np.arange(len(one)))
+        frame.to_csv(folder / f"r{i:03d}.csv", index=False)
+    names = [f"r{i:03d}" + (".csv" if i % 2 else "") for i in range(len(made))]
+    table = pd.DataFrame({"id": names, "label": label, "person": np.arange(len(made)) % 4})
+    table.sample(frac=1, random_state=0).to_csv(folder / "labels.csv", index=False)
+    return table
+
+
+def test_folder_of_recordings_is_read_in_the_order_of_names(tmp_path, caplog):
+    made, label = recordings()
+    table = recording_files(tmp_path, made, label)
+    (tmp_path / "unknown.csv").write_text("x,y,z\n1,2,3\n")
+    raw = read(tmp_path, Columns(more=["person"]))
+    assert same(raw, made, label)
+    assert raw.channel_names == ["x", "y", "z"]
+    assert raw.columns["person"].tolist() == table["person"].tolist()
+    assert "1 files are named in labels.csv by no row" in caplog.text
+    (tmp_path / "r003.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(DataError, match=r"r003\.csv has no column 'z'"):
+        read(tmp_path)
+    (tmp_path / "r003.csv").unlink()
+    with pytest.raises(DataError, match=r"names 'r003\.csv'.*no such file"):
+        read(tmp_path)
+    (tmp_path / "labels.csv").write_text("id,label\nr000,a\nr000,b\n")
+    with pytest.raises(DataError, match="several times"):
+        read(tmp_path)
+    (tmp_path / "labels.csv").unlink()
+    with pytest.raises(DataError, match=r"labels\.csv does not exist"):
+        read(tmp_path)
+
+
+def test_what_is_no_series_is_refused(tmp_path):
+    with pytest.raises(DataError, match="does not exist: set path"):
+        read(tmp_path / "nothing.ts")
+    (tmp_path / "a.xlsx").write_bytes(b"")
+    with pytest.raises(DataError, match=r"ends in \.ts"):
+        read(tmp_path / "a.xlsx")
+    (tmp_path / "a.csv").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(("window", "stride"), [(3, 1), (4, 4), (5, 2), (30, 1)])
+def test_windows_are_those_of_a_brute_force_search(window, stride):
+    made, _ = recordings(12)
+    offsets = np.r_[0, np.cumsum([len(one) for one in made])]
+    steps, found, of = window_steps(offsets, window, stride)
+    expected, owner = [], []
+    for i, one in enumerate(made):
+        for start in range(0, len(one) - window + 1, stride):
+            expected.append(one[start : start + window])
+            owner.append(i)
+    assert of.tolist() == owner
+    assert found.tolist() == [window * i for i in range(len(owner) + 1)]
+    values = np.concatenate(made)[steps]
+    assert np.array_equal(values, np.concatenate(expected) if expected else values[:0])
+
+
+def test_japanese_vowels_come_out_of_the_wheel_that_stands_in_the_folder(tmp_path):
+    made, label = recordings()
+    folder = tmp_path / "JapaneseVowels"
+    folder.mkdir()
+    write_ts(folder / "JapaneseVowels_TRAIN.ts", made[:15], label[:15])
+    write_ts(folder / "JapaneseVowels_TEST.ts", made[15:], label[15:])
+    wheel = folder / "aeon-1.6.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in ("JapaneseVowels_TRAIN.ts", "JapaneseVowels_TEST.ts"):
+            archive.write(folder / name, f"aeon/datasets/data/JapaneseVowels/{name}")
+    assert same(read_japanese_vowels(tmp_path, tmp_path / "cache"), made, label)
+    for name in ("JapaneseVowels_TRAIN.ts", "JapaneseVowels_TEST.ts"):
+        (folder / name).unlink()
+    with pytest.raises(DataError, match="SHA-256"):
+        read_japanese_vowels(tmp_path, tmp_path / "cache")
+    assert same(read_japanese_vowels(tmp_path, tmp_path / "cache", verify=False), made, label)
