@@ -28,6 +28,8 @@ def check_config(cfg: DictConfig) -> None:
         for key, group in choices.items()
         if OmegaConf.select(cfg, key) not in group
     ]
+    if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
+        wrong.append(f"seed: expected an integer of 0 to {2**32 - 1}, got {cfg.seed!r}")
     wrong += misplaced_studies(cfg.study)
     of_classes = faults_in(cfg, "datamodule", "model", "callbacks", "study")
     wrong += [line for line in of_classes if not line.startswith("monitor:")]  # told above

@@ -27,6 +27,10 @@ def sweep_figures(table: pd.DataFrame, varied: Sequence[str]) -> dict[str, Figur
     return figures
 
 
+# Values of a setting that each get a tick.
+MANY_TICKS = 10
+
+
 def _against(
     table: pd.DataFrame, setting: str, others: Sequence[str], metric: str, unit: str
 ) -> Figure:
@@ -50,6 +54,8 @@ def _against(
         )
     if not numeric:
         axes.set_xticks(range(len(names)), names)
+    elif len(names) <= MANY_TICKS:
+        axes.set_xticks(names)  # no number of states between two that were tried
     if others:
         shared_legend(figure, axes)
     return figure

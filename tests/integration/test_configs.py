@@ -112,6 +112,7 @@ def test_unknown_names_are_all_refused_in_one_message(tmp_path):
         "abstraction.n_components=0",
         "abstraction.n_components=[7,x]",
         "abstraction.selection=luck",
+        "seed=-1",
         "abstraction.reduction_dims=0",
         "datamodule.source=floppy",
         "datamodule.batch_size=0",
