@@ -147,3 +147,21 @@ def test_a_network_of_one_length_is_asked_with_its_states(both):
 def test_layers_are_suggested_that_return_their_states_first():
     with pytest.raises(ConfigurationError, match=r"tap= one of \['layer.gru', 'layer'\]"):
         read(EncodesItself(), series(ragged=False))
+
+
+class Convolved(Base):
+    """Its convolution has the steps last."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(F, F, 3, padding=2)
+
+    def forward(self, x):
+        h = self.conv(x.transpose(1, 2))[:, :, :-2].transpose(1, 2)
+        return self.fc(self.rnn(h)[0][:, -1])
+
+
+def test_a_layer_with_the_steps_last_is_refused_as_a_tap():
+    with pytest.raises(ConfigurationError, match="last dimension is steps"):
+        read(Convolved(), series(ragged=False), tap="conv")
+    assert read(Convolved(), series(ragged=False)).readout == Readout.POINTWISE

@@ -52,6 +52,7 @@ def find_network(
         network.around = watch
         network.learn_layouts(batch)
         seen = network.run(batch)
+        _check_width(network, seen, told)
         far = partial(_scrambled, network, seen, FAR)
         network.decoder = find_decoder(seen.output, len(batch), n_classes, watch.squashed, far)
         if _feeds(network, seen):
@@ -59,6 +60,26 @@ def find_network(
     which = "of a recurrent layer" if name is None else f"of {name}"
     reason = f"other states {which} give the same answers, so its answers do not hang on them"
     raise refusal(module, told, reason)
+
+
+def _check_width(network: HookedModule, seen: Pass, told: str) -> None:
+    """Refuse a layer whose outputs have the steps last: they would be taken for units.
+
+    Raises:
+        ConfigurationError: its states have another width on shorter sequences.
+    """
+    shorter = max(int(seen.batch.lengths.max()) - 1, 1)
+    try:
+        width = network.run(seen.batch.rows(slice(None), shorter)).hidden.shape[2]
+    except UNFIT:  # it takes one length only
+        return
+    if width != seen.hidden.shape[2]:
+        reason = (
+            f"the outputs of {type(network.tap).__name__} have a width of {seen.hidden.shape[2]}, "
+            f"and of {width} on sequences that are a step shorter, so their last dimension is "
+            "steps and no units: name a layer that returns (sequences, steps, units)"
+        )
+        raise refusal(network.module, told, reason)
 
 
 def _that_ran(
