@@ -15,18 +15,16 @@ from rnnrepair.influence import (
     Role,
     TraceSimilarity,
     TrainingView,
+    check_method,
     find_evidence,
     influence_metrics,
     never_right,
     responsible_step,
     tie_order,
 )
-from rnnrepair.sequences import DataSpec, Names, check_fits
+from rnnrepair.sequences import DataSpec, Names
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
-
-# Training sequences that a method is shown before training.
-CHECKED_ON = 20
 
 
 class InfluenceAnalysis(AnalysisCallback):
@@ -84,8 +82,7 @@ class InfluenceAnalysis(AnalysisCallback):
         if stage != "fit":
             return
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
-        check_fits([("method", self.method)], data.spec)
-        self.method.check(network, data.fetch(data.indices("fit")[:CHECKED_ON]))
+        check_method(self.method, network, data)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:

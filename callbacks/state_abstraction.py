@@ -89,7 +89,7 @@ class StateAbstraction(AnalysisCallback):
 
 def _tell_if_below_chance(fit: Traces) -> None:
     """Warn where a trained network is right far less often than a guess would be."""
-    if fit.accuracy < WORSE_THAN * 1 / fit.n_classes:
+    if fit.accuracy < WORSE_THAN / fit.n_classes:
         log.warning(
             "The network is right on %.1f %% of its own training data, far less than a guess. Is "
             "its answer the class with the largest output? Else give TraceCollector(call=...) a "

@@ -14,7 +14,7 @@ from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.network import TracedNetwork, verified
 from rnnrepair.network.calls import Call
-from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.protocols import RepairableData, Split, missing_members
 from rnnrepair.sequences import SequenceBatch
 
 SAMPLE_BATCH = 500
@@ -27,9 +27,8 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
         MisconfigurationException: it does not follow the protocol ``RepairableData``.
     """
     data = trainer.datamodule  # type: ignore[attr-defined]
-    if not isinstance(data, RepairableData):
-        wanted = [n for n in dir(RepairableData) if not n.startswith("_")] + ["spec"]
-        missing = sorted({name for name in wanted if getattr(data, name, None) is None})
+    missing = missing_members(data)
+    if missing:
         raise MisconfigurationException(
             f"The analysis needs a data module that follows rnnrepair.protocols.RepairableData; "
             f"{type(data).__name__} lacks {missing}. Wrap data sets in "

@@ -100,3 +100,9 @@ class RepairableData(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the injected samples."""
         ...
+
+
+def missing_members(data: Any) -> list[str]:
+    """Return the names of ``RepairableData`` that data lack; empty where they follow it."""
+    wanted = [name for name in dir(RepairableData) if not name.startswith("_")] + ["spec"]
+    return sorted({name for name in wanted if getattr(data, name, None) is None})

@@ -6,7 +6,6 @@
 
 import importlib.util
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
-from rnnrepair.callbacks.launch.user_errors import told
+from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation import Explanation
@@ -102,13 +101,8 @@ def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="explain")
 def main(cfg: DictConfig) -> None:
     """Explain; what a user can mend ends the program with one message."""
-    try:
+    with ending_in_one_line(log):
         explained(cfg)
-    except Exception as error:
-        if told(error) is None:
-            raise
-        log.error("%s", told(error))
-        sys.exit(2)
 
 
 if __name__ == "__main__":

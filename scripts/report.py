@@ -5,14 +5,13 @@ injected samples from its last checkpoint.
 """
 
 import logging
-import sys
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
-from rnnrepair.callbacks.launch.user_errors import told
+from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.report import write_page
 
@@ -41,13 +40,8 @@ def report(cfg: DictConfig) -> None:
 @hydra.main(version_base="1.3", config_path="../configs", config_name="report")
 def main(cfg: DictConfig) -> None:
     """Render the page; what a user can mend ends the program with one line."""
-    try:
+    with ending_in_one_line(log):
         report(cfg)
-    except Exception as error:
-        if told(error) is None:
-            raise
-        log.error("%s", told(error))
-        sys.exit(2)
 
 
 if __name__ == "__main__":

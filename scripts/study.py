@@ -1,7 +1,6 @@
 """Study a run that is there: ``python scripts/study.py run=<folder> study=k_sweep [overrides]``."""
 
 import logging
-import sys
 from pathlib import Path
 
 import hydra
@@ -14,7 +13,7 @@ from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in
-from rnnrepair.callbacks.launch.user_errors import told
+from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import verified
@@ -83,13 +82,8 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")
 def main(cfg: DictConfig) -> None:
     """Run the studies; what a user can mend ends the program with one line."""
-    try:
+    with ending_in_one_line(log):
         study(cfg)
-    except Exception as error:
-        if told(error) is None:
-            raise
-        log.error("%s", told(error))
-        sys.exit(2)
 
 
 if __name__ == "__main__":

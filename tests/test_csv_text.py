@@ -76,7 +76,7 @@ def test_no_author_stands_in_two_splits(tmp_path, official):
     if official:
         assert where[3] == {0, 1, 2}
     path.write_text(path.read_text().replace(",15,train", ",,train"))
-    with pytest.raises(DataError, match="'author' is empty in"):
+    with pytest.raises(DataError, match="'author' is missing for"):
         csv_module(path, group_column="author", **split)
 
 

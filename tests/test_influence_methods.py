@@ -42,6 +42,17 @@ def test_segment_scores_the_run_that_both_share_up_to_the_responsible_step(text_
     assert (scores[distance.isinf()] == 0).all()
 
 
+@pytest.mark.parametrize("role", [Role.CONTEXTS, Role.RANDOM_CONTEXTS])
+def test_contexts_that_nobody_asked_for_are_none(text_case, role):
+    view = view_of(text_case.abstract, text_case.fit)
+    scorer = SegmentContext().fit(view)
+    evidence = find_evidence(scorer, view, text_case.failures, {role}, 5)
+    (other,) = {Role.CONTEXTS, Role.RANDOM_CONTEXTS} - {role}
+    assert getattr(evidence, other) is None
+    whole = getattr(text_case.context.evidence, role)
+    assert torch.equal(getattr(evidence, role).sample, whole.sample)
+
+
 @pytest.fixture
 def lstm_case(make_data):
     """A single-layer LSTM, its data, and the traces that nobody reads."""

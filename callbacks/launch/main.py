@@ -1,7 +1,6 @@
 """The command: ``rnnrepair-train [-m] +experiment=NAME [overrides]``, or ``python train.py``."""
 
 import logging
-import sys
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -11,7 +10,7 @@ from omegaconf import DictConfig
 from rnnrepair.callbacks.launch.build import build
 from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
-from rnnrepair.callbacks.launch.user_errors import told
+from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.wandb.logger import finish_wandb
 
 log = logging.getLogger("train")
@@ -22,13 +21,8 @@ def main(cfg: DictConfig) -> float | None:
     """Run one experiment and return its score on val, for sweepers."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep_job(cfg, HydraConfig.get().overrides.task, check_config, objective)
-    try:
+    with ending_in_one_line(log):
         return objective(cfg)
-    except Exception as error:
-        if told(error) is None:
-            raise
-        log.error("%s", told(error))
-        sys.exit(2)
 
 
 def objective(cfg: DictConfig) -> float | None:

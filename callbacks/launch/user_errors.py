@@ -1,5 +1,10 @@
 """Which errors are a user's to mend, and what they are told."""
 
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from hydra.errors import InstantiationException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf.errors import MissingMandatoryValue
@@ -27,3 +32,19 @@ def told(error: Exception) -> str | None:
     if isinstance(cause, MissingMandatoryValue):
         return f"{str(cause).splitlines()[0]}. Name it, such as run=outputs/mnist_repair/<time>."
     return f"{type(cause).__name__}: {cause}" if isinstance(cause, USER_ERRORS) else None
+
+
+@contextmanager
+def ending_in_one_line(log: logging.Logger) -> Iterator[None]:
+    """End a command with exit code 2 and one line in its log where a user can mend what is wrong.
+
+    Any other error is a fault of the program, and keeps its traceback.
+    """
+    try:
+        yield
+    except Exception as error:
+        line = told(error)
+        if line is None:
+            raise
+        log.error("%s", line)
+        sys.exit(2)

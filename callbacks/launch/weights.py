@@ -56,6 +56,17 @@ def load_weights(module: nn.Module, saved: Mapping[str, Any], name: str) -> None
             shape.
     """
     given = saved.get("state_dict", saved)
+    differing = weights_that_differ(given, module)
+    if differing:
+        raise IncompatibleCheckpointError(
+            f"{name} holds no weights of this {type(module).__name__}; {differing}. Make the "
+            "network as it was trained (its class, its sizes, its number of classes)."
+        )
+    module.load_state_dict(dict(given))
+
+
+def weights_that_differ(given: Mapping[str, Any], module: nn.Module) -> str:
+    """Return the keys that are missing, unexpected or of another shape; empty where none is."""
     wanted = module.state_dict()
     missing = [key for key in wanted if key not in given]
     unexpected = [key for key in given if key not in wanted]
@@ -65,13 +76,7 @@ def load_weights(module: nn.Module, saved: Mapping[str, Any], name: str) -> None
         if key in given and _shape(given[key]) != _shape(wanted[key])
     ]
     parts = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
-    told = [f"{kind}: {_listed(keys)}" for kind, keys in parts.items() if keys]
-    if told:
-        raise IncompatibleCheckpointError(
-            f"{name} holds no weights of this {type(module).__name__}; {'; '.join(told)}. Make "
-            "the network as it was trained (its class, its sizes, its number of classes)."
-        )
-    module.load_state_dict(dict(given))
+    return "; ".join(f"{kind}: {_listed(keys)}" for kind, keys in parts.items() if keys)
 
 
 def _unreadable(path: Path, error: Exception) -> IncompatibleCheckpointError:

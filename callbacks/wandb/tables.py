@@ -14,7 +14,7 @@ from rnnrepair.repair import LedgerRow
 from rnnrepair.report import ShownData
 from rnnrepair.report.cards import failure_cards
 from rnnrepair.report.studies import WrittenStudy
-from rnnrepair.sequences import Names
+from rnnrepair.sequences import DataSpec, Kind, Names
 
 MAX_ROWS = 10_000
 
@@ -39,23 +39,24 @@ def _log_tables(
     influential = wandb.Table(["failure", "label", "predicted", "step", "nearest", "injected"])
     for card in failure_cards(repair.failures, data):
         influential.add_data(
-            _shown(wandb, [card.inputs], names),
+            _shown(wandb, [card.inputs], data.spec),
             names.of_class(card.failure.label),
             names.of_class(card.failure.predicted),
             card.failure.step,
-            _shown(wandb, card.nearest, names),
-            _shown(wandb, card.injected, names),
+            _shown(wandb, card.nearest, data.spec),
+            _shown(wandb, card.injected, data.spec),
         )
     tables["influence/samples"] = influential
     # No step by hand: together with Lightning's own counter it makes tables vanish.
     logger.experiment.log(tables)
 
 
-def _shown(wandb: object, samples: Sequence[Tensor], names: Names) -> object:
+def _shown(wandb: object, samples: Sequence[Tensor], spec: DataSpec) -> object:
     """Return samples side by side as one picture, or as lines of words."""
     if len(samples) == 0:
         return None
-    if not samples[0].is_floating_point():
+    if spec.kind == Kind.TOKENS:
+        names = Names.of(spec)
         return "\n".join(" ".join(names.of_tokens(tokens)) for tokens in samples)
     strip = pad_sequence(list(samples)).flatten(1)
     low, high = float(strip.min()), float(strip.max())

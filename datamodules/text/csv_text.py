@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
@@ -111,14 +112,8 @@ class CSVTextDataModule(TextDataModule):
     def _groups(self, table: pd.DataFrame) -> Tensor | None:
         if self.group_column is None:
             return None
-        number, _ = pd.factorize(table[self.group_column], sort=True)
-        missing = number < 0
-        if missing.any():
-            raise DataError(
-                f"{self.path}: {self.group_column!r} is empty in {int(missing.sum())} rows, the "
-                f"first is row {int(missing.argmax()) + 1}: give each text a group."
-            )
-        return torch.from_numpy(number)
+        source = f"{self.path}: column {self.group_column!r}"
+        return group_numbers(table[self.group_column], len(table), source)
 
     def _table(self) -> pd.DataFrame:
         if not self.path.is_file():

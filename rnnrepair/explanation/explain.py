@@ -20,19 +20,18 @@ from rnnrepair.influence import (
     Role,
     TraceSimilarity,
     TrainingView,
+    check_method,
     doubt_labels,
     find_evidence,
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.protocols import RepairableData, Split, missing_members
 from rnnrepair.record import gather_failures
-from rnnrepair.sequences import Kind, Names, check_fits
+from rnnrepair.sequences import Kind, Names
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
 
-# Training sequences that a method is shown first.
-CHECKED_ON = 20
 # Splits that failures may be of, beside further test splits of the data.
 SPLITS: tuple[Split, ...] = ("test", "val", "repair")
 
@@ -89,9 +88,8 @@ def explain(
     settings, method = settings or AbstractionSettings(), method or TraceSimilarity()
     _set_up(data)
     asked = _asked(data, split, index)
-    check_fits([("method", method)], data.spec)
     network = verified(module, data, tap, call)
-    method.check(network, data.fetch(data.indices("fit")[:CHECKED_ON]))
+    check_method(method, network, data)
     # K is chosen on val, where there are several.
     splits = list(dict.fromkeys(["fit", split, *(["val"] if len(settings.sizes) > 1 else [])]))
     name = None
@@ -134,9 +132,8 @@ def _set_up(data: RepairableData) -> None:
     """
     if not hasattr(data, "spec") and hasattr(data, "setup"):
         data.setup("fit")
-    if not isinstance(data, RepairableData):
-        wanted = [n for n in dir(RepairableData) if not n.startswith("_")] + ["spec"]
-        missing = sorted({name for name in wanted if not hasattr(data, name)})
+    missing = missing_members(data)
+    if missing:
         raise ConfigurationError(
             f"data must follow rnnrepair.protocols.RepairableData; {type(data).__name__} lacks "
             f"{missing}. Derive it from rnnrepair.datamodules.SequenceDataModule, which only wants "

@@ -13,7 +13,7 @@ from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
 from rnnrepair.influence.gradients import LossGradients
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
-from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer
+from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.overlap import TransitionOverlap
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
@@ -50,6 +50,7 @@ __all__ = [
     "TransitionIndex",
     "TransitionOverlap",
     "aligned_distance",
+    "check_method",
     "doubt_labels",
     "find_evidence",
     "found",

@@ -85,9 +85,9 @@ class Evidence:
             "segment": self.segment,
         }
         for role in Role:
-            found = getattr(self, role)
-            if found is not None:
-                tensors |= {f"{role}_{part}": tensor for part, tensor in vars(found).items()}
+            samples = getattr(self, role)
+            if samples is not None:
+                tensors |= {f"{role}_{part}": tensor for part, tensor in vars(samples).items()}
         with write_file(path) as draft:
             save_file({name: t.contiguous() for name, t in tensors.items()}, draft)
 
@@ -126,9 +126,11 @@ def find_evidence(
         opponents = _of_label(scorer, view, failures, failures.final_prediction, usable, top)
     contexts = random_contexts = None
     if Role.CONTEXTS in roles or Role.RANDOM_CONTEXTS in roles:
-        contexts, random_contexts = ContextIndex(view.traces, seed).nearest_and_drawn(
+        near, drawn = ContextIndex(view.traces, seed).nearest_and_drawn(
             failures, step, top, view.original, failures.label
         )
+        contexts = near if Role.CONTEXTS in roles else None
+        random_contexts = drawn if Role.RANDOM_CONTEXTS in roles else None
     segment = responsible_segment(failures, view.model.confidence)
     return Evidence(failures, step, segment, nearest, parents, opponents, contexts, random_contexts)
 
@@ -170,8 +172,8 @@ def _of_label(
     distance = torch.full((len(failures), top), torch.inf)
     for c in wanted.unique():
         chosen = wanted == c
-        found = scorer.rank(failures.select(chosen), top, usable & (view.traces.label == c))
-        row[chosen], distance[chosen] = found.row, found.distance
+        ranking = scorer.rank(failures.select(chosen), top, usable & (view.traces.label == c))
+        row[chosen], distance[chosen] = ranking.row, ranking.distance
     return _neighbours(view, Ranking(row, distance))
 
 

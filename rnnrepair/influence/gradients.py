@@ -23,7 +23,10 @@ GRADIENT_BATCH = 128
 
 
 class LossGradients:
-    """Gradients of cross entropies, and their products, at one checkpoint."""
+    """Gradients of cross entropies, and their products, at one checkpoint.
+
+    Batches may lie anywhere; what is returned lies where the network does.
+    """
 
     def __init__(self, rnn: nn.Module, head: nn.Module) -> None:
         """Take a network in evaluation mode (dropout is not applied).
@@ -51,7 +54,7 @@ class LossGradients:
     def logits(self, batch: SequenceBatch) -> Tensor:
         """Return the (B, C) logits that the gradients are those of."""
         w = _Weights.of(self._rnn, self._head)
-        return _forward(w, batch).final @ w.head.T + w.head_bias
+        return _forward(w, batch.to(w.head.device)).final @ w.head.T + w.head_bias
 
     def squared_norms(self, batch: SequenceBatch) -> Tensor:
         """Return (B,) squared norms of the gradients."""
@@ -79,6 +82,7 @@ class LossGradients:
     def _blocks(self, batch: SequenceBatch) -> tuple[Tensor, Tensor]:
         """Return the gradients of the recurrent layer and of the head, (B, ...) each."""
         w = _Weights.of(self._rnn, self._head)
+        batch = batch.to(w.head.device)
         state = _forward(w, batch)
         error = (state.final @ w.head.T + w.head_bias).softmax(1)
         error -= one_hot(batch.label, error.shape[1])

@@ -9,9 +9,12 @@ from torch import Tensor
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import Kind, SequenceBatch
+from rnnrepair.protocols import RepairableData
+from rnnrepair.sequences import Kind, SequenceBatch, check_fits
 from rnnrepair.traces import Traces
 
+# Training sequences that a method is shown first.
+CHECKED_ON = 20
 # Other training samples that a sample's own label is compared with.
 OWN_NEIGHBOURS = 20
 # Training samples whose neighbours are looked for at a time: bounds the memory.
@@ -43,6 +46,21 @@ class InfluenceMethod(Protocol):
     def fit(self, view: TrainingView) -> "Scorer":
         """Prepare the N training samples of a view."""
         ...
+
+
+def check_method(method: InfluenceMethod, network: TracedNetwork, data: RepairableData) -> None:
+    """Refuse a method that cannot read the data or the network; called before any training.
+
+    Args:
+        method: chosen.
+        network: verified.
+        data: set up.
+
+    Raises:
+        ConfigurationError: says what the method reads instead.
+    """
+    check_fits([("method", method)], data.spec)
+    method.check(network, data.fetch(data.indices("fit")[:CHECKED_ON]))
 
 
 class Scorer(ABC):

@@ -42,7 +42,7 @@ class TracIn:
             ConfigurationError: it has other layers, or does something else with those.
         """
         gradients = LossGradients(*_layers(network.module))
-        logits, found = network.predict([batch]).logits, gradients.logits(batch)
+        logits, found = network.predict([batch]).logits, gradients.logits(batch).cpu()
         if logits is None or not torch.allclose(logits, found, rtol=1e-3, atol=1e-4):
             raise ConfigurationError(
                 "TracIn reads the logits that a linear layer makes of the LSTM's last state, and "
@@ -82,12 +82,12 @@ class TracInScorer(Scorer):
         The learning rate, a common factor, is left out.
         """
         inputs = self._view.fetch(queries.index)
-        return -self._gradients.products(self._batches(rows), inputs)
+        return -self._gradients.products(self._batches(rows), inputs).cpu()
 
     def own(self) -> Tensor:
         """Return (N,) squared norm of each sample's gradient: what it does to its own loss."""
         parts = [self._gradients.squared_norms(batch) for batch in self._batches(None)]
-        return torch.cat(parts)
+        return torch.cat(parts).cpu()
 
     def _batches(self, rows: Tensor | None) -> Iterator[SequenceBatch]:
         index = self._view.traces.index

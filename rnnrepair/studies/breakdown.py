@@ -110,7 +110,7 @@ class Breakdown:
         failed_ends = last_states(run, self.split)[wrong]
         doubt = doubt_labels(fit, ends, failures, failed_ends, run.data.fetch, doubting, seed)
         margin = margins(run, failures)
-        simple = predict_without_order(fit, failures, run.data.fetch, self.simple_from, seed)
+        simple = predict_without_order(fit, failures, run.data, self.simple_from, seed)
         holds = {
             FailureKind.LABEL: doubt.own | doubt.neighbours,
             FailureKind.COPY: doubt.copied,

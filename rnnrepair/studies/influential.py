@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.influence import TraceIndex, step_distance
+from rnnrepair.sequences import Kind
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.studies.faults import draw_benign
 from rnnrepair.studies.finished_run import FinishedRun
@@ -44,12 +45,11 @@ class InfluentialImages:
     def check(self, run: FinishedRun) -> None:
         """Refuse data that are no images."""
         run.check_sizes([self.n_components], "InfluentialImages.n_components")
-        batch = run.data.fetch(run.data.indices("fit")[:1])
         n_fit = len(run.data.indices("fit"))
         if self.top > n_fit:
             told = f"{self.top} is more than the {n_fit} training samples: lower it"
             raise SettingsError("InfluentialImages", [Fault("top", told)])
-        if batch.inputs.ndim != 3 or not batch.inputs.is_floating_point():
+        if run.data.spec.kind == Kind.TOKENS:
             raise ConfigurationError(
                 "InfluentialImages shows pictures, but the data are texts: the report of a run "
                 "shows the training texts behind each failure."

@@ -11,8 +11,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from rnnrepair.influence import token_bags, tokens_of
+from rnnrepair.protocols import RepairableData
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.sequences import Kind, SequenceBatch
 from rnnrepair.traces import Traces
 
 # Sequences fetched at a time.
@@ -22,7 +23,7 @@ Fetch = Callable[[Tensor], SequenceBatch]
 
 
 def predict_without_order(
-    fit: Traces, queries: Traces, fetch: Fetch, n_train: int, seed: int
+    fit: Traces, queries: Traces, data: RepairableData, n_train: int, seed: int
 ) -> Tensor:
     """Return the (M,) int64 classes that a logistic regression predicts for queries.
 
@@ -32,7 +33,7 @@ def predict_without_order(
     Args:
         fit: N training samples.
         queries: M sequences, one at least.
-        fetch: returns the sequences with some indices.
+        data: that both are of.
         n_train: training samples that it is fitted on, drawn at random where there are more.
         seed: of the draw.
     """
@@ -40,11 +41,11 @@ def predict_without_order(
     fit = fit.select(order[:n_train].sort().values)
     if len(fit.label.unique()) < 2:
         return fit.label[:1].expand(len(queries))
-    of_tokens = not fetch(queries.index[:1]).inputs.is_floating_point()
+    of_tokens = data.spec.kind == Kind.TOKENS
     seen = _counts if of_tokens else _summaries
     scaler = StandardScaler(with_mean=not of_tokens)
     model = make_pipeline(scaler, LogisticRegression(max_iter=1000))
-    here, there = seen(fit, queries, fetch)
+    here, there = seen(fit, queries, data.fetch)
     model.fit(here, fit.label.numpy())
     return torch.from_numpy(model.predict(there)).long()
 

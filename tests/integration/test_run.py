@@ -258,3 +258,21 @@ def test_last_checkpoint_is_the_last_epoch_though_val_has_not_improved(quick):
     }
     base = cfg.schedule.base_epochs - 1
     assert epoch == {"base": base, "best": 0, "last": cfg.schedule.total_epochs - 1}
+
+
+def test_gradients_find_what_the_strategy_needs(quick, tmp_path):
+    summary, objects = train(quick("influence=tracin"))
+    assert summary["injected"] > 0
+    assert len(read_ledger(tmp_path / "run" / "ledger.csv")) == summary["injected"]
+    written = sorted((tmp_path / "run" / "analysis").glob("*/influence.safetensors"))
+    assert written
+    for path in written:
+        tables = load_file(path)
+        nearest, strength = tables["nearest_index"], -tables["nearest_distance"]
+        assert (nearest >= 0).all()
+        assert (strength > 0).all()
+        assert (strength.diff() <= 0).all()
+        parents = tables["parents_index"]
+        found = parents >= 0
+        label = objects["datamodule"].fetch(parents[found]).label
+        assert torch.equal(label, tables["label"][:, None].expand_as(parents)[found])
