@@ -7,6 +7,7 @@ from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import MNISTRowsDataModule
 from rnnrepair.datamodules.mnist_published import MNISTPublishedDataModule
 from rnnrepair.datamodules.mnist_rare import MNISTRareDataModule
+from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.series import SeriesDataModule
@@ -19,6 +20,7 @@ __all__ = [
     "MNISTPublishedDataModule",
     "MNISTRareDataModule",
     "MNISTRowsDataModule",
+    "PlantedLabels",
     "SequenceDataModule",
     "Sequences",
     "SeriesDataModule",

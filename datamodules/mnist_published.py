@@ -1,7 +1,7 @@
 """The authors' sample-repair protocol on MNIST, which leaks: its targets are test digits."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
         data_dir: str,
         images: Annotated[str, one_of(IMAGES)] = "published",
         seed: int = 0,
-        **mnist: object,
+        **mnist: Any,
     ) -> None:
         """Choose what is added to the training set.
 
@@ -50,7 +50,7 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
             SettingsError: unknown ``images``.
         """
         check_settings(MNISTPublishedDataModule, locals())
-        super().__init__(data_dir, seed=seed, **mnist)  # type: ignore[arg-type]
+        super().__init__(data_dir, seed=seed, **mnist)
         self.images = images
         self._targets = torch.empty(0, dtype=torch.int64)
 

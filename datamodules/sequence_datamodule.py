@@ -22,6 +22,7 @@ from rnnrepair.datamodules.batching import (
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
+from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_training, without_held_out
 from rnnrepair.datamodules.store import Store
@@ -56,6 +57,7 @@ class SequenceDataModule(pl.LightningDataModule):
         seed: int = 0,
         bucket_batches: Count = 100,
         augmentation: Augmentation | None = None,
+        planted: PlantedLabels | None = None,
     ) -> None:
         """Choose splits and batches.
 
@@ -70,6 +72,7 @@ class SequenceDataModule(pl.LightningDataModule):
                 like length meet in a batch; 1 leaves the order to chance alone.
             augmentation: edits a share of the original sequences of every training batch; None
                 leaves them as they are.
+            planted: makes some labels wrong on purpose, to see who finds them.
 
         Raises:
             SettingsError: a size below 1, or a share out of range.
@@ -84,6 +87,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self.seed = seed
         self.bucket_batches = bucket_batches
         self.augmentation = augmentation
+        self.planted = planted
         self.source = ""
         self.fingerprint = ""
         self._data: LoadedData | None = None
@@ -122,10 +126,12 @@ class SequenceDataModule(pl.LightningDataModule):
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)
             first += size
-        self._store = Store(data.sequences, data.label)
+        if self.planted is not None:
+            label = self.planted.plant(data.label, self.num_classes, self._splits)
+        self._store = Store(data.sequences, label)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
-            *data.sequences.fingerprinted(), data.label, *self._splits.values()
+            *data.sequences.fingerprinted(), label, *self._splits.values()
         )
         self._data = data
 
@@ -212,6 +218,12 @@ class SequenceDataModule(pl.LightningDataModule):
     def is_original(self, index: Tensor) -> Tensor:
         """Return (n,) bool: sequences that were loaded, not added by a repair."""
         return index < self._n_loaded
+
+    def mislabelled(self, index: Tensor) -> Tensor | None:
+        """Return (n,) bool: loaded sequences whose label was made wrong; None where none were."""
+        if self._data is None or self.planted is None or self.planted.share == 0:
+            return None
+        return self._store.label_of(index) != self._data.label[index]
 
     def training_index(self) -> Tensor:
         """Return the (n,) indices of the fit split and of all added sequences, but removed ones."""

@@ -102,6 +102,15 @@ class RepairableData(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsWrongLabels(Protocol):
+    """Data with labels that were made wrong on purpose: who looks for them is told the score."""
+
+    def mislabelled(self, index: Tensor) -> Tensor | None:
+        """Return (n,) bool: sequences whose label was made wrong; None where none were."""
+        ...
+
+
 def missing_members(data: Any) -> list[str]:
     """Return the names of ``RepairableData`` that data lack; empty where they follow it."""
     wanted = [name for name in dir(RepairableData) if not name.startswith("_")] + ["spec"]

@@ -12,6 +12,7 @@ from rnnrepair.influence import Doubting, LabelDoubt, doubt_labels, responsible_
 from rnnrepair.sequences import Names
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.planted import found_of_planted, planted_labels, told_of_planted
 from rnnrepair.studies.simple_model import predict_without_order
 from rnnrepair.studies.study import StudyResult
 from rnnrepair.studies.yardsticks import last_states, without_states
@@ -121,10 +122,16 @@ class Breakdown:
         }
         kind = first_that_holds(holds)
         table = _kinds(kind)
-        return StudyResult(
-            {"breakdown": table, "failures": _failures(run, failures, kind, holds, doubt, margin)},
-            _conclusion(table, self.split),
-        )
+        tables = {
+            "breakdown": table,
+            "failures": _failures(run, failures, kind, holds, doubt, margin),
+        }
+        told = _conclusion(table, self.split)
+        planted = planted_labels(run, failures)
+        if planted is not None:
+            tables["planted"] = score = found_of_planted(doubt.own, planted)
+            told.append(told_of_planted(score))
+        return StudyResult(tables, told)
 
     def _rare_words(self, run: FinishedRun, fit: Traces, failures: Traces) -> Tensor:
         """Return (M,) bool: whether the responsible step reads a rare or unknown word."""

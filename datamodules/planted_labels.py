@@ -1,0 +1,75 @@
+"""Labels that are made wrong on purpose, to see who finds them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.protocols import Split
+from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import Share, check_settings, one_of
+
+# Where a wrong label may come from.
+WAYS = ("symmetric", "pairwise")
+
+
+class PlantedLabels:
+    """Gives a share of the samples of each split another label.
+
+    Splits, vocabulary and scaling are those of the true labels; training, analysis and report see
+    the planted ones alone.
+    """
+
+    def __init__(
+        self,
+        share: Share = 0.1,
+        way: Annotated[str, one_of(WAYS)] = "symmetric",
+        splits: Sequence[Split] = ("fit", "repair", "val", "test"),
+        seed: int = 0,
+    ) -> None:
+        """Choose how many labels are made wrong, and how.
+
+        Args:
+            share: of the samples of each split, rounded.
+            way: ``symmetric``, any other class alike; ``pairwise``, the next class, and the first
+                for the last.
+            splits: where.
+            seed: of the choice.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(PlantedLabels, locals())
+        self.share = share
+        self.way = way
+        self.splits = splits
+        self.seed = seed
+
+    def plant(self, label: Tensor, n_classes: int, splits: Mapping[Split, Tensor]) -> Tensor:
+        """Return (n,) labels of which some are wrong.
+
+        Args:
+            label: (n,) true ones.
+            n_classes: C.
+            splits: the indices of every split.
+
+        Raises:
+            ConfigurationError: there is no such split.
+        """
+        planted = label.clone()
+        for name in self.splits:
+            if name not in splits:
+                raise ConfigurationError(
+                    f"planted labels: no split {name!r}, the data have {sorted(splits)}."
+                )
+            index, generator = splits[name], torch_generator(self.seed, "planted labels", name)
+            order = torch.randperm(len(index), generator=generator)
+            rows = index[order[: round(self.share * len(index))]]
+            # 1 .. C - 1, so that no label stays.
+            step = torch.randint(1, n_classes, (len(rows),), generator=generator)
+            if self.way == "pairwise":
+                step = torch.ones_like(step)
+            planted[rows] = (label[rows] + step) % n_classes
+        return planted
