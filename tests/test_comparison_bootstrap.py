@@ -15,8 +15,10 @@ from tests.comparison_runs import random_right, runs_of
 DRAWS = 60
 
 
-def measure(metric, before, after):
+def measure(metric, before, after, label):
     """Compute a metric from rows, NaN where it is a share of nothing."""
+    if metric == "test_balanced_accuracy":
+        return np.mean([after[label == c].mean() for c in np.unique(label)])
     repaired, broken = (~before & after).sum(), (before & ~after).sum()
     above, below = {
         "test_accuracy": (after.sum(), len(after)),
@@ -37,7 +39,7 @@ def slow_interval(right, seeds, metric, item_draws, seed_draws):
         for place in seed_draws[draw]:
             items = item_draws[seeds[place]][draw]
             a, b = (
-                measure(metric, *(side[items] for side in right[arm, seeds[place]]))
+                measure(metric, *(side[items] for side in right[arm, seeds[place]]), items % 3)
                 for arm in ("a", "b")
             )
             differences.append(a - b)
@@ -49,6 +51,7 @@ def slow_interval(right, seeds, metric, item_draws, seed_draws):
 
 METRICS = [
     "test_accuracy",
+    "test_balanced_accuracy",
     "test_repaired_share",
     "repaired",
     "newly_broken",

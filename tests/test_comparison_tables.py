@@ -44,7 +44,9 @@ def test_metrics_by_hand(tmp_path):
     (values,) = metric_table(read_folder(tmp_path)).to_dict("records")
     assert values == {
         "test_accuracy": 5 / 8,
+        "test_balanced_accuracy": pytest.approx((2 / 3 + 2 / 3 + 1 / 2) / 3),
         "test_rare_accuracy": 1 / 3,
+        "test_rare_balanced_accuracy": (1 / 2 + 0) / 2,
         "test_repaired_share": 2 / 4,
         "repaired": 2,
         "newly_broken": 1,
@@ -58,7 +60,9 @@ def test_metrics_by_hand(tmp_path):
 
 def test_metrics_are_those_of_the_summary(tmp_path):
     """One quantity has one name: what a comparison tells, the summary tells too."""
-    run = write_run(tmp_path, "guided", 0, [1, 0, 0, 1], [1, 1, 0, 0], rare=[0, 1], share=0.25)
+    right = [1, 0, 0, 1], [1, 1, 0, 0]
+    told = {"rare": [0, 1], "share": 0.25, "monitor": "balanced_accuracy"}
+    run = write_run(tmp_path, "guided", 0, *right, **told)
     summary = summary_of(RunRecord.load(run))
     (values,) = metric_table(read_folder(tmp_path)).to_dict("records")
     told = {**summary, **summary["after"]}

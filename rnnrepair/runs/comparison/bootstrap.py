@@ -4,10 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from rnnrepair.record import Contrast
 from rnnrepair.runs.comparison.interval import interval
-from rnnrepair.runs.comparison.metrics import Counts, item_metrics, metric_table, sides_of
+from rnnrepair.runs.comparison.metrics import (
+    Counts,
+    classes_of,
+    item_metrics,
+    metric_table,
+    sides_of,
+)
 from rnnrepair.runs.comparison.runs import Runs
 
 DRAWS = 4000
@@ -108,20 +115,24 @@ class Bootstrap:
         counts: dict[tuple[str, int], Counts] = {}
         for group, rng in zip(groups, item_rngs, strict=True):
             answers = {run: r.splits[split] for run, r in runs.by_key.items() if run[1] in group}
-            sides = np.concatenate([sides_of(a) for a in answers.values()])
-            sums = self._drawn_sums(sides, rng).reshape(self._draws, len(answers), 3)
-            items = np.full(self._draws, float(sides.shape[1]))
+            n_classes = 1 + max(int(a.label.max()) for a in answers.values())
+            of_class = classes_of(next(iter(answers.values())), n_classes)
+            sides = np.concatenate([sides_of(a)[:, None] & of_class.T for a in answers.values()])
+            drawn = self._drawn_sums(
+                np.concatenate([of_class.T, sides.reshape(-1, len(of_class))]), rng
+            )
+            items, sums = np.split(drawn, [n_classes], axis=1)
+            sums = sums.reshape(self._draws, len(answers), 3, n_classes)
             for place, run in enumerate(answers):
-                counts[run] = Counts(items, *sums[:, place].T)
+                counts[run] = Counts(items, *(sums[:, place, side] for side in range(3)))
         return counts
 
-    def _drawn_sums(self, sides: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return (draws, C): how many of the drawn items stand in each of (C, N) sets of items."""
-        # Most items are right before and after in every run: they never add anything.
-        matters = sides.any(0)
-        columns = sides[:, matters].T.astype(float)
+    def _drawn_sums(self, sets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return (draws, S): how many of the drawn items stand in each of (S, N) sets of items."""
+        # Nearly all sets are small: few items change sides.
+        columns = csr_array(sets.T.astype(float))
         return np.concatenate(
-            [part[:, matters] @ columns for part in _weights(sides.shape[1], self._draws, rng)]
+            [part @ columns for part in _weights(sets.shape[1], self._draws, rng)]
         )
 
 

@@ -11,13 +11,13 @@ from rnnrepair.runs.comparison.runs import SUMMARY_METRICS, Answers, Run, Runs
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """How many items changed sides, of any number of runs or draws at once.
+    """How many items changed sides, of any number of runs or draws at once, by true class.
 
     Attributes:
-        items: (...) number of all items.
-        wrong: (...) wrong before the repair.
-        repaired: (...) wrong before and right after.
-        broken: (...) right before and wrong after.
+        items: (..., C) number of all items.
+        wrong: (..., C) wrong before the repair.
+        repaired: (..., C) wrong before and right after.
+        broken: (..., C) right before and wrong after.
     """
 
     items: np.ndarray
@@ -27,9 +27,23 @@ class Counts:
 
     @classmethod
     def of(cls, answers: Answers) -> "Counts":
-        """Count the items of one run; every count has shape ()."""
-        sides = sides_of(answers)
-        return cls(np.array(len(answers.index), float), *sides.sum(1, dtype=float))
+        """Count the items of one run; every count has shape (C,)."""
+        of_class = classes_of(answers, int(answers.label.max()) + 1)
+        return cls(of_class.sum(0, dtype=float), *(sides_of(answers) @ of_class.astype(float)))
+
+    def total(self, name: str) -> np.ndarray:
+        """Return (...) one of the counts, of all classes together."""
+        return getattr(self, name).sum(-1)
+
+    @property
+    def right(self) -> np.ndarray:
+        """(..., C) right after the repair."""
+        return self.items - self.wrong + self.repaired - self.broken
+
+
+def classes_of(answers: Answers, n_classes: int) -> np.ndarray:
+    """Return (N, C) bool: the true class of each item."""
+    return answers.label[:, None] == np.arange(n_classes)
 
 
 def sides_of(answers: Answers) -> np.ndarray:
@@ -39,8 +53,14 @@ def sides_of(answers: Answers) -> np.ndarray:
 
 
 def _accuracy(counts: Counts) -> np.ndarray:
-    right = counts.items - counts.wrong + counts.repaired - counts.broken
-    return _ratio(right, counts.items)
+    return _ratio(counts.right.sum(-1), counts.total("items"))
+
+
+def _balanced_accuracy(counts: Counts) -> np.ndarray:
+    """Return the mean of the accuracies of the classes that have an item."""
+    there = counts.items > 0
+    of_class = np.divide(counts.right, counts.items, out=np.zeros_like(counts.right), where=there)
+    return _ratio(of_class.sum(-1), there.sum(-1))
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -51,12 +71,19 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 Metric = Callable[[Counts], np.ndarray]
 
+ACCURACIES: dict[str, Metric] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+}
+
 TEST_METRICS: dict[str, Metric] = {
-    "test_repaired_share": lambda counts: _ratio(counts.repaired, counts.wrong),
-    "repaired": lambda counts: counts.repaired,
-    "newly_broken": lambda counts: counts.broken,
-    "net_change": lambda counts: counts.repaired - counts.broken,
-    "efficiency": lambda counts: _ratio(counts.repaired, counts.repaired + counts.broken),
+    "test_repaired_share": lambda counts: _ratio(counts.total("repaired"), counts.total("wrong")),
+    "repaired": lambda counts: counts.total("repaired"),
+    "newly_broken": lambda counts: counts.total("broken"),
+    "net_change": lambda counts: counts.total("repaired") - counts.total("broken"),
+    "efficiency": lambda counts: _ratio(
+        counts.total("repaired"), counts.total("repaired") + counts.total("broken")
+    ),
 }
 
 
@@ -65,7 +92,11 @@ def item_metrics(runs: Runs) -> dict[str, tuple[str, Metric]]:
     if not runs.splits:
         return {}
     others = [split for split in runs.splits if split != "test"]
-    accuracies = {f"{split}_accuracy": (split, _accuracy) for split in ("test", *others)}
+    accuracies = {
+        f"{split}_{name}": (split, metric)
+        for split in ("test", *others)
+        for name, metric in ACCURACIES.items()
+    }
     return accuracies | {name: ("test", metric) for name, metric in TEST_METRICS.items()}
 
 
