@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from rnnrepair.datamodules import SeriesDataModule
+from rnnrepair.datamodules import Augmentation, SeriesDataModule
 from rnnrepair.datamodules.series.missing import interpolated, zero_with_mask
 from rnnrepair.datamodules.series.scaling import standardised, standardised_each
+from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError
 from tests.series_files import long_frame, recordings, write_ts
 
@@ -125,6 +126,22 @@ def test_mask_channels_tell_what_is_known(tmp_path):
     assert np.array_equal(
         zero_with_mask(np.array([[np.nan, 2.0]])), np.array([[0, 2, 0, 1]], dtype=np.float32)
     )
+
+
+def test_masks_that_edits_would_change_are_told_and_spared_ones_are_not(tmp_path, caplog):
+    made, label = recordings(60, missing=0.3)
+    path = write_ts(tmp_path / "a.ts", made, label)
+    spared = {"magnitude": [3, 4, 5], "noise": [3, 4, 5]}
+    for given, told in (({}, True), ({"noise": [3, 4, 5]}, True), (spared, False)):
+        caplog.clear()
+        augmentation = Augmentation(0.5, SeriesEdits(spared=given))
+        module_of(path, missing="zero_with_mask", augmentation=augmentation)
+        assert ("magnitude: [3, 4, 5]" in caplog.text) == told
+    sequence = torch.tensor([[[0.5, 2.0, 1.0, 1.0, 0.0, 1.0]] * 6])
+    edits = SeriesEdits(spared=spared)
+    edited = edits.apply(sequence, edits.draw(1, torch.Generator().manual_seed(0)))
+    assert torch.equal(edited[..., 3:], sequence[..., 3:])
+    assert not torch.equal(edited[..., :3], sequence[..., :3])
 
 
 def test_windows_of_one_recording_stay_in_one_split(tmp_path, caplog):

@@ -27,10 +27,14 @@ from rnnrepair.datamodules.series.reading import read_series
 from rnnrepair.datamodules.series.recordings import Recordings
 from rnnrepair.datamodules.series.tables import Columns
 from rnnrepair.datamodules.series.windows import windows_of
+from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import DataError
 from rnnrepair.settings import Count, ProperShare, check_settings, one_of
 
 log = logging.getLogger(__name__)
+
+# Edits that would make a half-known value of one that is known.
+OF_VALUES = ("magnitude", "noise")
 
 
 class SeriesDataModule(SequenceDataModule):
@@ -148,6 +152,7 @@ class SeriesDataModule(SequenceDataModule):
         units = list(self.units)
         if self.missing == "zero_with_mask":
             cut = replace(cut, values=missing_values.zero_with_mask(cut.values))
+            self._tell_of_masks(len(names))
             names = [*names, *(f"{name} known" for name in names)]
             units += [""] * (len(names) - len(units))
         log.info(
@@ -190,6 +195,22 @@ class SeriesDataModule(SequenceDataModule):
             if given and len(given) != n_channels:
                 raise DataError(f"{len(given)} {argument} for {n_channels} channels: {given}.")
         return names
+
+    def _tell_of_masks(self, n_channels: int) -> None:
+        """Say how edits leave the channels alone that tell what is known."""
+        edits = None if self.augmentation is None else self.augmentation.edits
+        if not self.augments or not isinstance(edits, SeriesEdits):
+            return
+        masks = list(range(n_channels, 2 * n_channels))
+        kinds = [kind for kind in OF_VALUES if not set(masks) <= set(edits.spared.get(kind, ()))]
+        if kinds:
+            log.warning(
+                "Channels %d to %d tell what is known, and edits change them like all others: "
+                "spare them, SeriesEdits(spared={%s}).",
+                masks[0],
+                masks[-1],
+                ", ".join(f"{kind}: {masks}" for kind in kinds),
+            )
 
     def _recordings(self, raw: RawSeries, classes: Sequence[str], source: str) -> Recordings:
         """Return the recordings with numbers for names, in the order training, val, test."""
