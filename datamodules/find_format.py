@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnrepair.datamodules.sample_format import Ends, Key, SampleFormat, ends_at, keys_of, value_at
+from rnnrepair.datamodules.item_form import check_form, form_of, item_described
+from rnnrepair.datamodules.sample_format import Key, SampleFormat, keys_of, value_at
+from rnnrepair.datamodules.sequence_ends import find_ends
 from rnnrepair.datamodules.values import as_tensor, described
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import Kind
@@ -70,7 +72,7 @@ def find_format(
     free = [key for key in free if key != label]
     _check_names(named, free)
     beside = tuple(key for key in free if _goes_beside(numbers[key], sequences))
-    ends, padded_with = _ends(sequences, numbers, length, mask, padding)
+    ends, padded_with = find_ends(sequences, numbers, length, mask, padding)
     first = numbers[inputs][0]
     return SampleFormat(
         _kind(kind, first, inputs),
@@ -89,30 +91,6 @@ def find_format(
     )
 
 
-def form_of(item: Any) -> tuple[Any, ...]:
-    """Return what items have in common: their type, their places, and what stands there."""
-    return type(item), *((key, _shape(value_at(item, key))) for key in keys_of(item))
-
-
-def item_described(item: Any) -> str:
-    """Say what an item is, for messages."""
-    if not isinstance(item, dict | tuple | list):
-        return described(item)
-    told = [
-        described(value_at(item, key)) if isinstance(key, int) else f"{key}: {described(v)}"
-        for key, v in ((key, value_at(item, key)) for key in keys_of(item))
-    ]
-    return f"({', '.join(told)})"
-
-
-def _shape(value: Any) -> Any:
-    numbers = as_tensor(value)
-    if numbers is None:
-        return None
-    trailing = tuple(numbers.shape[2:] if numbers.dim() == 3 else numbers.shape[1:])
-    return numbers.is_floating_point(), numbers.dim(), trailing
-
-
 def _numbers(items: Items, index: Sequence[int]) -> Numbers:
     """Return the numbers at each place that holds any, of all items."""
     keys = []
@@ -127,27 +105,6 @@ def _numbers(items: Items, index: Sequence[int]) -> Numbers:
     every = {key: [as_tensor(value_at(item, key)) for item in items] for key in keys[0]}
     found = {k: [v for v in values if v is not None] for k, values in every.items()}
     return {key: values for key, values in found.items() if len(values) == len(items)}
-
-
-def check_form(form: tuple[Any, ...], first: Any, place: int, item: Any, index: int) -> None:
-    """Refuse an item of another form than the first.
-
-    Args:
-        form: of the first.
-        first: item.
-        place: of the first.
-        item: to be checked.
-        index: of that.
-
-    Raises:
-        DataError: shows both.
-    """
-    if form_of(item) != form:
-        raise DataError(
-            f"items differ in form: item {place} is {item_described(first)}, item {index} is "
-            f"{item_described(item)}. Every item must have the same entries, of the same types and "
-            "widths; only the number of steps may differ."
-        )
 
 
 def _check_fields(fields: Mapping[str, Key], numbers: Numbers) -> None:
@@ -286,60 +243,6 @@ def _label(keys: list[Key], numbers: Numbers, example: Any) -> Key:
 
 def _goes_beside(values: list[Tensor], sequences: list[Tensor]) -> bool:
     return all(v.dim() > 0 and len(v) == len(s) > 1 for v, s in zip(values, sequences, strict=True))
-
-
-def _ends(
-    sequences: list[Tensor],
-    numbers: Numbers,
-    length: Key | None,
-    mask: Key | None,
-    padding: float | None,
-) -> tuple[Ends, float]:
-    """Return how lengths are known, and what stands behind the end."""
-    if length is not None:
-        lengths = [int(value) for value in numbers[length]]
-        tails = [s[n:] for n, s in zip(lengths, sequences, strict=True) if 0 < n < len(s)]
-        return Ends.LENGTH, _filling(tails, padding)
-    if mask is not None:
-        lengths = [int((value != 0).sum()) for value in numbers[mask]]
-        tails = [s[n:] for n, s in zip(lengths, sequences, strict=True)]
-        return Ends.MASK, _filling([tail for tail in tails if len(tail)], padding)
-    if padding is not None:
-        return Ends.PADDING, padding
-    if any(s.is_floating_point() and bool(s[-1].isnan().all()) for s in sequences):
-        return Ends.PADDING, torch.nan
-    found = _constant_tail(sequences)
-    return (Ends.WHOLE, 0) if found is None else (Ends.PADDING, found)
-
-
-def _filling(tails: list[Tensor], padding: float | None) -> float:
-    if padding is not None or not tails:
-        return padding or 0
-    first = tails[0].flatten()[0]
-    return float(first) if first.is_floating_point() else int(first)
-
-
-def _constant_tail(sequences: list[Tensor]) -> float | None:
-    """Return the number that fills the ends of most items, and no step before them."""
-    if len({len(s) for s in sequences}) > 1 or len(sequences) < 3:
-        return None
-    last = [s[-1].flatten() for s in sequences]
-    constant = [float(v[0]) for v in last if bool((v == v[0]).all())]
-    if len(constant) < len(sequences) / 2:
-        return None
-    common = float(torch.tensor(constant, dtype=torch.float64).mode().values)
-    ends = [ends_at(s, common) for s in sequences]
-    tails = {len(s) - n for s, n in zip(sequences, ends, strict=True) if n < len(s)}
-    inside = [s[:n] for s, n in zip(sequences, ends, strict=True)]
-    occurs = any(bool((s.flatten(1) == common).all(1).any()) for s in map(_columns, inside))
-    padded = sum(n < len(s) for s, n in zip(sequences, ends, strict=True))
-    if occurs or len(tails) < 3 or padded < len(sequences) / 2 or 0 in ends:
-        return None
-    return common if sequences[0].is_floating_point() else int(common)
-
-
-def _columns(steps: Tensor) -> Tensor:
-    return steps if steps.dim() > 1 else steps[:, None]
 
 
 def _kind(kind: Kind | str | None, first: Tensor, key: Key) -> Kind:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from rnnrepair.datamodules.find_format import check_form, form_of, item_described
 from rnnrepair.datamodules.groups import numbered
+from rnnrepair.datamodules.item_form import check_form, form_of, item_described
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.sample_format import Ends, Sample, SampleFormat, stacked
 from rnnrepair.datamodules.sequences import Sequences

@@ -12,7 +12,7 @@ from torch.utils.data import (
 )
 
 from rnnrepair.datamodules import Augmentation, DatasetDataModule, LoadedData, Sequences
-from rnnrepair.datamodules.find_format import form_of
+from rnnrepair.datamodules.item_form import form_of
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.protocols import RepairableData
 from rnnrepair.sequences import Changes

@@ -1,0 +1,52 @@
+"""What a user's items have in common: their entries, and what stands there."""
+
+from typing import Any
+
+from rnnrepair.datamodules.sample_format import keys_of, value_at
+from rnnrepair.datamodules.values import as_tensor, described
+from rnnrepair.errors import DataError
+
+
+def form_of(item: Any) -> tuple[Any, ...]:
+    """Return what items have in common: their type, their places, and what stands there."""
+    return type(item), *((key, _shape(value_at(item, key))) for key in keys_of(item))
+
+
+def item_described(item: Any) -> str:
+    """Say what an item is, for messages."""
+    if not isinstance(item, dict | tuple | list):
+        return described(item)
+    told = [
+        described(value_at(item, key)) if isinstance(key, int) else f"{key}: {described(v)}"
+        for key, v in ((key, value_at(item, key)) for key in keys_of(item))
+    ]
+    return f"({', '.join(told)})"
+
+
+def check_form(form: tuple[Any, ...], first: Any, place: int, item: Any, index: int) -> None:
+    """Refuse an item of another form than the first.
+
+    Args:
+        form: of the first.
+        first: item.
+        place: of the first.
+        item: to be checked.
+        index: of that.
+
+    Raises:
+        DataError: shows both.
+    """
+    if form_of(item) != form:
+        raise DataError(
+            f"items differ in form: item {place} is {item_described(first)}, item {index} is "
+            f"{item_described(item)}. Every item must have the same entries, of the same types and "
+            "widths; only the number of steps may differ."
+        )
+
+
+def _shape(value: Any) -> Any:
+    numbers = as_tensor(value)
+    if numbers is None:
+        return None
+    trailing = tuple(numbers.shape[2:] if numbers.dim() == 3 else numbers.shape[1:])
+    return numbers.is_floating_point(), numbers.dim(), trailing
