@@ -1,6 +1,5 @@
 """Sequences in memory, with the four splits and a training set that takes repair samples."""
 
-import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,16 +23,14 @@ from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.datamodules.splits import PartShare, split_training, without_held_out
+from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import EditFamily
-from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import Changes, DataSpec, SequenceBatch, check_fits
 from rnnrepair.settings import Count, at_least, check_settings
-
-log = logging.getLogger(__name__)
 
 STATE_VERSION = 5
 
@@ -121,7 +118,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self._splits = self.split(
             data.label[: data.end_test], data.n_train, data.n_val, data.grouped()
         )
-        _tell_left_out(self._splits, data.first_test)
+        tell_left_out(self._splits, data.first_test)
         first = data.end_test
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)
@@ -151,24 +148,9 @@ class SequenceDataModule(pl.LightningDataModule):
             ConfigurationError: the shares leave a split empty.
             DataError: a named group stands in two official sets.
         """
-        carve_val = n_val == 0
-        split = split_training(
-            label[:n_train],
-            self.repair_share,
-            self.val_share if carve_val else None,
-            self.seed,
-            groups.joined(n_train),
+        return split_all(
+            label, n_train, n_val, groups, self.repair_share, self.val_share, self.seed
         )
-        if not carve_val:
-            split["val"] = torch.arange(n_train, n_train + n_val)
-        kept = without_held_out(groups, n_train, n_val)
-        split = {name: rows[kept[rows]] for name, rows in split.items()}
-        empty = [name for name, rows in split.items() if len(rows) == 0]
-        if empty:
-            raise DataError(
-                f"Official val and test sets hold every sequence of {empty}: give other data."
-            )
-        return split | {"test": torch.arange(n_train + n_val, len(label))}
 
     def model_arguments(self) -> dict[str, Any]:
         """Return what the model must know of the data before it can be built."""
@@ -361,13 +343,3 @@ class SequenceDataModule(pl.LightningDataModule):
         self._store.restore(state_dict["rounds"])
         self._trained = tuple(state_dict["trained"])
         self._n_originals = state_dict["n_originals"]
-
-
-def _tell_left_out(splits: dict[str, Tensor], n: int) -> None:
-    """Say how many of the n training and val sequences stand in no split."""
-    left = n - len(torch.cat([rows[rows < n] for rows in splits.values()]).unique())
-    if left:
-        log.warning(
-            "%d training and val sequences are left out: official val or test sets hold the same.",
-            left,
-        )

@@ -1,5 +1,7 @@
 """Disjoint, seeded, stratified splits of the training samples; what belongs together stays so."""
 
+import logging
+from collections.abc import Mapping
 from typing import Annotated
 
 import torch
@@ -7,11 +9,66 @@ from torch import Tensor
 
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.protocols import Split
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import at_least, below, check_settings
 
+log = logging.getLogger(__name__)
+
 # Of the training samples; something must be left to train on.
 PartShare = Annotated[float, at_least(0), below(1)]
+
+
+def split_all(
+    label: Tensor,
+    n_train: int,
+    n_val: int,
+    groups: Groups,
+    repair_share: PartShare,
+    val_share: PartShare,
+    seed: int,
+) -> dict[str, Tensor]:
+    """Return the ascending indices of ``fit``, ``repair``, ``val`` and ``test``.
+
+    Official test sets stay whole. No group stands in two splits; sequences that stand in an
+    official set too are left out of what comes before it.
+
+    Args:
+        label: (n,) of training, then val, then test samples.
+        n_train: training samples.
+        n_val: samples of an official val set; 0 carves ``val`` from the training samples.
+        groups: of all samples, further test sets behind these included.
+        repair_share: see ``split_training``.
+        val_share: not used where there is an official val set.
+        seed: of the split.
+
+    Raises:
+        ConfigurationError: the shares leave a split empty.
+        DataError: a named group stands in two official sets, or these hold all of a split.
+    """
+    together = groups.joined(n_train)
+    carved = None if n_val else val_share
+    split = split_training(label[:n_train], repair_share, carved, seed, together)
+    if n_val:
+        split["val"] = torch.arange(n_train, n_train + n_val)
+    kept = without_held_out(groups, n_train, n_val)
+    split = {name: rows[kept[rows]] for name, rows in split.items()}
+    empty = [name for name, rows in split.items() if len(rows) == 0]
+    if empty:
+        raise DataError(
+            f"Official val and test sets hold every sequence of {empty}: give other data."
+        )
+    return split | {"test": torch.arange(n_train + n_val, len(label))}
+
+
+def tell_left_out(splits: Mapping[Split, Tensor], n: int) -> None:
+    """Say how many of the n training and val sequences stand in no split."""
+    left = n - len(torch.cat([rows[rows < n] for rows in splits.values()]).unique())
+    if left:
+        log.warning(
+            "%d training and val sequences are left out: official val or test sets hold the same.",
+            left,
+        )
 
 
 def split_training(
