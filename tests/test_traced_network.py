@@ -238,7 +238,7 @@ class Needy(Base):
         (PerStep, {}, "one row a step: labels per step are not supported"),
         (lambda: Base2(5), {}, "data have 3 classes and its head has 5 outputs"),
         (Temperature, {}, r"forward wants \['temperature'\].*call="),
-        (NoRecurrence, {}, r"no nn.RNN.*tap= one of \['mix'\]"),
+        (NoRecurrence, {}, r"no nn.RNN.*self.states = nn.Identity\(\)"),
         (Shortcut, {}, r"depend on the batches before: it keeps \['grid'\]"),
         (Needy, {}, "that failed: expected 17 features"),
         (Base, {"tap": "gru"}, r"tap='gru' is no layer of Base, which has \['fc', 'rnn'\]"),
