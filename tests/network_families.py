@@ -95,6 +95,24 @@ class CellLoop(Bare):
         return self.head(h)
 
 
+class Inline(nn.Module):
+    """Its recurrence stands in forward; its states may pass a layer that has a name."""
+
+    def __init__(self, *, named):
+        super().__init__()
+        self.embed, self.head = nn.Linear(F, D), nn.Linear(D, C)
+        self.mix = nn.Parameter(torch.randn(D, D) / D**0.5)
+        self.states = nn.Identity() if named else None
+
+    def forward(self, x, lengths):
+        h = x.new_zeros(len(x), D)
+        for t, step in enumerate(self.embed(x).unbind(1)):
+            new = torch.tanh(step + h @ self.mix)
+            new = new if self.states is None else self.states(new)
+            h = torch.where((t < lengths)[:, None], new, h)
+        return self.head(h)
+
+
 class PackedStack(nn.Module):
     """A packed layer of torch's whose outputs are pooled."""
 
@@ -173,6 +191,7 @@ TORCH = {
     "GRU cell, ended by length": family(partial(CellLoop, partial(nn.GRUCell, D))),
 }
 NAMED = {
+    "loop in forward, states named": family(lambda: Inline(named=True), "states"),
     "minGRU": family(lambda: Classifier(MinGRU, MinGRU), "norm"),
     "minGRU, loop": family(lambda: Classifier(MinGRULoop, MinGRULoop), "norm"),
     "minGRU, bare": family(lambda: Bare(MinGRU), "layer"),

@@ -346,7 +346,7 @@ FORMS = {
         ragged=False,
         readout="MEAN_ANSWER",
     ),
-    "10 univariate": Form(lambda: LastOfPadded(), lambda m, b: best(m(b.inputs)), ragged=False),
+    "10 last step": Form(LastOfPadded, lambda m, b: best(m(b.inputs)), ragged=False),
     "11 LSTM cell": Form(Cell, lambda m, b: best(m(b.inputs)), ragged=False),
     "11 GRU cell": Form(lambda: Cell(nn.GRUCell), lambda m, b: best(m(b.inputs)), ragged=False),
     "13 max over time": Form(

@@ -13,8 +13,8 @@ from tests.families.liquid import CfC
 from tests.families.minimal import MinGRU, MinGRUCell, MinGRULoop
 from tests.families.state_space import ComplexLRU, Mamba, scan
 from tests.families.xlstm import MLSTM
-from tests.network_families import FAMILIES, NAMED, TORCH, Bare, C, CellLoop, Classifier, D, F
-from tests.network_forms import Form, series
+from tests.network_families import FAMILIES, NAMED, TORCH, Bare, C, Classifier, D, F, Inline
+from tests.network_forms import series
 from tests.prefix_forms import read, strong
 from tests.test_traced_network import data_of, decided, network_of, spec_of, split, take
 
@@ -155,28 +155,9 @@ def test_answers_are_the_last_that_are_suggested_as_states():
     assert taps_of(module, series(), DataSpec("series", F, C))[0] == "norm"
 
 
-class Inline(nn.Module):
-    """Its recurrence stands in forward."""
-
-    def __init__(self, named):
-        super().__init__()
-        self.embed, self.head = nn.Linear(F, D), nn.Linear(D, C)
-        self.mix = nn.Parameter(torch.randn(D, D) / D**0.5)
-        self.states = nn.Identity() if named else None
-
-    def forward(self, x):
-        h = x.new_zeros(len(x), D)
-        for step in self.embed(x).unbind(1):
-            h = torch.tanh(step + h @ self.mix)
-            h = h if self.states is None else self.states(h)
-        return self.head(h)
-
-
 def test_states_that_no_layer_returns_can_be_given_a_name():
     with pytest.raises(ConfigurationError, match=r"self.states = nn.Identity\(\).*tap='states'"):
-        read(Inline(named=False), series(ragged=False))
-    network = read(strong(lambda: Inline(named=True)), series(ragged=False), tap="states")
-    assert network.readout == Readout.POINTWISE
+        read(Inline(named=False), series())
 
 
 def test_complex_states_are_refused_and_not_cut_to_their_real_part():
@@ -303,20 +284,16 @@ def test_scans_are_loops():
 
 @pytest.mark.parametrize("name", sorted(NAMED))
 def test_no_family_looks_ahead_and_each_remembers(name):
-    form = NAMED[name]
-    module, _ = network_of(form)
-    layer, x = module, data_of(Form(None, None, ragged=False))
-    if form.tokens or isinstance(layer, CellLoop):
-        pytest.skip("the same layers stand in other entries")
-    layer = module.layer if isinstance(module, Bare) else module.features
-    x = x.inputs if not isinstance(module, Bare) else module.embed(x.inputs)
-    begun, ended = x.clone(), x.clone()
-    begun[:, 0] += 1
-    ended[:, -1] += 1
-    outputs = [layer(each) for each in (x, begun, ended)]
-    whole, begun, ended = (o[0] if isinstance(o, tuple) else o for o in outputs)
-    torch.testing.assert_close(whole[:, :-1], ended[:, :-1])
-    assert (whole[:, -1] - begun[:, -1]).abs().max() > 1e-5
+    module, _ = network_of(NAMED[name])
+    batch = data_of(NAMED[name])
+    rows = (batch.lengths == 9).nonzero()[:, 0]
+    begun, ended, n = batch.inputs.clone(), batch.inputs.clone(), len(batch)
+    begun[:, 0], ended[:, 8] = begun[:, 0].roll(1, 0), ended[:, 8].roll(1, 0)
+    with torch.no_grad():
+        whole, other = (module.eval()(x, batch.lengths) for x in (batch.inputs, begun))
+        assert (whole - other)[rows].abs().max() > 1e-4
+        early, late = (module(x, torch.full((n,), 8)) for x in (batch.inputs, ended))
+    torch.testing.assert_close(early, late)
 
 
 def test_mamba_is_selective():

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import nn, view_as_complex, view_as_real
 from torch.nn.functional import gelu, silu, softplus
 
 
@@ -50,13 +50,13 @@ class LRU(nn.Module):
     def forward(self, x):
         keep = torch.exp(torch.complex(-self.nu_log.exp(), self.theta_log.exp()))
         gain = (1 - keep.abs() ** 2).sqrt()
-        new = gain * ((x + 0j) @ torch.view_as_complex(self.B).T)
+        new = gain * ((x + 0j) @ view_as_complex(self.B).T)
         h, states = torch.zeros_like(new[:, 0]), []
         for t in range(x.shape[1]):
             h = keep * h + new[:, t]
             states.append(h)
         h = self.remembered(torch.stack(states, 1))
-        return (h @ torch.view_as_complex(self.C).T).real + self.D * x
+        return (h @ view_as_complex(self.C).T).real + self.D * x
 
     def remembered(self, h):
         return h
@@ -70,8 +70,7 @@ class NamedLRU(LRU):
         self.states = nn.Identity()
 
     def remembered(self, h):
-        h = self.states(torch.view_as_real(h).flatten(2))
-        return torch.view_as_complex(h.unflatten(2, (-1, 2)))
+        return view_as_complex(self.states(view_as_real(h).flatten(2)).unflatten(2, (-1, 2)))
 
 
 class ComplexLRU(LRU):
@@ -101,11 +100,11 @@ class S5(nn.Module):
     def forward(self, u):
         pole, step = torch.complex(-self.rate.exp(), self.turn), self.log_step.exp()
         keep = (pole * step).exp()
-        new = (u + 0j) @ ((keep - 1)[:, None] / pole[:, None] * torch.view_as_complex(self.B)).T
+        new = (u + 0j) @ ((keep - 1)[:, None] / pole[:, None] * view_as_complex(self.B)).T
         h = scan(keep, new)
         if self.both:
             h = torch.cat([h, scan(keep, new.flip(1)).flip(1)], -1)
-        return gelu(2 * (h @ torch.view_as_complex(self.C).T).real + self.D * u)
+        return gelu(2 * (h @ view_as_complex(self.C).T).real + self.D * u)
 
 
 def scan(keep, new):
@@ -133,7 +132,7 @@ class S4D(nn.Module):
         pole = torch.complex(-self.rate.exp(), self.turn)
         step = pole * self.log_step.exp()[:, None]
         powers = (step[..., None] * torch.arange(n, device=u.device)).exp()
-        read = torch.view_as_complex(self.C) * (step.exp() - 1) / pole
+        read = view_as_complex(self.C) * (step.exp() - 1) / pole
         kernel = 2 * torch.einsum("dn,dnt->td", read, powers).real
         spectrum = torch.fft.rfft(u, 2 * n, 1) * torch.fft.rfft(kernel, 2 * n, 0)
         return self.mix(gelu(torch.fft.irfft(spectrum, 2 * n, 1)[:, :n] + self.D * u))
