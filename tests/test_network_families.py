@@ -15,8 +15,9 @@ from tests.families.state_space import ComplexLRU, Mamba, scan
 from tests.families.xlstm import MLSTM
 from tests.network_families import FAMILIES, NAMED, TORCH, Bare, C, Classifier, D, F, Inline
 from tests.network_forms import series
+from tests.networks_table import PATH, rendered
 from tests.prefix_forms import read, strong
-from tests.test_traced_network import data_of, decided, network_of, spec_of, split, take
+from tests.test_traced_network import Base2, data_of, decided, network_of, spec_of, split, take
 
 NAMES = sorted(FAMILIES)
 
@@ -302,3 +303,18 @@ def test_mamba_is_selective():
     layer, x, other = Mamba(D), torch.randn(1, 9, D), torch.randn(1, 9, D)
     added = layer(x + other) - layer(other)
     assert not torch.allclose(added, layer(x), atol=1e-3)
+
+
+def test_the_tables_of_the_documentation_are_what_the_program_says():
+    text = PATH.read_text()
+    assert rendered(text) == text, "write it anew: python -m tests.networks_table"
+
+
+def test_what_the_documentation_tells_to_run_runs():
+    """Its three lines tell of a network that is read, and of one that needs a name."""
+    (code,) = re.findall(r"```python\n(.*?)```", PATH.read_text(), re.DOTALL)
+    g = torch.Generator().manual_seed(0)
+    given = {"x": torch.randn(60, 9, F, generator=g), "y": torch.arange(60) % C}
+    exec(code, given | {"net": Base2(C)})
+    with pytest.raises(ConfigurationError, match="tap='layer'"):
+        exec(code, given | {"net": ReadsLast(MinGRULoop)})

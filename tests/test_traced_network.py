@@ -148,7 +148,9 @@ def test_predictions_come_in_the_order_of_the_index_whatever_the_batches(make_da
     assert network.readout == Readout.OWN
 
 
-@pytest.mark.parametrize("name", ["5 one sigmoid, squeezed", "17 softmax", "8 mean over steps"])
+@pytest.mark.parametrize(
+    "name", ["5 one sigmoid, squeezed", "17 softmax at the end", "8 mean over steps"]
+)
 def test_probabilities_become_logits(name):
     form = FORMS[name]
     module, network = network_of(form)
