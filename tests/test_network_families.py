@@ -144,6 +144,25 @@ def test_layers_that_know_one_step_or_a_few_are_not_suggested():
     assert taps == ["norm", "blocks.0", "blocks.0.layer"]
 
 
+class Convolved(nn.Module):
+    """Causal, and knows four steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.conv = nn.Linear(F, D), nn.Conv1d(D, D, 4)
+        self.norm, self.head = nn.LayerNorm(D), nn.Linear(D, C)
+
+    def forward(self, x):
+        x = nn.functional.pad(self.embed(x).transpose(1, 2), (3, 0))
+        return self.head(self.norm(self.conv(x).transpose(1, 2)).mean(1))
+
+
+def test_a_convolution_is_no_memory():
+    batch = series(n_steps=24, ragged=False)
+    with pytest.raises(ConfigurationError, match="No layer returns states that know how"):
+        read(strong(Convolved), batch)
+
+
 class PerStepHead(Classifier):
     """Its head says something after each step; the last of that counts."""
 
@@ -219,6 +238,14 @@ def test_last_states_beside_the_states_are_played_too_and_nothing_else_is(make, 
         with torch.no_grad():
             own = module(batch.inputs[:, :n]).argmax(1)
         assert torch.equal(found.prediction.view(-1, 9)[:, n - 1], own), n
+
+
+def test_of_layers_with_the_same_states_the_one_that_is_read_best_is_suggested():
+    taps = taps_of(
+        strong(lambda: ReadsOther(Nested)), series(ragged=False), DataSpec("series", F, C)
+    )
+    assert taps[0] == "layer.cell"
+    assert "layer" not in taps
 
 
 class Scripted(nn.Module):

@@ -18,7 +18,7 @@ from rnnrepair.sequences import SequenceBatch
 # Convolutions and shifts know a few steps; what knows more than these has a memory.
 NEAR = 8
 # Layers that are tried, and such as are told of.
-TRIED, TOLD = 6, 3
+TRIED, TOLD = 8, 3
 NONE = (
     "No layer returns states that know how a sequence began: where forward itself makes them, let "
     "them pass a layer that has a name (self.states = nn.Identity() in __init__, h = "
@@ -44,7 +44,7 @@ def suggested(
         n_classes: C.
         read: reads the module with a layer of this name as the tap.
     """
-    found: list[tuple[tuple[bool, int], str]] = []
+    found: list[tuple[tuple[bool, int], str, Tensor]] = []
     for name, hidden in _remembering(module, call, batch)[:TRIED]:
         try:
             reading = read(name)
@@ -54,11 +54,15 @@ def suggested(
         cost = (hidden.shape[2] <= n_classes, _cost(reading.readout))
         layer = type(module.get_submodule(name)).__name__
         line = f"tap={name!r}  # {layer}, {hidden.shape[2]} units; {reading.readout.value}"
-        found.append((cost, line))
+        found.append((cost, line, hidden))
     if not found:
         return NONE
-    lines = [line for _, line in sorted(found, key=lambda pair: pair[0])[:TOLD]]
-    return "\n    ".join(["Name the layer whose outputs are the states, one of:", *lines]) + "\n"
+    lines: dict[str, Tensor] = {}
+    for _, line, hidden in sorted(found, key=lambda each: each[0]):
+        if not any(_equal(hidden, other) for other in lines.values()):  # a layer in a layer
+            lines[line] = hidden
+    told = ["Name the layer whose outputs are the states, one of:", *list(lines)[:TOLD]]
+    return "\n    ".join(told) + "\n"
 
 
 def _cost(readout: Readout) -> int:
@@ -74,8 +78,7 @@ def _remembering(module: nn.Module, call: Call, batch: SequenceBatch) -> list[tu
         if hidden.shape[1] < 2 or changed is None or changed.shape != hidden.shape:
             continue
         # The first sequence is the longest, so that its last state is no padding.
-        remembers = not torch.equal(hidden[0, -1], changed[0, -1])
-        if remembers and not any(_equal(hidden, before) for _, before in found):
+        if not torch.equal(hidden[0, -1], changed[0, -1]):
             found.append((name, hidden))
     return found
 
