@@ -95,6 +95,20 @@ class CellLoop(Bare):
         return self.head(h)
 
 
+class ReadsLast(nn.Module):
+    """Reads the last state that its layer returns beside all of them."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.embed, self.layer, self.head = nn.Linear(F, D), layer(D), nn.Linear(D, C)
+
+    def forward(self, x):
+        return self.head(self.last(self.layer(self.embed(x))))
+
+    def last(self, output):
+        return output[1]
+
+
 class Inline(nn.Module):
     """Its recurrence stands in forward; its states may pass a layer that has a name."""
 
