@@ -346,20 +346,22 @@ FORMS = {
         ragged=False,
         readout="MEAN_ANSWER",
     ),
-    "10 univariate": Form(lambda: LastOfPadded(), lambda m, b: best(m(b.inputs)), ragged=False),
+    "10 last step": Form(LastOfPadded, lambda m, b: best(m(b.inputs)), ragged=False),
     "11 LSTM cell": Form(Cell, lambda m, b: best(m(b.inputs)), ragged=False),
     "11 GRU cell": Form(lambda: Cell(nn.GRUCell), lambda m, b: best(m(b.inputs)), ragged=False),
     "13 max over time": Form(
         MaxOfSteps, lambda m, b: best(m(b.inputs)), ragged=False, readout="MAXIMUM"
     ),
-    "14 hidden in and out": Form(
+    "14 returns hidden states, too": Form(
         GivesHidden, lambda m, b: best(m(b.inputs, None)[0]), ragged=False
     ),
     "15 two modules": Form(TwoModules, lambda m, b: best(m(b.inputs)), ragged=False),
-    "16 tuple": Form(WithWeights, lambda m, b: best(m(b.inputs, b.mask)[0]), readout="REPLAY"),
-    "17 softmax": Form(Softmaxed, lambda m, b: best(m(b.inputs, b.lengths))),
+    "16 logits and weights in a tuple": Form(
+        WithWeights, lambda m, b: best(m(b.inputs, b.mask)[0]), readout="REPLAY"
+    ),
+    "17 softmax at the end": Form(Softmaxed, lambda m, b: best(m(b.inputs, b.lengths))),
     "18 last of padded": Form(LastOfPadded, lambda m, b: best(m(b.inputs)), padding=True),
-    "19 norm": Form(Normed, lambda m, b: best(m(b.inputs, b.lengths))),
+    "19 norm behind the state": Form(Normed, lambda m, b: best(m(b.inputs, b.lengths))),
     "20 optional lengths": Form(OptionalLengths, lambda m, b: best(m(b.inputs, b.lengths))),
     "21 mask by name": Form(
         Masked,
@@ -367,25 +369,29 @@ FORMS = {
         tokens=True,
         readout="MEAN",
     ),
-    "22 whole batch": Form(WholeBatch, lambda m, b: best(m(b))),
-    "22 no forward": Form(
+    "22 forward(batch)": Form(WholeBatch, lambda m, b: best(m(b))),
+    "22 no forward at all": Form(
         Parts,
         lambda m, b: best(m.classify(b.inputs)),
         ragged=False,
         options={"call": lambda module, batch: module.classify(batch.inputs)},
     ),
-    "23 dict": Form(DictMean, lambda m, b: best(m(b.inputs, b.mask)["scores"]), readout="MEAN"),
+    "23 a dict, mean of real steps": Form(
+        DictMean, lambda m, b: best(m(b.inputs, b.mask)["scores"]), readout="MEAN"
+    ),
     "24 all layers": Form(AllLayers, lambda m, b: best(m(b.inputs, b.lengths)), readout="REPLAY"),
     "24 all layers, LSTM": Form(
         lambda: AllLayers(nn.LSTM), lambda m, b: best(m(b.inputs, b.lengths)), readout="REPLAY"
     ),
     "24 cell state": Form(CellState, lambda m, b: best(m(b.inputs, b.lengths)), readout="REPLAY"),
-    "25 linear recurrence": Form(
+    "25 recurrence of nn.Linear": Form(
         Handmade, lambda m, b: best(m(b.inputs)), ragged=False, options={"tap": "step"}
     ),
     "25 no head": Form(NoHead, lambda m, b: best(m(b.inputs, b.lengths))),
     "layer once a step": Form(StepByStep, lambda m, b: best(m(b.inputs)), ragged=False),
-    "residual": Form(Residual, lambda m, b: best(m(b.inputs)), ragged=False, readout="REPLAY"),
+    "inputs read again behind the states": Form(
+        Residual, lambda m, b: best(m(b.inputs)), ragged=False, readout="REPLAY"
+    ),
 }
 
 

@@ -244,7 +244,7 @@ class SharedBelow(Base):
 ANY = {
     "shared below": (SharedBelow, {}, "MAXIMUM"),
     "own layer, states": (EncodesItself, {"tap": "layer"}, "POINTWISE"),
-    "own layer, last state": (lambda: EncodesItself(read_last=True), {"tap": "layer"}, "CUT"),
+    "own layer, last state": (lambda: EncodesItself(read_last=True), {"tap": "layer"}, "POINTWISE"),
     "reversed": (Reversed, {}, "CUT"),
     "looks ahead": (LooksAhead, {}, "CUT"),
     "standardised": (Standardised, {}, "CUT"),

@@ -148,7 +148,9 @@ def test_predictions_come_in_the_order_of_the_index_whatever_the_batches(make_da
     assert network.readout == Readout.OWN
 
 
-@pytest.mark.parametrize("name", ["5 one sigmoid, squeezed", "17 softmax", "8 mean over steps"])
+@pytest.mark.parametrize(
+    "name", ["5 one sigmoid, squeezed", "17 softmax at the end", "8 mean over steps"]
+)
 def test_probabilities_become_logits(name):
     form = FORMS[name]
     module, network = network_of(form)
@@ -238,7 +240,7 @@ class Needy(Base):
         (PerStep, {}, "one row a step: labels per step are not supported"),
         (lambda: Base2(5), {}, "data have 3 classes and its head has 5 outputs"),
         (Temperature, {}, r"forward wants \['temperature'\].*call="),
-        (NoRecurrence, {}, r"no nn.RNN.*tap= one of \['mix'\]"),
+        (NoRecurrence, {}, r"no nn.RNN.*self.states = nn.Identity\(\)"),
         (Shortcut, {}, r"depend on the batches before: it keeps \['grid'\]"),
         (Needy, {}, "that failed: expected 17 features"),
         (Base, {"tap": "gru"}, r"tap='gru' is no layer of Base, which has \['fc', 'rnn'\]"),

@@ -51,7 +51,7 @@ def step_ends(network: HookedModule, batch: SequenceBatch) -> Sequence[int]:
     made = [network.steps_made(batch, n) for n in range(1, int(batch.lengths.max()) + 1)]
     before = [0, *made[:-1]]
     grown = [n for n, (b, now) in enumerate(zip(before, made, strict=True), 1) if now > b]
-    if len(grown) > 1:
+    if network.steps_grow:  # short inputs alone would not show it
         return grown
     return [n for n, now in enumerate(made, 1) if now]
 

@@ -16,7 +16,10 @@ from rnnrepair.network.taps import Layout, Recorded, States, recording, states_o
 from rnnrepair.sequences import SequenceBatch
 
 # What a module raises that is given what it does not expect.
-UNFIT = (RuntimeError, TypeError, AttributeError, IndexError, ValueError, KeyError)
+UNFIT = (
+    *(RuntimeError, TypeError, AttributeError, IndexError, ValueError, KeyError),
+    AssertionError,
+)
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,11 @@ class HookedModule:
             except UNFIT:  # too short for a convolution
                 self._made[n_inputs] = 0
         return self._made[n_inputs]
+
+    @property
+    def steps_grow(self) -> bool:
+        """Whether the steps of the tap follow those of the inputs, by all that were tried."""
+        return len({made for made in self._made.values() if made}) > 1
 
     def _states(self, recorded: Recorded, n_rows: int) -> States | None:
         try:

@@ -2,12 +2,14 @@
 
 import math
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from rnnrepair.errors import NonFiniteError
 from rnnrepair.network.calls import Call, Form, FoundCall, find_call
+from rnnrepair.network.candidates import suggested
 from rnnrepair.network.hooked import UNFIT, called
 from rnnrepair.network.masks import settle_masks
 from rnnrepair.network.perturbed import perturbed
@@ -16,7 +18,7 @@ from rnnrepair.network.reading import Reading
 from rnnrepair.network.refusal import refusal
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.soundness import check_alone, check_labels, check_same_again, close
-from rnnrepair.network.tapped import find_network
+from rnnrepair.network.tapped import NoTapError, find_network
 from rnnrepair.network.tensors import tensors_in
 from rnnrepair.network.views import LABELS
 from rnnrepair.network.watch import Watch
@@ -54,7 +56,12 @@ def inspect(
         if isinstance(found, FoundCall):
             found = settle_masks(module, found, batch)
         told = found.told if isinstance(found, FoundCall) else "(as call= says)"
-        return _inspect(module, found, told, batch, spec.n_classes, tap)
+        read = partial(_inspect, module, found, told, batch, spec.n_classes)
+        try:
+            return read(tap)
+        except NoTapError as error:
+            taps = suggested(module, found, batch, spec.n_classes, read)
+            raise refusal(module, told, str(error), taps) from error
 
 
 def _inspect(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
+from rnnrepair.network.beside import make_beside
 from rnnrepair.network.taps import Layout
 
 
@@ -71,8 +72,7 @@ class _Player:
             output = hidden[:, 0]
         else:
             output = hidden if part.layout.batch_first else hidden.transpose(0, 1)
-        # What else it returns is not recorded; NaN shows whether anything reads it.
-        beside = [hidden.new_tensor(torch.nan)] * part.layout.beside
+        beside = make_beside(part.layout.beside, output, hidden[:, -1])
         return (output, *beside) if beside else output
 
     def _output(self, layer: nn.RNNBase, inputs: Any, hidden: Tensor) -> Any:

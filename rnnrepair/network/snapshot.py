@@ -116,6 +116,8 @@ def _is_large(tensor: Tensor) -> bool:
 def _tables(part: nn.Module) -> list[Table]:
     if any(is_lazy(p) for p in part._parameters.values() if p is not None):
         return []  # its first call makes another module of it
+    if isinstance(part, torch.jit.ScriptModule):  # its attributes are not Python's
+        return [dict(part.named_parameters(recurse=False)), dict(part.named_buffers(recurse=False))]
     return [part.__dict__, part._parameters, part._buffers]
 
 

@@ -11,7 +11,7 @@ from rnnrepair.network.calls import Call
 from rnnrepair.network.hooked import UNFIT, HookedModule, Pass, called
 from rnnrepair.network.outputs import find_decoder
 from rnnrepair.network.player import Part, playing
-from rnnrepair.network.refusal import candidates, refusal
+from rnnrepair.network.refusal import refusal
 from rnnrepair.network.replay import first_backward
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.soundness import close
@@ -21,6 +21,10 @@ from rnnrepair.sequences import SequenceBatch
 
 # How far states are moved to see whether an output is bounded.
 FAR = 1e4
+
+
+class NoTapError(ConfigurationError):
+    """Another layer must be named as the tap."""
 
 
 def find_network(
@@ -44,7 +48,8 @@ def find_network(
         watch: watches all of its calls.
 
     Raises:
-        ConfigurationError: no layer ran, none has states, or the answer hangs on none.
+        NoTapError: no recurrent layer ran, or the answer hangs on none; says which.
+        ConfigurationError: the call fails, or what a layer returns is no states.
     """
     layers = _that_ran(module, call, told, batch, name)
     for tap in reversed(layers) if name is None else [module.get_submodule(name)]:
@@ -58,8 +63,9 @@ def find_network(
         if _feeds(network, seen):
             return network, seen
     which = "of a recurrent layer" if name is None else f"of {name}"
-    reason = f"other states {which} give the same answers, so its answers do not hang on them"
-    raise refusal(module, told, reason)
+    raise NoTapError(
+        f"other states {which} give the same answers, so its answers do not hang on them"
+    )
 
 
 def _check_width(network: HookedModule, seen: Pass, told: str) -> None:
@@ -98,11 +104,7 @@ def _that_ran(
     if name is not None and layers[name] not in ran:
         raise ConfigurationError(f"The layer tap={name!r} did not run: name one that does.")
     if not ran:
-        others = candidates(module, lambda: called(module, call, batch), batch)
-        reason = "no nn.RNN, nn.LSTM, nn.GRU or cell of them ran"
-        if others:
-            reason += f"; layers that return a state a step: tap= one of {others}"
-        raise refusal(module, told, reason)
+        raise NoTapError("no nn.RNN, nn.LSTM, nn.GRU or cell of them ran")
     return ran
 
 

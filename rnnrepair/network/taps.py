@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.beside import Kinds, learn_beside
 
 
 @dataclass
@@ -86,13 +87,13 @@ class Layout:
         batch_first: whether they are (B, T, d), else (T, B, d).
         flat: whether they are (B, d), one step.
         final: whether the final state stands beside them, as in torch's layers.
-        beside: number of other things that a layer of the user's returns beside them.
+        beside: what else a layer of the user's returns, see ``learn_beside``.
     """
 
     batch_first: bool
     flat: bool
     final: bool
-    beside: int = 0
+    beside: tuple[Kinds, ...] = ()
 
 
 def states_of(recorded: Recorded, n_rows: int, layout: Layout | None = None) -> States:
@@ -127,6 +128,9 @@ def states_of(recorded: Recorded, n_rows: int, layout: Layout | None = None) -> 
     cell = None
     if isinstance(layer, nn.LSTMCell):
         cell = torch.stack([call[1] for call in recorded.calls], 1)
+    elif layout is None and not found.final:
+        beside = learn_beside(recorded.calls, [part[:, -1] for part in parts])
+        found = replace(found, beside=beside)
     one_by_one = len(parts) > 1 or found.flat
     return States(torch.cat(parts, 1), None, cell, one_by_one, found)
 
@@ -145,8 +149,7 @@ def _layout(recorded: Recorded, output: Any, n_rows: int) -> Layout:
     if isinstance(layer, nn.RNNBase) and final:
         return Layout(layer.batch_first, flat=False, final=True)
     first = isinstance(output, Tensor) and output.dim() > 1 and output.shape[0] == n_rows
-    call = recorded.calls[0]
-    return Layout(first, flat, final=False, beside=len(call) - 1 if isinstance(call, tuple) else 0)
+    return Layout(first, flat, final=False)
 
 
 def _batch_first(layer: nn.Module, output: Any, layout: Layout) -> Tensor:
@@ -157,6 +160,12 @@ def _batch_first(layer: nn.Module, output: Any, layout: Layout) -> Tensor:
             f"The layer {type(layer).__name__} returns {shape}, expected a tensor of (sequences, "
             "steps, units), or of (sequences, units) once a step: name another layer with tap=, or "
             "give the module a method trace(batch)."
+        )
+    if output.is_complex():
+        raise ConfigurationError(
+            f"The layer {type(layer).__name__} returns complex numbers, expected real ones: let "
+            "torch.view_as_real(h).flatten(2) pass a layer of its own (nn.Identity), which tap= "
+            "names, or name another layer."
         )
     if layout.flat:
         return output[:, None]

@@ -85,7 +85,7 @@ class TracedNetwork:
             form: in which training is given a batch.
 
         Raises:
-            ConfigurationError: a scripted module, or a tap that is none of its layers.
+            ConfigurationError: a scripted module, or a tap that is none of its layers, or scripted.
         """
         module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
         if isinstance(module, torch.jit.ScriptModule):
@@ -98,6 +98,11 @@ class TracedNetwork:
             raise ConfigurationError(
                 f"tap={tap!r} is no layer of {type(module).__name__}, which has "
                 f"{sorted(name for name in layers if name)}."
+            )
+        if tap is not None and isinstance(layers[tap], torch.jit.ScriptModule):
+            raise ConfigurationError(
+                f"tap={tap!r} is compiled by torch.jit, which shows no outputs: name a layer "
+                "around it, or let its outputs pass an nn.Identity() and name that."
             )
         return cls(module, spec, tap, call, context, form)
 
