@@ -7,13 +7,8 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
-from rnnrepair.datamodules.series.tables import (
-    Columns,
-    check_columns,
-    check_numbers,
-    header_of,
-    read_columns,
-)
+from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
+from rnnrepair.datamodules.tables import named_columns
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -35,18 +30,19 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
         DataError: a column is missing, a pair of id and time stands twice or is missing, a label
             (or split, or group) changes within a recording, or times are in several units.
     """
-    header = header_of(path)
     named = [("id_column", columns.id), ("time_column", columns.time)]
     named += [("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
     named += [("group or test_by", name) for name in columns.more]
     named += [("channels", name) for name in columns.channels or ()]
-    check_columns(path, header, named)
+    file = open_series_table(path, columns, named)
     apart = {columns.id, columns.time, *columns.of_recordings()}
-    channels = list(columns.channels or [name for name in header if name not in apart])
+    others = [name for name in file.header if name not in apart]
+    channels = list(columns.channels or named_columns(path, others))
     if not channels:
         raise DataError(f"{path} has no channel beside {sorted(apart)}.")
-    table = read_columns(path, [name for name in header if name in {*apart, *channels}])
+    used = [name for name in file.header if name in {*apart, *channels}]
+    table = file.numbers(used, [columns.time, *channels])
     if len(table) == 0:
         raise DataError(f"{path} holds no rows.")
     check_numbers(table, channels, path)
