@@ -1,7 +1,6 @@
 """Tables as people have them: one reader of texts and of series, whatever separates the columns."""
 
 import csv
-import gzip
 import importlib.util
 import logging
 

@@ -225,4 +225,4 @@ def _texts(data: RepairableData, index: Tensor) -> tuple[str, ...]:
     if data.spec.kind != Kind.TOKENS or len(index) == 0:
         return ("",) * len(index)
     names = Names.of(data.spec)
-    return tuple(" ".join(names.of_tokens(text)) for text in data.fetch(index).sequences())
+    return tuple(names.text_of(text) for text in data.fetch(index).sequences())
