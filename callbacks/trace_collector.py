@@ -24,8 +24,16 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
     """Return the trainer's data module.
 
     Raises:
-        MisconfigurationException: it does not follow the protocol ``RepairableData``.
+        MisconfigurationException: it does not follow the protocol ``RepairableData``, or the
+            trainer is one of the package ``lightning``.
     """
+    if any(kind.__module__.split(".")[0] == "lightning" for kind in type(trainer).__mro__):
+        raise MisconfigurationException(
+            "The trainer is one of the package lightning, whose classes are others than those of "
+            "pytorch_lightning, which callbacks and data modules here derive from: write "
+            "import pytorch_lightning as pl in the place of import lightning, for the trainer and "
+            "for your module."
+        )
     data = trainer.datamodule  # type: ignore[attr-defined]
     missing = missing_members(data)
     if missing:

@@ -281,3 +281,13 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     runpy.run_path(example, run_name="__main__")
     assert "predicted" in capsys.readouterr().out
     assert len(pd.read_csv("failures.csv")) == 100
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(
+    network, data, tmp_path
+):
+    (tmp_path / "taken").write_text("a file")
+    RAN_ON.clear()
+    with pytest.raises(ConfigurationError, match=r"keep_in=.*cannot be written"):
+        explain(network, data, settings=SETTINGS, keep_in=tmp_path / "taken")
+    assert RAN_ON == []

@@ -24,6 +24,8 @@ from rnnrepair.callbacks import (
     TraceCollector,
     repair_chain,
 )
+from rnnrepair.callbacks.study_runner import StudyRunner
+from rnnrepair.callbacks.trace_collector import repairable_data
 from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import ImageEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
@@ -186,6 +188,28 @@ def test_output_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(MisconfigurationException, match="set output_dir"):
         fit(tmp_path, chain(output_dir=str(tmp_path / "taken")))
+
+
+def test_output_folder_of_studies_alone_is_refused_before_training(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    network = SequenceClassifier(3, 2, hidden_size=8)
+    before = network.head.weight.clone()
+    studies = StudyRunner([], output_dir=str(tmp_path / "taken"))
+    with pytest.raises(MisconfigurationException, match="set output_dir"):
+        fit(tmp_path, [studies], module=network)
+    assert torch.equal(network.head.weight, before)
+
+
+def test_a_trainer_of_the_package_lightning_is_told_what_to_import(tmp_path):
+    trainer = type("Trainer", (), {"__module__": "lightning.pytorch.trainer.trainer"})
+    with pytest.raises(MisconfigurationException, match="import pytorch_lightning as pl"):
+        repairable_data(type("Own", (trainer,), {})())
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_a_network_of_another_width_is_refused_before_training(tmp_path, width):
+    with pytest.raises(ConfigurationError, match=f"{width} features a step.*set input_size=3"):
+        fit(tmp_path, chain(), module=SequenceClassifier(width, 2, hidden_size=8))
 
 
 def test_foreign_data_module_is_told_what_it_lacks(tmp_path):
