@@ -40,7 +40,7 @@ def find_format(
 
     Args:
         items: some, of different lengths if there are.
-        index: of each in its data set.
+        index: of each in the training set.
         kind: of the data; tokens where inputs are whole numbers, else series, where None.
         fields: places of inputs, label, length or mask that are known, and of further inputs by the
             names that they shall have.
@@ -120,31 +120,31 @@ def _numbers(items: Items, index: Sequence[int]) -> Numbers:
         try:
             keys.append(keys_of(item))
         except DataError as error:
-            raise DataError(f"item {number}: {error}.") from error
+            raise DataError(f"item {number} of train: {error}.") from error
     first = form_of(items[0])
     for item, number in zip(items, index, strict=True):
-        check_form(first, items[0], index[0], item, number)
+        check_form(first, items[0], f"item {index[0]} of train", item, f"item {number} of train")
     every = {key: [as_tensor(value_at(item, key)) for item in items] for key in keys[0]}
     found = {k: [v for v in values if v is not None] for k, values in every.items()}
     return {key: values for key, values in found.items() if len(values) == len(items)}
 
 
-def check_form(form: tuple[Any, ...], first: Any, place: int, item: Any, index: int) -> None:
+def check_form(form: tuple[Any, ...], first: Any, called: str, item: Any, place: str) -> None:
     """Refuse an item of another form than the first.
 
     Args:
         form: of the first.
         first: item.
-        place: of the first.
+        called: what the message calls the first.
         item: to be checked.
-        index: of that.
+        place: what it calls that.
 
     Raises:
         DataError: shows both.
     """
     if form_of(item) != form:
         raise DataError(
-            f"items differ in form: item {place} is {item_described(first)}, item {index} is "
+            f"items differ in form: {called} is {item_described(first)}, {place} is "
             f"{item_described(item)}. Every item must have the same entries, of the same types and "
             "widths; only the number of steps may differ."
         )

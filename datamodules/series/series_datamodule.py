@@ -144,11 +144,10 @@ class SeriesDataModule(SequenceDataModule):
         names = self._channel_names(raw)
         classes = class_names_of(raw, source)
         self.num_classes = len(classes)
+        missing_values.refuse_missing(raw, self.missing, self.columns.id)
         recordings = self._recordings(raw, classes, source)
-        if self.missing == "error":
-            missing_values.refuse_missing(recordings.values, recordings.offsets, names)
-        elif self.missing == "interpolate":
-            filled = missing_values.interpolated(recordings.values, recordings.offsets, names)
+        if self.missing == "interpolate":
+            filled = missing_values.interpolated(recordings.values, recordings.offsets)
             recordings = replace(recordings, values=filled)
         cut = recordings
         if self.window is not None:
