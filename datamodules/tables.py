@@ -198,12 +198,18 @@ def check_columns(path: Path, header: Sequence[str], wanted: Sequence[tuple[str,
         wanted: pairs of an argument and the column that it names.
 
     Raises:
-        DataError: names the argument, the column and those there are.
+        DataError: names the arguments, the columns and those there are.
     """
-    for argument, column in wanted:
-        if column not in header:
-            shown = ", ".join(map(repr, header[:12])) + (", ..." if len(header) > 12 else "")
-            raise DataError(f"{path} has no column {column!r}, it has {shown}: set {argument}.")
+    missing = [(argument, column) for argument, column in wanted if column not in header]
+    if missing:
+        shown = ", ".join(map(repr, header[:12])) + (", ..." if len(header) > 12 else "")
+        columns = " and no column ".join(repr(column) for _, column in missing)
+        arguments = [argument for argument, _ in missing]
+        if len(header) == 1 and kind_of(path) != ".parquet":
+            arguments.append("separator")
+        raise DataError(
+            f"{path} has no column {columns}, it has {shown}: set {' and '.join(arguments)}."
+        )
 
 
 def named_columns(path: Path, header: Sequence[str]) -> list[str]:

@@ -62,10 +62,12 @@ def test_what_spreadsheets_write_is_read(tmp_path, end):
 def test_columns_that_are_called_otherwise_are_told_apart_by_even_rows(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("body;class\nfine, good;yes\npoor, bad, ugly;no\n")
-    with pytest.raises(
-        DataError, match="no column 'text', it has 'body', 'class': set text_column"
-    ):
+    with pytest.raises(DataError, match="it has 'body', 'class': set text_column and label_col"):
         read_texts(path, WANTED)
+    with pytest.raises(DataError, match=r"it has 'body;class': .*separator"):
+        read_texts(path, WANTED, "comma")
+    with pytest.raises(DataError, match=r"no column 'text', it has .*: set text_column\.$"):
+        read_texts(path, [("text_column", "text"), ("label_column", "class")])
 
 
 def test_two_separators_that_fit_are_refused_with_both():
