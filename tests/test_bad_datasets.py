@@ -253,6 +253,20 @@ def test_groups_that_say_nothing_of_some_items_are_refused(group, words):
     assert [word for word in words if word not in message] == []
 
 
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (LABEL, ["groups are the labels", "beside their class"]),
+        ([f"class {y}" for y in LABEL], ["groups are the labels"]),
+        (["ward"] * N, ["all sequences are of one group", "'ward'", "or None"]),
+        (np.arange(N) // 4, ["1 groups stand in training and in an official val or test set"]),
+    ],
+)
+def test_groups_that_no_split_can_keep_are_refused(group, words):
+    message = refusal(WHOLE_ITEMS[:-6], WHOLE_ITEMS[-6:], group=group)
+    assert [word for word in words if word not in message] == []
+
+
 def test_groups_and_copies_are_handed_on_as_numbers():
     names = np.array(["ann", "bob", "ann", *["eve"] * (2 * N - 3)])
     loaded = DatasetDataModule(WHOLE_ITEMS, WHOLE_ITEMS, group=names, progress=False).load()
