@@ -1,5 +1,6 @@
 """The one reader of tables: csv with any separator, tsv, jsonl and parquet."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -264,8 +265,11 @@ def _has_commas(column: "pd.Series[Any]") -> bool:
 
 
 def _decoded(path: Path, encoding: str) -> str:
-    hint = ", or name its encoding (encoding=latin-1)"
-    return decode(read_bytes(path), str(path), encoding, hint)
+    content = read_bytes(path)
+    # What spreadsheets call Unicode text begins with a mark of the order of its bytes.
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    likely = "utf-16" if marked else "latin-1"
+    return decode(content, str(path), encoding, f", or name its encoding (encoding={likely})")
 
 
 def _head(path: Path, encoding: str) -> str:

@@ -224,6 +224,7 @@ def changed(frame, row, **values):
         (lambda f: changed(f, 2, time=0.5), r"'r000' has 1 steps twice .*at time 0\.5"),
         (lambda f: changed(f, 2, label="sit"), "'label' changes within recording 'r000'"),
         (lambda f: changed(f, 2, label=None), "'label' is missing in 1 rows"),
+        (lambda f: f.assign(label=f.label.where(f.id != "r003", "  ")), "1 recordings have no lab"),
         (lambda f: changed(f, 2, id=None), "1 rows have no 'id' or no 'time'.*row 3"),
         (lambda f: changed(f, 2, c1="high"), "'c1' holds 'high' in row 3.*channels="),
         (lambda f: changed(f, 2, time="noon"), "'time' holds 'noon' in row 3.*one unit"),

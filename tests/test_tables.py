@@ -59,6 +59,32 @@ def test_what_spreadsheets_write_is_read(tmp_path, end):
     assert read_texts(path, WANTED).to_numpy().tolist() == [["fine, good", "yes"], ["poor", "no"]]
 
 
+def test_unicode_text_of_spreadsheets_is_read_by_its_encoding(tmp_path):
+    made, label = recordings()
+    frame = long_frame(made, label)
+    for path, table in ((tmp_path / "a.csv", TEXTS), (tmp_path / "b.csv", frame)):
+        table.to_csv(path, sep="\t", index=False, encoding="utf-16")
+        with pytest.raises(DataError, match="encoding=utf-16"):
+            open_table(path)
+    pd.testing.assert_frame_equal(
+        read_texts(tmp_path / "a.csv", WANTED, encoding="utf-16"), TEXTS, check_dtype=False
+    )
+    assert same(read_series(tmp_path / "b.csv", Columns(encoding="utf-16")), made, label)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_texts_come_back(tmp_path, seed):
+    """Texts of little else than separators, quotes and ends of lines."""
+    g = np.random.default_rng(seed)
+    signs = np.array(list(",;|\t\"'ab \n"))
+    texts = ["x" + "".join(g.choice(signs, g.integers(0, 12))) for _ in range(50)]
+    table = pd.DataFrame({"label": g.choice(["a,b", "c;d"], 50), "text": texts})
+    separator = list(SEPARATORS.values())[seed % 4]
+    table.to_csv(tmp_path / "a.csv", sep=separator, index=False)
+    found = read_texts(tmp_path / "a.csv", WANTED)
+    pd.testing.assert_frame_equal(found, table, check_dtype=False)
+
+
 def test_columns_that_are_called_otherwise_are_told_apart_by_even_rows(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("body;class\nfine, good;yes\npoor, bad, ugly;no\n")

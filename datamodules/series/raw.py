@@ -87,4 +87,4 @@ def check_parts(part: np.ndarray, source: str, column: str) -> np.ndarray:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value != value or value == ""
+    return value is None or value != value or str(value).strip() == ""
