@@ -96,7 +96,7 @@ class TraceCollector(AnalysisCallback):
             calendar: when the network is analysed; after every epoch where None.
             tap: name of the layer whose outputs are the states; found where None.
             call: calls the network with a batch; found where None (see ``TracedNetwork``).
-            progress: show a progress bar.
+            progress: show a progress bar, where the trainer shows one.
         """
         super().__init__()
         self.calendar = calendar or Calendar()
@@ -113,6 +113,7 @@ class TraceCollector(AnalysisCallback):
         data = repairable_data(trainer)
         check_hooks(data)
         self._tell_if_never(trainer)
+        self.progress = self.progress and trainer.progress_bar_callback is not None
         self._network = view_of(trainer, pl_module, data, self.tap, self.call)
         log.info("Reads %s", self._network.describe())
 

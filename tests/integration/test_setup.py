@@ -85,6 +85,15 @@ def test_chain_runs_in_a_plain_trainer(tmp_path):
     assert callbacks[-1].summary["injected"] > 0
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_bars_go_with_those_of_the_trainer(tmp_path, capsys, wanted):
+    callbacks = chain()
+    callbacks[0] = TraceCollector(Calendar(start=1, end=1))
+    fit(tmp_path, callbacks, enable_progress_bar=wanted)
+    shown = capsys.readouterr().err
+    assert ("Collecting" in shown) == ("Judging candidates" in shown) == wanted
+
+
 @pytest.mark.parametrize("missing", range(4))
 def test_missing_callback_is_named(tmp_path, missing):
     callbacks = chain()
