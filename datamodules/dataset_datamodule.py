@@ -55,6 +55,7 @@ class DatasetDataModule(SequenceDataModule):
         sampler: Any = None,
         class_names: Sequence[str] = (),
         token_names: Sequence[str] = (),
+        between_tokens: str = " ",
         unknown: int | None = None,
         source: str = "data set",
         keep_bytes: Annotated[int, at_least(0)] = 2_000_000_000,
@@ -84,6 +85,8 @@ class DatasetDataModule(SequenceDataModule):
                 injected sample gets the mean weight of its class.
             class_names: by class.
             token_names: by token.
+            between_tokens: stands between two tokens where they are shown as text; empty for
+                characters.
             unknown: token of all words without a number.
             source: what the data are called.
             keep_bytes: see above.
@@ -104,6 +107,7 @@ class DatasetDataModule(SequenceDataModule):
         self._kind, self._fields, self._padding = kind, fields, padding
         self._sampler = sampler
         self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
+        self._between_tokens = between_tokens
         self._called = source
         self._keep_bytes = keep_bytes
         self._loading = dict(loading or {})
@@ -152,6 +156,7 @@ class DatasetDataModule(SequenceDataModule):
             groups=None if self._group is None else group_numbers(self._group, len(items), "group"),
             class_names=self._class_names,
             token_names=self._token_names,
+            between_tokens=self._between_tokens,
             unknown=self._unknown,
         )
 

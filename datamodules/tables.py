@@ -245,7 +245,7 @@ def _parsed(
         raise
     except (ValueError, pd.errors.ParserWarning) as error:
         raise DataError(
-            f"{name} cannot be read as a table ({error}): it may be cut, have fields that hold the "
+            f"{name} cannot be read as a table ({str(error).strip()}): it may be cut, have fields that hold the "
             f"separator ({name_of(separator)}) and are not in quotes, or another separator (set "
             "separator)."
         ) from error
