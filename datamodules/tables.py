@@ -245,9 +245,9 @@ def _parsed(
         raise
     except (ValueError, pd.errors.ParserWarning) as error:
         raise DataError(
-            f"{name} cannot be read as a table ({str(error).strip()}): it may be cut, have fields that "
-            f"hold the separator ({name_of(separator)}) and are not in quotes, or another separator "
-            "(set separator)."
+            f"{name} cannot be read as a table ({str(error).strip()}): it may be cut, have fields "
+            f"that hold the separator ({name_of(separator)}) and are not in quotes, or another "
+            "separator (set separator)."
         ) from error
     names = names_in([str(column) for column in table.columns])
     twice = [name for name in names if names.count(name) > 1]
