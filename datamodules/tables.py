@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -91,16 +92,16 @@ class TableFile:
         """Return the table with numbers where pandas sees some."""
         # Only empty fields and NaN are missing: names such as NA or null are names.
         missing = ["", "NaN", "nan", "?"]
+        how = {"na_values": missing, "decimal": decimal, "encoding": self.encoding}
+        read = partial(
+            _parsed, self.path, str(self.path), self.separator, quotes=self.quotes, **how
+        )
         try:
-            return _parsed(
-                self.path,
-                str(self.path),
-                self.separator,
-                quotes=self.quotes,
-                na_values=missing,
-                decimal=decimal,
-                encoding=self.encoding,
-            )
+            try:
+                return read()
+            except pd.errors.DtypeWarning:
+                # Pieces of the file differ: one and the same id would be 5 here and "5" there.
+                return read(low_memory=False)
         except UnicodeDecodeError:
             _decoded(self.path, self.encoding)  # says in which line
             raise
@@ -231,6 +232,7 @@ def _parsed(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
+            warnings.simplefilter("error", pd.errors.DtypeWarning)
             # Without index_col pandas takes the first field of longer rows for a name of the row;
             # with usecols it would drop what a row has too many.
             table = pd.read_csv(

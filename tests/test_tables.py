@@ -195,6 +195,19 @@ def test_row_numbers_without_a_name_are_no_channel(tmp_path, caplog):
     assert "without a name" in caplog.text
 
 
+def test_ids_are_of_one_type_in_all_pieces_of_a_large_table(tmp_path):
+    """Rows are read in pieces, and names stand in the last one alone."""
+    n_steps = 10
+    ids = np.repeat(np.arange(27_000).astype(object), n_steps)
+    ids[-n_steps:] = "last"
+    time = np.tile(np.arange(n_steps), 27_000)
+    frame = pd.DataFrame({"id": ids, "time": time, "x": 1.0, "label": "a"})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    raw = read_series(tmp_path / "a.csv", Columns())
+    assert len(raw) == 27_000
+    assert set(np.diff(raw.offsets)) == {n_steps}
+
+
 def test_tables_of_another_encoding_name_the_line(tmp_path):
     made, label = recordings()
     frame = long_frame(made, label).rename(columns={"c0": "größe"})
