@@ -141,7 +141,8 @@ class DatasetDataModule(SequenceDataModule):
                 "The training items differ whenever they are asked for: an analysis takes one "
                 "draw of each. Better leave random changes to Augmentation(share, edits)."
             )
-        self._read = read_sequences(items, form, self._keep_bytes, self._progress, repeats=repeats)
+        bars = self.shows_bars(self._progress)
+        self._read = read_sequences(items, form, self._keep_bytes, bars, repeats=repeats)
         self._check_collate(n_train)
         self._chance = chances_of(self._sampler, n_train)
         rank_zero_info(f"Items of {self._called}: {self._read.form.told}.")

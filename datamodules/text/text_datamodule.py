@@ -120,7 +120,7 @@ class TextDataModule(SequenceDataModule):
             texts = texts.lower()
         folder = self.cache_dir / "text"
         tokenised = TokenisedTexts.cached(
-            texts.texts, self.tokenizer, folder, progress=self.progress
+            texts.texts, self.tokenizer, folder, progress=self.shows_bars(self.progress)
         )
         texts, tokenised = without_empty(texts, tokenised)
         tokenised = cut(tokenised, self.max_tokens)

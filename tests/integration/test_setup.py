@@ -26,7 +26,7 @@ from rnnrepair.callbacks import (
 )
 from rnnrepair.callbacks.study_runner import StudyRunner
 from rnnrepair.callbacks.trace_collector import repairable_data
-from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
+from rnnrepair.datamodules import ArrayDataModule, LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import ImageEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
@@ -42,6 +42,23 @@ class Steps(SequenceDataModule):
         inputs = torch.randn(300, 6, 3, generator=generator) + label[:, None, None] * 0.8
         sequences = Sequences.from_padded(inputs, torch.full((300,), 6))
         return LoadedData(sequences, label, 240, "steps", "series")
+
+
+class Reader(pl.LightningModule):
+    """A network that is given inputs alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.GRU(3, 8, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(self.rnn(x)[0][:, -1])
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return Adam(self.parameters(), lr=0.05)
 
 
 class NaNSteps(Steps):
@@ -89,9 +106,16 @@ def test_chain_runs_in_a_plain_trainer(tmp_path):
 def test_bars_go_with_those_of_the_trainer(tmp_path, capsys, wanted):
     callbacks = chain()
     callbacks[0] = TraceCollector(Calendar(start=1, end=1))
-    fit(tmp_path, callbacks, enable_progress_bar=wanted)
+    steps = Steps(2)
+    steps.setup()
+    batch = steps.fetch(torch.arange(300))
+    data = ArrayDataModule(
+        batch.inputs[:240], batch.label[:240], batch.inputs[240:], batch.label[240:]
+    )
+    fit(tmp_path, callbacks, data, Reader(), enable_progress_bar=wanted)
     shown = capsys.readouterr().err
-    assert ("Collecting" in shown) == ("Judging candidates" in shown) == wanted
+    bars = ("Reading the data", "Collecting", "Judging candidates")
+    assert [bar in shown for bar in bars] == [wanted] * 3
 
 
 @pytest.mark.parametrize("missing", range(4))
