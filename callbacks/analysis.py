@@ -13,6 +13,8 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback
 from typing_extensions import override
 
+from rnnrepair.atomic import make_folder
+
 log = logging.getLogger(__name__)
 
 C = TypeVar("C", bound="AnalysisCallback")
@@ -139,10 +141,7 @@ def output_folder(trainer: pl.Trainer, folder: str | None) -> Path:
     """
     path = Path(folder or trainer.default_root_dir)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
+        make_folder(path)
     except OSError as error:
         raise MisconfigurationException(
             f"The output folder {path} cannot be written ({error}): set "

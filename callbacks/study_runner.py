@@ -55,6 +55,7 @@ class StudyRunner(Callback):
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
+            output_folder(trainer, self.output_dir)
             run = self._run_of(trainer, pl_module)
             for study in self.studies:
                 study.check(run)

@@ -24,8 +24,16 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
     """Return the trainer's data module.
 
     Raises:
-        MisconfigurationException: it does not follow the protocol ``RepairableData``.
+        MisconfigurationException: it does not follow the protocol ``RepairableData``, or the
+            trainer is one of the package ``lightning``.
     """
+    if any(kind.__module__.split(".")[0] == "lightning" for kind in type(trainer).__mro__):
+        raise MisconfigurationException(
+            "The trainer is one of the package lightning, whose classes are others than those of "
+            "pytorch_lightning, which callbacks and data modules here derive from: write "
+            "import pytorch_lightning as pl in the place of import lightning, for the trainer and "
+            "for your module."
+        )
     data = trainer.datamodule  # type: ignore[attr-defined]
     missing = missing_members(data)
     if missing:
@@ -88,7 +96,7 @@ class TraceCollector(AnalysisCallback):
             calendar: when the network is analysed; after every epoch where None.
             tap: name of the layer whose outputs are the states; found where None.
             call: calls the network with a batch; found where None (see ``TracedNetwork``).
-            progress: show a progress bar.
+            progress: show a progress bar, where the trainer shows one.
         """
         super().__init__()
         self.calendar = calendar or Calendar()
@@ -105,6 +113,7 @@ class TraceCollector(AnalysisCallback):
         data = repairable_data(trainer)
         check_hooks(data)
         self._tell_if_never(trainer)
+        self.progress = self.progress and trainer.progress_bar_callback is not None
         self._network = view_of(trainer, pl_module, data, self.tap, self.call)
         log.info("Reads %s", self._network.describe())
 

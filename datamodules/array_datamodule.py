@@ -122,6 +122,11 @@ def _sequences(x: Any, name: str) -> list[Tensor]:
         # Bytes stay what they are: they are pixels or tokens, and their form tells.
         single = numbers.float() if numbers.is_floating_point() else numbers
         found.append(single)
+        if single.shape[1:] != found[0].shape[1:]:
+            raise DataError(
+                f"{name}[{number}] is {described(value)}, {name}[0] {described(found[0])}: every "
+                "sequence must have the same features, only the number of steps may differ."
+            )
     return found
 
 

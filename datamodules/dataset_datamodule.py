@@ -55,6 +55,7 @@ class DatasetDataModule(SequenceDataModule):
         sampler: Any = None,
         class_names: Sequence[str] = (),
         token_names: Sequence[str] = (),
+        between_tokens: str = " ",
         unknown: int | None = None,
         source: str = "data set",
         keep_bytes: Annotated[int, at_least(0)] = 2_000_000_000,
@@ -84,6 +85,8 @@ class DatasetDataModule(SequenceDataModule):
                 injected sample gets the mean weight of its class.
             class_names: by class.
             token_names: by token.
+            between_tokens: stands between two tokens where they are shown as text; empty for
+                characters.
             unknown: token of all words without a number.
             source: what the data are called.
             keep_bytes: see above.
@@ -110,6 +113,7 @@ class DatasetDataModule(SequenceDataModule):
         self._kind, self._fields, self._padding = kind, fields, padding
         self._sampler = sampler
         self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
+        self._between_tokens = between_tokens
         self._called = source
         self._keep_bytes = keep_bytes
         self._loading = dict(loading or {})
@@ -143,7 +147,8 @@ class DatasetDataModule(SequenceDataModule):
                 "The training items differ whenever they are asked for: an analysis takes one "
                 "draw of each. Better leave random changes to Augmentation(share, edits)."
             )
-        self._read = read_sequences(items, form, self._keep_bytes, self._progress, repeats=repeats)
+        bars = self.shows_bars(self._progress)
+        self._read = read_sequences(items, form, self._keep_bytes, bars, repeats=repeats)
         self._check_collate(n_train)
         self._chance = chances_of(self._sampler, n_train)
         rank_zero_info(f"Items of {self._called}: {self._read.form.told}.")
@@ -158,6 +163,7 @@ class DatasetDataModule(SequenceDataModule):
             groups=None if self._group is None else group_numbers(self._group, len(items), "group"),
             class_names=self._class_names,
             token_names=self._token_names,
+            between_tokens=self._between_tokens,
             unknown=self._unknown,
         )
 

@@ -42,7 +42,7 @@ def find_format(
 
     Args:
         items: some, of different lengths if there are.
-        index: of each in its data set.
+        index: of each in the training set.
         kind: of the data; tokens where inputs are whole numbers, else series, where None.
         fields: places of inputs, label, length or mask that are known, and of further inputs by the
             names that they shall have.
@@ -98,10 +98,10 @@ def _numbers(items: Items, index: Sequence[int]) -> Numbers:
         try:
             keys.append(keys_of(item))
         except DataError as error:
-            raise DataError(f"item {number}: {error}.") from error
+            raise DataError(f"item {number} of train: {error}.") from error
     first = form_of(items[0])
     for item, number in zip(items, index, strict=True):
-        check_form(first, items[0], index[0], item, number)
+        check_form(first, items[0], f"item {index[0]} of train", item, f"item {number} of train")
     every = {key: [as_tensor(value_at(item, key)) for item in items] for key in keys[0]}
     found = {k: [v for v in values if v is not None] for k, values in every.items()}
     return {key: values for key, values in found.items() if len(values) == len(items)}

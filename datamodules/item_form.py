@@ -23,22 +23,22 @@ def item_described(item: Any) -> str:
     return f"({', '.join(told)})"
 
 
-def check_form(form: tuple[Any, ...], first: Any, place: int, item: Any, index: int) -> None:
+def check_form(form: tuple[Any, ...], first: Any, called: str, item: Any, place: str) -> None:
     """Refuse an item of another form than the first.
 
     Args:
         form: of the first.
         first: item.
-        place: of the first.
+        called: what the message calls the first.
         item: to be checked.
-        index: of that.
+        place: what it calls that.
 
     Raises:
         DataError: shows both.
     """
     if form_of(item) != form:
         raise DataError(
-            f"items differ in form: item {place} is {item_described(first)}, item {index} is "
+            f"items differ in form: {called} is {item_described(first)}, {place} is "
             f"{item_described(item)}. Every item must have the same entries, of the same types and "
             "widths; only the number of steps may differ."
         )

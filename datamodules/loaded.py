@@ -28,6 +28,7 @@ class LoadedData:
         more_tests: names and sizes of further test sets, behind the test sequences in this order.
         class_names: by class, as far as they have names.
         token_names: by token.
+        between_tokens: stands between two tokens where they are shown as text.
         unknown: token of all words without a number.
         groups: (n,) int64, samples with the same number never stand in two splits (windows of one
             recording, sentences of one person); None for none. Copies of one sequence never do.
@@ -46,6 +47,7 @@ class LoadedData:
     more_tests: dict[str, int] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
+    between_tokens: str = " "
     unknown: int | None = None
     groups: Tensor | None = None
     copies: Tensor | None = None
@@ -81,6 +83,7 @@ class LoadedData:
             n_classes,
             class_names=self.class_names,
             token_names=self.token_names,
+            between_tokens=self.between_tokens,
             max_steps=int(self.sequences.lengths.max()),
             unknown=self.unknown,
             channel_names=self.channel_names,

@@ -234,7 +234,4 @@ def _shown(items: Items, progress: bool) -> Iterable[object]:
 
 
 def _check(items: Items, form: tuple[object, ...], first: object, item: object, index: int) -> None:
-    try:
-        check_form(form, first, 0, item, index)
-    except DataError as error:
-        raise DataError(f"{items.place(index)}: {error}") from error
+    check_form(form, first, items.place(0), item, items.place(index))

@@ -132,6 +132,10 @@ class SequenceDataModule(pl.LightningDataModule):
         )
         self._data = data
 
+    def shows_bars(self, wanted: bool) -> bool:
+        """Return whether progress bars are shown: where they are wanted and the trainer has one."""
+        return wanted and (self.trainer is None or self.trainer.progress_bar_callback is not None)
+
     def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:
         """Return the ascending indices of every split; official test sets stay whole.
 

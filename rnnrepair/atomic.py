@@ -7,6 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder unless it is there, and try whether files can be written to it.
+
+    Raises:
+        OSError: it cannot be made, or not be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".{os.getpid()}.tmp"
+    probe.touch()
+    probe.unlink()
+
+
 @contextmanager
 def write_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` and rename it to ``path`` on success."""

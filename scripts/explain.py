@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair import explain
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.atomic import write_file
+from rnnrepair.atomic import make_folder, write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
@@ -36,6 +36,7 @@ def explained(cfg: DictConfig) -> Explanation:
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     module, data, settings, output, tap = _of_run(cfg) if cfg.run else _of_stranger(cfg)
+    check_folder(output)
     found = explain(
         module,
         data,
@@ -54,6 +55,20 @@ def explained(cfg: DictConfig) -> Explanation:
     page = write_explanation(found, data, output / f"{cfg.split}.html")
     log.info("Written: %s and %s", table, page)
     return found
+
+
+def check_folder(output: Path) -> None:
+    """Refuse a folder that cannot be written, before anything is computed.
+
+    Raises:
+        ConfigurationError: names it.
+    """
+    try:
+        make_folder(output)
+    except OSError as error:
+        raise ConfigurationError(
+            f"output={output} cannot be written ({error}): name another folder."
+        ) from error
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from rnnrepair.atomic import write_folder
 from rnnrepair.callbacks.wandb.logger import wandb_logger
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
 from rnnrepair.report.sweep_figures import sweep_figures
+from rnnrepair.report.sweep_table import print_sweep
 from rnnrepair.runs import METRICS, read_sweep
 from rnnrepair.runs.jobs import jobs_of, outcome_lines
 
@@ -42,10 +40,7 @@ def main() -> None:
             file = name.replace("/", "_")
             figure.savefig(draft / f"{file}.png")
             figure.savefig(draft / f"{file}.svg", metadata={"Date": None})
-    pretty = Table(*table.columns, title=str(arguments.folder))
-    for row in table.itertuples(index=False):
-        pretty.add_row(*(f"{v:.4g}" if isinstance(v, float) else escape(str(v)) for v in row))
-    Console().print(pretty)
+    print_sweep(table, varied, str(arguments.folder))
     for line in outcome_lines(jobs_of(arguments.folder)):
         print(f"Left out, because it failed or did not end: {line}")
     print(f"Figures: {arguments.folder / 'summary'}")

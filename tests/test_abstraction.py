@@ -173,9 +173,9 @@ def test_fit_finds_the_groups_and_counts_their_predictions():
 @pytest.mark.parametrize("selection", ["bic", "stability"])
 def test_fit_chooses_on_val_when_there_are_several_k(selection):
     states = {"fit": reduced(), "val": reduced(seed=1)}
-    result = fitted(states, n_components=[1, 3, 8], selection=selection)
+    result = fitted(states, n_components=[2, 3, 8], selection=selection, stability_threshold=0.8)
     assert result.model.n_states == 3
-    assert [c.n_components for c in result.candidates] == [1, 3, 8]
+    assert [c.n_components for c in result.candidates] == [2, 3, 8]
     one = fitted(states)
     chosen = result.candidates[1]
     assert chosen.bic == pytest.approx(one.model.mixture.bic(states["val"].vector))
@@ -204,7 +204,7 @@ def test_fit_makes_as_many_states_as_there_are_different_ones(clustering, caplog
 
 def test_fit_judges_no_k_twice_where_there_are_fewer_states(caplog):
     one = replace(reduced(), vector=torch.zeros_like(reduced().vector))
-    result = fitted({"fit": one, "val": one}, n_components=[1, 3, 8])
+    result = fitted({"fit": one, "val": one}, n_components=[2, 3, 8])
     assert result.candidates == []
     assert result.model.n_states == 1
     assert result.traces["fit"].state.unique().tolist() == [0]
@@ -264,6 +264,8 @@ def test_sample_is_ascending_distinct_and_repeatable_when_limited(n_steps, wante
     ("name", "value"),
     [
         ("n_components", 0),
+        ("n_components", 1),
+        ("n_components", [1, 5]),
         ("selection", "aic"),
         ("reduction_dims", 0),
         ("fit_sequences", 0),

@@ -121,3 +121,11 @@ def test_arrays_that_do_not_fit_are_refused(arrays, options, words):
     with pytest.raises(DataError) as refused:
         ArrayDataModule(*arrays, **options)
     assert [word for word in words if word not in str(refused.value)] == []
+
+
+@pytest.mark.parametrize("row", [1, 50, N - 1])
+def test_a_sequence_of_another_width_is_named_by_its_own_number(row):
+    """Whatever part it would be carved into."""
+    x = [*X[:row], X[row][:, :2], *X[row + 1 :]]
+    with pytest.raises(DataError, match=rf"x\[{row}\] is .*\(6, 2\), x\[0\] .*\(6, 4\)"):
+        module_of(x, Y)

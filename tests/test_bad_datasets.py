@@ -74,10 +74,16 @@ def changed(items, index, item):
             ["['kind', 'patient']", "fields="],
         ),
         (Breaks(), ["Item 37 of train", "OSError", "37.wav"]),
-        (changed(WHOLE_ITEMS, 31, (WHOLE[31][:, :2], 0)), ["item 0 is", "item 31 is", "(9, 2)"]),
-        (changed(WHOLE_ITEMS, 31, (WHOLE[31], 0, 0)), ["item 0 is", "item 31 is", "form"]),
+        (
+            changed(WHOLE_ITEMS, 31, (WHOLE[31][:, :2], 0)),
+            ["item 0 of train is", "item 31 of train is", "(9, 2)"],
+        ),
+        (
+            changed(WHOLE_ITEMS, 31, (WHOLE[31], 0, 0)),
+            ["item 0 of train is", "item 31 of train is", "form"],
+        ),
         (changed(WHOLE_ITEMS, 31, WHOLE[31]), ["item 31", "(inputs, label)"]),
-        (changed(WHOLE_ITEMS, 31, (WHOLE[31], "cat")), ["item 31 is", "'cat'"]),
+        (changed(WHOLE_ITEMS, 31, (WHOLE[31], "cat")), ["item 31 of train is", "'cat'"]),
         ([(x, 0.5 * y) for x, y in WHOLE_ITEMS], ["no label", "whole number"]),
         (changed(WHOLE_ITEMS, 31, (WHOLE[31] / 0, 0)), ["item 31 of train", "NaN or infinity"]),
         ([(x, np.eye(C)[y]) for x, y in WHOLE_ITEMS], ["no label", "y.argmax()"]),
@@ -103,6 +109,9 @@ def test_a_length_beyond_the_padded_input_is_refused_by_its_index():
 def test_faults_of_the_test_set_are_told_with_its_own_index():
     message = refusal(WHOLE_ITEMS, changed(WHOLE_ITEMS, 5, (WHOLE[5] / 0, 0)))
     assert "item 5 of test" in message
+    message = refusal(WHOLE_ITEMS, changed(WHOLE_ITEMS, 5, (WHOLE[5][:, :2], 0)))
+    assert "item 5 of test is" in message
+    assert f"item {N + 5}" not in message
 
 
 def test_classes_of_the_test_set_that_training_never_saw_are_refused():
@@ -241,6 +250,20 @@ def test_strategies_that_lengthen_are_refused_where_lengths_must_stay(name, keep
 )
 def test_groups_that_say_nothing_of_some_items_are_refused(group, words):
     message = refusal(WHOLE_ITEMS, group=group)
+    assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (LABEL, ["groups are the labels", "beside their class"]),
+        ([f"class {y}" for y in LABEL], ["groups are the labels"]),
+        (["ward"] * N, ["all sequences are of one group", "'ward'", "or None"]),
+        (np.arange(N) // 4, ["1 groups stand in training and in an official val or test set"]),
+    ],
+)
+def test_groups_that_no_split_can_keep_are_refused(group, words):
+    message = refusal(WHOLE_ITEMS[:-6], WHOLE_ITEMS[-6:], group=group)
     assert [word for word in words if word not in message] == []
 
 

@@ -15,7 +15,7 @@ from rnnrepair.datamodules import Augmentation, DatasetDataModule, LoadedData, S
 from rnnrepair.datamodules.item_form import form_of
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.protocols import RepairableData
-from rnnrepair.sequences import Changes
+from rnnrepair.sequences import Changes, Names
 from tests.item_forms import FORMS, LABEL, STATIC, C, F, N, T, items_of, second
 
 N_TRAIN = 45
@@ -324,3 +324,12 @@ def test_places_can_be_told():
     assert data.fetch(torch.arange(6)).label.tolist() == [0, 1, 2, 0, 1, 2]
     assert data.spec.kind == "image"
     assert data.source == "scans"
+
+
+@pytest.mark.parametrize("between", ["", " "])
+def test_tokens_are_joined_as_the_user_says(between):
+    names = [chr(0x4E00 + i) for i in range(100)]
+    data = module_of("tokens", token_names=names, between_tokens=between)
+    tokens = data.fetch(torch.tensor([3])).inputs[0, :3]
+    expected = between.join(names[token] for token in tokens.tolist())
+    assert Names.of(data.spec).text_of(tokens) == expected

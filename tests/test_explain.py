@@ -1,5 +1,7 @@
 """The story of each failure of a network that is trained already."""
 
+import importlib.util
+import json
 import runpy
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report import write_explanation
 from rnnrepair.sequences import Changes
+from scripts.explain import write_table
 from tests.conftest import trained
 from tests.report_page import Page
 
@@ -281,3 +284,36 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     runpy.run_path(example, run_name="__main__")
     assert "predicted" in capsys.readouterr().out
     assert len(pd.read_csv("failures.csv")) == 100
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(
+    network, data, tmp_path
+):
+    (tmp_path / "taken").write_text("a file")
+    RAN_ON.clear()
+    with pytest.raises(ConfigurationError, match=r"keep_in=.*cannot be written"):
+        explain(network, data, settings=SETTINGS, keep_in=tmp_path / "taken")
+    assert RAN_ON == []
+
+
+def test_the_table_is_the_same_from_parquet(network, data, tmp_path):
+    pytest.importorskip("pyarrow", reason="parquet needs pyarrow, which is not installed")
+    frame = explain(network, data, settings=SETTINGS).to_dataframe()
+    assert len(frame) > 3
+    path = write_table(frame, tmp_path / "test.parquet")
+    assert path.suffix == ".parquet"
+    again = pd.read_parquet(path)
+    assert list(again) == list(frame)
+    for name in frame:
+        left, right = (
+            json.dumps(t[name].tolist(), default=lambda v: v.tolist()) for t in (frame, again)
+        )
+        assert left == right, name
+
+
+def test_the_table_is_csv_without_pyarrow(network, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    frame = explain(network, data, settings=SETTINGS).to_dataframe()
+    path = write_table(frame, tmp_path / "test.parquet")
+    assert path.suffix == ".csv"
+    assert pd.read_csv(path)["index"].tolist() == frame["index"].tolist()

@@ -141,7 +141,7 @@ def test_runs_cover_the_sequence_once():
     ],
 )
 def test_captions_say_why_a_sample_is_shown(neighbour, told):
-    assert caption(neighbour) == told
+    assert caption(neighbour, Names()) == told
 
 
 @pytest.mark.parametrize(
@@ -209,6 +209,35 @@ def test_text_is_shown_as_words_with_the_segment_marked():
     assert "step 4: predicted negative, state 9" in html
     assert "&lt;b&gt;" in html
     assert not page.pictures
+
+
+CHARACTERS = Sequences(
+    "tokens",
+    given={
+        **{index: torch.tensor([3, 4, 5, 2]) for index in (100, 101)},
+        1: torch.tensor([3, 4, 6]),
+        2: torch.tensor([5]),
+        3: torch.tensor([3, 4, 2, 6]),
+    },
+    class_names=("差评", "好评"),
+    token_names=["<unk>", "<pad>", "不", "电", "影", "好", "看"],
+    between_tokens="",
+)
+
+
+def test_characters_are_shown_without_blanks_between_them():
+    html = render(record_with(text_failure()), CHARACTERS)
+    shown = ["".join(re.sub("<[^>]*>", "", t)) for t in re.findall(r'<p class="text.*?</p>', html)]
+    assert shown == ["电影好不", "电影看", "好", "电影不看"]
+    page = Page(html)
+    assert "2 characters in common up to there" in page.text
+    assert "the framed character is" in page.text
+    assert "word" not in page.text
+    console = Console(width=100, record=True, force_terminal=True)
+    print_failures(repair_of(failures=[text_failure(100)]), CHARACTERS, console)
+    text = console.export_text()
+    assert "\n电影好不\n" in text
+    assert "the responsible character" in text
 
 
 def test_terminal_shows_failures_as_text():

@@ -1,12 +1,14 @@
 """Vocabulary and word vectors."""
 
 import ssl
+import unicodedata
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
+from rnnrepair.datamodules.text.characters import characters
 from rnnrepair.datamodules.text.language import (
     Vocabulary,
     make_tokenizer,
@@ -101,3 +103,41 @@ def test_tokenizers():
     assert make_tokenizer("basic_english")("Not good!") == ["not", "good", "!"]
     with pytest.raises(ConfigurationError, match=r"tokenizer: expected a string, one of"):
         make_tokenizer("magic")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("这部电影。", ["这", "部", "电", "影", "。"]),
+        ("cafe\u0301!", ["c", "a", "f", "\u00e9", "!"]),  # NFC has a letter for it
+        ("q\u0323\u0307", ["q\u0323\u0307"]),  # and none for this
+        ("नमस्ते", ["न", "म", "स्", "ते"]),
+        ("\u1112\u1161\u11ab", ["\ud55c"]),  # Hangul in pieces
+        ("\U0001f44d\U0001f3fd\U0001f44d", ["\U0001f44d\U0001f3fd", "\U0001f44d"]),
+        ("\U0001f469\u200d\U0001f680a", ["\U0001f469\u200d\U0001f680", "a"]),
+        ("\u2764\ufe0f\u2764", ["\u2764\ufe0f", "\u2764"]),
+        (
+            "\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7",
+            ["\U0001f1e9\U0001f1ea", "\U0001f1eb\U0001f1f7"],
+        ),
+        ("  a\t\n b ", ["a", " ", "b"]),
+        ("\u0301a", ["\u0301", "a"]),
+        ("   ", []),
+    ],
+)
+def test_characters_are_what_a_reader_takes_for_one(text, expected):
+    assert make_tokenizer("characters")(text) == expected
+
+
+def test_characters_joined_are_the_text():
+    signs = [
+        chr(i) for block in ((32, 0x250), (0x300, 0x370), (0x900, 0x980)) for i in range(*block)
+    ]
+    order = torch.randperm(len(signs), generator=torch.Generator().manual_seed(0))
+    text = "".join(signs[i] for i in order)
+    joined = "".join(characters(text))
+    assert joined == " ".join(unicodedata.normalize("NFC", text).split())
+    # A mark stands alone only where no letter stands before it.
+    lone = [c for c in characters(text) if unicodedata.category(c[0]).startswith("M")]
+    blanks = text.split()
+    assert len(lone) <= len(blanks)

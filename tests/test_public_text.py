@@ -16,7 +16,7 @@ from rnnrepair.datamodules.text import (
     SSTDataModule,
     SSTPublishedDataModule,
     ToxicDataModule,
-    files,
+    downloads,
     public_text,
 )
 from rnnrepair.datamodules.text.snippets_source import parse_ratings
@@ -235,7 +235,7 @@ def test_snippets_are_read_from_the_source_archive(tmp_path):
 def test_snippets_stand_in_loudly_where_a_set_cannot_be_had(tmp_path, caplog, monkeypatch):
     pairs = [("positive" if i % 2 else "negative", f"sentence {i}") for i in range(60)]
     monkeypatch.setattr(public_text, "read_snippets", lambda *_: pairs)
-    monkeypatch.setattr(files, "download_url_to_file", no_network)
+    monkeypatch.setattr(downloads, "download_url_to_file", no_network)
     options = {**SMALL, "data_dir": str(tmp_path), "cache_dir": str(tmp_path / "cache")}
     for kind in (SSTDataModule, ToxicDataModule, IMDbDataModule):
         caplog.clear()

@@ -66,3 +66,20 @@ def test_classifier_traces_as_if_every_sequence_were_alone(cell, lengths, layers
 def test_classifier_names_the_key_when_an_option_is_out_of_range(name, value):
     with pytest.raises(ConfigurationError, match=rf"SequenceClassifier\.{name}: expected"):
         SequenceClassifier(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "inputs", "told"),
+    [
+        ({"input_size": 5}, torch.rand(2, 6, 4), r"5 features a step.*set input_size=4"),
+        ({"input_size": 5}, torch.zeros(2, 6).long(), r"reads features.*set vocabulary_size"),
+        ({"vocabulary_size": 9}, torch.rand(2, 6, 4), "reads tokens.*features"),
+    ],
+)
+def test_inputs_that_the_network_was_not_made_for_are_refused(options, inputs, told):
+    network = SequenceClassifier(num_classes=3, hidden_size=5, **options)
+    batch = SequenceBatch(
+        torch.arange(2), inputs, torch.tensor([6, 6]), torch.zeros(2, dtype=torch.int64)
+    )
+    with pytest.raises(ConfigurationError, match=told):
+        network.logits(batch)

@@ -1,13 +1,15 @@
 """Series from files to splits: what is scaled, filled, cut and kept together."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from rnnrepair.datamodules import Augmentation, SeriesDataModule
-from rnnrepair.datamodules.series.missing import interpolated, zero_with_mask
+from rnnrepair.datamodules.series.missing import interpolated, refuse_missing, zero_with_mask
+from rnnrepair.datamodules.series.raw import RawSeries
 from rnnrepair.datamodules.series.scaling import standardised, standardised_each
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError
@@ -87,10 +89,16 @@ def test_constant_channels_become_0_and_missing_values_stay():
 
 def test_missing_values_are_refused_with_their_place(tmp_path):
     made, label = recordings(30)
-    made[4][2, 1] = np.nan
-    path = write_ts(tmp_path / "a.ts", made, label)
-    with pytest.raises(DataError, match=r"1 values are missing.*step 3, channel 1.*interpolate"):
-        module_of(path)
+    for row in range(30):  # whatever split it comes to stand in
+        made[row][2, 1] = np.nan
+        path = write_ts(tmp_path / "a.ts", made, label)
+        found = rf"1 values .*recording {row} \(from 0\), step 3, channel 1.*interpolate"
+        with pytest.raises(DataError, match=found):
+            module_of(path)
+        long_frame(made, label).to_csv(tmp_path / "a.csv", index=False)
+        with pytest.raises(DataError, match=f"recording 'r{row:03d}', step 3, channel c1"):
+            module_of(tmp_path / "a.csv")
+        made[row][2, 1] = 0
 
 
 def test_interpolation_is_that_of_numpy_within_each_recording():
@@ -98,16 +106,27 @@ def test_interpolation_is_that_of_numpy_within_each_recording():
     made[3][[0, -1]] = np.nan  # nothing of a neighbour may come in
     made[3][1] = 1.0
     offsets = np.r_[0, np.cumsum([len(one) for one in made])]
-    filled = interpolated(np.concatenate(made), offsets, ["a", "b", "c"])
+    filled = interpolated(np.concatenate(made), offsets)
     for i, one in enumerate(made):
         for c in range(3):
             steps = np.arange(len(one))
             known = ~np.isnan(one[:, c])
             expected = np.interp(steps, steps[known], one[known, c]).astype(np.float32)
             assert np.array_equal(filled[offsets[i] : offsets[i + 1], c], expected)
-    made[5][:, 2] = np.nan
-    with pytest.raises(DataError, match=r"Recording 5 .*no value of channel c.*zero_with_mask"):
-        interpolated(np.concatenate(made), offsets, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("row", [0, 5, 19])
+def test_a_channel_without_any_value_cannot_be_interpolated(row):
+    made, label = recordings(20, missing=0.3, seed=2)
+    made[row][:, 2] = np.nan
+    offsets = np.r_[0, np.cumsum([len(one) for one in made])]
+    raw = RawSeries(np.concatenate(made), offsets, label, ["a", "b", "c"])
+    told = rf"Recording {row} .*no value of channel c.*zero_with_mask"
+    with pytest.raises(DataError, match=told):
+        refuse_missing(raw, "interpolate", "id")
+    refuse_missing(raw, "zero_with_mask", "id")
+    made[row][1, 2] = 1
+    refuse_missing(replace(raw, values=np.concatenate(made)), "interpolate", "id")
 
 
 def test_mask_channels_tell_what_is_known(tmp_path):

@@ -223,9 +223,19 @@ def changed(frame, row, **values):
         (lambda f: changed(f, 2, time=0.5), r"'r000' has 1 steps twice .*at time 0\.5"),
         (lambda f: changed(f, 2, label="sit"), "'label' changes within recording 'r000'"),
         (lambda f: changed(f, 2, label=None), "'label' is missing in 1 rows"),
+        (lambda f: f.assign(label=f.label.where(f.id != "r003", "  ")), "1 recordings have no lab"),
         (lambda f: changed(f, 2, id=None), "1 rows have no 'id' or no 'time'.*row 3"),
         (lambda f: changed(f, 2, c1="high"), "'c1' holds 'high' in row 3.*channels="),
-        (lambda f: changed(f, 2, time="noon"), "'time' holds .*one unit"),
+        (lambda f: changed(f, 2, time="noon"), "'time' holds 'noon' in row 3.*one unit"),
+        (lambda f: changed(f, 2, time="2024-03-01"), "'time' holds '2024-03-01' in row 3"),
+        (
+            lambda f: changed(
+                f.assign(time=pd.Timestamp("2024-03-01") + pd.to_timedelta(f.time, "s")),
+                2,
+                time="01.03.2024",
+            ),
+            "'time' holds '01.03.2024' in row 3",
+        ),
         (
             lambda f: f.assign(time=f.time * np.where(f.id == "r003", 1000, 1)),
             "several units.*",
@@ -241,6 +251,22 @@ def test_faults_of_long_tables_are_named(tmp_path, change, message):
     path = write_table(change(long_frame(made, label)), tmp_path / "a.csv")
     with pytest.raises(DataError, match=message):
         read(path)
+
+
+def test_a_recording_that_changes_its_unit_is_refused(tmp_path):
+    made, label = recordings(low=9, high=10)
+    frame = long_frame(made, label)
+    other = (frame.id == "r004") & (frame.time > 2.7)
+    frame["time"] *= np.where(other, 1000, 1)
+    with pytest.raises(DataError, match=r"'r004' lie 0\.5 apart here and 500 there.*several units"):
+        read(write_table(frame, tmp_path / "a.csv"))
+
+
+def test_a_pause_is_no_change_of_units(tmp_path):
+    made, label = recordings(low=8, high=11)
+    frame = long_frame(made, label)
+    paused = frame.assign(time=frame.time + np.where(frame.time > 1, 5000, 0))
+    assert same(read(write_table(paused, tmp_path / "a.csv")), made, label)
 
 
 def test_official_split_and_groups_of_long_tables(tmp_path):

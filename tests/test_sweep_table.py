@@ -1,12 +1,16 @@
 """A multirun as one table."""
 
+import io
+import re
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from rnnrepair.errors import DataError
 from rnnrepair.record import summary_of
 from rnnrepair.report.sweep_figures import sweep_figures
+from rnnrepair.report.sweep_table import print_sweep
 from rnnrepair.runs.jobs import Job, Status, finished_before, jobs_of, outcome_lines
 from rnnrepair.runs.sweep import METRICS, look_up, read_sweep
 from scripts.summarize import log_to_wandb
@@ -164,3 +168,20 @@ def test_jobs_are_known_by_their_fingerprint(sweep):
     assert finished_before(sweep / "77", "print10") is None  # it failed
     (line,) = outcome_lines(jobs_of(sweep))
     assert line == "10 (abstraction.n_components=0): ValueError: no"
+
+
+@pytest.mark.parametrize("width", [66, 80, 120, 300])
+def test_names_and_values_are_whole_at_every_width(sweep, width):
+    table, varied = read_sweep(sweep)
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_sweep(table, varied, "sweep", console)
+    text = console.export_text()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    words = set(re.findall(r"[\w./%]+", text))
+    assert {part for name in table for part in name.replace("/", "/ ").split()} <= words
+    assert {f"{value:.4g}" for value in table["after/test_accuracy"]} <= words
+    # Every piece says which jobs and settings it is about.
+    pieces = text.count("abstraction.n_components")
+    assert pieces == text.count("seed") == text.count("job")
+    assert (pieces == 1) == (width == 300)

@@ -166,3 +166,42 @@ def test_rare_words_are_unknown_in_training_too(tmp_path):
     hidden = given(tmp_path, augmentation=Augmentation(0.5, TokenEdits()))
     assert hidden.trains_unknown()
     assert not given(tmp_path, augmentation=Augmentation(0.0, TokenEdits())).trains_unknown()
+
+
+def chinese(texts, labels):
+    good, bad, other = "好美棒", "差坏烂", "我你他这部电影的是在有"
+    for i in range(len(texts)):
+        word = good if i % 2 else bad
+        texts[i] = "".join(other[(i * k + k) % 11] for k in range(3, 9)) + word[i % 3] + "。"
+
+
+def test_texts_without_blanks_are_told_with_what_to_write(tmp_path, caplog):
+    given(tmp_path, n=200, change=chinese)
+    assert "100 % of the tokens of val are unknown" in caplog.text
+    assert "tokenizer=characters" in caplog.text
+    caplog.clear()
+    module = given(tmp_path, n=200, change=chinese, tokenizer="characters")
+    assert "unknown" not in caplog.text
+    assert module.spec.between_tokens == ""
+    assert "好" in module.words
+    assert "".join(text_of(module, 1)).endswith("好。") or "".join(text_of(module, 1))[-2] in "美棒"
+
+
+def test_unknown_words_that_stand_apart_have_another_remedy(tmp_path, caplog):
+    strange = lambda texts, labels: texts.__setitem__(  # noqa: E731
+        slice(None), [f"w{i} v{i} u{i} good" for i in range(len(texts))]
+    )
+    module = given(tmp_path, change=strange)
+    assert "75 % of the tokens of val" in caplog.text
+    assert "min_count" in caplog.text
+    assert "characters" not in caplog.text
+    assert module.spec.between_tokens == " "
+    caplog.clear()
+    given(tmp_path)  # a quarter is unknown
+    assert "tokens of val" not in caplog.text
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_a_bar_is_shown_only_where_it_is_wanted(tmp_path, capsys, progress):
+    given(tmp_path, progress=progress)
+    assert ("Tokenising" in capsys.readouterr().err) == progress

@@ -12,7 +12,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.check import check_config, check_folders
 from rnnrepair.callbacks.launch.checkpoints import check_checkpoint
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
@@ -72,6 +72,7 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
             cannot be kept.
     """
     check_config(cfg)
+    check_folders(cfg)
     for message in HARMLESS_WARNINGS:
         warnings.filterwarnings("ignore", message)
     tune_process()

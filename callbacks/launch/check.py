@@ -4,6 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from rnnrepair.atomic import make_folder
 from rnnrepair.callbacks.launch.keys import faults_in, key_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.runs import Schedule
@@ -36,6 +37,23 @@ def check_config(cfg: DictConfig) -> None:
     wrong += [line for line in faulty_schedule(cfg) if line not in wrong]
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         wrong.append(f"ckpt_path={cfg.ckpt_path} is no file: name a checkpoints/last.ckpt")
+    if wrong:
+        raise ConfigurationError("; ".join(wrong) + ".")
+
+
+def check_folders(cfg: DictConfig) -> None:
+    """Refuse folders that a run writes to and that cannot be written.
+
+    Raises:
+        ConfigurationError: names every one.
+    """
+    wrong = []
+    for key in ("paths.output_dir", "paths.cache_dir"):
+        folder = Path(OmegaConf.select(cfg, key))
+        try:
+            make_folder(folder)
+        except OSError as error:
+            wrong.append(f"{key}={folder} cannot be written ({error}): name another folder")
     if wrong:
         raise ConfigurationError("; ".join(wrong) + ".")
 

@@ -27,8 +27,10 @@ def main(cfg: DictConfig) -> float | None:
 
 def objective(cfg: DictConfig) -> float | None:
     """Run one experiment and return its score on val, by ``monitor``."""
+    failed = True
     try:
         summary = build(cfg).train()
+        failed = False
     finally:
-        finish_wandb()
+        finish_wandb(failed=failed)
     return summary["after"][f"val_{cfg.monitor}"] if summary else None

@@ -49,6 +49,7 @@ NOT_OF_THE_BATCHES = {
     "data_dir",
     "eval_batch_size",
     "path",
+    "progress",
     "source",
     "vectors",
     "verify_checksum",

@@ -39,7 +39,11 @@ def wandb_logger(
     return WandbLogger(experiment=run, project=project, save_dir=save_dir)
 
 
-def finish_wandb() -> None:
-    """Close the W&B run, so that the next job of a multirun starts its own."""
+def finish_wandb(*, failed: bool) -> None:
+    """Close the W&B run, so that the next job of a multirun starts its own.
+
+    Args:
+        failed: whether W&B shows it as failed, or as finished.
+    """
     if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
-        sys.modules["wandb"].finish()
+        sys.modules["wandb"].finish(exit_code=int(failed))

@@ -57,7 +57,7 @@ def _shown(wandb: object, samples: Sequence[Tensor], spec: DataSpec) -> object:
         return None
     if spec.kind == Kind.TOKENS:
         names = Names.of(spec)
-        return "\n".join(" ".join(names.of_tokens(tokens)) for tokens in samples)
+        return "\n".join(names.text_of(tokens) for tokens in samples)
     strip = pad_sequence(list(samples)).flatten(1)
     low, high = float(strip.min()), float(strip.max())
     pixels = (strip - low) / max(high - low, 1e-9) * 255

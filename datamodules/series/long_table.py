@@ -7,19 +7,16 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
-from rnnrepair.datamodules.series.tables import (
-    Columns,
-    check_columns,
-    check_numbers,
-    header_of,
-    read_columns,
-)
+from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
+from rnnrepair.datamodules.tables import named_columns
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
 
 # Steps of a recording that differ by more than this factor speak of two units of time.
 MIXED_UNITS = 100.0
+# From so many steps on, quarters of them say something of a recording.
+MANY_STEPS = 4
 
 
 def read_long(path: Path, columns: Columns) -> RawSeries:
@@ -35,18 +32,19 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
         DataError: a column is missing, a pair of id and time stands twice or is missing, a label
             (or split, or group) changes within a recording, or times are in several units.
     """
-    header = header_of(path)
     named = [("id_column", columns.id), ("time_column", columns.time)]
     named += [("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
     named += [("group or test_by", name) for name in columns.more]
     named += [("channels", name) for name in columns.channels or ()]
-    check_columns(path, header, named)
+    file = open_series_table(path, columns, named)
     apart = {columns.id, columns.time, *columns.of_recordings()}
-    channels = list(columns.channels or [name for name in header if name not in apart])
+    others = [name for name in file.header if name not in apart]
+    channels = list(columns.channels or named_columns(path, others))
     if not channels:
         raise DataError(f"{path} has no channel beside {sorted(apart)}.")
-    table = read_columns(path, [name for name in header if name in {*apart, *channels}])
+    used = [name for name in file.header if name in {*apart, *channels}]
+    table = file.numbers(used, [columns.time, *channels])
     if len(table) == 0:
         raise DataError(f"{path} holds no rows.")
     check_numbers(table, channels, path)
@@ -85,13 +83,20 @@ def _times(column: "pd.Series[object]", path: Path, name: str) -> np.ndarray:
     try:
         when = pd.to_datetime(given, format="ISO8601", utc=True)
     except (ValueError, TypeError) as error:
+        number = pd.to_numeric(given, errors="coerce")
+        wrong = number.isna() if number.notna().any() else _no_date(given)
+        row = int(wrong.to_numpy().argmax())
         raise DataError(
-            f"{path}: {name!r} holds {given.iloc[0]!r}, ...: expected all numbers in one unit, or "
-            f"all dates such as 2024-01-31T12:00:00 ({error})."
+            f"{path}: {name!r} holds '{given.iloc[row]}' in row {given.index[row] + 1}: expected "
+            "all numbers in one unit, or all dates such as 2024-01-31T12:00:00."
         ) from error
     times = pd.Series(np.nan, index=column.index, dtype=np.float64)
     times[given.index] = when.to_numpy("datetime64[ns]").astype(np.int64) / 1e9
     return times.to_numpy()
+
+
+def _no_date(column: "pd.Series[object]") -> "pd.Series[bool]":
+    return pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce").isna()
 
 
 def _check_keys(number: np.ndarray, table: pd.DataFrame, path: Path, columns: Columns) -> None:
@@ -132,14 +137,27 @@ def _check_times(number: np.ndarray, time: np.ndarray, names: pd.Index, path: Pa
         )
     if not same.any():
         return
-    # Smallest distance of each recording: a recording in seconds beside one in milliseconds.
-    least = pd.Series(distance[same]).groupby(number[1:][same]).median()
+    # A recording in seconds beside one in milliseconds.
+    distances = pd.Series(distance[same]).groupby(number[1:][same])
+    least = distances.median()
     low, high = float(least.min()), float(least.max())
     if high > MIXED_UNITS * low:
         raise DataError(
             f"{path}: the steps of recording '{names[int(least.idxmin())]}' lie {low:g} apart, "
             f"those of '{names[int(least.idxmax())]}' {high:g}: are the times in several units? "
             "Write them in one; where they are right, number the steps of each recording instead."
+        )
+    if distance[same].max() <= MIXED_UNITS * distance[same].min():
+        return
+    # A recording that changes its unit; a pause alone is one long step among many short ones.
+    low, high = distances.quantile(0.25), distances.quantile(0.75)
+    changes = (high > MIXED_UNITS * low) & (distances.size() >= MANY_STEPS)
+    if changes.any():
+        which = int(changes.idxmax())
+        raise DataError(
+            f"{path}: the steps of recording '{names[which]}' lie {low[which]:g} apart here and "
+            f"{high[which]:g} there: are its times in several units? Write them in one; where they "
+            "are right, number its steps instead."
         )
 
 

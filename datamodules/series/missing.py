@@ -1,47 +1,54 @@
 """What becomes of missing values."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from rnnrepair.datamodules.series.raw import RawSeries
 from rnnrepair.errors import DataError
 
 WAYS = ("error", "interpolate", "zero_with_mask")
 
 
-def refuse_missing(values: np.ndarray, offsets: np.ndarray, names: Sequence[str]) -> None:
-    """Refuse recordings with missing values.
+def refuse_missing(raw: RawSeries, way: str, id_column: str) -> None:
+    """Refuse recordings with missing values that nothing is made of.
 
     Args:
-        values: (S, F), NaN where a value is missing.
-        offsets: (N + 1,) of the recordings.
-        names: of the F channels.
+        raw: recordings as they stand in the files.
+        way: one of ``WAYS``.
+        id_column: column whose values messages call recordings by, where there is one.
 
     Raises:
-        DataError: names the first one, and how many there are.
+        DataError: ``error``, and values are missing; or ``interpolate``, and a recording has no
+            value of a channel. Names the first one.
     """
-    step, channel = np.nonzero(np.isnan(values))
-    if len(step):
-        recording = int(np.searchsorted(offsets, step[0], side="right")) - 1
+    missing = np.isnan(raw.values)
+    if way == "error" and missing.any():
+        step, channel = (int(place[0]) for place in np.nonzero(missing))
+        recording = int(np.searchsorted(raw.offsets, step, side="right")) - 1
         raise DataError(
-            f"{len(step)} values are missing, the first in recording {recording} (from 0), step "
-            f"{int(step[0] - offsets[recording]) + 1}, channel {names[channel[0]]}: fill them in, "
-            "or set missing=interpolate or missing=zero_with_mask."
+            f"{int(missing.sum())} values are missing, the first in recording "
+            f"{raw.called(recording, id_column)}, step {step - int(raw.offsets[recording]) + 1}, "
+            f"channel {raw.channel(channel)}: fill them in, or set missing=interpolate or "
+            "missing=zero_with_mask."
         )
+    if way == "interpolate" and missing.any():
+        unknown = np.add.reduceat(missing, raw.offsets[:-1], axis=0, dtype=np.int64)
+        nothing = np.argwhere(unknown == np.diff(raw.offsets)[:, None])
+        if len(nothing):
+            raise DataError(
+                f"Recording {raw.called(int(nothing[0, 0]), id_column)} has no value of channel "
+                f"{raw.channel(int(nothing[0, 1]))}, so that there is nothing to interpolate: "
+                "leave it out, or set missing=zero_with_mask."
+            )
 
 
-def interpolated(values: np.ndarray, offsets: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def interpolated(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Return (S, F) values, missing ones on the line between their neighbours in the recording.
 
     Before the first and behind the last known value of a channel that value is repeated.
 
     Args:
-        values: (S, F), NaN where a value is missing.
+        values: (S, F), NaN where a value is missing; some are known of each recording and channel.
         offsets: (N + 1,) of the recordings.
-        names: of the F channels.
-
-    Raises:
-        DataError: a recording has no value of a channel at all.
     """
     missing = np.isnan(values)
     filled = values.copy()
@@ -50,11 +57,6 @@ def interpolated(values: np.ndarray, offsets: np.ndarray, names: Sequence[str]) 
     for row, place in sorted(set(zip(recording.tolist(), channel.tolist(), strict=True))):
         line = filled[offsets[row] : offsets[row + 1], place]
         gaps = missing[offsets[row] : offsets[row + 1], place]
-        if gaps.all():
-            raise DataError(
-                f"Recording {row} (from 0) has no value of channel {names[place]}, so that there is"
-                " nothing to interpolate: leave it out, or set missing=zero_with_mask."
-            )
         steps = np.arange(len(line))
         line[gaps] = np.interp(steps[gaps], steps[~gaps], line[~gaps])
     return filled

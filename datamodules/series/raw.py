@@ -35,6 +35,15 @@ class RawSeries:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def called(self, recording: int, id_column: str) -> str:
+        """Return what a recording is called in the files: its id, or its number from 0."""
+        ids = self.columns.get(id_column)
+        return f"{recording} (from 0)" if ids is None else f"'{ids[recording]}'"
+
+    def channel(self, number: int) -> str:
+        """Return the name of a channel, its number where it has none."""
+        return str(self.channel_names[number]) if len(self.channel_names) else str(number)
+
 
 def label_names(label: np.ndarray, source: str) -> np.ndarray:
     """Return (N,) labels as strings; whole numbers lose their point, so that 1.0 is 1.
@@ -78,4 +87,4 @@ def check_parts(part: np.ndarray, source: str, column: str) -> np.ndarray:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value != value or value == ""
+    return value is None or value != value or str(value).strip() == ""

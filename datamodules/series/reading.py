@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from rnnrepair.datamodules.files import kind_of
 from rnnrepair.datamodules.series.array_files import read_npy, read_npz
 from rnnrepair.datamodules.series.long_table import read_long
 from rnnrepair.datamodules.series.raw import RawSeries
 from rnnrepair.datamodules.series.recording_folder import read_folder
-from rnnrepair.datamodules.series.tables import SUFFIXES, Columns, header_of, kind_of
+from rnnrepair.datamodules.series.tables import SUFFIXES, Columns, open_series_table
 from rnnrepair.datamodules.series.ts_file import read_ts
 from rnnrepair.datamodules.series.wide_table import read_wide
 from rnnrepair.errors import DataError
@@ -38,7 +39,10 @@ def read_series(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     if kind == ".npy":
         return read_npy(path, labels)
     if kind in SUFFIXES:
-        long = columns.time in header_of(path)
+        header = open_series_table(
+            path, columns, [("label_column", columns.label)], tell=False
+        ).header
+        long = columns.time in header
         return read_long(path, columns) if long else read_wide(path, columns)
     raise DataError(
         f"{path}: expected a folder, or a file that ends in .ts, .npz, .npy or one of "

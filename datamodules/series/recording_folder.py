@@ -5,14 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rnnrepair.datamodules.files import kind_of
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
-from rnnrepair.datamodules.series.tables import (
-    Columns,
-    check_columns,
-    check_numbers,
-    kind_of,
-    read_columns,
-)
+from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
+from rnnrepair.datamodules.tables import named_columns
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -43,11 +39,10 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
             f"{labels} does not exist: write a table there with the columns {columns.id!r} (name "
             f"of a file) and {columns.label!r}, or set labels."
         )
-    table = read_columns(labels)
     named = [("id_column", columns.id), ("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
     named += [("group or test_by", name) for name in columns.more]
-    check_columns(labels, [str(name) for name in table.columns], named)
+    table = open_series_table(labels, columns, named).numbers([name for _, name in named], ())
     table = table.sort_values(columns.id, key=lambda names: names.astype(str))
     ids = [str(name) for name in table[columns.id].tolist()]
     twice = (
@@ -58,13 +53,12 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     files = [_file(path, name, labels) for name in ids]
     _tell_unlabelled(path, files, labels)
     values, channels = [], list(columns.channels or ())
-    for file in files:
-        recording = read_columns(file)
+    for number, file in enumerate(files):
+        wanted = [("channels", name) for name in channels]
+        opened = open_series_table(file, columns, wanted, tell=number == 0)
         if not channels:
-            channels = [str(name) for name in recording.columns if name != columns.time]
-        check_columns(
-            file, [str(n) for n in recording.columns], [("channels", c) for c in channels]
-        )
+            channels = named_columns(file, [n for n in opened.header if n != columns.time])
+        recording = opened.numbers(channels, channels)
         check_numbers(recording, channels, file)
         if len(recording) == 0:
             raise DataError(f"{file} holds no steps: remove it from {labels}.")

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
+from rnnrepair.datamodules.files import known_encoding
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.separators import CHOICES
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.series import missing as missing_values
 from rnnrepair.datamodules.series import scaling as scalings
@@ -27,6 +29,7 @@ from rnnrepair.datamodules.series.reading import read_series
 from rnnrepair.datamodules.series.recordings import Recordings
 from rnnrepair.datamodules.series.tables import Columns
 from rnnrepair.datamodules.series.windows import windows_of
+from rnnrepair.datamodules.spellings import one_spelling
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import DataError
 from rnnrepair.settings import Count, ProperShare, check_settings, one_of
@@ -58,6 +61,9 @@ class SeriesDataModule(SequenceDataModule):
         window: Count | None = None,
         stride: Count | None = None,
         test_share: ProperShare = 0.2,
+        separator: Annotated[str, one_of(CHOICES)] | None = None,
+        encoding: str = "utf-8",
+        strip_labels: bool = False,
         data_dir: str = "data",
         cache_dir: str = ".cache",
         verify_checksum: bool = True,
@@ -90,6 +96,9 @@ class SeriesDataModule(SequenceDataModule):
                 of one recording never stand in two splits.
             stride: steps from one window to the next, None for ``window``.
             test_share: of the recordings, held out where nothing else says what test is.
+            separator: between the columns of csv tables, by name or as it is; None finds it.
+            encoding: of csv and tsv tables.
+            strip_labels: make labels that differ by blanks or case alone one class.
             data_dir: folder of the data sets.
             cache_dir: keeps what pip fetches.
             verify_checksum: compare what pip fetches with its known digest.
@@ -99,13 +108,19 @@ class SeriesDataModule(SequenceDataModule):
         Raises:
             SettingsError: a value out of range, or arguments that contradict each other.
         """
-        check_settings(SeriesDataModule, locals(), _stride_of_windows, _groups_of_what)
+        check_settings(
+            SeriesDataModule, locals(), known_encoding, _stride_of_windows, _groups_of_what
+        )
         super().__init__(2, batch_size, **data)
         self.path = None if path is None else Path(path).expanduser()
         self.labels = None if labels is None else Path(labels).expanduser()
         self.test_by = test_by or group
         more = [name for name in dict.fromkeys((group, self.test_by)) if name is not None]
-        self.columns = Columns(id_column, time_column, label_column, split_column, more, channels)
+        self.columns = Columns(
+            *(id_column, time_column, label_column, split_column, more, channels),
+            separator=separator,
+            encoding=encoding,
+        )
         self.group = group
         self.test_groups = test_groups
         self.units = units
@@ -114,6 +129,7 @@ class SeriesDataModule(SequenceDataModule):
         self.window = window
         self.stride = stride
         self.test_share = test_share
+        self.strip_labels = strip_labels
         self.data_dir = Path(data_dir).expanduser()
         self.cache_dir = Path(cache_dir).expanduser()
         self.verify_checksum = verify_checksum
@@ -125,14 +141,17 @@ class SeriesDataModule(SequenceDataModule):
             DataError: files, columns or values cannot be used; says which and why.
         """
         raw, source = self._read()
+        labels = one_spelling(
+            raw.labels.tolist(), source, merge=self.strip_labels, classes=raw.class_names
+        )
+        raw = replace(raw, labels=np.array(labels, dtype=np.str_))
         names = self._channel_names(raw)
         classes = class_names_of(raw, source)
         self.num_classes = len(classes)
+        missing_values.refuse_missing(raw, self.missing, self.columns.id)
         recordings = self._recordings(raw, classes, source)
-        if self.missing == "error":
-            missing_values.refuse_missing(recordings.values, recordings.offsets, names)
-        elif self.missing == "interpolate":
-            filled = missing_values.interpolated(recordings.values, recordings.offsets, names)
+        if self.missing == "interpolate":
+            filled = missing_values.interpolated(recordings.values, recordings.offsets)
             recordings = replace(recordings, values=filled)
         cut = recordings
         if self.window is not None:

@@ -5,13 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
-from rnnrepair.datamodules.series.tables import (
-    Columns,
-    check_columns,
-    check_numbers,
-    header_of,
-    read_columns,
-)
+from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
+from rnnrepair.datamodules.tables import named_columns
 from rnnrepair.errors import DataError
 
 
@@ -27,17 +22,17 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     Raises:
         DataError: a column is missing or holds no numbers, or a row has no step.
     """
-    header = header_of(path)
     named = [("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
     named += [("group or test_by", name) for name in columns.more]
     named += [("channels", name) for name in columns.channels or ()]
-    check_columns(path, header, named)
+    file = open_series_table(path, columns, named)
     apart = {columns.id, *columns.of_recordings()}
-    steps = list(columns.channels or [name for name in header if name not in apart])
+    others = [name for name in file.header if name not in apart]
+    steps = list(columns.channels or named_columns(path, others))
     if not steps:
         raise DataError(f"{path} has no steps beside {sorted(apart)}.")
-    table = read_columns(path)
+    table = file.numbers([*columns.of_recordings(), *steps], steps)
     check_numbers(table, steps, path)
     values = table[steps].to_numpy(dtype=np.float32, na_value=np.nan)
     known = ~np.isnan(values)

@@ -8,10 +8,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.text.language import CHARACTERS
 from rnnrepair.datamodules.text.tokenised import TokenisedTexts
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
+
+# Share of unknown tokens from which a text says little.
+MANY_UNKNOWN = 0.3
+# Blanks in a hundred characters of a text whose words stand apart: English has 17, Finnish 11.
+FEW_BLANKS = 0.05
 
 
 @dataclass(frozen=True)
@@ -118,3 +124,28 @@ def cut(tokenised: TokenisedTexts, max_tokens: int) -> TokenisedTexts:
         int(tokenised.lengths.max()),
     )
     return tokenised.cut(max_tokens)
+
+
+def tell_unknown(texts: Sequence[str], unknown_share: float, tokenizer: str) -> None:
+    """Warn where most of what texts say is unknown to the network.
+
+    Args:
+        texts: of a split that the vocabulary was not made of.
+        unknown_share: of their tokens.
+        tokenizer: that they were cut by.
+    """
+    if unknown_share < MANY_UNKNOWN:
+        return
+    whole = "".join(texts)
+    blanks = sum(sign.isspace() for sign in whole) / max(len(whole), 1)
+    advice = "set min_count or max_vocabulary so that more words are known, or get more texts"
+    if blanks < FEW_BLANKS and tokenizer != CHARACTERS:
+        advice = (
+            f"the texts hold few blanks ({100 * blanks:.1f} in 100 characters), so that whole "
+            "sentences count as words: set tokenizer=characters"
+        )
+    log.warning(
+        "%.0f %% of the tokens of val are unknown, training hardly has them: %s.",
+        100 * unknown_share,
+        advice,
+    )

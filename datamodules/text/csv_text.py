@@ -1,28 +1,28 @@
 """Texts and labels from a file of the user's own."""
 
-import codecs
-import csv
-import io
 import logging
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.files import kind_of, known_encoding
 from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.held_out import hold_out
+from rnnrepair.datamodules.separators import CHOICES
+from rnnrepair.datamodules.spellings import one_spelling
+from rnnrepair.datamodules.tables import KINDS, read_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
-from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.errors import DataError
-from rnnrepair.settings import ProperShare, check_settings
+from rnnrepair.settings import ProperShare, check_settings, one_of
 
 log = logging.getLogger(__name__)
 
-KINDS = (".csv", ".tsv", ".jsonl", ".parquet")
 PARTS = ("train", "val", "test")
 
 
@@ -39,7 +39,9 @@ class CSVTextDataModule(TextDataModule):
         group_column: str | None = None,
         classes: Sequence[Any] | None = None,
         test_share: ProperShare = 0.2,
+        separator: Annotated[str, one_of(CHOICES)] | None = None,
         encoding: str = "utf-8",
+        strip_labels: bool = False,
         **text: Any,
     ) -> None:
         """Name the file and its columns.
@@ -54,13 +56,15 @@ class CSVTextDataModule(TextDataModule):
             group_column: column whose values never stand in two splits (authors, products).
             classes: names of the classes in the order of their numbers; None takes those found.
             test_share: share held out for test where there is no split column.
+            separator: between the columns of csv, by name or as it is; None finds it.
             encoding: of csv, tsv and jsonl.
+            strip_labels: make labels that differ by blanks or case alone one class.
             **text: see ``TextDataModule``.
 
         Raises:
             SettingsError: no path, another kind of file, or a value out of range.
         """
-        check_settings(CSVTextDataModule, locals(), _known_kind, _known_encoding)
+        check_settings(CSVTextDataModule, locals(), _known_kind, known_encoding)
         super().__init__([_name(c) for c in classes] if classes else None, **text)
         self.path = Path(path).expanduser()
         self.text_column = text_column
@@ -69,10 +73,12 @@ class CSVTextDataModule(TextDataModule):
         self.id_column = id_column
         self.group_column = group_column
         self.test_share = test_share
+        self.separator = separator
         self.encoding = encoding
+        self.strip_labels = strip_labels
 
     def read(self) -> LoadedTexts:
-        """Read the file.
+        """Read the file; letters with combining marks become one character (Unicode's form NFC).
 
         Raises:
             DataError: it is missing or damaged, lacks a column, or has ids twice.
@@ -80,6 +86,7 @@ class CSVTextDataModule(TextDataModule):
         table = self._table()
         self._check(table)
         nothing = table[self.text_column].isna() | table[self.label_column].isna()
+        nothing |= table[self.label_column].astype(str).str.strip() == ""
         if nothing.any():
             log.warning(
                 "%s: %d of %d rows have no text or no label and are left out, the first is row %d.",
@@ -89,8 +96,13 @@ class CSVTextDataModule(TextDataModule):
                 int(nothing.to_numpy().argmax()) + 1,
             )
             table = table[~nothing]
-        texts = table[self.text_column].astype(str).tolist()
-        labels = table[self.label_column].map(_name).tolist()
+        texts = [unicodedata.normalize("NFC", str(text)) for text in table[self.text_column]]
+        labels = one_spelling(
+            table[self.label_column].map(_name).tolist(),
+            str(self.path),
+            merge=self.strip_labels,
+            classes=self.classes or (),
+        )
         groups = self._groups(table)
         if self.split_column is None:
             order, n_train = hold_out(labels, self.test_share, groups)
@@ -118,25 +130,6 @@ class CSVTextDataModule(TextDataModule):
     def _table(self) -> pd.DataFrame:
         if not self.path.is_file():
             raise DataError(f"{self.path.resolve()} does not exist: set path.")
-        kind = _kind(self.path)
-        try:
-            if kind == ".parquet":
-                return pd.read_parquet(self.path)
-            hint = ", or name its encoding (encoding=latin-1)"
-            content = decode(read_bytes(self.path), str(self.path), self.encoding, hint)
-            if kind == ".jsonl":
-                return pd.read_json(io.StringIO(content), lines=True, dtype=False)
-            # Tab-separated files have no quotes: one in a text would swallow the lines behind it.
-            tabs = {"sep": "\t", "quoting": csv.QUOTE_NONE} if kind == ".tsv" else {}
-            return read_table(content, str(self.path), **tabs)
-        except ImportError as error:
-            raise DataError(f"{self.path}: parquet needs pyarrow: pip install pyarrow.") from error
-        except DataError:
-            raise
-        except ValueError as error:
-            raise DataError(f"{self.path} cannot be read as {kind[1:]}: {error}") from error
-
-    def _check(self, table: pd.DataFrame) -> None:
         wanted = {
             "text_column": self.text_column,
             "label_column": self.label_column,
@@ -144,12 +137,10 @@ class CSVTextDataModule(TextDataModule):
             "id_column": self.id_column,
             "group_column": self.group_column,
         }
-        for key, column in wanted.items():
-            if column is not None and column not in table.columns:
-                raise DataError(
-                    f"{self.path} has no column {column!r}, it has {list(table.columns)}: set "
-                    f"{key}."
-                )
+        named = [(argument, column) for argument, column in wanted.items() if column is not None]
+        return read_texts(self.path, named, self.separator, self.encoding)
+
+    def _check(self, table: pd.DataFrame) -> None:
         if self.id_column is not None:
             twice = table[self.id_column][table[self.id_column].duplicated()]
             if len(twice):
@@ -168,25 +159,12 @@ class CSVTextDataModule(TextDataModule):
 
 
 def _known_kind(path: str) -> str | None:
-    if path and _kind(Path(path)) in KINDS:
+    if path and kind_of(Path(path)) in KINDS:
         return None
     return (
         f"expected a file that ends in one of {list(KINDS)} (csv, tsv and jsonl also with .gz), "
         f"got {path!r}"
     )
-
-
-def _known_encoding(encoding: str) -> str | None:
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        return f"{encoding!r} is unknown: take utf-8, latin-1, cp1252, ..."
-    return None
-
-
-def _kind(path: Path) -> str:
-    """Return the suffix that says how to read a file, without ``.gz``."""
-    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
 def _name(label: Any) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from rnnrepair.datamodules.files import decode, read_bytes
+from rnnrepair.datamodules.tables import parse_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
-from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
 
@@ -56,7 +57,7 @@ class IMDbDataModule(PublicTextDataModule):
         return self._from_archive(archive)
 
     def _from_csv(self, path: Path) -> LoadedTexts:
-        reviews = read_table(decode(read_bytes(path), str(path)), str(path))
+        reviews = parse_texts(decode(read_bytes(path), str(path)), str(path))
         missing = [c for c in COLUMNS if c not in reviews.columns]
         if missing:
             raise DataError(f"{path} lacks the columns {missing}, expected {COLUMNS}.")

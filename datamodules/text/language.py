@@ -15,13 +15,16 @@ from torchtext.data.utils import get_tokenizer
 from torchtext.vocab import Vectors, Vocab
 
 from rnnrepair.atomic import write_folder
+from rnnrepair.datamodules.text.characters import characters
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.fingerprint import fingerprint_config
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import check_settings, one_of
 
 UNKNOWN, PADDING = "<unk>", "<pad>"
-TOKENIZERS = ("basic_english", "split", "spacy", "moses", "toktok", "revtok", "subword")
+# The tokenizer for texts without blanks between words.
+CHARACTERS = "characters"
+TOKENIZERS = ("basic_english", "split", CHARACTERS, "spacy", "moses", "toktok", "revtok", "subword")
 
 Tokenize = Callable[[str], list[str]]
 
@@ -29,8 +32,9 @@ Tokenize = Callable[[str], list[str]]
 def make_tokenizer(tokenizer: Annotated[str, one_of(TOKENIZERS)]) -> Tokenize:
     """Return a function from a text to its tokens.
 
-    ``split`` cuts at white space, ``basic_english`` lower-cases and separates punctuation, the
-    others need a package of their own.
+    ``split`` cuts at white space, ``basic_english`` lower-cases and separates punctuation,
+    ``characters`` is for texts without blanks between words (see ``characters``), the others need
+    a package of their own.
 
     Raises:
         ConfigurationError: unknown, or its package is not installed.
@@ -38,6 +42,8 @@ def make_tokenizer(tokenizer: Annotated[str, one_of(TOKENIZERS)]) -> Tokenize:
     check_settings(make_tokenizer, locals())
     if tokenizer == "split":
         return str.split
+    if tokenizer == CHARACTERS:
+        return characters
     try:
         tokenize: Tokenize = get_tokenizer(tokenizer)
     except (ImportError, LookupError, OSError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
-from rnnrepair.datamodules.text.files import download
+from rnnrepair.datamodules.text.downloads import download
 from rnnrepair.datamodules.text.snippets import with_test
 from rnnrepair.datamodules.text.snippets_source import CLASSES, read_snippets
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule

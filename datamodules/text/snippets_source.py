@@ -7,8 +7,8 @@ import io
 import tarfile
 from pathlib import Path
 
+from rnnrepair.datamodules.files import decode
 from rnnrepair.datamodules.pip_archive import check_sha256, pip_archive
-from rnnrepair.datamodules.text.files import decode
 from rnnrepair.errors import DataError
 
 PACKAGE = "vaderSentiment==3.3.2"

@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from rnnrepair.datamodules.files import decode
 from rnnrepair.datamodules.pip_archive import check_sha256
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
-from rnnrepair.datamodules.text.files import decode
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
 

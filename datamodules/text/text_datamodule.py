@@ -3,6 +3,7 @@
 import logging
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +19,11 @@ from rnnrepair.datamodules.text.cleaning import (
     check_labels,
     cut,
     number_labels,
+    tell_unknown,
     without_empty,
 )
 from rnnrepair.datamodules.text.language import (
+    CHARACTERS,
     TOKENIZERS,
     Vocabulary,
     make_tokenizer,
@@ -55,6 +58,7 @@ class TextDataModule(SequenceDataModule):
         data_dir: str = "data",
         cache_dir: str = ".cache",
         batch_size: Count = 64,
+        progress: bool = True,
         **data: Any,
     ) -> None:
         """Choose tokens and vectors.
@@ -73,6 +77,7 @@ class TextDataModule(SequenceDataModule):
             data_dir: folder of the data sets.
             cache_dir: keeps tokenised texts.
             batch_size: training texts a step.
+            progress: show a progress bar while texts are tokenised.
             **data: see ``SequenceDataModule``; the seed is that of the drawn vectors too.
 
         Raises:
@@ -91,6 +96,7 @@ class TextDataModule(SequenceDataModule):
         self.embedding_size = embedding_size
         self.data_dir = Path(data_dir).expanduser()
         self.cache_dir = Path(cache_dir).expanduser()
+        self.progress = progress
         self.vocabulary = Vocabulary([])
         self.vectors = torch.empty(0)
 
@@ -112,14 +118,17 @@ class TextDataModule(SequenceDataModule):
         check_labels(texts, self.classes)
         if self.lower:
             texts = texts.lower()
-        tokenised = TokenisedTexts.cached(texts.texts, self.tokenizer, self.cache_dir / "text")
+        folder = self.cache_dir / "text"
+        tokenised = TokenisedTexts.cached(
+            texts.texts, self.tokenizer, folder, progress=self.shows_bars(self.progress)
+        )
         texts, tokenised = without_empty(texts, tokenised)
         tokenised = cut(tokenised, self.max_tokens)
         label = number_labels(texts, self.classes)
         # Before rare words become one token, which would make copies of texts that are none.
         copies = content_numbers(tokenised.values, tokenised.offsets)
-        fit = self.split(label, texts.n_train, texts.n_val, Groups(copies, texts.groups))["fit"]
-        counts = tokenised.counts(fit)
+        split = self.split(label, texts.n_train, texts.n_val, Groups(copies, texts.groups))
+        counts = tokenised.counts(split["fit"])
         self.vocabulary = Vocabulary.of(counts, self.max_vocabulary, self.min_count)
         found = vectors_for(self.vocabulary, vector_source, self.embedding_size, self.seed)
         self.vectors = found.table
@@ -134,6 +143,12 @@ class TextDataModule(SequenceDataModule):
             100 * float((values == self.vocabulary.unknown).double().mean()),
         )
         sequences = Sequences(values, tokenised.offsets, self.vocabulary.padding)
+        of_val = replace(tokenised, values=values).select(split["val"])
+        tell_unknown(
+            [texts.texts[row] for row in split["val"].tolist()],
+            float((of_val.values == self.vocabulary.unknown).double().mean()),
+            self.tokenizer,
+        )
         return LoadedData(
             sequences,
             label,
@@ -143,6 +158,7 @@ class TextDataModule(SequenceDataModule):
             texts.n_val,
             class_names=self.classes,
             token_names=self.vocabulary.words,
+            between_tokens="" if self.tokenizer == CHARACTERS else " ",
             unknown=self.vocabulary.unknown,
             groups=texts.groups,
             copies=copies,

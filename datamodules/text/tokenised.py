@@ -39,12 +39,14 @@ class TokenisedTexts(Ragged):
     offsets: Tensor
 
     @classmethod
-    def of(cls, texts: Sequence[str], tokenizer: str) -> "TokenisedTexts":
-        """Tokenise texts."""
+    def of(
+        cls, texts: Sequence[str], tokenizer: str, *, progress: bool = False
+    ) -> "TokenisedTexts":
+        """Tokenise texts, with a progress bar or without."""
         tokenize = make_tokenizer(tokenizer)
         number: dict[str, int] = {}
         lengths, values = [0], []
-        for text in tqdm(texts, desc="Tokenising", leave=False):
+        for text in tqdm(texts, desc="Tokenising", leave=False, disable=not progress):
             tokens = tokenize(text)
             values += [number.setdefault(token, len(number)) for token in tokens]
             lengths.append(len(tokens))
@@ -55,7 +57,9 @@ class TokenisedTexts(Ragged):
         )
 
     @classmethod
-    def cached(cls, texts: Sequence[str], tokenizer: str, folder: Path) -> "TokenisedTexts":
+    def cached(
+        cls, texts: Sequence[str], tokenizer: str, folder: Path, *, progress: bool = False
+    ) -> "TokenisedTexts":
         """Tokenise texts, or take what an earlier run has made of the same ones."""
         name = fingerprint_config(
             {"texts": list(texts), "tokenizer": tokenizer, "version": FORMAT_VERSION}
@@ -69,7 +73,7 @@ class TokenisedTexts(Ragged):
                     torch.from_numpy(file["values"]),
                     torch.from_numpy(file["offsets"]),
                 )
-        made = cls.of(texts, tokenizer)
+        made = cls.of(texts, tokenizer, progress=progress)
         folder.mkdir(parents=True, exist_ok=True)
         with write_file(path) as draft, draft.open("wb") as file:
             np.savez(

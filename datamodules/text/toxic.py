@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 
 from rnnrepair.atomic import write_file
+from rnnrepair.datamodules.files import decode, read_bytes
+from rnnrepair.datamodules.tables import parse_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
-from rnnrepair.datamodules.text.files import decode, read_bytes, read_table
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
@@ -139,7 +140,7 @@ def read_comments(path: Path) -> pd.DataFrame:
         DataError: columns are missing, labels are not 0 or 1, or an id occurs twice.
     """
     content = decode(read_bytes(path), str(path))
-    comments = read_table(content, str(path))
+    comments = parse_texts(content, str(path))
     missing = [c for c in ["id", "comment_text", *KINDS] if c not in comments.columns]
     if missing:
         raise DataError(

@@ -19,10 +19,13 @@ from rnnrepair.abstraction.stability import Stability, count_predictions
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import derive_seed, torch_generator
-from rnnrepair.settings import Count, Counts, Share, Size, at_least, check_settings, one_of
+from rnnrepair.settings import NOT_EMPTY, Count, Share, Size, at_least, check_settings, one_of
 from rnnrepair.traces import Traces
 
 log = logging.getLogger(__name__)
+
+# One state tells nothing apart. Studies may list it, as the least there is to compare with.
+NumStates = Annotated[int, at_least(2)]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class AbstractionSettings:
         seed: of the sample and the mixture.
     """
 
-    n_components: Count | Counts = 43
+    n_components: NumStates | Annotated[Sequence[NumStates], NOT_EMPTY] = 43
     selection: Annotated[str, one_of(Selection)] = Selection.BIC
     stability_threshold: Share = 0.72
     clustering: Annotated[str, one_of(Clustering)] = Clustering.GMM

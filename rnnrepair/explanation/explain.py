@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnrepair.abstraction import AbstractionSettings, StreamingPCA, abstract
+from rnnrepair.atomic import make_folder
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.explanation.explanation import Explanation
 from rnnrepair.explanation.states import Progress, states_name, states_of
@@ -79,12 +80,14 @@ def explain(
         progress: wraps loops in a progress bar.
 
     Raises:
-        ConfigurationError: the network cannot be read, the data have no such split, or the method
-            does not fit.
+        ConfigurationError: the network cannot be read, the data have no such split, the method does
+            not fit, or ``keep_in`` cannot be written.
         DataError: an index is not in the split.
         SettingsError: ``at_most`` or ``top`` below 1.
     """
     check_settings(explain, locals())
+    if keep_in is not None:
+        _make_folder(Path(keep_in))
     settings, method = settings or AbstractionSettings(), method or TraceSimilarity()
     _set_up(data)
     asked = _asked(data, split, index)
@@ -122,6 +125,15 @@ def explain(
         texts=_texts(data, failures.index),
         right=right,
     )
+
+
+def _make_folder(keep_in: Path) -> None:
+    try:
+        make_folder(keep_in)
+    except OSError as error:
+        raise ConfigurationError(
+            f"keep_in={keep_in} cannot be written ({error}): name another folder."
+        ) from error
 
 
 def _set_up(data: RepairableData) -> None:
@@ -225,4 +237,4 @@ def _texts(data: RepairableData, index: Tensor) -> tuple[str, ...]:
     if data.spec.kind != Kind.TOKENS or len(index) == 0:
         return ("",) * len(index)
     names = Names.of(data.spec)
-    return tuple(" ".join(names.of_tokens(text)) for text in data.fetch(index).sequences())
+    return tuple(names.text_of(text) for text in data.fetch(index).sequences())

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.models.classifier import Classifier, MakeOptimizer, MakeScheduler, NumClasses
 from rnnrepair.sequences import RecurrentOutput, SequenceBatch
 from rnnrepair.settings import Count, at_least, below, check_settings, one_of
@@ -86,11 +87,29 @@ class SequenceClassifier(Classifier):
         Padding comes behind the last real step and the recurrence only goes forward, so it reaches
         none. Packing would change no state, and its backward pass takes time quadratic in T on a
         CPU.
+
+        Raises:
+            ConfigurationError: the network was not made for such inputs.
         """
         inputs = batch.inputs
+        self._check_inputs(inputs)
         if self.embedding is not None:
             inputs = self.embedding_dropout(self.embedding(inputs))
         return self.rnn(inputs)[0]
+
+    def _check_inputs(self, inputs: Tensor) -> None:
+        """Refuse inputs that the network was not made for, with what to write."""
+        shape, width = tuple(inputs.shape), self.rnn.input_size
+        if (self.embedding is None) != inputs.is_floating_point():
+            raise ConfigurationError(
+                f"The network reads {'features' if self.embedding is None else 'tokens'}, got "
+                f"{inputs.dtype}: set vocabulary_size for tokens, and leave it out for features."
+            )
+        if self.embedding is None and (len(shape) != 3 or shape[2] != width):
+            raise ConfigurationError(
+                f"The network reads {width} features a step, got inputs of shape {shape}, expected "
+                f"(sequences, steps, {width}): set input_size={shape[-1]}."
+            )
 
     def final_logits(self, hidden: Tensor, batch: SequenceBatch) -> Tensor:
         """Return (B, C) logits of the last real step of (B, T, d) states."""

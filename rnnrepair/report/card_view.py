@@ -105,7 +105,7 @@ def card_view(
         neighbourhood=neighbourhood(failure, names),
         figure=failure_text(card, names) if card.is_text else sequence_figure(card, scales, names),
         nearest=tuple(
-            sample("Influential", inputs, found.label, found.common, caption(found))
+            sample("Influential", inputs, found.label, found.common, caption(found, names))
             for inputs, found in zip(card.nearest, failure.neighbours, strict=True)
         ),
         injected=tuple(

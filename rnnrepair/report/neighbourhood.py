@@ -6,7 +6,7 @@ from rnnrepair.report.wording import count
 from rnnrepair.sequences import Names
 
 
-def caption(neighbour: Neighbour) -> str:
+def caption(neighbour: Neighbour, names: Names) -> str:
     """Say how near a sample is, or what it has in common with the failure."""
     if neighbour.role == Role.OPPONENTS:
         return "resembles the failure as a whole"
@@ -16,7 +16,7 @@ def caption(neighbour: Neighbour) -> str:
         return "at its start, as in the failure"
     if neighbour.run == 0:
         return "comes to the same state"
-    return f"{count(neighbour.run, 'word')} in common up to there"
+    return f"{count(neighbour.run, names.token)} in common up to there"
 
 
 def origin(sample: Injected, failure: Failure) -> str:

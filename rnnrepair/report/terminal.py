@@ -78,9 +78,10 @@ def print_failures(repair: Repair, data: ShownData, console: Console | None = No
     fixed = set(after.index[after.correct].tolist())
     for card in failure_cards(repair.failures[:PRINTED], data):
         console.print(_line(card, names, repaired=card.failure.index in fixed))
+    token = names.token
     console.print(
-        "Colours: the class predicted after each word; reversed: the responsible word; bold: "
-        "the rest of its segment. More in report.html.",
+        f"Colours: the class predicted after each {token}; reversed: the responsible {token}; "
+        "bold: the rest of its segment. More in report.html.",
         style="dim",
     )
 
@@ -102,5 +103,5 @@ def _line(card: FailureCard, names: Names, *, repaired: bool) -> Text:
         elif first <= step < end:
             style += " bold"
         line.append(word, style=style)
-        line.append(" ", style="not bold")
+        line.append(names.separator, style="not bold")
     return line

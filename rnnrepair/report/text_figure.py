@@ -22,10 +22,11 @@ class Word:
 
 @dataclass(frozen=True)
 class TextFigure:
-    """Words in their order."""
+    """Words (or characters) in their order, with what stands between two of them."""
 
     words: tuple[Word, ...]
     description: str
+    separator: str = " "
 
     @property
     def weight(self) -> int:
@@ -46,8 +47,9 @@ def failure_text(card: FailureCard, names: Names) -> TextFigure:
         css = "responsible" if step == failure.step else "segment" if first <= step < end else ""
         title = f"step {step + 1}: predicted {names.of_class(predicted)}, state {state}"
         words.append(Word(text, colour[predicted].fill, css, title))
-    told = f"Failure {failure.index}: {len(words)} words, word {failure.step + 1} marked."
-    return TextFigure(tuple(words), told)
+    token = names.token
+    told = f"Failure {failure.index}: {len(words)} {token}s, {token} {failure.step + 1} marked."
+    return TextFigure(tuple(words), told, names.separator)
 
 
 def sample_text(tokens: Tensor, mark: Span, names: Names, description: str) -> TextFigure:
@@ -56,4 +58,4 @@ def sample_text(tokens: Tensor, mark: Span, names: Names, description: str) -> T
         Word(text, css="common" if mark[0] <= step < mark[1] else "")
         for step, text in enumerate(names.of_tokens(tokens))
     )
-    return TextFigure(words, description)
+    return TextFigure(words, description, names.separator)

@@ -15,19 +15,32 @@ class Names:
     Attributes:
         classes: of the classes.
         words: of the tokens.
+        separator: stands between two words of a text; empty where they are characters.
         channels: of the features of a series.
         units: of the features.
     """
 
     classes: Sequence[str] = ()
     words: Sequence[str] = ()
+    separator: str = " "
     channels: Sequence[str] = ()
     units: Sequence[str] = ()
 
     @classmethod
     def of(cls, spec: DataSpec) -> "Names":
         """Return what the data call their classes, tokens and channels, as far as they say."""
-        return cls(spec.class_names, spec.token_names, spec.channel_names, spec.units)
+        return cls(
+            spec.class_names,
+            spec.token_names,
+            spec.between_tokens,
+            spec.channel_names,
+            spec.units,
+        )
+
+    @property
+    def token(self) -> str:
+        """What a token is: a word, or a character."""
+        return "word" if self.separator else "character"
 
     def of_class(self, number: int) -> str:
         """Return the name of a class."""
@@ -42,3 +55,7 @@ class Names:
     def of_tokens(self, tokens: Tensor) -> list[str]:
         """Return the words of (T,) tokens."""
         return [self.words[t] if t < len(self.words) else str(t) for t in tokens.tolist()]
+
+    def text_of(self, tokens: Tensor) -> str:
+        """Return (T,) tokens as one text."""
+        return self.separator.join(self.of_tokens(tokens))

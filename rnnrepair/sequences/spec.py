@@ -35,6 +35,7 @@ class DataSpec:
         target: what has a label.
         class_names: by class; numbers stand for those that have none.
         token_names: by token.
+        between_tokens: stands between two tokens where they are shown as text.
         max_steps: longest sequence, None where it is not known.
         unknown: token of all words without a number, None where there is none.
         channel_names: by feature of a series; numbers stand for those that have none.
@@ -47,6 +48,7 @@ class DataSpec:
     target: Annotated[Target, one_of(Target)] = Target.SEQUENCE
     class_names: Sequence[str] = ()
     token_names: Sequence[str] = ()
+    between_tokens: str = " "
     max_steps: int | None = None
     unknown: int | None = None
     channel_names: Sequence[str] = ()

@@ -7,6 +7,7 @@ import torch
 
 from rnnrepair.abstraction import Automaton
 from rnnrepair.errors import Fault, SettingsError
+from rnnrepair.sequences import Names
 from rnnrepair.settings import Count, at_least, below, check_settings
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.study import StudyResult
@@ -57,7 +58,7 @@ class AutomatonStudy:
         # Where a state is drawn: the first two principal components of its mean.
         place = torch.nn.functional.pad(model.mixture.mean, (0, 2))[:, :2]
         states["x"], states["y"] = place[:, 0].numpy(), place[:, 1].numpy()
-        path, told = self._path(traces["test"])
+        path, told = self._path(traces["test"], Names.of(run.data.spec))
         edges = automaton.edges()
         return StudyResult(
             {"automaton_states": states, "automaton_transitions": edges, "automaton_path": path},
@@ -75,7 +76,7 @@ class AutomatonStudy:
             },
         )
 
-    def _path(self, test: Traces) -> tuple[pd.DataFrame, str]:
+    def _path(self, test: Traces, names: Names) -> tuple[pd.DataFrame, str]:
         if self.sample is None:
             wrong = (~test.correct).nonzero()[:, 0]
             row = int(wrong[0]) if len(wrong) else 0
@@ -93,5 +94,12 @@ class AutomatonStudy:
         )
         return path, (
             f"The path drawn is that of test sample {int(one.index)}: true class "
-            f"{int(one.label)}, predicted {int(one.final_prediction)}."
+            f"{_called(int(one.label), names)}, predicted "
+            f"{_called(int(one.final_prediction), names)}."
         )
+
+
+def _called(number: int, names: Names) -> str:
+    """Return the name of a class, with the number that stands for it in the figure."""
+    name = names.of_class(number)
+    return name if name == str(number) else f"{name} ({number})"

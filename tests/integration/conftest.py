@@ -73,4 +73,4 @@ def _wandb_run_of_its_own(monkeypatch):
     """Each test writes its W&B run without a network and leaves none open for the next one."""
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
     yield
-    finish_wandb()
+    finish_wandb(failed=False)

@@ -181,3 +181,13 @@ def test_every_key_has_a_comment(path: Path):
         if key != "defaults" and not near.startswith("#") and not below.startswith(("#", "_")):
             uncommented.append(f"{path.name}:{number + 1} {stripped}")
     assert not uncommented
+
+
+def test_folders_that_cannot_be_written_are_refused_with_their_keys(tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    cfg = composed("+experiment=mnist_repair", "logger=none")
+    OmegaConf.update(cfg, "paths.output_dir", str(taken / "out"))
+    OmegaConf.update(cfg, "paths.cache_dir", str(taken))
+    with pytest.raises(ConfigurationError, match=r"paths\.output_dir=.*paths\.cache_dir="):
+        build(cfg)

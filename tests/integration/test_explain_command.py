@@ -100,6 +100,12 @@ GIVEN = ("module=stranger_to_explain.Net", "data=stranger_to_explain:data")
 FEW = ("+abstraction.n_components=4", "at_most=3")
 
 
+def test_a_folder_that_cannot_be_written_is_refused_by_its_key(stranger, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(ConfigurationError, match=r"output=taken.* cannot be written"):
+        explained(configured(*GIVEN, "checkpoint=net.pt", "output=taken"))
+
+
 def test_a_network_of_ones_own_is_explained(stranger, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     found = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW))

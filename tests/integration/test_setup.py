@@ -24,7 +24,9 @@ from rnnrepair.callbacks import (
     TraceCollector,
     repair_chain,
 )
-from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
+from rnnrepair.callbacks.study_runner import StudyRunner
+from rnnrepair.callbacks.trace_collector import repairable_data
+from rnnrepair.datamodules import ArrayDataModule, LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import ImageEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
@@ -40,6 +42,23 @@ class Steps(SequenceDataModule):
         inputs = torch.randn(300, 6, 3, generator=generator) + label[:, None, None] * 0.8
         sequences = Sequences.from_padded(inputs, torch.full((300,), 6))
         return LoadedData(sequences, label, 240, "steps", "series")
+
+
+class Reader(pl.LightningModule):
+    """A network that is given inputs alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.GRU(3, 8, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(self.rnn(x)[0][:, -1])
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return Adam(self.parameters(), lr=0.05)
 
 
 class NaNSteps(Steps):
@@ -81,6 +100,22 @@ def test_chain_runs_in_a_plain_trainer(tmp_path):
     callbacks = chain()
     fit(tmp_path, callbacks)
     assert callbacks[-1].summary["injected"] > 0
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_bars_go_with_those_of_the_trainer(tmp_path, capsys, wanted):
+    callbacks = chain()
+    callbacks[0] = TraceCollector(Calendar(start=1, end=1))
+    steps = Steps(2)
+    steps.setup()
+    batch = steps.fetch(torch.arange(300))
+    data = ArrayDataModule(
+        batch.inputs[:240], batch.label[:240], batch.inputs[240:], batch.label[240:]
+    )
+    fit(tmp_path, callbacks, data, Reader(), enable_progress_bar=wanted)
+    shown = capsys.readouterr().err
+    bars = ("Reading the data", "Collecting", "Judging candidates")
+    assert [bar in shown for bar in bars] == [wanted] * 3
 
 
 @pytest.mark.parametrize("missing", range(4))
@@ -186,6 +221,28 @@ def test_output_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(MisconfigurationException, match="set output_dir"):
         fit(tmp_path, chain(output_dir=str(tmp_path / "taken")))
+
+
+def test_output_folder_of_studies_alone_is_refused_before_training(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    network = SequenceClassifier(3, 2, hidden_size=8)
+    before = network.head.weight.clone()
+    studies = StudyRunner([], output_dir=str(tmp_path / "taken"))
+    with pytest.raises(MisconfigurationException, match="set output_dir"):
+        fit(tmp_path, [studies], module=network)
+    assert torch.equal(network.head.weight, before)
+
+
+def test_a_trainer_of_the_package_lightning_is_told_what_to_import(tmp_path):
+    trainer = type("Trainer", (), {"__module__": "lightning.pytorch.trainer.trainer"})
+    with pytest.raises(MisconfigurationException, match="import pytorch_lightning as pl"):
+        repairable_data(type("Own", (trainer,), {})())
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_a_network_of_another_width_is_refused_before_training(tmp_path, width):
+    with pytest.raises(ConfigurationError, match=f"{width} features a step.*set input_size=3"):
+        fit(tmp_path, chain(), module=SequenceClassifier(width, 2, hidden_size=8))
 
 
 def test_foreign_data_module_is_told_what_it_lacks(tmp_path):

@@ -49,7 +49,7 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
         train(cfg)
-        finish_wandb()
+        finish_wandb(failed=False)
     return folder / "run"
 
 

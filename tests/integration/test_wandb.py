@@ -1,12 +1,18 @@
 """What W&B is sent: every key is of one kind."""
 
+import importlib
 import numbers
+from contextlib import nullcontext
 
 import pytest
 from omegaconf import OmegaConf
 
+from rnnrepair.callbacks.wandb.logger import wandb_logger
 from rnnrepair.record import RunRecord, numbers_of, summary_of
 from tests.integration.conftest import QUICK, composed, train
+
+# The package has a function of that name.
+main = importlib.import_module("rnnrepair.callbacks.launch.main")
 
 
 @pytest.fixture
@@ -44,3 +50,31 @@ def test_no_key_is_both_a_curve_and_a_table(sent, tmp_path):
     # The numbers at the end are those of the summary, under the same names.
     record = RunRecord.load(tmp_path / "run")
     assert set(numbers_of(summary_of(record))) <= set(sent)
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_failed_job_is_shown_as_failed(monkeypatch, tmp_path, failed):
+    import wandb
+
+    codes = []
+    finish = wandb.sdk.wandb_run.Run.finish
+
+    def remember(self, exit_code=None, **options):
+        codes.append(exit_code)
+        return finish(self, exit_code, **options)
+
+    class Pretended:
+        def train(self):
+            if failed:
+                raise RuntimeError("out of luck")
+            return {}
+
+    def build(cfg):
+        wandb_logger(str(tmp_path), "test", offline=True)
+        return Pretended()
+
+    monkeypatch.setattr(wandb.sdk.wandb_run.Run, "finish", remember)
+    monkeypatch.setattr(main, "build", build)
+    with pytest.raises(RuntimeError) if failed else nullcontext():
+        main.objective(OmegaConf.create({"monitor": "accuracy"}))
+    assert codes == [int(failed)]

@@ -17,8 +17,8 @@ from rnnrepair.report.studies.canvas import canvas, panel, panels
 AT_LEAST = 0.15
 _PATH = "#111111"
 _TITLE = (
-    "Abstract automaton (size: visits; grey arrows: "
-    f"at least {AT_LEAST:.0%} of the transitions that leave a state)"
+    "Abstract automaton: a circle is a state with its number, larger for more visits\n"
+    f"Grey arrows: at least {AT_LEAST:.0%} of what leaves a state; staying in it is not drawn"
 )
 
 
@@ -27,7 +27,8 @@ def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
     states = tables["automaton_states"]
     figure = canvas(width=9, height=7.2)
     (axes,) = panels(figure, 1, 1)
-    panel(axes, _TITLE, "first principal component", "second principal component")
+    where = "mean of the state on the {} principal component"
+    panel(axes, _TITLE, where.format("first"), where.format("second"))
     place = states.set_index("state")[["x", "y"]]
     size = 150 + 1800 * states["visits"] / max(states["visits"].max(), 1)
     radius = dict(zip(states["state"], np.sqrt(size) / 2, strict=True))
@@ -68,11 +69,20 @@ def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
         for k, c in colours.items()
     ]
     last = tables["automaton_path"].iloc[-1]
-    told = f"sample {last['sample']}:\n{last['label']} taken for {last['prediction']}"
+    told = f"path of sample {last['sample']}:\n{last['label']} taken for {last['prediction']}"
     if last["label"] == last["prediction"]:
-        told = f"sample {last['sample']}:\n{last['label']}, rightly"
+        told = f"path of sample {last['sample']}:\n{last['label']}, rightly"
     keys.append(Line2D([], [], color=_PATH, linewidth=1.8, label=told))
-    axes.legend(handles=keys, fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(
+        handles=keys,
+        title="predicted most often\nin the state:",
+        fontsize=9,
+        title_fontsize=9,
+        alignment="left",
+        frameon=False,
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+    )
     axes.margins(0.12)
     return {"automaton": figure}
 
