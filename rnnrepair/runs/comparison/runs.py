@@ -20,7 +20,7 @@ class About:
 
     Attributes:
         experiment: its name.
-        data: source and sizes of the splits.
+        data: source, number of sequences, sizes of further test splits, budget.
         contrasts: differences that the configuration named before anything was run.
     """
 
@@ -160,8 +160,8 @@ def _refuse_unlike(runs: list[Run]) -> None:
         runs,
         lambda run: dict(run.about.data),
         "data",
-        "Sources and sizes of the splits must agree: make the runs with one source of data and the "
-        "same sizes.",
+        "Source, budget and the number of all sequences must agree: make the runs with one source "
+        "of data and the same settings.",
     )
     _refuse_differing(
         runs,
