@@ -6,41 +6,73 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import LossGradients, gradients
+from rnnrepair.influence import LossGradients, Parts
+from rnnrepair.influence.gradients import loss_gradients, tokens
 from rnnrepair.sequences import SequenceBatch
 
-N_FEATURES, N_UNITS, N_CLASSES, N_STEPS = 5, 7, 4, 6
+N_FEATURES, N_UNITS, N_CLASSES, N_STEPS, N_TOKENS = 5, 7, 4, 6, 9
+KINDS = {
+    "lstm": lambda **options: nn.LSTM(N_FEATURES, N_UNITS, **options),
+    "gru": lambda **options: nn.GRU(N_FEATURES, N_UNITS, **options),
+    "rnn": lambda **options: nn.RNN(N_FEATURES, N_UNITS, **options),
+    "relu": lambda **options: nn.RNN(N_FEATURES, N_UNITS, nonlinearity="relu", **options),
+}
 
 
-@pytest.fixture
-def network():
+def parts_of(kind, n_layers=1, *, reads_tokens=False):
     torch.manual_seed(0)
-    return nn.LSTM(N_FEATURES, N_UNITS, batch_first=True), nn.Linear(N_UNITS, N_CLASSES)
+    rnn = KINDS[kind](num_layers=n_layers, batch_first=True)
+    embedding = nn.Embedding(N_TOKENS, N_FEATURES) if reads_tokens else None
+    return Parts(rnn, nn.Linear(N_UNITS, N_CLASSES), embedding)
 
 
-def make_batch(size, lengths=None, seed=1):
+@pytest.fixture(params=[(kind, n) for kind in KINDS for n in (1, 3)], ids=str)
+def parts(request):
+    return parts_of(*request.param)
+
+
+@pytest.fixture(params=["lstm", "gru"])
+def readers(request):
+    return parts_of(request.param, 2, reads_tokens=True)
+
+
+def make_batch(size, lengths=None, seed=1, *, reads_tokens=False):
     generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(size, N_STEPS, N_FEATURES, generator=generator)
+    if reads_tokens:
+        inputs = torch.randint(N_TOKENS, (size, N_STEPS), generator=generator)
     return SequenceBatch(
         torch.arange(size),
-        torch.randn(size, N_STEPS, N_FEATURES, generator=generator),
+        inputs,
         torch.full((size,), N_STEPS) if lengths is None else torch.tensor(lengths),
         torch.randint(N_CLASSES, (size,), generator=generator),
     )
 
 
-def by_autograd(rnn, head, batch):
-    """(B, P) gradients from one backward pass a sample, in the order LossGradients promises."""
+def parameters_of(parts):
+    named = {} if parts.embedding is None else {"embedding.weight": parts.embedding.weight}
+    named |= dict(parts.rnn.named_parameters())
+    return named | {f"head.{name}": value for name, value in parts.head.named_parameters()}
+
+
+def loss_of(parts, x, length, label):
+    x = x[None, :length]
+    hidden, _ = parts.rnn(x if parts.embedding is None else parts.embedding(x))
+    return cross_entropy(parts.head(hidden[:, -1]), label[None])
+
+
+def by_autograd(parts, batch):
+    """(B, ...) gradients by parameter, from one backward pass a sample."""
+    named = parameters_of(parts)
     rows = []
     for x, length, label in zip(batch.inputs, batch.lengths, batch.label, strict=True):
-        hidden, _ = rnn(x[None, :length])
-        loss = cross_entropy(head(hidden[:, -1]), label[None])
-        p = {**dict(rnn.named_parameters()), **dict(head.named_parameters())}
-        g = dict(zip(p, torch.autograd.grad(loss, list(p.values())), strict=True))
-        biases = [g["bias_ih_l0"][:, None], g["bias_hh_l0"][:, None]]
-        recurrent = torch.cat([g["weight_ih_l0"], g["weight_hh_l0"], *biases], 1)
-        linear = torch.cat([g["weight"], g["bias"][:, None]], 1)
-        rows.append(torch.cat([recurrent.flatten(), linear.flatten()]))
-    return torch.stack(rows)
+        loss = loss_of(parts, x, length, label)
+        rows.append(torch.autograd.grad(loss, list(named.values())))
+    return {name: torch.stack(g) for name, g in zip(named, zip(*rows, strict=True), strict=True)}
+
+
+def flat(gradients):
+    return torch.cat([g.flatten(1) for g in gradients.values()], 1)
 
 
 def assert_close(actual, expected):
@@ -48,52 +80,95 @@ def assert_close(actual, expected):
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
+def assert_same_gradients(parts, batch):
+    found, expected = LossGradients(parts).gradients(batch), by_autograd(parts, batch)
+    assert list(found) == list(expected)
+    for name, gradient in expected.items():
+        assert_close(found[name], gradient)
+
+
 @pytest.mark.parametrize("lengths", [None, [6, 1, 3, 6, 2]])
-def test_gradients_equal_autograd(network, lengths):
-    batch = make_batch(5, lengths)
-    assert_close(LossGradients(*network).gradients(batch), by_autograd(*network, batch))
+def test_gradients_equal_autograd(parts, lengths):
+    assert_same_gradients(parts, make_batch(5, lengths))
 
 
-def test_padding_does_not_matter(network):
+@pytest.mark.parametrize("lengths", [None, [6, 1, 3, 6, 2]])
+def test_gradients_of_an_embedding_equal_autograd(readers, lengths):
+    assert_same_gradients(readers, make_batch(5, lengths, reads_tokens=True))
+
+
+def test_logits_are_those_of_the_network(parts):
+    batch = make_batch(4)
+    expected = parts.head(parts.rnn(batch.inputs)[0][:, -1])
+    assert_close(LossGradients(parts).logits(batch), expected.detach())
+
+
+def test_padding_does_not_matter(parts):
     batch = make_batch(3, [2, 4, 6])
     other = make_batch(3, [2, 4, 6])
     other.inputs[~other.mask] = 100.0
-    tracin = LossGradients(*network)
-    torch.testing.assert_close(tracin.gradients(batch), tracin.gradients(other))
+    gradients = LossGradients(parts)
+    torch.testing.assert_close(gradients.gradients(batch), gradients.gradients(other))
 
 
-def test_scores_are_products_of_gradients(network, monkeypatch):
-    monkeypatch.setattr(gradients, "GRADIENT_BATCH", 4)
+def test_padded_tokens_do_not_matter(readers):
+    batch, other = (make_batch(3, [2, 4, 6], reads_tokens=True) for _ in range(2))
+    other.inputs[~other.mask] = 1
+    gradients = LossGradients(readers)
+    torch.testing.assert_close(gradients.gradients(batch), gradients.gradients(other))
+    products = (gradients.products([b], batch) for b in (batch, other))
+    torch.testing.assert_close(*products)
+
+
+def assert_products(parts, train, queries):
+    by_query, *of_train = (flat(by_autograd(parts, batch)) for batch in (queries, *train))
+    by_train = torch.cat(of_train)
+    gradients = LossGradients(parts)
+    scores = gradients.products(train, queries)
+    assert scores.shape == (len(by_query), len(by_train))
+    assert_close(scores, by_query @ by_train.T)
+    norms = by_query.norm(dim=1)[:, None] * by_train.norm(dim=1)
+    assert_close(gradients.products(train, queries, cosine=True), by_query @ by_train.T / norms)
+    assert_close(gradients.squared_norms(queries), by_query.square().sum(1))
+
+
+def test_scores_are_products_of_gradients(parts, monkeypatch):
+    monkeypatch.setattr(loss_gradients, "GRADIENT_BATCH", 4)
     train = [make_batch(6, seed=2), make_batch(5, [3, 6, 1, 2, 6], seed=3)]
-    queries = make_batch(5, seed=4)
-    expected = (
-        by_autograd(*network, queries)
-        @ torch.cat([by_autograd(*network, batch) for batch in train]).T
-    )
-    scores = LossGradients(*network).products(train, queries)
-    assert scores.shape == (5, 11)
-    assert_close(scores, expected)
+    assert_products(parts, train, make_batch(5, seed=4))
 
 
-def test_first_order_effect_of_a_training_step(network):
+@pytest.mark.parametrize("cells", [1, 200, 5_000_000])
+def test_scores_of_tokens_are_products_of_gradients(readers, monkeypatch, cells):
+    """Words that come twice in a sequence, and words that no query has, count as they should."""
+    monkeypatch.setattr(loss_gradients, "GRADIENT_BATCH", 4)
+    monkeypatch.setattr(tokens, "CELLS", cells)
+    train = [
+        make_batch(6, seed=2, reads_tokens=True),
+        make_batch(5, [3, 6, 1, 2, 6], 3, reads_tokens=True),
+    ]
+    queries = make_batch(5, [6, 2, 1, 5, 3], seed=4, reads_tokens=True)
+    queries.inputs.clamp_(max=N_TOKENS - 3)
+    assert_products(readers, train, queries)
+
+
+def test_first_order_effect_of_a_training_step(parts):
     """A small step on a training sample lowers a query's loss by the rate times the score."""
-    rnn, head = (part.double() for part in network)
+    for part in (parts.rnn, parts.head):
+        part.double()
     batch = make_batch(2)
     batch.inputs = batch.inputs.double()
-    train, query = (
-        SequenceBatch(*(getattr(batch, n)[[i]] for n in ("index", "inputs", "lengths", "label")))
-        for i in range(2)
-    )
+    train, query = (batch.rows(slice(i, i + 1)) for i in range(2))
 
     def loss(of):
-        return cross_entropy(head(rnn(of.inputs)[0][:, -1]), of.label)
+        return loss_of(parts, of.inputs[0], N_STEPS, of.label[0])
 
-    score = float(LossGradients(rnn, head).products([train], query))
+    score = float(LossGradients(parts).products([train], query))
     before = float(loss(query).detach())
     loss(train).backward()
     rate = 1e-5
     with torch.no_grad():
-        for parameter in (*rnn.parameters(), *head.parameters()):
+        for parameter in parameters_of(parts).values():
             parameter -= rate * parameter.grad
         after = float(loss(query))
     assert (before - after) / rate == pytest.approx(score, rel=1e-3)
@@ -102,17 +177,27 @@ def test_first_order_effect_of_a_training_step(network):
 @pytest.mark.parametrize(
     "rnn",
     [
-        nn.GRU(N_FEATURES, N_UNITS, batch_first=True),
-        nn.LSTM(N_FEATURES, N_UNITS, 2, batch_first=True),
-        nn.LSTM(N_FEATURES, N_UNITS),
-        nn.LSTM(N_FEATURES, N_UNITS, batch_first=True, bidirectional=True),
+        nn.LSTM(N_FEATURES, N_UNITS, bias=False),
+        nn.LSTM(N_FEATURES, N_UNITS, proj_size=3),
+        nn.GRU(N_FEATURES, N_UNITS, bidirectional=True),
+        nn.Linear(N_FEATURES, N_UNITS),
     ],
 )
 def test_other_networks_are_refused(rnn):
-    with pytest.raises(ConfigurationError, match="single-layer"):
-        LossGradients(rnn, nn.Linear(N_UNITS, N_CLASSES))
+    with pytest.raises(ConfigurationError, match="one direction"):
+        Parts(rnn, nn.Linear(N_UNITS, N_CLASSES))
 
 
-def test_other_heads_are_refused(network):
+@pytest.mark.parametrize("head", [nn.Sequential(), nn.Linear(N_UNITS, N_CLASSES, bias=False)])
+def test_other_heads_are_refused(head):
     with pytest.raises(ConfigurationError, match="head"):
-        LossGradients(network[0], nn.Sequential(network[1]))
+        Parts(nn.GRU(N_FEATURES, N_UNITS), head)
+
+
+def test_parts_are_found_in_a_module():
+    module = nn.ModuleDict({"e": nn.Embedding(4, 3), "r": nn.GRU(3, 2, 2), "h": nn.Linear(2, 2)})
+    parts = Parts.of(module)
+    assert (parts.rnn, parts.head, parts.embedding) == (module["r"], module["h"], module["e"])
+    module["more"] = nn.LayerNorm(2)
+    with pytest.raises(ConfigurationError, match="LayerNorm"):
+        Parts.of(module)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import LossGradients, Role, SegmentContext, TracIn, find_evidence
+from rnnrepair.influence import LossGradients, Parts, Role, SegmentContext, TracIn, find_evidence
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import TracedNetwork, verified
 from tests.conftest import trained, view_of
@@ -87,9 +87,11 @@ def test_tracin_scores_are_what_a_step_on_the_sample_does_to_the_loss(
     queries = queries_of(data, make_traces)
     scorer = method.fit(view)
     scores = scorer.scores(queries)
-    gradients = LossGradients(network.rnn, network.head)
-    fit = gradients.gradients(data.fetch(view.traces.index))
-    query = gradients.gradients(data.fetch(queries.index))
+    gradients = LossGradients(Parts.of(network))
+    fit, query = (
+        torch.cat([g.flatten(1) for g in gradients.gradients(data.fetch(index)).values()], 1)
+        for index in (view.traces.index, queries.index)
+    )
     torch.testing.assert_close(scores, -(query @ fit.T), rtol=1e-3, atol=1e-5)
     rows = torch.tensor([7, 0, 30])
     torch.testing.assert_close(scorer.scores(queries, rows), scores[:, rows])
@@ -117,11 +119,23 @@ class Squared(nn.Module):
         return self.head(hidden[torch.arange(len(inputs)), lengths - 1].square())
 
 
+class BothWays(nn.Module):
+    """Reads in both directions."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(4, 6, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, inputs, lengths):
+        hidden, _ = self.rnn(inputs)
+        return self.head(hidden[torch.arange(len(inputs)), lengths - 1])
+
+
 @pytest.mark.parametrize(
     ("network", "told"),
     [
-        (lambda: SequenceClassifier(4, 3, hidden_size=6, cell="gru"), "GRU"),
-        (lambda: SequenceClassifier(4, 3, hidden_size=6, cell="lstm", num_layers=2), "layer"),
+        (BothWays, "one direction"),
         (Squared, "something else"),
     ],
 )

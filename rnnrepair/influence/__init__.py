@@ -11,7 +11,7 @@ from rnnrepair.influence.distance import (
 )
 from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
-from rnnrepair.influence.gradients import LossGradients
+from rnnrepair.influence.gradients import LossGradients, Parts
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
@@ -38,6 +38,7 @@ __all__ = [
     "LossGradients",
     "NearScorer",
     "Neighbours",
+    "Parts",
     "Ranking",
     "Role",
     "Scorer",

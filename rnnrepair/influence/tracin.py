@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence.gradients import LossGradients
+from rnnrepair.influence.gradients import LossGradients, Parts
 from rnnrepair.influence.method import Scorer
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.ties import tie_order
@@ -22,17 +22,25 @@ FETCHED = 1000
 class TracIn:
     """Influence as the product of two loss gradients over all parameters, at one checkpoint.
 
-    It reads a network of one LSTM layer and a linear layer on its last state, and nothing else
-    with parameters. It costs a backward pass for every training sample and query.
+    It reads a network of an LSTM, GRU or RNN in one direction, of any number of layers, and a
+    linear layer on its last state, with an embedding for tokens, and nothing else with parameters.
+    It costs a backward pass for every training sample and query.
 
     Source: Pruthi et al., "Estimating Training Data Influence by Tracing Gradient Descent", 2020.
     """
 
     name = "tracin"
-    fits = frozenset({Kind.SERIES, Kind.IMAGE})
+    fits = frozenset(Kind)
 
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
+    def __init__(self, cosine: bool = False, seed: int = 0) -> None:
+        """Choose how gradients are compared.
+
+        Args:
+            cosine: divide by the norms of both, so that samples of large loss do not come first
+                everywhere.
+            seed: of the order of ties.
+        """
+        self.cosine = cosine
         self.seed = seed
 
     def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
@@ -41,11 +49,11 @@ class TracIn:
         Raises:
             ConfigurationError: it has other layers, or does something else with those.
         """
-        gradients = LossGradients(*_layers(network.module))
+        gradients = LossGradients(Parts.of(network.module))
         logits, found = network.predict([batch]).logits, gradients.logits(batch).cpu()
         if logits is None or not torch.allclose(logits, found, rtol=1e-3, atol=1e-4):
             raise ConfigurationError(
-                "TracIn reads the logits that a linear layer makes of the LSTM's last state, and "
+                "TracIn reads the logits that a linear layer makes of the last state, and "
                 f"{type(network.module).__name__} answers something else: choose another influence "
                 "method."
             )
@@ -56,15 +64,19 @@ class TracIn:
         Raises:
             ConfigurationError: see ``check``.
         """
-        return TracInScorer(LossGradients(*_layers(view.network.module)), view, self.seed)
+        gradients = LossGradients(Parts.of(view.network.module))
+        return TracInScorer(gradients, view, self.cosine, self.seed)
 
 
 class TracInScorer(Scorer):
     """Products of gradients of training samples with those of queries."""
 
-    def __init__(self, gradients: LossGradients, view: TrainingView, seed: int = 0) -> None:
-        """Take N training samples; the seed is that of the order of ties."""
+    def __init__(
+        self, gradients: LossGradients, view: TrainingView, cosine: bool = False, seed: int = 0
+    ) -> None:
+        """Take N training samples; the rest as for ``TracIn``."""
         self._gradients = gradients
+        self._cosine = cosine
         self._view = view
         self._order = tie_order(view.traces.index, seed)
 
@@ -82,7 +94,8 @@ class TracInScorer(Scorer):
         The learning rate, a common factor, is left out.
         """
         inputs = self._view.fetch(queries.index)
-        return -self._gradients.products(self._batches(rows), inputs).cpu()
+        batches = self._batches(rows)
+        return -self._gradients.products(batches, inputs, cosine=self._cosine).cpu()
 
     def own(self) -> Tensor:
         """Return (N,) squared norm of each sample's gradient: what it does to its own loss."""
@@ -93,22 +106,3 @@ class TracInScorer(Scorer):
         index = self._view.traces.index
         for part in (index if rows is None else index[rows]).split(FETCHED):
             yield self._view.fetch(part)
-
-
-def _layers(module: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """Return the LSTM and the head."""
-    own = {
-        name: part
-        for name, part in module.named_modules()
-        if next(part.parameters(recurse=False), None) is not None
-    }
-    recurrent = [part for part in own.values() if isinstance(part, nn.LSTM)]
-    heads = [part for part in own.values() if isinstance(part, nn.Linear)]
-    if len(own) != 2 or len(recurrent) != 1 or len(heads) != 1:
-        told = {name or "itself": type(part).__name__ for name, part in own.items()}
-        raise ConfigurationError(
-            "TracIn reads a network of one nn.LSTM and one nn.Linear on its last state, and the "
-            f"parameters of {type(module).__name__} are those of {told}: choose another influence "
-            "method."
-        )
-    return recurrent[0], heads[0]

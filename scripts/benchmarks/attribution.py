@@ -9,7 +9,7 @@ from benchmarks.workbench import Workbench
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from rnnrepair.influence import LossGradients
+from rnnrepair.influence import LossGradients, Parts
 
 # Largest difference between captum's scores and ours, relative to the largest score.
 TOLERANCE = 1e-3
@@ -18,7 +18,7 @@ TOLERANCE = 1e-3
 def measure(bench: Workbench) -> list[Measure]:
     """Compare the whole analysis with exact TracIn over all parameters."""
     queries = bench.datamodule.fetch(bench.failures)
-    gradients = LossGradients(bench.model.rnn, bench.model.head)
+    gradients = LossGradients(Parts.of(bench.model))
     seconds = in_turns(
         {
             "traces": lambda: bench.analyse().total_s,
@@ -50,7 +50,7 @@ def _captum(bench: Workbench, ours: float, size: str) -> Measure:
     n = min(bench.options.captum_samples, bench.n_train)
     queries = bench.failures[: bench.options.captum_queries]
     scores, taken = captum_scores(bench, bench.train_index[:n], queries)
-    gradients = LossGradients(bench.model.rnn, bench.model.head)
+    gradients = LossGradients(Parts.of(bench.model))
     expected = gradients.products(
         bench.batches(bench.train_index[:n]), bench.datamodule.fetch(queries)
     )
