@@ -37,6 +37,8 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
                 "keeps the labels of the data."
             )
         check_known(edits.draw(1, torch.Generator()))
+    if edits is not None:
+        # Those that the strategy does not draw from too: whoever gives them means them to be used.
         parts.append(("edits", edits))
     check_fits(parts, data.spec)
     if strategy.lengthens and data.keeps_lengths:

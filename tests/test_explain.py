@@ -171,6 +171,18 @@ def test_what_is_kept_serves_the_same_network_and_data_alone(network, data, tmp_
     pd.testing.assert_frame_equal(kept.to_dataframe(), fresh.to_dataframe())
 
 
+def test_what_a_repair_has_injected_has_no_vote_on_labels(network, data):
+    before = explained(network, data)
+    failed = data.fetch(torch.tensor([failure.index for failure in before.failures]))
+    predicted = torch.tensor([failure.predicted for failure in before.failures])
+    data.apply(Changes(failed.inputs, failed.lengths, predicted))
+    after = explained(network, data)
+    assert torch.equal(after.doubt.odds, before.doubt.odds)
+    assert torch.equal(after.doubt.copies, before.doubt.copies)
+    # They are told of as neighbours: the network was trained on them.
+    assert int(after.evidence.nearest.index.max()) > int(before.evidence.nearest.index.max())
+
+
 def test_more_states_of_what_is_kept_need_no_second_pass(network, data, tmp_path):
     explained(network, data, keep_in=tmp_path)
     other = AbstractionSettings(n_components=4, reduction_dims=3)

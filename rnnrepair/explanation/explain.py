@@ -112,6 +112,8 @@ def explain(
     ends = fit.vector[fit.last_step]
     failed_ends = of_split.vector[of_split.last_step][rows]
     evidence = _evidence(method, view, failures, top, settings.seed)
+    # Original samples alone vote: what a repair has injected speaks for the labels it was given.
+    voters = (view.traces.between(0, n_original), ends[:n_original])
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -120,7 +122,7 @@ def explain(
         n_failures=int((~traces.correct).sum()),
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(view.traces, ends, failures, failed_ends, data, doubting, settings.seed),
+        doubt=_doubt(*voters, failures, failed_ends, data, doubting, settings.seed),
         place=_in_the_plane(ends, failed_ends),
         texts=_texts(data, failures.index),
         right=right,

@@ -51,7 +51,7 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     if record.repair is not None:
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
-        console.print(f"[bold red]{note}[/]")
+        console.print(f"[bold red]{escape(note)}[/]")
 
 
 def _classes(record: RunRecord, repair: Repair, names: Names) -> Table:
