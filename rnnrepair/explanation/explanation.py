@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rnnrepair.influence import Evidence, LabelDoubt, Role
 from rnnrepair.protocols import Split
-from rnnrepair.record import Failure
+from rnnrepair.record import Failure, story
 from rnnrepair.sequences import DataSpec, Names
 
 # Training samples told of a failure in a line of text.
@@ -120,8 +120,8 @@ class Explanation:
         told = self._row(row)
         line = (
             f"sample {told['index']}: true {told['label_name']}, predicted "
-            f"{told['predicted_name']}; left the truth at step {told['step'] + 1} of "
-            f"{told['n_steps']} (segment {told['segment_first'] + 1} .. {told['segment_end']})"
+            f"{told['predicted_name']}. {story(self.failures[row], Names.of(self.spec))} Segment "
+            f"{told['segment_first'] + 1} .. {told['segment_end']}"
         )
         for role in _ROLES:
             if told[role]:
