@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from torch.utils.data import DataLoader, TensorDataset
 
 import rnnrepair
 from rnnrepair.abstraction import AbstractionSettings, abstract, collect
@@ -264,8 +265,31 @@ def test_another_number_of_classes_is_refused(make_data):
 
 
 def test_what_is_no_data_module_is_refused(network):
-    with pytest.raises(ConfigurationError, match=r"lacks.*fetch"):
-        explained(network, [1, 2])
+    x, y = torch.rand(20, 5, 4), torch.zeros(20).long()
+    for given, told in (
+        ((x, y), r"ArrayDataModule\(x, y\)"),
+        (x, r"ArrayDataModule\(x, y\)"),
+        (x.numpy(), r"ArrayDataModule\(x, y\)"),
+        (TensorDataset(x, y), r"TensorDataset.*DatasetDataModule\(train, test\)"),
+        (DataLoader(TensorDataset(x, y)), r"not their loaders.*DatasetDataModule"),
+        (Counting, r"the class Counting"),
+        (object(), r"lacks.*fetch"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            explained(network, given)
+
+
+def test_what_is_no_network_is_refused(network, data):
+    with pytest.raises(ConfigurationError, match=r"the class Counting"):
+        explained(Counting, data)
+    with pytest.raises(ConfigurationError, match=r"a state dict.*load_state_dict"):
+        explained(network.state_dict(), data)
+
+
+def test_failures_are_counted_and_gone_through_like_those_of_a_list(network, data):
+    found = explained(network, data)
+    assert [failure.index for failure in found] == [f.index for f in found.failures]
+    assert found[0] is found.failures[0]
 
 
 def test_data_that_are_not_set_up_are(network, data, make_data):

@@ -1,5 +1,6 @@
 """What is told of the failures of a trained network, as a typed result and as a table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,12 @@ class Explanation:
 
     def __len__(self) -> int:
         return len(self.failures)
+
+    def __getitem__(self, row: int) -> Failure:
+        return self.failures[row]
+
+    def __iter__(self) -> Iterator[Failure]:
+        return iter(self.failures)
 
     def __str__(self) -> str:
         """Tell every failure in a few lines."""
