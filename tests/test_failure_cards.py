@@ -116,6 +116,13 @@ def test_every_channel_has_its_own_scale_and_is_called_with_its_unit(page_of):
     assert "many letters" not in page.text
 
 
+def test_strips_call_classes_by_their_names(page_of):
+    data = Sequences("series", (10, 1), class_names=[f"walk{i}" for i in range(10)])
+    page = page_of(record_with(failure_of(n_steps=10, step=4, samples=0)), data)
+    assert "predicted walk4 at steps 1 to 4" in page.text
+    assert "predicted walk9 at steps 5 to 10" in page.text
+
+
 def test_values_that_are_no_numbers_do_not_stop_the_page(page_of):
     broken = torch.rand(28, 2)
     broken[3] = math.nan
