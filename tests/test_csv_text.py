@@ -157,7 +157,7 @@ def test_labels_that_measure_something_are_refused_by_their_column(tmp_path):
         csv_module(path)
     # Half stars are classes.
     path = write_rows(tmp_path / "b.csv", [(f"text {i}", i % 5 / 2) for i in range(60)])
-    assert csv_module(path).classes == ["0", "0.5", "1", "1.5", "2"]
+    assert csv_module(path).classes == ["0.0", "0.5", "1.0", "1.5", "2.0"]
 
 
 def test_quotes_in_tab_separated_texts_are_only_characters(tmp_path):
