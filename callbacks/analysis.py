@@ -17,6 +17,17 @@ from rnnrepair.atomic import make_folder
 
 log = logging.getLogger(__name__)
 
+
+def be_heard() -> None:
+    """Show what is logged in a program that has set up no logging of its own, as Lightning does."""
+    ours = logging.getLogger("rnnrepair")
+    if not ours.hasHandlers():
+        ours.addHandler(logging.StreamHandler())
+        ours.setLevel(logging.INFO)
+        # A program that sets logging up later would see every line twice.
+        ours.propagate = False
+
+
 C = TypeVar("C", bound="AnalysisCallback")
 
 

@@ -71,6 +71,7 @@ class InfluenceAnalysis(AnalysisCallback):
         self.evidence: Evidence | None = None
         self.n_failures = 0
         self.output_dir = output_dir
+        self._told_of_limit = False
 
     def look_for(self, roles: Collection[Role]) -> None:
         """Look for samples of these roles too; asked for by what reads them, in its ``setup``."""
@@ -95,11 +96,14 @@ class InfluenceAnalysis(AnalysisCallback):
             self.n_failures = len(failures)
             failures = failures.select(tie_order(failures.index, self.seed))
             if self.n_failures > self.max_failures:
-                log.warning(
-                    "%d failures of the repair split, %d of them are looked at (max_failures).",
-                    self.n_failures,
-                    self.max_failures,
-                )
+                if not self._told_of_limit:
+                    log.warning(
+                        "%d failures of the repair split, at most %d are looked at in a round "
+                        "(max_failures).",
+                        self.n_failures,
+                        self.max_failures,
+                    )
+                self._told_of_limit = True
                 failures = failures.select(torch.arange(self.max_failures))
             self.evidence = None
             if len(failures):

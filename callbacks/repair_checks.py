@@ -11,6 +11,33 @@ from rnnrepair.repair import RepairStrategy
 from rnnrepair.sequences import Fits, check_fits
 
 
+def check_made(strategy: object, edits: object) -> None:
+    """Refuse names where objects are expected: configurations alone know names.
+
+    Raises:
+        MisconfigurationException: says what to import.
+    """
+    if isinstance(strategy, str):
+        below = _all_below(RepairStrategy)
+        kinds = {getattr(kind, "name", ""): kind.__name__ for kind in below}
+        kinds |= {"augment": "TrainOnAll", "all": "TrainOnAll"}
+        named = [kinds[strategy]] if strategy in kinds else sorted(set(kinds.values()))
+        raise MisconfigurationException(
+            f"strategy: expected an object, got the name {strategy!r}: from rnnrepair.repair "
+            f"import {', '.join(named)} and give one, such as strategy={named[0]}()."
+        )
+    if isinstance(edits, str):
+        raise MisconfigurationException(
+            f"edit: expected an object, got the name {edits!r}: from rnnrepair.edits import "
+            "ImageEdits, SeriesEdits or TokenEdits, and give one, such as edit=SeriesEdits()."
+        )
+
+
+def _all_below(kind: type[object]) -> list[type[object]]:
+    ours = [k for k in kind.__subclasses__() if k.__module__.startswith("rnnrepair.")]
+    return [found for each in ours for found in (each, *_all_below(each))]
+
+
 def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool) -> None:
     """Refuse data that an earlier fit has left changed, or that lack what a strategy rests on."""
     if data.n_injected and not resumes:
@@ -37,6 +64,8 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
                 "keeps the labels of the data."
             )
         check_known(edits.draw(1, torch.Generator()))
+    if edits is not None:
+        # Those that the strategy does not draw from too: whoever gives them means them to be used.
         parts.append(("edits", edits))
     check_fits(parts, data.spec)
     if strategy.lengthens and data.keeps_lengths:

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
-from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_trainer
+from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -78,7 +78,9 @@ class RepairInjection(AnalysisCallback):
 
         Raises:
             SettingsError: a value out of range, or a budget that cannot be filled.
+            MisconfigurationException: a name in the place of a strategy or of edits.
         """
+        check_made(strategy, edits)
         check_settings(RepairInjection, locals())
         super().__init__()
         self.strategy = strategy or GuidedRepair()
@@ -110,6 +112,8 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
         check_edits(self.strategy, self.edits, data)
+        if trainer.ckpt_path is None and self.strategy.injects:
+            self._check_trained_on(trainer)
         if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):
             raise MisconfigurationException(
                 "in_place is for protocols whose repair split may be a part of the test set, and "
@@ -117,6 +121,17 @@ class RepairInjection(AnalysisCallback):
                 "another strategy, and release_epoch=None."
             )
         self.campaign.max_samples = int(self.max_share * len(data.indices("fit")))
+
+    def _check_trained_on(self, trainer: pl.Trainer) -> None:
+        """Refuse a training that ends where the first samples are injected."""
+        collector, last = upstream(trainer, TraceCollector, self), trainer.max_epochs
+        first = collector.first_analysis(last)
+        if last == first and collector.should_analyse(first):
+            raise MisconfigurationException(
+                f"The first repair samples are injected after {first} epochs, and training ends "
+                f"there (max_epochs={last}): nothing would be trained on them. Raise max_epochs to "
+                f"{first + 1} or more, or begin earlier (start_epoch)."
+            )
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -18,7 +18,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
 from rnnrepair.network import Predictions
-from rnnrepair.protocols import RepairableData
+from rnnrepair.protocols import KnowsWrongLabels, RepairableData
 from rnnrepair.record import (
     AnalysedEpoch,
     Contrast,
@@ -35,6 +35,7 @@ from rnnrepair.record import (
     write_summary,
 )
 from rnnrepair.report import print_failures, print_summary, write_page
+from rnnrepair.runs import still_rising
 from rnnrepair.scores import Monitor, unequal_classes
 from rnnrepair.sequences import Names
 from rnnrepair.settings import check_settings, one_of
@@ -63,6 +64,7 @@ class RepairReport(AnalysisCallback):
         contrasts: Sequence[Mapping[str, str]] = (),
         notes: tuple[str, ...] = (),
         monitor: Annotated[str, one_of(Monitor)] = Monitor.ACCURACY,
+        base_length: str = "start_epoch",
     ) -> None:
         """Choose what is reported.
 
@@ -76,6 +78,7 @@ class RepairReport(AnalysisCallback):
                 the arms ``of`` and ``against``, and the ``metric``.
             notes: warnings that must stand in every output, such as a leaking protocol.
             monitor: the score that chooses on val, see ``Monitor``.
+            base_length: what a user raises to train longer before the first repair, for a hint.
 
         Raises:
             SettingsError: no such score.
@@ -90,7 +93,10 @@ class RepairReport(AnalysisCallback):
         self.contrasts = tuple(Contrast(**contrast) for contrast in contrasts)
         self.notes = tuple(notes)
         self.monitor = Monitor(monitor)
+        self.base_length = base_length
         self.summary: dict[str, Any] = {}
+        # On val after each epoch before the first repair, where the network logs it.
+        self._val_accuracies: list[float] = []
         self._before: dict[str, Predictions] = {}
         self._targets = torch.empty(0, dtype=torch.int64)
         self._failures: tuple[Failure, ...] = ()
@@ -116,14 +122,32 @@ class RepairReport(AnalysisCallback):
             self._start = time.perf_counter()
 
     @override
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        accuracy = trainer.callback_metrics.get("val/accuracy")
+        if accuracy is not None and not self._before and not trainer.sanity_checking:
+            self._val_accuracies.append(float(accuracy))
+
+    @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         """Remember the unrepaired network's predictions, and what this round has done."""
         if not self._before:
+            for note in self._found_notes(repairable_data(trainer)):
+                log.warning("%s", note)
             self._before = self._predict(trainer)
             for predicted in self._before.values():
                 SplitAnswers.of(predicted, predicted)  # refused now, not once training has ended
             self._remember_failures(trainer)
         self._history.append(self._row(trainer, epoch))
+
+    def _found_notes(self, data: RepairableData) -> tuple[str, ...]:
+        """Return what must stand in every output beside what the user has said."""
+        told = []
+        if still_rising(self._val_accuracies, len(data.indices("val"))):
+            told.append(
+                "val accuracy was still rising when the repair began: raise "
+                f"{self.base_length}, for the strategy none would gain too."
+            )
+        return (*told, *_planted(data))
 
     def _remember_failures(self, trainer: pl.Trainer) -> None:
         evidence = upstream(trainer, InfluenceAnalysis, self).evidence
@@ -171,9 +195,10 @@ class RepairReport(AnalysisCallback):
         record = self._record(trainer, repair)
         record.save(self._folder)
         write_summary(record, self._folder)
-        write_page(self._folder, data)
+        page = write_page(self._folder, data)
         print_summary(record, data)
         print_failures(repair, data)
+        log.info("Report: %s", page)
         self.summary = summary_of(record)
         self.log_metrics(trainer, numbers_of(self.summary))
         log_tables(trainer, repair, ledger, data)
@@ -187,7 +212,7 @@ class RepairReport(AnalysisCallback):
             strategy=strategy,
             arm=self.arm or strategy,
             contrasts=self.contrasts,
-            notes=self.notes,
+            notes=(*self.notes, *self._found_notes(data)),
             network=upstream(trainer, TraceCollector, self).network.describe(),
             source=data.source,
             sizes={split: len(data.indices(split)) for split in ("fit", *repair.answers)},
@@ -243,6 +268,7 @@ class RepairReport(AnalysisCallback):
             "targets": self._targets,
             "failures": [failure.plain() for failure in self._failures],
             "history": [asdict(row) for row in self._history],
+            "val_accuracies": self._val_accuracies,
             "total_seconds": self._total_seconds(),
         }
 
@@ -255,7 +281,24 @@ class RepairReport(AnalysisCallback):
         self._targets = state_dict["targets"]
         self._failures = tuple(Failure.of_plain(told) for told in state_dict["failures"])
         self._history = [AnalysedEpoch(**row) for row in state_dict["history"]]
+        # A base training that an earlier version has left in the cache does not know them.
+        self._val_accuracies = state_dict.get("val_accuracies", [])
         self._earlier_seconds = state_dict["total_seconds"]
+
+
+def _planted(data: RepairableData) -> list[str]:
+    """Return how many labels were made wrong on purpose, an empty list where none were."""
+    if not isinstance(data, KnowsWrongLabels):
+        return []
+    wrong = {
+        split: found
+        for split in ("fit", *SPLITS, *data.more_tests)
+        if (found := data.mislabelled(data.indices(split))) is not None and found.any()
+    }
+    if not wrong:
+        return []
+    counts = ", ".join(f"{int(w.sum())} of {len(w)} in {split}" for split, w in wrong.items())
+    return [f"Labels were made wrong on purpose: {counts}. Accuracies are by these labels."]
 
 
 def _class_sizes(data: RepairableData) -> tuple[int, ...]:

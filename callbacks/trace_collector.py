@@ -9,12 +9,12 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from rnnrepair.abstraction import AbstractionSettings, Collected, collect, pca_sample
-from rnnrepair.callbacks.analysis import AnalysisCallback, log
+from rnnrepair.callbacks.analysis import AnalysisCallback, be_heard, log
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.network import TracedNetwork, verified
 from rnnrepair.network.calls import Call
-from rnnrepair.protocols import RepairableData, Split, missing_members
+from rnnrepair.protocols import RepairableData, Split, refusal_of
 from rnnrepair.sequences import SequenceBatch
 
 SAMPLE_BATCH = 500
@@ -35,14 +35,15 @@ def repairable_data(trainer: pl.Trainer) -> RepairableData:
             "for your module."
         )
     data = trainer.datamodule  # type: ignore[attr-defined]
-    missing = missing_members(data)
-    if missing:
-        raise MisconfigurationException(
-            f"The analysis needs a data module that follows rnnrepair.protocols.RepairableData; "
-            f"{type(data).__name__} lacks {missing}. Wrap data sets in "
-            "rnnrepair.datamodules.DatasetDataModule(train, test), derive it from "
-            "SequenceDataModule there, or add them."
-        )
+    refusal = (
+        "The trainer was given loaders, or nothing: wrap data sets in "
+        "rnnrepair.datamodules.DatasetDataModule(train, test), arrays in ArrayDataModule(x, y), "
+        "and give that to trainer.fit(network, data)."
+        if data is None
+        else refusal_of(data)
+    )
+    if refusal is not None:
+        raise MisconfigurationException(refusal)
     return data
 
 
@@ -110,6 +111,7 @@ class TraceCollector(AnalysisCallback):
         super().setup(trainer, pl_module, stage)
         if stage != "fit":
             return
+        be_heard()
         data = repairable_data(trainer)
         check_hooks(data)
         self._tell_if_never(trainer)

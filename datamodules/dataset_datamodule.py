@@ -98,13 +98,19 @@ class DatasetDataModule(SequenceDataModule):
 
         Raises:
             SettingsError: a value out of range.
-            ConfigurationError: ``planted``: labels of items are the user's.
+            ConfigurationError: ``planted``: labels of items are the user's; ``fields`` that are no
+                mapping.
         """
         check_settings(DatasetDataModule, locals())
         if options.get("planted") is not None:
             raise ConfigurationError(
                 "planted changes labels in memory, and training is given items as they are: make "
                 "the labels of the items wrong, or give arrays to SequenceDataModule."
+            )
+        if fields is not None and not isinstance(fields, Mapping):
+            raise ConfigurationError(
+                "fields: expected a mapping of names to places in an item, such as "
+                f"{{'inputs': 0, 'label': 1}}, got {fields!r}."
             )
         super().__init__(num_classes, batch_size, bucket_batches=bucket_batches, **options)
         self.collate_fn: Collate = collate_fn or default_collate

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.edits import EditFamily
 from rnnrepair.sequences import Changes, DataSpec, SequenceBatch
@@ -115,3 +116,31 @@ def missing_members(data: Any) -> list[str]:
     """Return the names of ``RepairableData`` that data lack; empty where they follow it."""
     wanted = [name for name in dir(RepairableData) if not name.startswith("_")] + ["spec"]
     return sorted({name for name in wanted if getattr(data, name, None) is None})
+
+
+def refusal_of(data: Any) -> str | None:
+    """Return what to write where data do not follow ``RepairableData``; None where they do."""
+    missing = missing_members(data)
+    if not missing:
+        return None
+    kind = f"{type(data).__module__}.{type(data).__name__}".removeprefix("builtins.")
+    expected = "expected a data module that follows rnnrepair.protocols.RepairableData, got"
+    if isinstance(data, type):
+        return f"{expected} the class {data.__name__}: make one of it, {data.__name__}(...)."
+    if isinstance(data, DataLoader):
+        return (
+            f"{expected} a DataLoader: wrap the data sets, not their loaders: "
+            "rnnrepair.datamodules.DatasetDataModule(train, test, batch_size=..., collate_fn=...)."
+        )
+    if isinstance(data, Tensor | tuple | list) or hasattr(data, "__array__"):
+        return f"{expected} {kind}: wrap arrays in rnnrepair.datamodules.ArrayDataModule(x, y)."
+    if isinstance(data, Dataset) or (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+        return (
+            f"{expected} the data set {kind}: wrap it, with one for test, in "
+            "rnnrepair.datamodules.DatasetDataModule(train, test)."
+        )
+    return (
+        f"{expected} {kind}, which lacks {missing}. Wrap data sets in "
+        "rnnrepair.datamodules.DatasetDataModule(train, test), or derive it from "
+        "SequenceDataModule there, which only wants load()."
+    )

@@ -17,6 +17,7 @@ from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
 from rnnrepair.runs.comparison import (
     MIN_PAIRS,
+    SEEDS_ONLY,
     Runs,
     arm_table,
     class_accuracies,
@@ -31,6 +32,8 @@ from rnnrepair.runs.comparison import (
     write_export,
 )
 
+# Fewer say too little of their spread: t intervals of two seeds reach far beyond any share.
+MIN_SEEDS = 5
 PERCENT = {"test_repaired_share", "repaired_share", "efficiency"}
 
 
@@ -99,11 +102,11 @@ def _print_arms(arms: pd.DataFrame, *, markdown: bool) -> None:
             row["arm"],
             str(row["seeds"]),
             _number(row["mean"], row["metric"]),
-            _range(row),
+            _range(row) if row["seeds"] >= MIN_SEEDS else "-",
         ]
         for row in arms.to_dict("records")
     ]
-    header = ["metric", "arm", "seeds", "mean", "95 % over seeds"]
+    header = ["metric", "arm", "seeds", "mean", f"95 % over seeds, from {MIN_SEEDS} on"]
     _print("Arms", header, rows, markdown=markdown)
 
 
@@ -138,7 +141,9 @@ def _contrast(row: dict[str, object]) -> list[str]:
     metric = str(row["metric"])
     mean = _number(row["difference"], metric, sign=True)
     name = f"{row['of']} - {row['against']}"
-    return [metric, name, str(row["pairs"]), mean, _range(row, sign=True), str(row["drawn"]) or "-"]
+    few = row["drawn"] == SEEDS_ONLY and int(str(row["pairs"])) < MIN_SEEDS
+    interval = "-" if few else _range(row, sign=True)
+    return [metric, name, str(row["pairs"]), mean, interval, str(row["drawn"]) or "-"]
 
 
 def _print_classes(classes: pd.DataFrame, *, markdown: bool) -> None:

@@ -94,6 +94,16 @@ def test_unequal_runs_end_with_1_unless_allowed(compare, folder):
     assert len(list(folder.glob("kept*"))) == 2
 
 
+@pytest.mark.parametrize(("seeds", "shown"), [(4, False), (5, True)])
+def test_few_seeds_have_no_interval_of_their_mean(compare, tmp_path, seeds, shown):
+    rng = np.random.default_rng(3)
+    for (arm, seed), sides in random_right(rng, ("guided", "none"), range(seeds), 40).items():
+        write_run(tmp_path / "runs", arm, seed, *sides)
+    _, told = compare(tmp_path / "runs", "--markdown")
+    (line,) = [line for line in told.splitlines() if line.startswith("| test_accuracy | none")]
+    assert (" .. " in line) == shown
+
+
 def test_named_differences_without_runs_are_told(compare, tmp_path):
     """A misspelt arm or metric would otherwise be a row of dashes."""
     rng = np.random.default_rng(2)

@@ -144,6 +144,22 @@ def test_rows_with_more_fields_than_columns_are_refused_and_not_shifted(tmp_path
         csv_module(path)
 
 
+def test_a_file_of_a_header_alone_is_told_before_anything_else(tmp_path, caplog):
+    path = write_rows(tmp_path / "a.csv", [])
+    with pytest.raises(DataError, match="no rows"):
+        csv_module(path)
+    assert "vector" not in caplog.text
+
+
+def test_labels_that_measure_something_are_refused_by_their_column(tmp_path):
+    path = write_rows(tmp_path / "a.csv", [(f"text {i}", i / 7) for i in range(60)])
+    with pytest.raises(DataError, match=r"'label' holds 60 different numbers in 60 rows"):
+        csv_module(path)
+    # Half stars are classes.
+    path = write_rows(tmp_path / "b.csv", [(f"text {i}", i % 5 / 2) for i in range(60)])
+    assert csv_module(path).classes == ["0.0", "0.5", "1.0", "1.5", "2.0"]
+
+
 def test_quotes_in_tab_separated_texts_are_only_characters(tmp_path):
     path = tmp_path / "a.tsv"
     rows = "".join(f'"Quite {i}\t{"yes" if i % 2 else "no"}\n' for i in range(40))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from torch.utils.data import DataLoader, TensorDataset
 
 import rnnrepair
 from rnnrepair.abstraction import AbstractionSettings, abstract, collect
@@ -171,6 +172,18 @@ def test_what_is_kept_serves_the_same_network_and_data_alone(network, data, tmp_
     pd.testing.assert_frame_equal(kept.to_dataframe(), fresh.to_dataframe())
 
 
+def test_what_a_repair_has_injected_has_no_vote_on_labels(network, data):
+    before = explained(network, data)
+    failed = data.fetch(torch.tensor([failure.index for failure in before.failures]))
+    predicted = torch.tensor([failure.predicted for failure in before.failures])
+    data.apply(Changes(failed.inputs, failed.lengths, predicted))
+    after = explained(network, data)
+    assert torch.equal(after.doubt.odds, before.doubt.odds)
+    assert torch.equal(after.doubt.copies, before.doubt.copies)
+    # They are told of as neighbours: the network was trained on them.
+    assert int(after.evidence.nearest.index.max()) > int(before.evidence.nearest.index.max())
+
+
 def test_more_states_of_what_is_kept_need_no_second_pass(network, data, tmp_path):
     explained(network, data, keep_in=tmp_path)
     other = AbstractionSettings(n_components=4, reduction_dims=3)
@@ -252,8 +265,31 @@ def test_another_number_of_classes_is_refused(make_data):
 
 
 def test_what_is_no_data_module_is_refused(network):
-    with pytest.raises(ConfigurationError, match=r"lacks.*fetch"):
-        explained(network, [1, 2])
+    x, y = torch.rand(20, 5, 4), torch.zeros(20).long()
+    for given, told in (
+        ((x, y), r"ArrayDataModule\(x, y\)"),
+        (x, r"ArrayDataModule\(x, y\)"),
+        (x.numpy(), r"ArrayDataModule\(x, y\)"),
+        (TensorDataset(x, y), r"TensorDataset.*DatasetDataModule\(train, test\)"),
+        (DataLoader(TensorDataset(x, y)), r"not their loaders.*DatasetDataModule"),
+        (Counting, r"the class Counting"),
+        (object(), r"lacks.*fetch"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            explained(network, given)
+
+
+def test_what_is_no_network_is_refused(network, data):
+    with pytest.raises(ConfigurationError, match=r"the class Counting"):
+        explained(Counting, data)
+    with pytest.raises(ConfigurationError, match=r"a state dict.*load_state_dict"):
+        explained(network.state_dict(), data)
+
+
+def test_failures_are_counted_and_gone_through_like_those_of_a_list(network, data):
+    found = explained(network, data)
+    assert [failure.index for failure in found] == [f.index for f in found.failures]
+    assert found[0] is found.failures[0]
 
 
 def test_data_that_are_not_set_up_are(network, data, make_data):

@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,10 +12,11 @@ from rich.console import Console
 from rnnrepair.influence import Role
 from rnnrepair.record import Injected, Neighbour
 from rnnrepair.report import print_failures, render
+from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
 from rnnrepair.report.strips import runs
 from rnnrepair.report.wording import number
-from rnnrepair.sequences import Names
+from rnnrepair.sequences import Kind, Names
 from tests.records import failure_of, record_of, repair_of
 from tests.report_page import Page, Sequences
 
@@ -114,6 +116,13 @@ def test_every_channel_has_its_own_scale_and_is_called_with_its_unit(page_of):
     assert "many letters" not in page.text
 
 
+def test_strips_call_classes_by_their_names(page_of):
+    data = Sequences("series", (10, 1), class_names=[f"walk{i}" for i in range(10)])
+    page = page_of(record_with(failure_of(n_steps=10, step=4, samples=0)), data)
+    assert "predicted walk4 at steps 1 to 4" in page.text
+    assert "predicted walk9 at steps 5 to 10" in page.text
+
+
 def test_values_that_are_no_numbers_do_not_stop_the_page(page_of):
     broken = torch.rand(28, 2)
     broken[3] = math.nan
@@ -149,12 +158,12 @@ def test_captions_say_why_a_sample_is_shown(neighbour, told):
     [(0.5, "of 9 than of 4."), (-0.5, "of 4 than of 9."), (math.nan, "the whole failure.")],
 )
 def test_contrast_says_which_label_the_failure_resembles(contrast, end):
-    opponent = (Neighbour(1, 9, Role.OPPONENTS),)
+    opponent = (Neighbour(1, 9, Role.OPPONENTS), Neighbour(2, 4, Role.CONTEXTS))
     told = neighbourhood(failure_of(contrast=contrast, neighbours=opponent), Names())
     assert told.startswith("Samples of the true label 4 that come to")
     assert "then those of 9" in told
     assert told.endswith(end)
-    alone = neighbourhood(failure_of(contrast=contrast, neighbours=()), Names())
+    alone = neighbourhood(failure_of(contrast=contrast, neighbours=opponent[1:]), Names())
     assert "then those of" not in alone
 
 
@@ -256,16 +265,47 @@ def test_terminal_is_silent_about_pictures():
     assert console.export_text() == ""
 
 
+OWN, OTHER = torch.tensor([3, 4]), torch.tensor([5])
+
+
 @pytest.mark.parametrize(
-    ("sample", "told"),
+    ("sample", "inputs", "told"),
     [
-        (Injected(9, 0, (0, 0), parent=5), "made of the failure itself"),
-        (Injected(9, 1, (0, 0), parent=6), "taken for"),
-        (Injected(9, 0, (0, 0), parent=6), ""),
+        (Injected(9, 0, (0, 0), parent=5), OWN, "the failure itself, with its own label"),
+        (Injected(9, 0, (0, 0), parent=5), OTHER, "made of the failure, with its own label"),
+        (Injected(9, 1, (0, 0), parent=6), OTHER, "taken for"),
+        (Injected(9, 0, (0, 0), parent=6), OTHER, ""),
     ],
 )
-def test_injected_samples_say_what_they_are(sample, told):
+def test_injected_samples_say_what_they_are(sample, inputs, told):
     failure = failure_of(index=5, label=0, predicted=1)
-    found = origin(sample, failure)
+    found = origin(sample, inputs, FailureCard(failure, Kind.TOKENS, OWN, [], []))
     assert told in found
     assert bool(found) == bool(told)
+
+
+def test_equal_injected_samples_are_shown_once_with_their_number():
+    copies = tuple(Injected(i, 1, (0, 0), parent=100) for i in (7, 8, 9))
+    other = Injected(3, 1, (2, 3))
+    failure = replace(text_failure(), injected=(*copies[:2], other, copies[2]))
+    given = {**TEXTS.given, **dict.fromkeys((7, 8, 9), TEXTS.given[100])}
+    data = Sequences("tokens", given=given, token_names=WORDS)
+    page = Page(render(record_with(failure), data))
+    assert page.text.count("the failure itself, with its own label") == 1
+    assert "\N{MULTIPLICATION SIGN}3" in page.text
+    assert "first 4." in page.text
+    assert page.text.count("a good film not") == 2  # the failure, and its copies once
+
+
+def test_a_text_that_was_never_right_has_contexts_of_its_first_word():
+    context = (Neighbour(1, 1, Role.CONTEXTS, end=0, run=0),)
+    never = failure_of(step=0, contrast=0.5, neighbours=context)
+    assert "leaves the truth" not in neighbourhood(never, Names())
+    assert "first word" in neighbourhood(never, Names())
+
+
+def test_nearest_samples_are_counted_whatever_else_is_known():
+    """Of a network that is explained the contrast is known too."""
+    told = neighbourhood(failure_of(contrast=0.5), Names())
+    assert told.startswith("Of the 8 samples shown, 4 carry the predicted label 9")
+    assert told.endswith("of 9 than of 4.")

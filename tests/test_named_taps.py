@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.network import Readout, TracedNetwork
+from rnnrepair.network import Readout, TracedNetwork, verified
 from rnnrepair.sequences import DataSpec
 from tests.families.liquid import CfC
 from tests.families.minimal import MinGRU, MinGRULoop
@@ -76,6 +76,24 @@ def test_a_convolution_is_no_memory():
     batch = series(n_steps=24, ragged=False)
     with pytest.raises(ConfigurationError, match="No layer returns states that know how"):
         read(strong(Convolved), batch)
+
+
+@pytest.mark.parametrize(("tap", "warned"), [("body", True), ("layer", False)])
+def test_a_named_layer_without_memory_is_warned_of(make_data, caplog, tap, warned):
+    class Both(nn.Module):
+        """A layer of single steps before one with a memory."""
+
+        def __init__(self):
+            super().__init__()
+            self.body, self.layer = nn.Linear(4, 6), nn.GRU(6, 6, batch_first=True)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.head(self.layer(self.body(x))[0][:, -1])
+
+    torch.manual_seed(0)
+    verified(Both(), make_data(), tap)
+    assert ("has no memory" in caplog.text) == warned
 
 
 class PerStepHead(Classifier):

@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
+from rnnrepair.callbacks.launch.check import overruled_steps
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import staged_rates
-from rnnrepair.runs import Schedule
+from rnnrepair.runs import Schedule, still_rising
 
 STEPS = {"base_steps": 100, "round_steps": 10, "final_steps": 20, "rounds": 3}
 
@@ -82,3 +84,41 @@ def test_every_stage_has_its_own_rate():
         optimizer.step()
         scheduler.step()
     assert seen == pytest.approx([1, 1, 0.2, 0.5, 0.5, 0.1, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "n", "rising"),
+    [
+        ([0.5, 0.55, 0.6, 0.65, 0.7, 0.75], 400, True),
+        ([0.5, 0.55, 0.6, 0.65, 0.7, 0.75], 15, False),  # within the chance of 15 samples
+        ([0.5, 0.7, 0.75, 0.75, 0.74, 0.76], 400, False),
+        ([0.9, 0.5, 0.5, 0.5, 0.6, 0.7], 400, False),  # it has been better before
+        ([0.5, 0.9], 400, False),  # two looks have no last third
+        ([0.0, 0.5, 1.0], 1, True),  # a score of 1 has no spread
+        ([], 400, False),
+    ],
+)
+def test_a_curve_rises_when_its_last_third_is_better_beyond_chance(accuracies, n, rising):
+    assert still_rising(accuracies, n) is rising
+
+
+def test_a_flat_curve_is_rarely_called_rising():
+    torch.manual_seed(0)
+    draws = torch.distributions.Binomial(200, torch.full((2000, 12), 0.8)).sample() / 200
+    assert sum(still_rising(curve, 200) for curve in draws.tolist()) < 0.1 * len(draws)
+
+
+def configured(base_epochs):
+    told = {"base": base_epochs, "round": None, "final": 1}
+    steps = {f"{stage}_steps": 100 for stage in told}
+    return OmegaConf.create(
+        {"schedule": steps | {f"{stage}_epochs": epochs for stage, epochs in told.items()}}
+    )
+
+
+def test_steps_that_epochs_overrule_are_refused_where_a_user_has_written_them():
+    (told,) = overruled_steps(configured(7), {"schedule.base_steps", "schedule.round_steps"})
+    assert told.startswith("schedule.base_steps=100")
+    assert "schedule.base_epochs=null" in told
+    assert not overruled_steps(configured(7), {"schedule.base_epochs"})  # the default of steps
+    assert not overruled_steps(configured(None), {"schedule.base_steps"})

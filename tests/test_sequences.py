@@ -6,6 +6,7 @@ import torch
 from rnnrepair.datamodules import Sequences
 from rnnrepair.datamodules.batching import EpochBatches
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import Names
 
 TOKENS = [[5, 6, 7], [8], [9, 2], [3, 4, 5, 6, 7]]
 
@@ -16,6 +17,11 @@ def ragged(rows=TOKENS, padding=1):
     for i, row in enumerate(rows):
         inputs[i, : len(row)] = torch.tensor(row)
     return Sequences.from_padded(inputs, lengths, padding)
+
+
+def test_names_that_blanks_tell_apart_are_in_quotes():
+    names = Names(("good", " good", "good "))
+    assert [names.of_class(c) for c in range(4)] == ["good", "' good'", "'good '", "3"]
 
 
 def test_take_pads_to_the_longest_of_those_taken():

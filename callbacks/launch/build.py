@@ -82,7 +82,7 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     with keys_told(cfg, "datamodule"):
         datamodule = instantiate(cfg.datamodule, _convert_="all")
         datamodule.setup()
-    log.info("Data: %s, %s", datamodule.source, datamodule.sizes())
+    log.info("Data: %s, %s%s", datamodule.source, datamodule.sizes(), _planted(cfg))
     plan_epochs(cfg, datamodule.steps_per_epoch)
     with keys_told(cfg, "model"):
         make_model = instantiate(cfg.model, _partial_=True, _convert_="all")
@@ -98,6 +98,15 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     for logger in trainer.loggers:
         logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
     return Run(trainer, model, datamodule, callbacks, cfg.ckpt_path or base)
+
+
+def _planted(cfg: DictConfig) -> str:
+    """Return what is said of labels that are made wrong on purpose, nothing where none are."""
+    planted = cfg.datamodule.get("planted")
+    if not planted or not planted.share:
+        return ""
+    splits = ", ".join(planted.splits)
+    return f"; {planted.share:.0%} of the labels of {splits} made wrong on purpose"
 
 
 def _callbacks(cfg: DictConfig) -> list[pl.Callback]:

@@ -1,7 +1,9 @@
 """Refuses a configuration that cannot run before anything is loaded."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.atomic import make_folder
@@ -32,6 +34,7 @@ def check_config(cfg: DictConfig) -> None:
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         wrong.append(f"seed: expected an integer of 0 to {2**32 - 1}, got {cfg.seed!r}")
     wrong += misplaced_studies(cfg.study)
+    wrong += overruled_steps(cfg, written_keys())
     of_classes = faults_in(cfg, "datamodule", "model", "callbacks", "study")
     wrong += [line for line in of_classes if not line.startswith("monitor:")]  # told above
     wrong += [line for line in faulty_schedule(cfg) if line not in wrong]
@@ -66,6 +69,30 @@ def faulty_schedule(cfg: DictConfig) -> list[str]:
         keys[f"{stage}_steps"] = f"schedule.{stage}_{unit}"
     values = {name: OmegaConf.select(cfg, key) for name, key in keys.items()}
     return [f"{keys[f.argument]}: {f.told}" for f in faults_of(Schedule.from_steps, values)]
+
+
+def written_keys() -> set[str]:
+    """Return the keys that the command line sets; none outside a command."""
+    if not HydraConfig.initialized():
+        return set()
+    return {written.split("=")[0].lstrip("+") for written in HydraConfig.get().overrides.task}
+
+
+def overruled_steps(cfg: DictConfig, written: Collection[str]) -> list[str]:
+    """Return which of the keys that a user has written have no effect, and what to write.
+
+    Epochs win over steps. That the configuration holds both is usual, for steps have defaults.
+    """
+    told = []
+    for stage in ("base", "round", "final"):
+        steps, epochs = (f"schedule.{stage}_{unit}" for unit in ("steps", "epochs"))
+        n_epochs = OmegaConf.select(cfg, epochs)
+        if steps in written and n_epochs is not None:
+            told.append(
+                f"{steps}={OmegaConf.select(cfg, steps)} has no effect beside {epochs}="
+                f"{n_epochs}: write {epochs}=null too, or {epochs} alone"
+            )
+    return told
 
 
 def misplaced_studies(study: DictConfig) -> list[str]:

@@ -1,6 +1,8 @@
 """The command: ``rnnrepair-train [-m] +experiment=NAME [overrides]``, or ``python train.py``."""
 
 import logging
+import shlex
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -33,4 +35,16 @@ def objective(cfg: DictConfig) -> float | None:
         failed = False
     finally:
         finish_wandb(failed=failed)
+        if failed:
+            tell_how_to_go_on(cfg)
     return summary["after"][f"val_{cfg.monitor}"] if summary else None
+
+
+def tell_how_to_go_on(cfg: DictConfig) -> None:
+    """Log the command that continues a run which was interrupted or has failed, if one can."""
+    last = Path(cfg.paths.output_dir) / "checkpoints" / "last.ckpt"
+    # A job of a multirun is continued by the command of the multirun.
+    if last.is_file() and HydraConfig.get().mode != RunMode.MULTIRUN:
+        written = [o for o in HydraConfig.get().overrides.task if not o.startswith("ckpt_path=")]
+        command = shlex.join(["python", "train.py", *written, f"ckpt_path={last}"])
+        log.info("To go on from the last whole epoch: %s", command)

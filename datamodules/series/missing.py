@@ -24,8 +24,9 @@ def refuse_missing(raw: RawSeries, way: str, id_column: str) -> None:
     if way == "error" and missing.any():
         step, channel = (int(place[0]) for place in np.nonzero(missing))
         recording = int(np.searchsorted(raw.offsets, step, side="right")) - 1
+        n = int(missing.sum())
         raise DataError(
-            f"{int(missing.sum())} values are missing, the first in recording "
+            f"{'1 value is' if n == 1 else f'{n} values are'} missing, the first in recording "
             f"{raw.called(recording, id_column)}, step {step - int(raw.offsets[recording]) + 1}, "
             f"channel {raw.channel(channel)}: fill them in, or set missing=interpolate or "
             "missing=zero_with_mask."

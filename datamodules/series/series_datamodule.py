@@ -175,12 +175,11 @@ class SeriesDataModule(SequenceDataModule):
             names = [*names, *(f"{name} known" for name in names)]
             units += [""] * (len(names) - len(units))
         log.info(
-            "%s: %d %s of %d to %d steps, %d channels, %d classes.",
+            "%s: %d %s of %s, %d channels, %d classes.",
             source,
             len(cut),
             "recordings" if self.window is None else "windows",
-            int(np.diff(cut.offsets).min()),
-            int(np.diff(cut.offsets).max()),
+            _steps(np.diff(cut.offsets)),
             cut.values.shape[1],
             len(classes),
         )
@@ -261,3 +260,9 @@ def _groups_of_what(
     if test_by is not None and not test_groups:
         return f"expected the values of test_by={test_by} that are test, got none"
     return None
+
+
+def _steps(lengths: np.ndarray) -> str:
+    """Say how long (n,) sequences are."""
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    return f"{shortest} to {longest} steps" if shortest < longest else f"{longest} steps"

@@ -84,6 +84,8 @@ class CSVTextDataModule(TextDataModule):
             DataError: it is missing or damaged, lacks a column, or has ids twice.
         """
         table = self._table()
+        if len(table) == 0:
+            raise DataError(f"{self.path} has no rows below its header: give a file with texts.")
         self._check(table)
         nothing = table[self.text_column].isna() | table[self.label_column].isna()
         nothing |= table[self.label_column].astype(str).str.strip() == ""
@@ -141,6 +143,15 @@ class CSVTextDataModule(TextDataModule):
         return read_texts(self.path, named, self.separator, self.encoding)
 
     def _check(self, table: pd.DataFrame) -> None:
+        numbers = pd.to_numeric(table[self.label_column], errors="coerce").dropna()
+        different = numbers.nunique()
+        fractions = bool((numbers != numbers.round()).any())
+        if fractions and len(numbers) > 1 and 2 * different > len(table):
+            raise DataError(
+                f"{self.path}: the column {self.label_column!r} holds {different} different "
+                f"numbers in {len(table)} rows, such as {numbers.iloc[0]}: expected names of "
+                "classes. Real-valued targets are not supported; cut them into classes."
+            )
         if self.id_column is not None:
             twice = table[self.id_column][table[self.id_column].duplicated()]
             if len(twice):

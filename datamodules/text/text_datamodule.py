@@ -110,8 +110,8 @@ class TextDataModule(SequenceDataModule):
         Raises:
             DataError: unknown labels, one class only, or nothing left.
         """
-        vector_source = self._vector_source()
         texts = self.read()
+        vector_source = self._vector_source()
         if self.classes is None:
             self.classes = sorted(set(texts.labels))
         self.num_classes = len(self.classes)

@@ -1,7 +1,7 @@
 """From a trained network and its data to the story of each of its failures."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.protocols import RepairableData, Split, missing_members
+from rnnrepair.protocols import RepairableData, Split, refusal_of
 from rnnrepair.record import gather_failures
 from rnnrepair.sequences import Kind, Names
 from rnnrepair.settings import Count, check_settings
@@ -86,6 +86,7 @@ def explain(
         SettingsError: ``at_most`` or ``top`` below 1.
     """
     check_settings(explain, locals())
+    _check_module(module)
     if keep_in is not None:
         _make_folder(Path(keep_in))
     settings, method = settings or AbstractionSettings(), method or TraceSimilarity()
@@ -112,6 +113,8 @@ def explain(
     ends = fit.vector[fit.last_step]
     failed_ends = of_split.vector[of_split.last_step][rows]
     evidence = _evidence(method, view, failures, top, settings.seed)
+    # Original samples alone vote: what a repair has injected speaks for the labels it was given.
+    voters = (view.traces.between(0, n_original), ends[:n_original])
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -120,10 +123,30 @@ def explain(
         n_failures=int((~traces.correct).sum()),
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(view.traces, ends, failures, failed_ends, data, doubting, settings.seed),
+        doubt=_doubt(*voters, failures, failed_ends, data, doubting, settings.seed),
         place=_in_the_plane(ends, failed_ends),
         texts=_texts(data, failures.index),
         right=right,
+    )
+
+
+def _check_module(module: Any) -> None:
+    """Refuse what stands for a network and is none.
+
+    Raises:
+        ConfigurationError: says what to make of it.
+    """
+    if isinstance(module, nn.Module):
+        return
+    if isinstance(module, type):
+        what = f"the class {module.__name__}: make the network, {module.__name__}(...), and load"
+    elif isinstance(module, Mapping):
+        what = "a state dict, which holds weights and no network: make the network and load"
+    else:
+        what = f"{type(module).__name__}: make the network and load"
+    raise ConfigurationError(
+        f"module: expected a torch.nn.Module with its weights, got {what} its weights: "
+        "network.load_state_dict(...)."
     )
 
 
@@ -142,15 +165,11 @@ def _set_up(data: RepairableData) -> None:
     Raises:
         ConfigurationError: names what is missing.
     """
-    if not hasattr(data, "spec") and hasattr(data, "setup"):
+    if not isinstance(data, type) and not hasattr(data, "spec") and hasattr(data, "setup"):
         data.setup("fit")
-    missing = missing_members(data)
-    if missing:
-        raise ConfigurationError(
-            f"data must follow rnnrepair.protocols.RepairableData; {type(data).__name__} lacks "
-            f"{missing}. Derive it from rnnrepair.datamodules.SequenceDataModule, which only wants "
-            "load()."
-        )
+    refusal = refusal_of(data)
+    if refusal is not None:
+        raise ConfigurationError(f"data: {refusal}")
 
 
 def _asked(

@@ -1,5 +1,6 @@
 """What is told of the failures of a trained network, as a typed result and as a table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from rnnrepair.influence import Evidence, LabelDoubt, Role
 from rnnrepair.protocols import Split
-from rnnrepair.record import Failure
+from rnnrepair.record import Failure, story
 from rnnrepair.sequences import DataSpec, Names
 
 # Training samples told of a failure in a line of text.
@@ -47,6 +48,12 @@ class Explanation:
 
     def __len__(self) -> int:
         return len(self.failures)
+
+    def __getitem__(self, row: int) -> Failure:
+        return self.failures[row]
+
+    def __iter__(self) -> Iterator[Failure]:
+        return iter(self.failures)
 
     def __str__(self) -> str:
         """Tell every failure in a few lines."""
@@ -120,8 +127,8 @@ class Explanation:
         told = self._row(row)
         line = (
             f"sample {told['index']}: true {told['label_name']}, predicted "
-            f"{told['predicted_name']}; left the truth at step {told['step'] + 1} of "
-            f"{told['n_steps']} (segment {told['segment_first'] + 1} .. {told['segment_end']})"
+            f"{told['predicted_name']}. {story(self.failures[row], Names.of(self.spec))} Segment "
+            f"{told['segment_first'] + 1} .. {told['segment_end']}"
         )
         for role in _ROLES:
             if told[role]:

@@ -1,7 +1,6 @@
 """Layers that could be named as the tap: those whose states still know how a sequence began."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +8,13 @@ from torch import Tensor, nn
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.calls import Call
 from rnnrepair.network.hooked import UNFIT, called
+from rnnrepair.network.memory import begun_otherwise
 from rnnrepair.network.prefixes import ONE_CALL, Readout
 from rnnrepair.network.reading import Reading
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.taps import recording, states_of
 from rnnrepair.sequences import SequenceBatch
 
-# Convolutions and shifts know a few steps; what knows more than these has a memory.
-NEAR = 8
 # Layers that are tried, and such as are told of.
 TRIED, TOLD = 8, 3
 NONE = (
@@ -71,7 +69,7 @@ def _cost(readout: Readout) -> int:
 
 def _remembering(module: nn.Module, call: Call, batch: SequenceBatch) -> list[tuple[str, Tensor]]:
     """Return names and (B, T', d) states of layers with a memory, nearest to the answer first."""
-    usual, other = (dict(_states(module, call, b)) for b in (batch, _begun_otherwise(batch)))
+    usual, other = (dict(_states(module, call, b)) for b in (batch, begun_otherwise(batch)))
     found: list[tuple[str, Tensor]] = []
     for name, hidden in reversed(usual.items()):
         changed = other.get(name)
@@ -97,19 +95,6 @@ def _states(module: nn.Module, call: Call, batch: SequenceBatch) -> Iterator[tup
             yield names[each.layer], states_of(each, len(batch)).hidden
         except (ConfigurationError, RuntimeError):  # no states, or not of one width
             continue
-
-
-def _begun_otherwise(batch: SequenceBatch) -> SequenceBatch:
-    """Return the batch with the beginnings of other sequences, all but a few last steps."""
-    n_steps = batch.inputs.shape[1]
-    near = min(NEAR, n_steps // 2)
-
-    def other(values: Tensor) -> Tensor:
-        begin = n_steps - near
-        return torch.cat([values[:, :begin].roll(1, 0), values[:, begin:]], 1)
-
-    beside = {name: other(values) for name, values in batch.beside.items()}
-    return replace(batch, inputs=other(batch.inputs), beside=beside)
 
 
 def _equal(left: Tensor, right: Tensor) -> bool:

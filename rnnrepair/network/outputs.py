@@ -160,7 +160,9 @@ def _same_numbers(values: Tensor, other: Tensor) -> bool:
 
 
 def _refusal(entries: Mapping[int | str | None, Tensor], n_rows: int, n_classes: int) -> str:
-    shapes = {str(key): tuple(value.shape) for key, value in entries.items()}
+    shapes: Any = {key: tuple(value.shape) for key, value in entries.items()}
+    if len(shapes) == 1:
+        (shapes,) = shapes.values()  # of a tensor by itself, or the only one
     told = (
         f"The module returns {shapes or 'no tensor'} for {n_rows} sequences, expected "
         f"({n_rows}, {n_classes}): one row of {n_classes} classes a sequence"

@@ -17,6 +17,7 @@ def refusal(
     call: str,
     reason: str,
     taps: str = "Name the layer whose outputs are the states (tap=). ",
+    mend: str | None = None,
 ) -> ConfigurationError:
     """Return what is raised.
 
@@ -25,8 +26,11 @@ def refusal(
         call: how it was called.
         reason: what went wrong.
         taps: how to name the layer whose outputs are the states.
+        mend: what to change in the module, where neither tap nor call would help.
     """
     name = type(module).__name__
+    if mend is not None:
+        return ConfigurationError(f"{name} cannot be traced. Tried: {name}{call}; {reason}. {mend}")
     return ConfigurationError(
         f"{name} cannot be traced. Tried: {name}{call}; {reason}. {taps}Or say how the module is "
         "called (call=), or give it this method (from rnnrepair.sequences import "

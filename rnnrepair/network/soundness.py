@@ -31,7 +31,12 @@ def check_same_again(
     first, second = network.logits(batch), network.logits(batch)
     if watch.dropping:
         reason = f"{' and '.join(sorted(watch.dropping))} drops numbers in evaluation mode, too"
-        raise refusal(network.module, told, f"its answers are random: {reason}")
+        raise refusal(
+            network.module,
+            told,
+            f"its answers are random: {reason}",
+            mend="Use nn.Dropout, or give the function training=self.training.",
+        )
     if not close(first, second):
         reason = "its answers are random: asked twice, it says two things"
         raise refusal(network.module, told, reason)

@@ -12,6 +12,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.calls import Call, Form, as_it_is
 from rnnrepair.network.evaluating import device_of, evaluating
 from rnnrepair.network.inspection import inspect
+from rnnrepair.network.memory import begun_otherwise
 from rnnrepair.network.predictions import Predictions
 from rnnrepair.network.prefixes import Readout
 from rnnrepair.network.reading import Reading
@@ -153,6 +154,22 @@ class TracedNetwork:
                 # Many sequences of equal lengths too: a module that sorts them may mix them up.
                 self.trace(batch.rows(slice(AT_ONCE)))
                 self._writes_numbers = before.wrote_numbers
+
+    def remembers(self, batch: SequenceBatch) -> bool:
+        """Return whether the states know how a sequence began; ask a verified network.
+
+        Args:
+            batch: as for ``verify``.
+        """
+        with evaluating(self.module), self._unchanged():
+            few = _few(batch, self.spec.n_classes)
+            other = begun_otherwise(few)
+            if few.inputs.shape[1] < 2 or torch.equal(other.inputs[0], few.inputs[0]):
+                return True  # nothing to tell them by
+            usual, changed = self.trace(few), self.trace(other)
+        # Longest first; one state in all is of the whole sequence.
+        last = int(usual.lengths[0]) - 1
+        return last < 1 or not torch.equal(usual.hidden[0, last], changed.hidden[0, last])
 
     def trace(self, batch: SequenceBatch) -> RecurrentOutput:
         """Return logits, step logits and states; call it inside ``evaluating``.

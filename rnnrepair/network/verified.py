@@ -1,5 +1,6 @@
 """From a module and its data to the view that an analysis reads."""
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -9,6 +10,8 @@ from torch import nn
 from rnnrepair.network.calls import Call
 from rnnrepair.network.traced import TracedNetwork
 from rnnrepair.protocols import RepairableData
+
+log = logging.getLogger(__name__)
 
 # Sequences, spread over the fit split, among which those are looked for that a view is verified on.
 VERIFIED_ON = 200
@@ -36,5 +39,13 @@ def verified(
     network = TracedNetwork.of(module, data.spec, tap, call, context, data.training_form)
     index = data.indices("fit")
     every = max(len(index) // VERIFIED_ON, 1)
-    network.verify(data.fetch(index[::every]))
+    sample = data.fetch(index[::every])
+    network.verify(sample)
+    if tap is not None and not network.remembers(sample):
+        log.warning(
+            "tap=%r has no memory: its last state is the same whatever came before the last few "
+            "steps, so its states cannot tell where a sequence went wrong. Name a recurrent layer, "
+            "or tap=None, which looks for one.",
+            tap,
+        )
     return network

@@ -13,6 +13,7 @@ from rnnrepair.record.parts import (
     TargetLook,
 )
 from rnnrepair.record.record import RunRecord
+from rnnrepair.record.story import story
 from rnnrepair.record.summary import numbers_of, summary_of, write_summary
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "numbers_of",
     "shown_roles",
     "smallest",
+    "story",
     "summary_of",
     "write_summary",
 ]

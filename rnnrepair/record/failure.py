@@ -87,6 +87,11 @@ class Failure:
     neighbours: tuple[Neighbour, ...]
     injected: tuple[Injected, ...]
 
+    @property
+    def ever_right(self) -> bool:
+        """Whether the step prediction was the true class at any step."""
+        return bool((self.prediction == self.label).any())
+
     def plain(self) -> dict[str, Any]:
         """Return tensors, numbers and strings, for a checkpoint."""
         told = asdict(self)

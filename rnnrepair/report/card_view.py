@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from rnnrepair.network import Predictions
-from rnnrepair.record import Failure, Span
+from rnnrepair.record import Injected, Span, story
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import Colour, class_colours
 from rnnrepair.report.drawing import Drawing
@@ -20,12 +21,21 @@ Figure = Drawing | TextFigure
 
 @dataclass(frozen=True)
 class Sample:
-    """A training sample beside a failure."""
+    """A training sample beside a failure.
+
+    Attributes:
+        figure: its picture or text.
+        label: name of its class.
+        colour: of the class.
+        caption: why it stands here.
+        copies: how many of the samples are just the same.
+    """
 
     figure: Figure
     label: str
     colour: Colour
     caption: str = ""
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,20 +98,22 @@ def card_view(
     final = None if after is None else _prediction_of(failure.index, after)
     scales = _scales(card)
 
-    def sample(kind: str, inputs: Tensor, label: int, mark: Span, told: str = "") -> Sample:
+    def sample(
+        kind: str, inputs: Tensor, label: int, mark: Span, told: str = "", copies: int = 1
+    ) -> Sample:
         description = f"{kind} sample of class {names.of_class(label)}"
         if card.is_text:
             own: Figure = sample_text(inputs, mark, names, description)
         else:
             own = thumbnail(inputs, scales, description, image=card.is_image)
-        return Sample(own, names.of_class(label), colours[label], told)
+        return Sample(own, names.of_class(label), colours[label], told, copies)
 
     return CardView(
         index=failure.index,
         label=names.of_class(failure.label),
         predicted=names.of_class(failure.predicted),
         final=None if final is None else names.of_class(final),
-        story=_story(failure, names),
+        story=story(failure, names),
         neighbourhood=neighbourhood(failure, names),
         figure=failure_text(card, names) if card.is_text else sequence_figure(card, scales, names),
         nearest=tuple(
@@ -109,11 +121,25 @@ def card_view(
             for inputs, found in zip(card.nearest, failure.neighbours, strict=True)
         ),
         injected=tuple(
-            sample("Injected", inputs, made.label, made.piece, origin(made, failure))
-            for inputs, made in zip(card.injected, failure.injected, strict=True)
+            sample("Injected", inputs, made.label, made.piece, origin(made, inputs, card), copies)
+            for inputs, made, copies in _counted(card)
         ),
         doubt=doubt,
     )
+
+
+def _counted(card: FailureCard) -> list[tuple[Tensor, Injected, int]]:
+    """Return the injected samples in their order, equal ones once, with how many there are."""
+    found: list[tuple[Tensor, Injected, int]] = []
+    for inputs, made in zip(card.injected, card.failure.injected, strict=True):
+        what = (made.label, made.piece, made.parent)
+        for place, (seen, first, copies) in enumerate(found):
+            if (first.label, first.piece, first.parent) == what and torch.equal(seen, inputs):
+                found[place] = (seen, first, copies + 1)
+                break
+        else:
+            found.append((inputs, made, 1))
+    return found
 
 
 def _scales(card: FailureCard) -> list[Scale]:
@@ -129,28 +155,3 @@ def _scales(card: FailureCard) -> list[Scale]:
 def _prediction_of(index: int, predictions: Predictions) -> int | None:
     found = predictions.predicted[predictions.index == index]
     return int(found[0]) if len(found) else None
-
-
-def _story(failure: Failure, names: Names) -> str:
-    """Say when the step prediction left the truth, and what the abstraction saw there."""
-    n_steps, step = len(failure.prediction), failure.step
-    if n_steps == 1:
-        return (
-            f"The network reads the input as a whole: it predicted "
-            f"{names.of_class(failure.predicted)}, in state {int(failure.state[0])}."
-        )
-    label, turned = names.of_class(failure.label), int(failure.prediction[step])
-    if not bool((failure.prediction == failure.label).any()):
-        return (
-            f"No step was ever predicted {label}: the prediction was wrong from step 1 to "
-            f"step {n_steps}, where the network is in state {int(failure.state[-1])}."
-        )
-    ending = (
-        "" if turned == failure.predicted else f" and ended as {names.of_class(failure.predicted)}"
-    )
-    old, new = int(failure.state[step - 1]), int(failure.state[step])
-    way = f"stayed in state {new}" if old == new else f"went from state {old} to state {new}"
-    return (
-        f"The prediction left the truth for good at step {step + 1} of {n_steps}, where "
-        f"{label} turned into {names.of_class(turned)}{ending}: the network {way}."
-    )

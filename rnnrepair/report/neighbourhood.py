@@ -1,7 +1,13 @@
 """What is told of the training samples behind a failure."""
 
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
 from rnnrepair.influence import Role
 from rnnrepair.record import Failure, Injected, Neighbour
+from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.wording import count
 from rnnrepair.sequences import Names
 
@@ -19,22 +25,44 @@ def caption(neighbour: Neighbour, names: Names) -> str:
     return f"{count(neighbour.run, names.token)} in common up to there"
 
 
-def origin(sample: Injected, failure: Failure) -> str:
-    """Say what an injected sample is, where its picture or text does not."""
-    if sample.parent == failure.index:
-        return "made of the failure itself"
+def origin(sample: Injected, inputs: Tensor, card: FailureCard) -> str:
+    """Say what an injected sample is, where its picture or text does not.
+
+    Args:
+        sample: that was injected for the failure of the card.
+        inputs: (T, F) or (T,), its steps.
+        card: of the failure.
+    """
+    failure = card.failure
     if sample.label != failure.label:
         return "of what it was taken for: to stay as it is read"
-    return ""
+    if torch.equal(inputs, card.inputs):
+        return "the failure itself, with its own label"
+    return "made of the failure, with its own label" if sample.parent == failure.index else ""
 
 
 def neighbourhood(failure: Failure, names: Names) -> str:
     """Say what the samples are, and which label the failure as a whole resembles."""
-    if failure.contrast is not None:
-        return _contexts(failure, failure.contrast, names)
+    roles = {neighbour.role for neighbour in failure.neighbours}
+    if not roles:
+        told = "No training sample takes a similar way through the states."
+    elif Role.NEAREST in roles:
+        told = _nearest(failure, names)
+    else:
+        told = _contexts(failure, roles, names)
+    contrast = failure.contrast
+    # NaN: no sample of one of the labels is classified correctly.
+    if contrast is None or contrast != contrast:
+        return told
+    true, predicted = names.of_class(failure.label), names.of_class(failure.predicted)
+    like, unlike = (predicted, true) if contrast > 0 else (true, predicted)
+    return (
+        f"{told} As a whole the failure is nearer to training samples of {like} than of {unlike}."
+    )
+
+
+def _nearest(failure: Failure, names: Names) -> str:
     labels = [neighbour.label for neighbour in failure.neighbours]
-    if not labels:
-        return "No training sample takes a similar way through the states."
     true, wrong = labels.count(failure.label), labels.count(failure.predicted)
     return (
         f"Of the {count(len(labels), 'sample')} shown, {wrong} carry the predicted label "
@@ -43,15 +71,17 @@ def neighbourhood(failure: Failure, names: Names) -> str:
     )
 
 
-def _contexts(failure: Failure, contrast: float, names: Names) -> str:
-    true, predicted = names.of_class(failure.label), names.of_class(failure.predicted)
-    told = f"Samples of the true label {true} that come to where the prediction leaves the truth"
-    if any(neighbour.role == Role.OPPONENTS for neighbour in failure.neighbours):
-        told += f", then those of {predicted} that come nearest to the whole failure"
-    told += "."
-    if contrast != contrast:  # no sample of one of the labels is classified correctly
-        return told
-    like, unlike = (predicted, true) if contrast > 0 else (true, predicted)
-    return (
-        f"{told} As a whole the failure is nearer to training samples of {like} than of {unlike}."
+def _contexts(failure: Failure, roles: Collection[Role], names: Names) -> str:
+    place = (
+        "to where the prediction leaves the truth"
+        if failure.ever_right
+        else f"to the state that the failure is in after its first {names.token}"
     )
+    told = []
+    if Role.CONTEXTS in roles:
+        told.append(f"Samples of the true label {names.of_class(failure.label)} that come {place}")
+    if Role.OPPONENTS in roles:
+        predicted = names.of_class(failure.predicted)
+        who = "those" if told else "Samples"
+        told.append(f"{who} of {predicted} that come nearest to the whole failure")
+    return ", then ".join(told) + "."

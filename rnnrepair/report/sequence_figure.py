@@ -24,10 +24,10 @@ def sequence_figure(card: FailureCard, scales: Sequence[Scale], names: Names) ->
     Args:
         card: of the failure.
         scales: one for an image, F for a series.
-        names: of channels.
+        names: of channels and classes.
     """
     if card.is_image:
-        return _image_figure(card, scales[0])
+        return _image_figure(card, scales[0], names)
     return _series_figure(card, scales, names)
 
 
@@ -36,7 +36,7 @@ def reads_stepwise(card: FailureCard) -> bool:
     return len(card.failure.prediction) == len(card.inputs)
 
 
-def _image_figure(card: FailureCard, scale: Scale) -> Drawing:
+def _image_figure(card: FailureCard, scale: Scale, names: Names) -> Drawing:
     """Rows are steps: the strips stand beside the image, each block beside the rows it is of."""
     n_steps, n_features = card.inputs.shape
     cell = min(_SIDE / n_steps, 16.0)
@@ -57,7 +57,7 @@ def _image_figure(card: FailureCard, scale: Scale) -> Drawing:
         bottom + 20,
         _description(card),
         pictures=(Picture(left, top, width, height, png_uri(card.inputs, scale, _PIXELS)),),
-        boxes=prediction_strip(card.failure, beside(predicted))
+        boxes=prediction_strip(card.failure, beside(predicted), names)
         + state_strip(card.failure, beside(state)),
         frames=(
             Box(left, top, width, height, "edge"),
@@ -121,7 +121,7 @@ def _series_figure(card: FailureCard, scales: Sequence[Scale], names: Names) -> 
         left + 372.0 + 4,
         bottom + 34,
         _description(card),
-        boxes=prediction_strip(card.failure, under(predicted))
+        boxes=prediction_strip(card.failure, under(predicted), names)
         + state_strip(card.failure, under(state)),
         paths=(
             Path(path_data(axes), "axis"),

@@ -8,6 +8,7 @@ from torch import Tensor
 from rnnrepair.record import Failure
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.drawing import Box
+from rnnrepair.sequences import Names
 
 Place = Callable[[int, int], tuple[float, float, float, float]]
 """First and last-but-one step of a run to x, y, width and height of its block."""
@@ -44,15 +45,15 @@ def runs(values: Tensor) -> list[Run]:
     return [Run(*row) for row in zip(*columns, strict=True)]
 
 
-def prediction_strip(failure: Failure, place: Place) -> tuple[Box, ...]:
-    """Return blocks in the colours of the classes."""
+def prediction_strip(failure: Failure, place: Place, names: Names) -> tuple[Box, ...]:
+    """Return blocks in the colours of the classes, with their names where those have room."""
     colour = class_colours([failure.label, failure.predicted, *failure.prediction.tolist()])
     return tuple(
         _block(
             place(run.start, run.stop),
             "block",
-            str(run.value),
-            f"predicted {run.value} at {run.steps}",
+            names.of_class(run.value),
+            f"predicted {names.of_class(run.value)} at {run.steps}",
             colour[run.value].fill,
             colour[run.value].ink,
         )

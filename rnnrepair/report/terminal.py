@@ -9,6 +9,7 @@ from rnnrepair.record import Repair, RunRecord, summary_of
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
+from rnnrepair.report.wording import count
 from rnnrepair.sequences import Kind, Names
 
 PRINTED = 5
@@ -21,7 +22,8 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     table = Table(
         title=f"{summary['experiment'] or 'run'}, seed {summary['seed']}, "
         f"strategy {summary['strategy']}",
-        caption=f"{summary['injected']} samples injected in {summary['rounds']} rounds; stopped: "
+        caption=f"{count(summary['injected'], 'sample')} injected in "
+        f"{count(summary['rounds'], 'round')}; stopped: "
         f"{summary['stop_reason']}; data: {summary['data']['source']}; "
         f"{summary['time_s']['total']:.0f} s",
     )
@@ -51,7 +53,7 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     if record.repair is not None:
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
-        console.print(f"[bold red]{note}[/]")
+        console.print(f"[bold red]{escape(note)}[/]")
 
 
 def _classes(record: RunRecord, repair: Repair, names: Names) -> Table:

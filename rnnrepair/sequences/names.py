@@ -43,8 +43,9 @@ class Names:
         return "word" if self.separator else "character"
 
     def of_class(self, number: int) -> str:
-        """Return the name of a class."""
-        return self.classes[number] if number < len(self.classes) else str(number)
+        """Return the name of a class, in quotes where blanks at its ends would not be seen."""
+        name = self.classes[number] if number < len(self.classes) else str(number)
+        return name if name == name.strip() else repr(name)
 
     def of_channel(self, number: int) -> str:
         """Return the name of a channel, with its unit where it is known."""

@@ -46,7 +46,8 @@ REMEDIES: dict[FailureKind, str] = {
     "networks helps more than a repair.",
     FailureKind.SIMPLE: "The network could have known: train longer or with less regularisation, "
     "read out more than the last state (mean or maximum over the steps), then repair.",
-    FailureKind.REST: "This is what repair is for: look at their segments and at the samples "
+    FailureKind.REST: "Nothing tells here why: what repair is for, and labels that are wrong "
+    "without their neighbours doubting it. Look at some labels, at the segments and at the samples "
     "behind them.",
 }
 

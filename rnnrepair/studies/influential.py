@@ -16,7 +16,7 @@ from rnnrepair.studies.yardsticks import last_states
 
 
 class InfluentialImages:
-    """For some failures of the test split, the most influential training images.
+    """For some failures of the test split, the most influential training samples.
 
     Traces of one step leave many training samples at the same distance. Those are put in the
     order of their distance in the reduced space that the states were found in.
@@ -31,7 +31,7 @@ class InfluentialImages:
 
         Args:
             n_components: K.
-            top: training images shown for each failure.
+            top: training samples shown for each failure.
             failures: the first so many of the test split.
 
         Raises:
@@ -107,7 +107,7 @@ class InfluentialImages:
         return StudyResult(
             {"influential": table},
             [
-                f"Of the {self.top} nearest training images of {len(wrong)} test failures, "
+                f"Of the {self.top} nearest training samples of {len(wrong)} test failures, "
                 f"{predicted:.1%} carry the predicted label and {true:.1%} the true one; of those "
                 f"of as many correctly classified inputs, {benign:.1%} carry their label."
             ],

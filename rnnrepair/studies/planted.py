@@ -40,5 +40,6 @@ def told_of_planted(table: pd.DataFrame) -> str:
     return (
         f"{row.planted:.0f} of these failures have a label that was made wrong on purpose; "
         f"{row.named:.0f} are named for their label: precision {row.precision:.2f} (chance "
-        f"{row.planted / row.failures:.2f}), recall {row.recall:.2f}."
+        f"{row.planted / row.failures:.2f}), recall {row.recall:.2f}. The precision is a "
+        "lower bound: labels that were wrong before count as named in error."
     )

@@ -11,6 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+from rnnrepair.callbacks.launch.trained import trained_network
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from scripts.explain import explained
 from tests.integration.conftest import QUICK, ROOT, composed, train
@@ -127,6 +128,42 @@ def test_a_lightning_checkpoint_says_how_its_network_is_made(stranger):
     torch.save(saved | {"hyper_parameters": {"width": 4}}, "other.ckpt")
     found = explained(configured(*GIVEN, "checkpoint=other.ckpt", "+arguments.width=9", *FEW))
     assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "prefix"),
+    [(None, "module."), ("model", ""), ("state_dict", "net."), ("ema", "model.module.")],
+)
+def test_weights_are_found_where_usual_programs_keep_them(stranger, entry, prefix, caplog):
+    caplog.set_level(logging.INFO)
+    network = stranger.Net()
+    weights = {f"{prefix}{key}": value for key, value in network.state_dict().items()}
+    optimizer = {"state": {}, "param_groups": [{"lr": 0.1}]}
+    saved = weights if entry is None else {entry: weights, "optimizer": optimizer, "epoch": 3}
+    torch.save(saved, "kept.pt")
+    taken = trained_network("stranger_to_explain.Net", "kept.pt", {})
+    torch.testing.assert_close(dict(taken.state_dict()), dict(network.state_dict()), rtol=0, atol=0)
+    assert prefix in caplog.text
+    assert (entry or "at the top") in caplog.text
+
+
+def test_weights_that_fit_alike_are_not_chosen_from(stranger):
+    torch.save({name: stranger.Net().state_dict() for name in ("model", "ema")}, "two.pt")
+    with pytest.raises(IncompatibleCheckpointError, match=r"several.*'model'.*'ema'"):
+        trained_network("stranger_to_explain.Net", "two.pt", {})
+
+
+@pytest.mark.parametrize(
+    ("saved", "message"),
+    [
+        ({"epoch": 3, "optimizer": {"state": {}}}, "its entries are epoch, optimizer"),
+        ({"model": {"gru.other": torch.rand(1)}}, "under 'model'.*missing: gru"),
+    ],
+)
+def test_a_checkpoint_without_the_weights_says_what_it_holds(stranger, saved, message):
+    torch.save(saved, "odd.pt")
+    with pytest.raises(IncompatibleCheckpointError, match=message):
+        trained_network("stranger_to_explain.Net", "odd.pt", {})
 
 
 def test_a_checkpoint_that_could_run_code_is_refused_and_can_be_saved_again(stranger):

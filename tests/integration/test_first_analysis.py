@@ -18,7 +18,8 @@ from tests.integration.test_studies import as_command_line, compose_finished
 def folder(tmp_path_factory):
     """A run that ends with its first analysis: the network that was analysed is the last one."""
     folder = tmp_path_factory.mktemp("first") / "run"
-    cfg = composed("+experiment=mnist_repair", *QUICK, "schedule.share_base=false")
+    options = ("schedule.share_base=false", "repair.strategy=none")
+    cfg = composed("+experiment=mnist_repair", *QUICK, *options)
     OmegaConf.update(cfg, "paths.output_dir", str(folder))
     OmegaConf.update(cfg, "paths.cache_dir", str(folder.parent / "cache"))
     OmegaConf.update(cfg, "trainer.max_epochs", cfg.schedule.base_epochs)

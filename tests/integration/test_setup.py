@@ -1,6 +1,8 @@
 """What is put together wrongly is refused before anything is computed."""
 
 import pickle
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -252,6 +254,38 @@ def test_foreign_data_module_is_told_what_it_lacks(tmp_path):
 
     with pytest.raises(MisconfigurationException, match=r"lacks.*apply"):
         fit(tmp_path, chain(), data=Foreign())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"strategy": "none"}, r"import NoRepair.*strategy=NoRepair\(\)"),
+        ({"strategy": "augment"}, "TrainOnAll"),
+        ({"strategy": "magic"}, "GuidedRepair"),
+        ({"edit": "series"}, r"SeriesEdits\(\)"),
+    ],
+)
+def test_names_of_the_command_line_are_told_by_their_classes(options, told):
+    with pytest.raises(MisconfigurationException, match=told):
+        repair_chain(start_epoch=1, **options)
+
+
+@pytest.mark.parametrize(("strategy", "epochs"), [(GuidedRepair(), 3), (NoRepair(), 2)])
+def test_a_training_that_ends_where_repair_begins_is_refused(tmp_path, strategy, epochs):
+    made = partial(repair_chain, start_epoch=2, rounds=1, edit=SeriesEdits(), strategy=strategy)
+    if strategy.injects:
+        with pytest.raises(MisconfigurationException, match=r"max_epochs to 3"):
+            fit(tmp_path, made(output_dir=str(tmp_path)), max_epochs=2)
+    fit(tmp_path, made(output_dir=str(tmp_path)), max_epochs=epochs)
+
+
+def test_a_program_without_logging_is_told_how_its_network_is_read(tmp_path):
+    program = (
+        "import logging; from rnnrepair.callbacks.analysis import be_heard, log; "
+        "be_heard(); be_heard(); log.info('Reads a network'); logging.basicConfig(); log.info('b')"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.stderr.splitlines() == ["Reads a network", "b"]
 
 
 def test_module_without_recurrent_layer_is_refused(tmp_path):

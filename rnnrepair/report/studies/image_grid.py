@@ -1,4 +1,4 @@
-"""Pictures of the training images behind a failure."""
+"""Pictures of the training samples behind a failure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _COLOURS = {"predicted": "#bd1f01", "true": "#1f6fb4"}
 def influence_figures(
     tables: Mapping[str, pd.DataFrame], pictures: Mapping[str, Tensor]
 ) -> dict[str, Figure]:
-    """Draw each failure beside its most influential training images, nearest first."""
+    """Draw each failure beside its most influential training samples, nearest first."""
     table, images = tables["influential"], pictures["influential"]
     targets = list(table["failure"].unique())
     columns = 1 + int(table["rank"].max())
@@ -35,8 +35,8 @@ def influence_figures(
         for axes in line:
             axes.axis("off")
     figure.supxlabel(
-        "the most influential training images, nearest first, with their labels: red as predicted, "
-        "blue as the truth, grey neither",
+        "the most influential training samples, nearest first, with their labels: red as "
+        "predicted, blue as the truth, grey neither",
         fontsize=9,
         color=_TEXT,
     )

@@ -1,5 +1,6 @@
 """Runs against each other: what every arm reached and what differs between arms."""
 
+from rnnrepair.runs.comparison.bootstrap import SEEDS_ONLY
 from rnnrepair.runs.comparison.checks import lacking_seeds, unequal_injected, unequal_steps
 from rnnrepair.runs.comparison.export import read_export, write_export
 from rnnrepair.runs.comparison.folder import read_folder
@@ -11,6 +12,7 @@ from rnnrepair.runs.comparison.tables import arm_table, contrast_table, parse_co
 
 __all__ = [
     "MIN_PAIRS",
+    "SEEDS_ONLY",
     "Runs",
     "arm_table",
     "class_accuracies",

@@ -1,0 +1,80 @@
+"""What is said of a run in its log, its table and its page, whoever reads which."""
+
+import json
+import logging
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks import repair_chain
+from rnnrepair.datamodules import LoadedData, PlantedLabels, Sequences
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.repair import NoRepair
+from tests.conftest import TensorData
+
+
+class Told(SequenceClassifier):
+    """A network whose accuracy on val is what it is told."""
+
+    curve = ()
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/accuracy", self.curve[self.current_epoch])
+
+
+def data_of(**options):
+    g = torch.Generator().manual_seed(0)
+    inputs = torch.rand(200, 5, 4, generator=g)
+    loaded = LoadedData(
+        Sequences.from_padded(inputs, torch.full((200,), 5)),
+        *(torch.arange(200) % 3, 150, "walks", "series"),
+    )
+    return TensorData(loaded, 3, batch_size=50, repair_share=0.2, val_share=0.3, **options)
+
+
+def fit(tmp_path, curve, caplog, data=None):
+    caplog.set_level(logging.WARNING)
+    torch.manual_seed(0)
+    network = Told(4, 3, hidden_size=6)
+    network.curve = (*curve, 0.99)  # after the repair: no matter
+    chain = repair_chain(
+        start_epoch=len(curve),
+        rounds=1,
+        strategy=NoRepair(),
+        settings=AbstractionSettings(n_components=4),
+        output_dir=str(tmp_path),
+    )
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        reload_dataloaders_every_n_epochs=1,
+        max_epochs=len(curve) + 1,
+        callbacks=chain,
+    )
+    trainer.fit(network, datamodule=data or data_of())
+    return json.loads((tmp_path / "summary.json").read_text())["notes"]
+
+
+@pytest.mark.parametrize(("last", "rising"), [(0.9, True), (0.51, False)])
+def test_a_repair_that_begins_while_val_still_rises_says_so_everywhere(
+    tmp_path, caplog, capsys, last, rising
+):
+    notes = fit(tmp_path, (0.4, 0.5, last), caplog)
+    places = (*notes, caplog.text), capsys.readouterr().out, (tmp_path / "report.html").read_text()
+    assert [any("still rising" in text for text in (places[0]))] == [rising]
+    assert [("still rising" in text) for text in places[1:]] == [rising, rising]
+    assert len(notes) == rising
+
+
+def test_planted_labels_are_told_with_their_number(tmp_path, caplog, capsys):
+    data = data_of(planted=PlantedLabels(0.2, splits=["fit"]))
+    (note,) = fit(tmp_path, (0.5, 0.5, 0.5), caplog, data)
+    n = len(data.indices("fit"))
+    assert f"{round(0.2 * n)} of {n} in fit" in note
+    assert "on purpose" in capsys.readouterr().out
+    assert note in (tmp_path / "report.html").read_text()
