@@ -18,7 +18,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence, step_distance
-from rnnrepair.protocols import Split
+from rnnrepair.protocols import Split, names_of_samples
 from rnnrepair.repair import (
     Campaign,
     GuidedRepair,
@@ -220,7 +220,8 @@ class RepairInjection(AnalysisCallback):
         )
         model = upstream(trainer, StateAbstraction, self).abstraction.model
         self.ledger += ledger_rows(
-            proposal, new_id, evidence, model, self.strategy.name, epoch, seed
+            *(proposal, new_id, evidence, model, self.strategy.name, epoch, seed),
+            names_of_samples(data),
         )
         write_ledger(self.ledger, self._ledger_file)
         log.info(

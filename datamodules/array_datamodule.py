@@ -4,14 +4,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import default_collate
 
 from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
+from rnnrepair.datamodules.items import Items
+from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sample_format import Key, stacked
 from rnnrepair.datamodules.splits import PartShare, split_training
 from rnnrepair.datamodules.values import as_tensor, described
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames
 from rnnrepair.settings import check_settings
 
 
@@ -66,6 +70,7 @@ class ArrayDataModule(DatasetDataModule):
         columns = {"x": _sequences(x, "x"), "lengths": _column(lengths, "lengths")}
         columns |= {"static": _column(static, "static"), "y": _column(y, "y")}
         others: dict[str, list[Any]] = {}
+        drawn: Tensor | None = None
         if x_test is not None:
             others = {"x": _sequences(x_test, "x_test"), "y": _column(y_test, "y_test")}
             others["lengths"] = _column(lengths_test, "lengths_test")
@@ -74,8 +79,11 @@ class ArrayDataModule(DatasetDataModule):
         train, test = _items(columns, names), _items(others, names) if others else []
         if not others:
             split = split_training(torch.tensor([int(i[-1]) for i in train]), test_share, None, 0)
-            parts = split["fit"].tolist(), split["repair"].tolist()
-            train, test = [train[i] for i in parts[0]], [train[i] for i in parts[1]]
+            drawn = torch.cat([split["fit"], split["repair"]])
+            every, n_train = train, len(split["fit"])
+            train, test = (
+                [every[i] for i in part.tolist()] for part in drawn.tensor_split([n_train])
+            )
         different = len({len(item[0]) for item in (*train, *test)}) > 1
         if different and not columns["lengths"]:
             train, test = ([(i[0], len(i[0]), *i[1:]) for i in part] for part in (train, test))
@@ -96,6 +104,32 @@ class ArrayDataModule(DatasetDataModule):
                 **options,
             },
         )
+        # Positions in x of train and then test, where test was drawn from it.
+        self._drawn = drawn
+
+    def load(self) -> LoadedData:
+        """Read every sequence once; see ``DatasetDataModule``."""
+        if self._drawn is not None:
+            n_test = len(self._parts["test"])
+            rank_zero_info(
+                f"No x_test is given: {n_test} of the {len(self._drawn)} sequences of x are drawn "
+                "as the test set, the same for every seed. For a network that is trained already, "
+                "give x_test and y_test, so that nothing is judged that it was trained on."
+            )
+        return super().load()
+
+    def item_names(self, items: Items) -> SampleNames:
+        """Return positions in ``x``, or the array too where there are several."""
+        told = "array and position in it, from 0"
+        called = {"train": "x", "val": "val", "test": "x_test"}
+        if self._drawn is None:
+            return SampleNames.by_part([(called[n], len(p)) for n, p in items.parts.items()], told)
+        if "val" not in items.parts:
+            return SampleNames(self._drawn.numpy(), "x", "position in x, from 0")
+        places = [f"x {place}" for place in self._drawn.tolist()]
+        val = [f"val {place}" for place in range(len(items.parts["val"]))]
+        n_train = len(items.parts["train"])
+        return SampleNames(np.array([*places[:n_train], *val, *places[n_train:]]), "", told)
 
 
 class _Padded:

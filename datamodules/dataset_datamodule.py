@@ -21,7 +21,7 @@ from rnnrepair.datamodules.sample_format import Key, SampleFormat, numbers_at
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import Kind, SequenceBatch
+from rnnrepair.sequences import Kind, SampleNames, SequenceBatch
 from rnnrepair.settings import Count, at_least, check_settings, one_of
 
 # Items whose form is tried, and items that a collate_fn is tried on.
@@ -171,7 +171,13 @@ class DatasetDataModule(SequenceDataModule):
             token_names=self._token_names,
             between_tokens=self._between_tokens,
             unknown=self._unknown,
+            names=self.item_names(items),
         )
+
+    def item_names(self, items: Items) -> SampleNames:
+        """Return what items are called."""
+        sizes = [(name, len(part)) for name, part in items.parts.items()]
+        return SampleNames.by_part(sizes, "data set and index of the item in it")
 
     @property
     def keeps_lengths(self) -> bool:

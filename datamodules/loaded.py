@@ -10,7 +10,7 @@ from rnnrepair.datamodules.base import Base
 from rnnrepair.datamodules.groups import Groups, refuse_labels
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
-from rnnrepair.sequences import DataSpec, Kind
+from rnnrepair.sequences import DataSpec, Kind, SampleNames
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class LoadedData:
             (rare words of texts are one token); None compares the sequences.
         channel_names: by feature of a series, as far as they have names.
         units: by feature of a series, as far as they are known.
+        names: what the n samples are called where they came from; None where that is their number
+            here.
     """
 
     sequences: Base
@@ -53,6 +55,7 @@ class LoadedData:
     copies: Tensor | None = None
     channel_names: Sequence[str] = ()
     units: Sequence[str] = ()
+    names: SampleNames | None = None
 
     def grouped(self) -> Groups:
         """Return which samples must stand in one split."""
@@ -123,6 +126,11 @@ def check_loaded(data: LoadedData) -> None:
                 f"{data.source}: {name} has shape {tuple(given.shape)}, expected a number for each "
                 f"of {len(data.label)} samples."
             )
+    if data.names is not None and len(data.names) != len(data.label):
+        raise DataError(
+            f"{data.source}: names has {len(data.names)} entries, expected one for each of "
+            f"{len(data.label)} samples."
+        )
     if data.groups is not None:
         refuse_labels(data.groups, data.label, data.source)
     trained, tested = (labels.unique() for labels in (data.label[: data.n_train], data.label))

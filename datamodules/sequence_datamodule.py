@@ -29,7 +29,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import Changes, DataSpec, SequenceBatch, check_fits
+from rnnrepair.sequences import Changes, DataSpec, SampleNames, SequenceBatch, check_fits
 from rnnrepair.settings import Count, at_least, check_settings
 
 STATE_VERSION = 5
@@ -204,6 +204,13 @@ class SequenceDataModule(pl.LightningDataModule):
     def is_original(self, index: Tensor) -> Tensor:
         """Return (n,) bool: sequences that were loaded, not added by a repair."""
         return index < self._n_loaded
+
+    @property
+    def sample_names(self) -> SampleNames:
+        """What samples are called where they came from, and what injected ones were made of."""
+        n_loaded, given = self._n_loaded, None if self._data is None else self._data.names
+        names = SampleNames(np.arange(n_loaded)) if given is None else given
+        return replace(names, origin=self._store.added_origin)
 
     def mislabelled(self, index: Tensor) -> Tensor | None:
         """Return (n,) bool: loaded sequences whose label was made wrong; None where none were."""

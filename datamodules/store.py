@@ -114,6 +114,11 @@ class Store:
         origin[new] = self._origin[index[new] - len(self.base)]
         return origin
 
+    @property
+    def added_origin(self) -> Tensor:
+        """(M,) sequences of the base that the added ones were made from, -1 where unknown."""
+        return self._origin
+
     def lengths_of(self, index: Tensor) -> Tensor:
         """Return the (n,) steps of the sequences with these indices."""
         new = index >= len(self.base)

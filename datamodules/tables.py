@@ -115,6 +115,7 @@ def open_table(
     separator: str | None = None,
     encoding: str = "utf-8",
     *,
+    told: Sequence[tuple[str, str]] = (),
     tell: bool = True,
 ) -> TableFile:
     """Find out how a table is written, and whether it has the columns that it should have.
@@ -124,6 +125,8 @@ def open_table(
         wanted: pairs of an argument and the column that it names.
         separator: name or character, see ``SEPARATORS``; None finds it (of tsv it is the tab).
         encoding: of csv and tsv.
+        told: further pairs, which are told with what is missing; without them alone the table is
+            read.
         tell: whether to log what was found.
 
     Raises:
@@ -131,7 +134,7 @@ def open_table(
     """
     if kind_of(path) == ".parquet":
         header = _schema(path)
-        check_columns(path, header, wanted)
+        check_columns(path, header, wanted, told)
         return TableFile(path, header)
     head = _head(path, encoding)
     usual = "\t" if kind_of(path) == ".tsv" else ","
@@ -148,7 +151,7 @@ def open_table(
     quotes = kind_of(path) != ".tsv" or head.startswith('"')
     first = _parsed(io.StringIO(head), str(path), used, quotes=quotes, nrows=0)
     header = list(first.columns)
-    check_columns(path, header, wanted)
+    check_columns(path, header, wanted, told)
     return TableFile(path, header, used, quotes, encoding, tell)
 
 
@@ -191,19 +194,27 @@ def parse_texts(
     return _parsed(source, name, separator, quotes=quotes, na_values=[""], dtype=str)
 
 
-def check_columns(path: Path, header: Sequence[str], wanted: Sequence[tuple[str, str]]) -> None:
+def check_columns(
+    path: Path,
+    header: Sequence[str],
+    wanted: Sequence[tuple[str, str]],
+    told: Sequence[tuple[str, str]] = (),
+) -> None:
     """Refuse a table without the columns that are named.
 
     Args:
         path: of the table.
         header: columns that it has.
         wanted: pairs of an argument and the column that it names.
+        told: see ``open_table``.
 
     Raises:
         DataError: names the arguments, the columns and those there are.
     """
-    missing = [(argument, column) for argument, column in wanted if column not in header]
-    if missing:
+    if any(column not in header for _, column in wanted):
+        missing = [
+            (argument, column) for argument, column in [*told, *wanted] if column not in header
+        ]
         shown = ", ".join(map(repr, header[:12])) + (", ..." if len(header) > 12 else "")
         columns = " and no column ".join(repr(column) for _, column in missing)
         arguments = [argument for argument, _ in missing]

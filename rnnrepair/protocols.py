@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.edits import EditFamily
-from rnnrepair.sequences import Changes, DataSpec, SequenceBatch
+from rnnrepair.sequences import Changes, DataSpec, SampleNames, SequenceBatch
 
 # fit, repair, val and test, and further test splits that the data name.
 Split = str
@@ -110,6 +110,21 @@ class KnowsWrongLabels(Protocol):
     def mislabelled(self, index: Tensor) -> Tensor | None:
         """Return (n,) bool: sequences whose label was made wrong; None where none were."""
         ...
+
+
+@runtime_checkable
+class KnowsNames(Protocol):
+    """Data whose samples have names where they came from: what is told of a sample names it."""
+
+    @property
+    def sample_names(self) -> SampleNames:
+        """Names of all samples, and what injected ones were made from."""
+        ...
+
+
+def names_of_samples(data: Any) -> SampleNames:
+    """Return what samples of data are called; their numbers where the data know no names."""
+    return data.sample_names if isinstance(data, KnowsNames) else SampleNames()
 
 
 def missing_members(data: Any) -> list[str]:

@@ -1,11 +1,13 @@
 """Explain the failures of a trained network.
 
-``python scripts/explain.py run=<folder> [split=test | index=[17,42]]`` for a run of train.py, or
+``python scripts/explain.py run=<folder> [split=test | names=[r17,r42]]`` for a run of train.py, or
 ``python scripts/explain.py module=package.Class checkpoint=FILE data=package:function``.
 """
 
 import importlib.util
 import logging
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ from rnnrepair.studies import silent
 
 log = logging.getLogger("explain")
 
+# Samples that the name of a file tells.
+NAMED = 4
+
 
 def explained(cfg: DictConfig) -> Explanation:
     """Explain what a configuration asks for, print it, and write the table and the page."""
@@ -42,6 +47,7 @@ def explained(cfg: DictConfig) -> Explanation:
         data,
         split=cfg.split,
         index=cfg.index,
+        names=cfg.names,
         at_most=cfg.at_most,
         settings=settings,
         top=cfg.top,
@@ -51,10 +57,25 @@ def explained(cfg: DictConfig) -> Explanation:
         progress=progress_bars if cfg.progress else silent,
     )
     print(found)
-    table = write_table(found.to_dataframe(), output / f"{cfg.split}.parquet")
-    page = write_explanation(found, data, output / f"{cfg.split}.html")
+    stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names)
+    table = write_table(found.to_dataframe(), output / f"{stem}.parquet")
+    page = write_explanation(found, data, output / f"{stem}.html")
     log.info("Written: %s and %s", table, page)
     return found
+
+
+def stem_of(split: str, asked: Sequence[Any] | None) -> str:
+    """Return what table and page are called: what was asked about stands beside all failures.
+
+    Example:
+        >>> stem_of("test", None), stem_of("test", [17, 42])
+        ('test', 'test_17_42')
+    """
+    if asked is None:
+        return split
+    shown = [re.sub(r"[^\w.-]+", "-", str(one)) for one in asked[:NAMED]]
+    more = [f"and_{len(asked) - NAMED}_more"] if len(asked) > NAMED else []
+    return "_".join([split, *shown, *more])
 
 
 def check_folder(output: Path) -> None:

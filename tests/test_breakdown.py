@@ -104,7 +104,7 @@ def test_words_and_classes_are_rare_by_their_counts_in_fit(texts):
     rare = 0
     for row in failures.to_dict("records"):
         text = texts.data.fetch(torch.tensor([row["index"]]))
-        word = int(text.sequences()[0][row["step"]])
+        word = int(text.sequences()[0][row["step"] - 1])
         assert row["rare or unknown word"] == (word == 19 or words[word] <= 40)
         assert row["rare class"] == (int(text.label) == 2)
         rare += row["rare or unknown word"]

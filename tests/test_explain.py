@@ -5,8 +5,10 @@ import json
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -18,11 +20,12 @@ from rnnrepair.abstraction import AbstractionSettings, abstract, collect
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.explanation import explain
+from rnnrepair.explanation.explanation import AROUND, around
 from rnnrepair.influence import Doubting, TraceSimilarity, TrainingView, responsible_step
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report import write_explanation
-from rnnrepair.sequences import Changes
+from rnnrepair.sequences import Changes, SampleNames
 from scripts.explain import write_table
 from tests.conftest import trained
 from tests.report_page import Page
@@ -256,6 +259,100 @@ def test_the_page_tells_every_failure_and_which_labels_are_suspect(data, network
 def test_what_cannot_be_told_is_refused(network, data, options, error, message):
     with pytest.raises(error, match=message):
         explained(network, data, **options)
+
+
+@pytest.fixture
+def named(make_data, loaded):
+    """The data of the tests, whose samples are called otherwise; and a network."""
+    values = np.array([f"r{3 * i}" for i in range(len(loaded.label))[::-1]])
+    told = "column id of a.csv"
+    data = make_data(replace(loaded, names=SampleNames(values, "id", told)), repair_share=0.2)
+    return trained(Counting(4, 3, hidden_size=8), data), data, values
+
+
+def test_failures_are_told_and_asked_for_by_the_names_of_the_data(named, network, data, tmp_path):
+    module, renamed, values = named
+    found, plain = explained(module, renamed), explained(network, data)
+    frame = found.to_dataframe()
+    assert frame["name"].tolist() == values[frame["index"]].tolist()
+    for role in ("nearest", "parents", "copies"):
+        called = frame[f"{role}_names"].tolist()
+        assert called == [[f"id {values[i]}" for i in row] for row in frame[role]]
+    unnamed = [c for c in frame if "name" not in c and c != "why_suspect"]
+    pd.testing.assert_frame_equal(frame[unnamed], plain.to_dataframe()[unnamed])
+    first = frame.iloc[0]
+    told = f"sample {first['index']} (id {first['name']})"
+    assert told in str(found)
+    assert "column id of a.csv" in str(found)
+    page = Page(write_explanation(found, renamed, tmp_path / "page.html").read_text()).text
+    near = first["nearest"][0]
+    assert told in page
+    assert f"{near} (id {values[near]})" in page
+    asked = explained(module, renamed, names=[frame["name"][2], frame["name"][0]])
+    assert [f.index for f in asked.failures] == frame["index"][[2, 0]].tolist()
+    trains = values[int(renamed.indices("fit")[0])]
+    with pytest.raises(DataError, match=rf"{trains}.*not in the split test.*'fit'"):
+        explained(module, renamed, names=[trains])
+    with pytest.raises(DataError, match=r"'r1' is not.*no sample.*column id"):
+        explained(module, renamed, names=["r1"])
+    with pytest.raises(ConfigurationError, match="give one"):
+        explained(module, renamed, names=["r1"], index=[1])
+
+
+def test_names_that_are_the_numbers_are_told_once(network, data):
+    frame = (found := explained(network, data)).to_dataframe()
+    assert frame["name"].tolist() == frame["index"].tolist()
+    assert f"sample {frame['index'][0]}: true" in str(found)
+    assert "behind the number" not in str(found)
+
+
+def test_injected_samples_behind_a_failure_say_what_they_were_made_of(named, tmp_path):
+    module, data, values = named
+    before = explained(module, data).to_dataframe()
+    failures = torch.tensor(before["index"].tolist())
+    parents = data.indices("fit")[: len(failures)]
+    batch = data.fetch(failures)  # the nearest sample of each failure is its own copy
+    new = data.apply(
+        Changes(batch.inputs, batch.lengths, batch.label, origin=parents[: len(failures)])
+    )
+    found = explained(module, data, settings=SETTINGS)
+    frame = found.to_dataframe()
+    made = dict(zip(new.tolist(), parents.tolist(), strict=True))
+    seen = 0
+    for near, called in zip(frame["nearest"].sum(), frame["nearest_names"].sum(), strict=True):
+        if near in made:
+            seen += 1
+            assert called == f"injected, made of id {values[made[near]]}"
+            assert len(data.sample_names) <= near
+    assert seen > 0
+    assert "injected, made of id" in str(found)
+    page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
+    assert "injected, made of id" in page
+
+
+def test_steps_count_from_1_where_people_read(words):
+    found = explained(*words)
+    rows = zip(found.to_dataframe().to_dict("records"), found.failures, strict=True)
+    for row, failure in rows:
+        first, end = failure.segment
+        assert row["step"] == failure.step + 1
+        assert range(row["segment_first"] - 1, row["segment_last"]) == range(first, end)
+        assert f"left the truth at step {failure.step + 1} of" in str(found)
+
+
+def test_the_text_around_the_segment_is_told_in_one_line(words):
+    found = explained(*words)
+    for failure, text in zip(found.failures, found.words, strict=True):
+        first, end = failure.segment
+        marked = f"[{' '.join(text[first:end])}]"
+        assert f"\n    {' '.join([*text[:first], marked, *text[end:]])}" in str(found)
+    long = [f"w{i}" for i in range(500)]
+    line = around(long, (250, 252), " ")
+    assert line.startswith("... ")
+    assert line.endswith(" ...")
+    assert "w249 [w250 w251] w252" in line
+    assert 60 < len(line) < AROUND + 20
+    assert around(list("abcde"), (0, 2), "") == "[ab]cde"
 
 
 def test_another_number_of_classes_is_refused(make_data):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,7 +21,10 @@ from rnnrepair.repair import (
     rebuild,
     write_ledger,
 )
-from rnnrepair.sequences import Changes
+from rnnrepair.sequences import Changes, SampleNames
+
+# What the samples of the case are called; the ledger keeps it beside their numbers.
+NAMES = np.array([f"r{7 * i}" for i in range(1000)])
 
 
 @pytest.fixture
@@ -29,7 +33,10 @@ def made(repair_case):
     proposal = GuidedRepair().propose(repair_case.context, 3)
     new_id = repair_case.data.apply(Changes(proposal.inputs, proposal.lengths, proposal.label))
     influence = repair_case.context.evidence
-    rows = ledger_rows(proposal, new_id, influence, repair_case.abstract, "guided", 4, 99)
+    rows = ledger_rows(
+        *(proposal, new_id, influence, repair_case.abstract, "guided", 4, 99),
+        SampleNames(NAMES),
+    )
     return proposal, new_id, rows
 
 
@@ -41,6 +48,8 @@ def test_sample_is_rebuilt_bit_for_bit_when_the_ledger_was_read_from_disk(
         child = repair_case.data.fetch(torch.tensor([row.new_id]))
         assert torch.equal(rebuild(row, repair_case.data), child.sequences()[0])
         assert row.label == child.label
+        assert row.parent_name == NAMES[row.parent_id]
+        assert row.failure_name == NAMES[row.failure_id]
 
 
 @pytest.mark.parametrize(

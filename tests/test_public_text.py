@@ -40,7 +40,10 @@ TREES = "(3 (2 It) (4 (3 works) (2 .)))\n(2 (2 So) (2 so))\n\n(0 (2 Not) (1 \\/g
 
 
 def test_trees_are_read_without_neutral_ones():
-    assert parse_trees(TREES, "x") == [("It works .", "positive"), ("Not /good(", "negative")]
+    assert parse_trees(TREES, "x") == [
+        (1, "It works .", "positive"),
+        (4, "Not /good(", "negative"),
+    ]
     with pytest.raises(DataError, match=r"train\.txt, line 2"):
         parse_trees("(3 (2 a))\nno tree\n", "train.txt")
 

@@ -1,5 +1,6 @@
 """Series from files to splits: what is scaled, filled, cut and kept together."""
 
+import logging
 import re
 from dataclasses import replace
 
@@ -282,3 +283,20 @@ def test_a_class_that_training_never_saw_is_named(pair):
     write_ts(folder / "W_TRAIN.ts", made[:60], np.where(label[:60] == "sit", "run", label[:60]))
     with pytest.raises(DataError, match=re.escape("['sit']")):
         module_of(folder)
+
+
+def test_channels_are_named_and_those_that_never_change_in_a_recording_are_warned_of(
+    tmp_path, caplog
+):
+    caplog.set_level(logging.INFO)
+    made, label = recordings(60)
+    long_frame(made, label, Person=np.arange(60) % 7).to_csv(tmp_path / "a.csv", index=False)
+    module_of(tmp_path / "a.csv")
+    assert "4 channels (c0, c1, c2, Person)" in caplog.text
+    (warning,) = [r.getMessage() for r in caplog.records if "every step" in r.getMessage()]
+    assert "Person is the same" in warning
+    assert "channels=['c0', 'c1', 'c2']" in warning
+    caplog.clear()
+    module_of(tmp_path / "a.csv", group="Person")
+    module_of(tmp_path / "a.csv", channels=["c0", "Person"])
+    assert "every step" not in caplog.text

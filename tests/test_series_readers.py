@@ -1,6 +1,7 @@
 """Readers of series: what was written is read, and what cannot be read is named."""
 
 import gzip
+import logging
 import zipfile
 
 import numpy as np
@@ -371,3 +372,33 @@ def test_japanese_vowels_come_out_of_the_wheel_that_stands_in_the_folder(tmp_pat
     with pytest.raises(DataError, match="SHA-256"):
         read_japanese_vowels(tmp_path, tmp_path / "cache")
     assert same(read_japanese_vowels(tmp_path, tmp_path / "cache", verify=False), made, label)
+
+
+def test_a_long_table_whose_times_are_not_found_is_refused(tmp_path):
+    frame = long_frame(*recordings()).rename(columns={"time": "Zeit"})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    told = r"the table is long.*no column 'time'.*time_column.*'Zeit'"
+    with pytest.raises(DataError, match=told):
+        read_series(tmp_path / "a.csv", Columns())
+    made = read_series(tmp_path / "a.csv", Columns(time="Zeit"))
+    assert len(made) == len(frame["id"].unique())
+
+
+def test_all_columns_that_are_missing_are_told_at_once(tmp_path):
+    frame = long_frame(*recordings()).rename(columns={"time": "t", "id": "i", "label": "y"})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    told = r"'id'.*'time'.*'label'.*id_column.*time_column.*label_column"
+    with pytest.raises(DataError, match=told):
+        read_series(tmp_path / "a.csv", Columns())
+
+
+def test_a_table_that_is_read_as_wide_says_so_and_names_its_steps(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    frame = pd.DataFrame({"label": ["a", "b"], "early": [1.0, 2.0], "late": [3.0, 4.0]})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    read_series(tmp_path / "a.csv", Columns())
+    assert "read as wide" in caplog.text
+    assert "early, late" in caplog.text
+    frame.assign(late=["x", "y"]).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match=r"the table is wide.*'late' holds 'x'"):
+        read_series(tmp_path / "a.csv", Columns())

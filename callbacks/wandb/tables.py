@@ -5,10 +5,12 @@ from dataclasses import astuple, fields
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from rnnrepair.protocols import names_of_samples
 from rnnrepair.record import Repair
 from rnnrepair.repair import LedgerRow
 from rnnrepair.report import ShownData
@@ -17,6 +19,10 @@ from rnnrepair.report.studies import WrittenStudy
 from rnnrepair.sequences import DataSpec, Kind, Names
 
 MAX_ROWS = 10_000
+# Columns of the table of failures; steps count from 1.
+_FAILURE: list[str | int] = [
+    *("sample", "failure", "label", "predicted", "step", "nearest_samples", "nearest", "injected")
+]
 
 
 def log_tables(
@@ -33,16 +39,19 @@ def _log_tables(
 ) -> None:
     import wandb  # slow import, needed only with this logger
 
-    names = Names.of(data.spec)
+    names, samples = Names.of(data.spec), names_of_samples(data)
     columns: list[str | int] = [f.name for f in fields(LedgerRow)]
     tables = {"repair/ledger": wandb.Table(columns, [list(astuple(row)) for row in ledger])}
-    influential = wandb.Table(["failure", "label", "predicted", "step", "nearest", "injected"])
+    influential = wandb.Table(_FAILURE)
     for card in failure_cards(repair.failures, data):
+        near = torch.tensor([found.index for found in card.failure.neighbours], dtype=torch.int64)
         influential.add_data(
+            samples.numbered(torch.tensor([card.failure.index]))[0],
             _shown(wandb, [card.inputs], data.spec),
             names.of_class(card.failure.label),
             names.of_class(card.failure.predicted),
-            card.failure.step,
+            card.failure.step + 1,
+            ", ".join(samples.numbered(near)),
             _shown(wandb, card.nearest, data.spec),
             _shown(wandb, card.injected, data.spec),
         )

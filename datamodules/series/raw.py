@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames, names_from
 
 PARTS = ("train", "val", "test")
 
@@ -22,6 +23,7 @@ class RawSeries:
         class_names: in the order of their numbers, empty where the files tell none.
         columns: (N,) further columns by name, which groups and test sets are chosen by.
         part: (N,) ``train``, ``val`` or ``test``; None where there is no official split.
+        names: of the recordings, where neither an id nor their number is what they are called.
     """
 
     values: np.ndarray
@@ -31,6 +33,7 @@ class RawSeries:
     class_names: Sequence[str] = ()
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     part: np.ndarray | None = None
+    names: SampleNames | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -39,6 +42,16 @@ class RawSeries:
         """Return what a recording is called in the files: its id, or its number from 0."""
         ids = self.columns.get(id_column)
         return f"{recording} (from 0)" if ids is None else f"'{ids[recording]}'"
+
+    def named(self, id_column: str, source: str) -> SampleNames:
+        """Return what recordings are called: by their ids, else by their number, from 0."""
+        if self.names is not None:
+            return self.names
+        ids = self.columns.get(id_column)
+        if ids is not None and len(set(ids.tolist())) == len(self):
+            return names_from(ids, id_column, f"{id_column!r} in {source}")
+        told = f"number of the recording in {source}, from 0"
+        return SampleNames(np.arange(len(self)), "recording", told)
 
     def channel(self, number: int) -> str:
         """Return the name of a channel, its number where it has none."""

@@ -16,8 +16,8 @@ from rnnrepair.errors import DataError
 def read_series(path: Path, columns: Columns, labels: Path | None = None) -> RawSeries:
     """Read series from whatever a path leads to.
 
-    A table with a column for time is long, any other wide. A folder is one of ``.ts`` files where
-    it holds some, and one of recordings otherwise.
+    A table with a column for time is long, any other wide; one whose ids repeat is refused then. A
+    folder is one of ``.ts`` files where it holds some, and one of recordings otherwise.
 
     Args:
         path: of a file or a folder.
@@ -39,11 +39,10 @@ def read_series(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     if kind == ".npy":
         return read_npy(path, labels)
     if kind in SUFFIXES:
-        header = open_series_table(
-            path, columns, [("label_column", columns.label)], tell=False
-        ).header
-        long = columns.time in header
-        return read_long(path, columns) if long else read_wide(path, columns)
+        long = [("id_column", columns.id), ("time_column (both of a long table)", columns.time)]
+        wanted = [("label_column", columns.label)]
+        file = open_series_table(path, columns, wanted, told=long, tell=False)
+        return (read_long if columns.time in file.header else read_wide)(path, columns)
     raise DataError(
         f"{path}: expected a folder, or a file that ends in .ts, .npz, .npy or one of "
         f"{list(SUFFIXES)} (csv and tsv also with .gz)."

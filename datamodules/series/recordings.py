@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.sequences import SampleNames
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Recordings:
         label: (N,) int64 classes.
         part: (N,) 0 for training, 1 for an official val, 2 for test.
         group: (N,) int64 what must stay together, None where nothing is said.
+        names: what each is called in the files.
     """
 
     values: np.ndarray
@@ -25,6 +27,7 @@ class Recordings:
     label: np.ndarray
     part: np.ndarray
     group: np.ndarray | None
+    names: SampleNames
 
     def __len__(self) -> int:
         return len(self.label)
@@ -39,5 +42,10 @@ class Recordings:
         chosen = self.sequences().select(torch.from_numpy(rows))
         group = None if self.group is None else self.group[rows]
         return Recordings(
-            chosen.values.numpy(), chosen.offsets.numpy(), self.label[rows], self.part[rows], group
+            chosen.values.numpy(),
+            chosen.offsets.numpy(),
+            self.label[rows],
+            self.part[rows],
+            group,
+            self.names.select(rows),
         )

@@ -16,6 +16,7 @@ from rnnrepair.datamodules.separators import CHOICES
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.series import missing as missing_values
 from rnnrepair.datamodules.series import scaling as scalings
+from rnnrepair.datamodules.series.channels import listed, tell_constant
 from rnnrepair.datamodules.series.classes import check_classes, class_names_of
 from rnnrepair.datamodules.series.japanese_vowels import NAME, read_japanese_vowels
 from rnnrepair.datamodules.series.parts import (
@@ -146,6 +147,8 @@ class SeriesDataModule(SequenceDataModule):
         )
         raw = replace(raw, labels=np.array(labels, dtype=np.str_))
         names = self._channel_names(raw)
+        if self.columns.channels is None and len(raw.channel_names):
+            tell_constant(raw, source)
         classes = class_names_of(raw, source)
         self.num_classes = len(classes)
         missing_values.refuse_missing(raw, self.missing, self.columns.id)
@@ -175,12 +178,13 @@ class SeriesDataModule(SequenceDataModule):
             names = [*names, *(f"{name} known" for name in names)]
             units += [""] * (len(names) - len(units))
         log.info(
-            "%s: %d %s of %s, %d channels, %d classes.",
+            "%s: %d %s of %s, %d channels%s, %d classes.",
             source,
             len(cut),
             "recordings" if self.window is None else "windows",
             _steps(np.diff(cut.offsets)),
             cut.values.shape[1],
+            listed(names) if len(raw.channel_names) else "",
             len(classes),
         )
         return LoadedData(
@@ -195,6 +199,7 @@ class SeriesDataModule(SequenceDataModule):
             copies=copies,
             channel_names=names,
             units=units,
+            names=cut.names,
         )
 
     def model_arguments(self) -> dict[str, Any]:
@@ -243,7 +248,8 @@ class SeriesDataModule(SequenceDataModule):
             official = official_parts(raw)
             part = held_out_parts(raw, group, self.test_share) if official is None else official
         order = np.argsort(part, kind="stable")
-        return Recordings(raw.values, raw.offsets, label, part, group).select(order)
+        names = raw.named(self.columns.id, source)
+        return Recordings(raw.values, raw.offsets, label, part, group, names).select(order)
 
 
 def _stride_of_windows(stride: int | None, window: int | None) -> str | None:

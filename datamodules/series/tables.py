@@ -42,14 +42,27 @@ class Columns:
 
 
 def open_series_table(
-    path: Path, columns: Columns, wanted: Sequence[tuple[str, str]], *, tell: bool = True
+    path: Path,
+    columns: Columns,
+    wanted: Sequence[tuple[str, str]],
+    *,
+    told: Sequence[tuple[str, str]] = (),
+    tell: bool = True,
 ) -> TableFile:
     """Open a table that is written as ``columns`` say; see ``open_table``."""
-    return open_table(path, wanted, columns.separator, columns.encoding, tell=tell)
+    return open_table(path, wanted, columns.separator, columns.encoding, told=told, tell=tell)
 
 
-def check_numbers(table: pd.DataFrame, channels: Sequence[str], path: Path) -> None:
+def check_numbers(
+    table: pd.DataFrame, channels: Sequence[str], path: Path, read_as: str = ""
+) -> None:
     """Refuse channels that hold something else than numbers.
+
+    Args:
+        table: that holds them.
+        channels: their names.
+        path: of the table.
+        read_as: what the message says of how the table is read.
 
     Raises:
         DataError: names the column and the first value that is no number.
@@ -61,7 +74,7 @@ def check_numbers(table: pd.DataFrame, channels: Sequence[str], path: Path) -> N
         wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
         row = int(wrong.to_numpy().argmax())
         raise DataError(
-            f"{path}: the channel {name!r} holds '{column.iloc[row]}' in row {row + 1}, expected "
+            f"{path}{read_as}: {name!r} holds '{column.iloc[row]}' in row {row + 1}, expected "
             "numbers with a decimal point or, where commas do not separate columns, all with a "
             "decimal comma: name the channels (channels=[...]), or correct the file."
         )

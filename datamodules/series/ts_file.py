@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnrepair.datamodules.series.raw import RawSeries
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames
 
 ENDS = ("_TRAIN.ts", "_TEST.ts")
 
@@ -58,7 +59,10 @@ def read_ts(path: Path) -> RawSeries:
         )
     values, lengths, label = (np.concatenate([r[i] for r in read]) for i in (1, 2, 3))
     part = np.repeat(["train", "test"], [len(r[3]) for r in read])
-    return RawSeries(values, _offsets(lengths), label, (), classes, part=part)
+    sizes = [("train", len(read[0][3])), ("test", len(read[1][3]))]
+    told = f"number of the recording in {files[0].name} (train) or {files[1].name} (test), from 0"
+    names = SampleNames.by_part(sizes, told)
+    return RawSeries(values, _offsets(lengths), label, (), classes, part=part, names=names)
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,13 +1,19 @@
 """Wide tables: a row for each recording of one channel, a column for each step."""
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
 from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
 from rnnrepair.datamodules.tables import named_columns
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames
+
+log = logging.getLogger(__name__)
 
 
 def read_wide(path: Path, columns: Columns) -> RawSeries:
@@ -20,7 +26,8 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
         columns: how the columns are called; ``channels`` names the steps, None takes all others.
 
     Raises:
-        DataError: a column is missing or holds no numbers, or a row has no step.
+        DataError: a column is missing or holds no numbers, a row has no step, or a recording
+            several rows.
     """
     named = [("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
@@ -32,15 +39,20 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     steps = list(columns.channels or named_columns(path, others))
     if not steps:
         raise DataError(f"{path} has no steps beside {sorted(apart)}.")
-    table = file.numbers([*columns.of_recordings(), *steps], steps)
-    check_numbers(table, steps, path)
+    more = [*columns.more, *([columns.id] if columns.id in file.header else [])]
+    table = file.numbers([*dict.fromkeys([*columns.of_recordings(), *more]), *steps], steps)
+    if columns.id in more:
+        _refuse_long(table[columns.id], others, columns, path)
+    _tell_steps(steps, columns, path)
+    wide = f" (without a column {columns.time!r} the table is wide: its columns are steps)"
+    check_numbers(table, steps, path, wide)
     values = table[steps].to_numpy(dtype=np.float32, na_value=np.nan)
     known = ~np.isnan(values)
     if not known.any(1).all():
         row = int((~known.any(1)).argmax())
         raise DataError(f"{path}: row {row + 1} holds no value: remove it.")
     lengths = values.shape[1] - known[:, ::-1].argmax(1)
-    own = {name: table[name].to_numpy() for name in columns.of_recordings()}
+    own = {name: table[name].to_numpy() for name in [*columns.of_recordings(), *more]}
     part = None
     if columns.split is not None:
         part = check_parts(own[columns.split], str(path), columns.split)
@@ -48,6 +60,37 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
         values[np.arange(values.shape[1]) < lengths[:, None]][:, None],
         np.r_[0, np.cumsum(lengths)].astype(np.int64),
         label_names(own[columns.label], str(path)),
-        columns={name: own[name] for name in columns.more},
+        columns={name: own[name] for name in more},
         part=part,
+        names=None
+        if columns.id in more
+        else SampleNames(np.arange(len(table)), "row", f"row of {path.name}, from 0"),
+    )
+
+
+def _refuse_long(
+    ids: "pd.Series[object]", others: Sequence[str], columns: Columns, path: Path
+) -> None:
+    """Refuse a table in which a recording has several rows: its times are not found.
+
+    Raises:
+        DataError: names the columns that may hold them.
+    """
+    if ids.duplicated().any():
+        raise DataError(
+            f"{path}: the table is long, {len(ids)} rows are of {ids.nunique()} recordings by "
+            f"{columns.id!r}, and it has no column {columns.time!r}: set time_column to one of "
+            f"{list(others[:12])} (where each row is a recording, set another id_column)."
+        )
+
+
+def _tell_steps(steps: Sequence[str], columns: Columns, path: Path) -> None:
+    shown = [*steps[:3], "...", steps[-1]] if len(steps) > 5 else list(steps)
+    log.info(
+        "%s has no column %r and is read as wide: a recording a row, %d steps (%s). Of a table "
+        "with a row for each step, set time_column and id_column.",
+        path,
+        columns.time,
+        len(steps),
+        ", ".join(shown),
     )

@@ -1,6 +1,7 @@
 """Windows of recordings."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 
@@ -64,6 +65,13 @@ def windows_of(recordings: Recordings, window: int, stride: int) -> Recordings:
             int(lengths.min()),
         )
     group = of if recordings.group is None else recordings.group[of]
+    first = steps[offsets[:-1]] - recordings.offsets[of] + 1
+    names = recordings.names.values[of].tolist()
+    named = replace(
+        recordings.names,
+        values=np.array([f"{name} step {step}" for name, step in zip(names, first, strict=True)]),
+        told=f"{recordings.names.told}, and the first step of the window, from 1",
+    )
     return Recordings(
-        recordings.values[steps], offsets, recordings.label[of], recordings.part[of], group
+        recordings.values[steps], offsets, recordings.label[of], recordings.part[of], group, named
     )

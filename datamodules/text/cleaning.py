@@ -11,6 +11,7 @@ from torch import Tensor
 from rnnrepair.datamodules.text.language import CHARACTERS
 from rnnrepair.datamodules.text.tokenised import TokenisedTexts
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class LoadedTexts:
         source: where they came from.
         n_val: texts of an official val set.
         groups: (n,) int64, texts with the same number never stand in two splits; None for none.
+        names: what the texts are called where they came from; None where that is their number here.
     """
 
     texts: list[str]
@@ -39,6 +41,7 @@ class LoadedTexts:
     source: str
     n_val: int = 0
     groups: Tensor | None = None
+    names: SampleNames | None = None
 
     @property
     def first_test(self) -> int:
@@ -59,6 +62,7 @@ class LoadedTexts:
             self.source,
             int(kept[self.n_train : self.first_test].sum()),
             None if self.groups is None else self.groups[kept],
+            None if self.names is None else self.names.select(kept),
         )
 
 

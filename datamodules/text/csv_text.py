@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from rnnrepair.datamodules.tables import KINDS, read_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames, names_from
 from rnnrepair.settings import ProperShare, check_settings, one_of
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,8 @@ class CSVTextDataModule(TextDataModule):
             label_column: column of the names of classes.
             split_column: column that says ``train``, ``val`` or ``test``; where None, a test set
                 is held out.
-            id_column: column whose values must not occur twice.
+            id_column: column whose values must not occur twice; texts are called by them. Where
+                None, they are called by the number of their row, from 0, as pandas counts.
             group_column: column whose values never stand in two splits (authors, products).
             classes: names of the classes in the order of their numbers; None takes those found.
             test_share: share held out for test where there is no split column.
@@ -87,6 +90,7 @@ class CSVTextDataModule(TextDataModule):
         if len(table) == 0:
             raise DataError(f"{self.path} has no rows below its header: give a file with texts.")
         self._check(table)
+        names = self._names(table)
         nothing = table[self.text_column].isna() | table[self.label_column].isna()
         nothing |= table[self.label_column].astype(str).str.strip() == ""
         if nothing.any():
@@ -98,6 +102,7 @@ class CSVTextDataModule(TextDataModule):
                 int(nothing.to_numpy().argmax()) + 1,
             )
             table = table[~nothing]
+            names = names.select(~nothing.to_numpy())
         texts = [unicodedata.normalize("NFC", str(text)) for text in table[self.text_column]]
         labels = one_spelling(
             table[self.label_column].map(_name).tolist(),
@@ -121,7 +126,14 @@ class CSVTextDataModule(TextDataModule):
             str(self.path.name),
             n_val=sizes[1],
             groups=None if groups is None else groups[torch.tensor(rows, dtype=torch.int64)],
+            names=names.select(rows),
         )
+
+    def _names(self, table: pd.DataFrame) -> SampleNames:
+        if self.id_column is None:
+            return SampleNames(np.arange(len(table)), "row", f"row of {self.path.name}, from 0")
+        told = f"column {self.id_column!r} of {self.path.name}"
+        return names_from(table[self.id_column], self.id_column, told)
 
     def _groups(self, table: pd.DataFrame) -> Tensor | None:
         if self.group_column is None:

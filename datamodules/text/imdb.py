@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.files import decode, read_bytes
@@ -12,6 +13,7 @@ from rnnrepair.datamodules.tables import parse_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 ARCHIVE = "aclImdb_v1.tar.gz"
@@ -72,7 +74,11 @@ class IMDbDataModule(PublicTextDataModule):
             raise DataError(f"{path}: the column split must hold train or test, found {unknown}.")
         train = reviews[reviews["split"] == "train"]
         ordered = pd.concat([train, reviews[reviews["split"] == "test"]])
-        return LoadedTexts(ordered["text"].tolist(), ordered["label"].tolist(), len(train), "imdb")
+        names = ordered["split"] + "/" + ordered["label"] + "/" + ordered["id"]
+        return LoadedTexts(
+            *(ordered["text"].tolist(), ordered["label"].tolist(), len(train), "imdb"),
+            names=SampleNames(names.to_numpy(dtype=np.str_), "", f"split/label/id of {path.name}"),
+        )
 
     def _from_folder(self, folder: Path) -> LoadedTexts:
         files = [
@@ -82,7 +88,10 @@ class IMDbDataModule(PublicTextDataModule):
             for file in sorted((folder / part / label).glob("*.txt"))
         ]
         return _reviews(
-            [(part, label, decode(file.read_bytes(), str(file))) for part, label, file in files],
+            [
+                (part, label, decode(file.read_bytes(), str(file)), file.stem)
+                for part, label, file in files
+            ],
             folder,
         )
 
@@ -101,14 +110,17 @@ class IMDbDataModule(PublicTextDataModule):
         except (tarfile.TarError, EOFError, OSError) as error:
             raise DataError(f"{path} cannot be read ({error}): download {URL} again.") from error
         found.sort(key=lambda entry: entry[0])
-        return _reviews([(p, label, decode(text, name)) for name, p, label, text in found], path)
+        return _reviews(
+            [(p, label, decode(text, name), Path(name).stem) for name, p, label, text in found],
+            path,
+        )
 
     @property
     def _names(self) -> list[str]:
         return self.classes or []
 
 
-def _reviews(reviews: list[tuple[str, str, str]], path: Path) -> LoadedTexts:
+def _reviews(reviews: list[tuple[str, str, str, str]], path: Path) -> LoadedTexts:
     train = [review for review in reviews if review[0] == "train"]
     test = [review for review in reviews if review[0] == "test"]
     if not train or not test:
@@ -117,4 +129,8 @@ def _reviews(reviews: list[tuple[str, str, str]], path: Path) -> LoadedTexts:
             f"train/neg, train/pos, test/neg and test/pos, as in {URL}."
         )
     both = train + test
-    return LoadedTexts([r[2] for r in both], [r[1] for r in both], len(train), "imdb")
+    names = np.array([f"{part}/{label}/{stem}" for part, label, _, stem in both])
+    return LoadedTexts(
+        *([r[2] for r in both], [r[1] for r in both], len(train), "imdb"),
+        names=SampleNames(names, "", "file of aclImdb, without its ending"),
+    )

@@ -6,7 +6,11 @@ from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.snippets_source import CLASSES, read_snippets
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
+from rnnrepair.sequences import SampleNames
 from rnnrepair.settings import ProperShare, check_settings
+
+# What sentences are called.
+NAMED = "number of the sentence among those that are not rated 0, from 0"
 
 
 class MovieSnippetsDataModule(TextDataModule):
@@ -49,5 +53,9 @@ def with_test(pairs: list[tuple[str, str]], test_share: float) -> LoadedTexts:
     order, n_train = hold_out([label for label, _ in pairs], test_share)
     chosen = [pairs[row] for row in order.tolist()]
     return LoadedTexts(
-        [text for _, text in chosen], [label for label, _ in chosen], n_train, "snippets"
+        [text for _, text in chosen],
+        [label for label, _ in chosen],
+        n_train,
+        "snippets",
+        names=SampleNames(order.numpy(), "snippet", NAMED),
     )

@@ -5,11 +5,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rnnrepair.datamodules.files import decode
 from rnnrepair.datamodules.pip_archive import check_sha256
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import SampleNames
 
 URL = "https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip"
 ARCHIVE = "trainDevTestTrees_PTB.zip"
@@ -50,16 +53,20 @@ class SSTDataModule(PublicTextDataModule):
             self.obtain(URL, self.folder / ARCHIVE)
         texts: list[str] = []
         labels: list[str] = []
+        names: list[str] = []
         sizes = []
         for part in PARTS:
             content = self._content(part)
             if self.verify_checksum:
                 check_sha256(content, SHA256[part], f"{self.folder}: trees/{part}.txt")
-            pairs = parse_trees(decode(content, f"trees/{part}.txt"), f"trees/{part}.txt")
-            texts += [text for text, _ in pairs]
-            labels += [label for _, label in pairs]
-            sizes.append(len(pairs))
-        return LoadedTexts(texts, labels, sizes[0], "sst", n_val=sizes[1])
+            trees = parse_trees(decode(content, f"trees/{part}.txt"), f"trees/{part}.txt")
+            texts += [text for _, text, _ in trees]
+            labels += [label for _, _, label in trees]
+            names += [f"{part} {line}" for line, _, _ in trees]
+            sizes.append(len(trees))
+        told = "file in trees/ (train, dev or test) and line in it, from 1"
+        named = SampleNames(np.array(names), "", told)
+        return LoadedTexts(texts, labels, sizes[0], "sst", n_val=sizes[1], names=named)
 
     def _content(self, part: str) -> bytes:
         file = self.folder / "trees" / f"{part}.txt"
@@ -75,8 +82,8 @@ class SSTDataModule(PublicTextDataModule):
             ) from error
 
 
-def parse_trees(content: str, name: str) -> list[tuple[str, str]]:
-    """Return (sentence, class) of every tree that is not neutral.
+def parse_trees(content: str, name: str) -> list[tuple[int, str, str]]:
+    """Return (line, sentence, class) of every tree that is not neutral; lines count from 1.
 
     Args:
         content: one tree a line, ``(3 (2 It) (3 (3 works) (2 .)))``.
@@ -85,7 +92,7 @@ def parse_trees(content: str, name: str) -> list[tuple[str, str]]:
     Raises:
         DataError: a line is no tree.
     """
-    pairs = []
+    trees = []
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
             continue
@@ -97,5 +104,6 @@ def parse_trees(content: str, name: str) -> list[tuple[str, str]]:
             continue
         for escape, plain in _ESCAPES.items():
             words = [word.replace(escape, plain) for word in words]
-        pairs.append((" ".join(words), "positive" if root > NEUTRAL else "negative"))
-    return pairs
+        label = "positive" if root > NEUTRAL else "negative"
+        trees.append((number, " ".join(words), label))
+    return trees

@@ -162,6 +162,7 @@ class TextDataModule(SequenceDataModule):
             unknown=self.vocabulary.unknown,
             groups=texts.groups,
             copies=copies,
+            names=texts.names,
         )
 
     def setup(self, stage: str | None = None) -> None:

@@ -16,6 +16,7 @@ from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import names_from
 from rnnrepair.settings import Count, ProperShare, check_settings
 
 URL = (
@@ -93,6 +94,7 @@ class ToxicDataModule(PublicTextDataModule):
             ["toxic" if is_toxic else "clean" for is_toxic in toxic.iloc[chosen]],
             n_train,
             f"toxic ({path.name})",
+            names=names_from(comments["id"].iloc[chosen], "id", f"column 'id' of {path.name}"),
         )
 
     def _file(self) -> Path:

@@ -27,9 +27,9 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.protocols import RepairableData, Split, refusal_of
+from rnnrepair.protocols import RepairableData, Split, names_of_samples, refusal_of
 from rnnrepair.record import gather_failures
-from rnnrepair.sequences import Kind, Names
+from rnnrepair.sequences import Kind, Names, SampleName
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
 
@@ -49,6 +49,7 @@ def explain(
     *,
     split: Split = "test",
     index: Sequence[int] | Tensor | None = None,
+    names: Sequence[SampleName] | None = None,
     at_most: Count = 100,
     settings: AbstractionSettings | None = None,
     method: InfluenceMethod | None = None,
@@ -67,7 +68,10 @@ def explain(
         module: any recurrent classifier, with its weights.
         data: that it was trained on.
         split: whose failures are told.
-        index: sequences of the split that are asked about; all failures where None.
+        index: sequences of the split that are asked about, by their numbers in ``data``; all
+            failures where neither this nor ``names`` is given.
+        names: the same by what the user's data call them (rows, ids; the column ``name`` of
+            ``to_dataframe``).
         at_most: failures told, the first of the split; None of those asked for is left out.
         settings: how hidden states are grouped.
         method: finds the training samples behind failures; ``TraceSimilarity`` where None.
@@ -81,8 +85,8 @@ def explain(
 
     Raises:
         ConfigurationError: the network cannot be read, the data have no such split, the method does
-            not fit, or ``keep_in`` cannot be written.
-        DataError: an index is not in the split.
+            not fit, ``keep_in`` cannot be written, or both ``index`` and ``names`` are given.
+        DataError: an index or a name is not in the split.
         SettingsError: ``at_most`` or ``top`` below 1.
     """
     check_settings(explain, locals())
@@ -91,7 +95,7 @@ def explain(
         _make_folder(Path(keep_in))
     settings, method = settings or AbstractionSettings(), method or TraceSimilarity()
     _set_up(data)
-    asked = _asked(data, split, index)
+    asked = _asked(data, split, index, names)
     network = verified(module, data, tap, call)
     check_method(method, network, data)
     # K is chosen on val, where there are several.
@@ -125,8 +129,9 @@ def explain(
         evidence=evidence,
         doubt=_doubt(*voters, failures, failed_ends, data, doubting, settings.seed),
         place=_in_the_plane(ends, failed_ends),
-        texts=_texts(data, failures.index),
+        words=_words(data, failures.index),
         right=right,
+        sample_names=names_of_samples(data),
     )
 
 
@@ -173,19 +178,26 @@ def _set_up(data: RepairableData) -> None:
 
 
 def _asked(
-    data: RepairableData, split: Split, index: Sequence[int] | Tensor | None
+    data: RepairableData,
+    split: Split,
+    index: Sequence[int] | Tensor | None,
+    names: Sequence[SampleName] | None,
 ) -> Tensor | None:
     """Return the (n,) indices that are asked for, None for all failures.
 
     Raises:
-        ConfigurationError: the data have no such split.
-        DataError: an index is not in it.
+        ConfigurationError: the data have no such split, or both index and names are given.
+        DataError: an index or a name is not in it.
     """
     known = [*SPLITS, *data.more_tests]
     if split not in known:
         raise ConfigurationError(
             f"split={split!r} must be one of {known}: failures are traced back to the split fit."
         )
+    if names is not None:
+        if index is not None:
+            raise ConfigurationError("index and names ask for the same in two ways: give one.")
+        return _named(data, split, names)
     if index is None:
         return None
     asked, inside = torch.as_tensor(index, dtype=torch.int64).flatten(), data.indices(split)
@@ -197,6 +209,33 @@ def _asked(
             f"to {int(inside.max())}: take some of data.indices({split!r}), or name another split."
         )
     return asked
+
+
+def _named(data: RepairableData, split: Split, names: Sequence[SampleName]) -> Tensor:
+    """Return the (n,) indices of the samples of a split that are called so.
+
+    Raises:
+        DataError: a name that none has, or one of another split.
+    """
+    known, inside = names_of_samples(data), data.indices(split)
+    if len(known) == 0:
+        raise DataError(f"names={list(names)}: these data know no names, ask by index instead.")
+    found = []
+    for name, called in zip(names, known.find(names), strict=True):
+        found.append(called[torch.isin(called, inside)])
+        if len(found[-1]) == 0:
+            wanted = known.of(inside[:3])
+            elsewhere = [
+                other
+                for other in ("fit", *SPLITS, *data.more_tests)
+                if bool(torch.isin(called, data.indices(other)).any())
+            ]
+            where = f"it is in {elsewhere}" if elsewhere else "no sample is called so"
+            raise DataError(
+                f"names: {name!r} is not in the split {split}, {where}; names there are such as "
+                f"{', '.join(map(repr, wanted))} ({known.told or 'numbers of samples'})."
+            )
+    return torch.cat([*found, inside[:0]])
 
 
 def _told(traces: Traces, asked: Tensor | None, at_most: int) -> tuple[Tensor, Tensor]:
@@ -252,8 +291,8 @@ def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:
     return torch.nn.functional.pad(place, (0, 2 - place.shape[1]))
 
 
-def _texts(data: RepairableData, index: Tensor) -> tuple[str, ...]:
+def _words(data: RepairableData, index: Tensor) -> tuple[tuple[str, ...], ...]:
     if data.spec.kind != Kind.TOKENS or len(index) == 0:
-        return ("",) * len(index)
+        return ((),) * len(index)
     names = Names.of(data.spec)
-    return tuple(names.text_of(text) for text in data.fetch(index).sequences())
+    return tuple(tuple(names.of_tokens(text)) for text in data.fetch(index).sequences())

@@ -1,19 +1,22 @@
 """What is told of the failures of a trained network, as a typed result and as a table."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 from rnnrepair.influence import Evidence, LabelDoubt, Role
 from rnnrepair.protocols import Split
-from rnnrepair.record import Failure, story
-from rnnrepair.sequences import DataSpec, Names
+from rnnrepair.record import Failure, Span, story
+from rnnrepair.sequences import DataSpec, Names, SampleNames
 
 # Training samples told of a failure in a line of text.
 TOLD = 3
+# Characters of a text that are shown around its responsible segment.
+AROUND = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +33,9 @@ class Explanation:
         evidence: of the same failures, all training samples that were looked for, by role.
         doubt: whether labels are suspect.
         place: (M, 2) float32, first two principal components of the last states.
-        texts: M texts as words, empty strings where inputs are no tokens.
+        words: M texts as their words, none where inputs are no tokens.
         right: (n,) int64 indices that were asked for and are no failures.
+        sample_names: what samples are called where they came from.
     """
 
     spec: DataSpec
@@ -43,8 +47,9 @@ class Explanation:
     evidence: Evidence
     doubt: LabelDoubt
     place: Tensor
-    texts: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
     right: Tensor
+    sample_names: SampleNames = field(default_factory=SampleNames)
 
     def __len__(self) -> int:
         return len(self.failures)
@@ -62,33 +67,56 @@ class Explanation:
             f"failures, {len(self)} told"
         )
         if len(self.right):
-            head += f"; right, so nothing to tell: {self.right.tolist()}"
+            right = self.sample_names.numbered(self.right)
+            head += f"; right, so nothing to tell: {', '.join(right)}"
+        if self.sample_names.told:
+            head += f"\nbehind the number of a sample: {self.sample_names.told}"
         return "\n".join([head, *(self._line(row) for row in range(len(self)))])
 
     def why_suspect(self, row: int) -> str:
         """Say what speaks against the label of a failure, or those around it; empty for nothing."""
         told = []
         if self.doubt.own[row]:
-            odds = float(self.doubt.odds[row])
-            told.append(f"its neighbours agree with the prediction, {odds:.0f} to 1")
+            told.append(self._odds_told(row))
         if self.doubt.neighbours[row]:
             told.append("most neighbours that speak for the prediction look mislabelled themselves")
         if self.doubt.copied[row]:
-            copies = _real(self.doubt.copies[row])
+            copies = ", ".join(self._numbered(_real(self.doubt.copies[row])))
             told.append(f"near copies in training carry another label (samples {copies})")
         return "; ".join(told)
+
+    def _odds_told(self, row: int) -> str:
+        """Say what odds are: of two counts of labels, multiplied."""
+        failure, names = self.failures[row], Names.of(self.spec)
+        true, predicted = names.of_class(failure.label), names.of_class(failure.predicted)
+        n_voters, odds = self.doubt.copies.shape[1], float(self.doubt.odds[row])
+        return (
+            f"training samples like it are labelled {predicted} rather than {true}, odds "
+            f"{odds:.0f} to 1 (the {n_voters} nearest by last state times the {n_voters} nearest "
+            "by input)"
+        )
+
+    def _numbered(self, index: Sequence[int]) -> list[str]:
+        return self.sample_names.numbered(torch.tensor(index, dtype=torch.int64))
+
+    def _called(self, index: Sequence[int]) -> list[str]:
+        return self.sample_names.called(torch.tensor(index, dtype=torch.int64))
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a row for each failure.
 
-        Columns: index, label, predicted (numbers of classes), label_name, predicted_name, n_steps,
-        step (the responsible one, from 0 on), segment_first, segment_end (the step behind it),
-        contrast (see ``Evidence``; NaN where there is none), nearest, parents, opponents, contexts
-        (lists of training samples, most influential first), label_suspect, why_suspect, odds (see
-        ``LabelDoubt``), copies (training samples that are near copies with another label), x, y (a
-        place in the plane), text. Lists stay lists in parquet.
+        Columns: index (number in ``data``), name (what the user's data call it: row, id, position;
+        see ``sample_names.told``), label, predicted (numbers of classes), label_name,
+        predicted_name, n_steps, step (the responsible one), segment_first, segment_last (steps
+        count from 1, as everywhere that people read), contrast (see ``Evidence``; NaN where there
+        is none), nearest, parents, opponents, contexts (lists of training samples, most influential
+        first), nearest_names and so on (what these are called; of injected ones what they were made
+        of), label_suspect, why_suspect, odds (see ``LabelDoubt``), copies (training samples that
+        are near copies with another label), copies_names, x, y (a place in the plane), text. Lists
+        stay lists in parquet.
         """
-        columns = [*_COLUMNS, *_ROLES, *_DOUBT, "x", "y", "text"]
+        named = [f"{role}_names" for role in _ROLES]
+        columns = [*_COLUMNS, *_ROLES, *named, *_DOUBT, "x", "y", "text"]
         return pd.DataFrame([self._row(row) for row in range(len(self))], columns=columns)
 
     def _row(self, row: int) -> dict[str, Any]:
@@ -96,14 +124,15 @@ class Explanation:
         first, end = failure.segment
         found: dict[str, Any] = {
             "index": failure.index,
+            "name": self.sample_names.of(torch.tensor([failure.index]))[0],
             "label": failure.label,
             "predicted": failure.predicted,
             "label_name": names.of_class(failure.label),
             "predicted_name": names.of_class(failure.predicted),
             "n_steps": len(failure.state),
-            "step": failure.step,
-            "segment_first": first,
-            "segment_end": end,
+            "step": failure.step + 1,
+            "segment_first": first + 1,
+            "segment_last": end,
             "contrast": float("nan") if failure.contrast is None else failure.contrast,
         }
         for role in (Role.NEAREST, Role.PARENTS, Role.OPPONENTS):
@@ -112,41 +141,74 @@ class Explanation:
         found["contexts"] = (
             [] if evidence.contexts is None else _real(evidence.contexts.sample[row])
         )
+        found |= {f"{role}_names": self._called(found[role]) for role in _ROLES}
         x, y = self.place[row].tolist()
         return found | {
             "label_suspect": bool(self.doubt.suspect[row]),
             "why_suspect": self.why_suspect(row),
             "odds": float(self.doubt.odds[row]),
             "copies": _real(self.doubt.copies[row]),
+            "copies_names": self._called(_real(self.doubt.copies[row])),
             "x": x,
             "y": y,
-            "text": self.texts[row],
+            "text": names.separator.join(self.words[row]),
         }
 
     def _line(self, row: int) -> str:
         told = self._row(row)
         line = (
-            f"sample {told['index']}: true {told['label_name']}, predicted "
+            f"sample {self._numbered([told['index']])[0]}: true {told['label_name']}, predicted "
             f"{told['predicted_name']}. {story(self.failures[row], Names.of(self.spec))} Segment "
-            f"{told['segment_first'] + 1} .. {told['segment_end']}"
+            f"{told['segment_first']} .. {told['segment_last']}"
         )
         for role in _ROLES:
             if told[role]:
-                line += f"; {role} {', '.join(map(str, told[role][:TOLD]))}"
+                line += f"; {role} {', '.join(self._numbered(told[role][:TOLD]))}"
+        if self.words[row]:
+            separator = Names.of(self.spec).separator
+            line += f"\n    {around(self.words[row], self.failures[row].segment, separator)}"
         return line + (
             f"\n    LABEL SUSPECT: {told['why_suspect']}" if told["label_suspect"] else ""
         )
 
 
 _COLUMNS = [
-    *("index", "label", "predicted", "label_name", "predicted_name", "n_steps", "step"),
-    *("segment_first", "segment_end", "contrast"),
+    *("index", "name", "label", "predicted", "label_name", "predicted_name", "n_steps", "step"),
+    *("segment_first", "segment_last", "contrast"),
 ]
 _ROLES = ["nearest", "parents", "opponents", "contexts"]
-_DOUBT = ["label_suspect", "why_suspect", "odds", "copies"]
+_DOUBT = ["label_suspect", "why_suspect", "odds", "copies", "copies_names"]
 
 
 def _real(index: Tensor) -> list[int]:
     """Leave the places out in which there is no sample."""
     found: list[int] = index[index >= 0].tolist()
     return found
+
+
+def around(words: Sequence[str], segment: Span, separator: str) -> str:
+    """Return a text in one line: the segment in brackets, and what stands around it.
+
+    Words are added on both sides in turn while ``AROUND`` characters hold them.
+
+    Example:
+        >>> around("it was not great".split(), (2, 3), " ")
+        'it was [not] great'
+    """
+    first, end = segment
+    start, stop = segment
+    room = AROUND - sum(len(word) for word in words[first:end])
+    while start > 0 or stop < len(words):
+        before = words[start - 1] if start > 0 else ""
+        behind = words[stop] if stop < len(words) else ""
+        room -= len(before) + len(behind) + 2 * len(separator)
+        if room < 0:
+            break
+        start, stop = max(start - 1, 0), min(stop + 1, len(words))
+    parts = [
+        separator.join(words[start:first]),
+        f"[{separator.join(words[first:end])}]",
+        separator.join(words[end:stop]),
+    ]
+    told = separator.join(part for part in parts if part)
+    return f"{'... ' if start > 0 else ''}{told}{' ...' if stop < len(words) else ''}"

@@ -14,6 +14,7 @@ from rnnrepair.atomic import write_file
 from rnnrepair.edits import Edit
 from rnnrepair.influence import Evidence
 from rnnrepair.repair.proposal import Proposal
+from rnnrepair.sequences import SampleNames
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,15 @@ class LedgerRow:
         label: its class.
         edit: kind of edit.
         parameters: of the edit, as JSON.
-        step: step of the failure after which its prediction leaves the truth for good.
+        step: step of the failure, from 0, after which its prediction leaves the truth for good.
         state_from: abstract state of the failure before that step.
         state_to: and after it; the transition aimed at.
         epoch: completed epochs at the time of injection.
         seed: of the round.
         context: transitions, tokens included, that parent and failure have in common where the
             sample was edited; -1 where the strategy looks for none. 0 is no guidance.
+        parent_name: what the parent is called where it came from.
+        failure_name: the same of the failure.
     """
 
     new_id: int
@@ -50,6 +53,8 @@ class LedgerRow:
     epoch: int
     seed: int
     context: int = -1
+    parent_name: str = ""
+    failure_name: str = ""
 
     def as_edit(self) -> Edit:
         """Return the edit that makes the sample from its parent."""
@@ -64,9 +69,12 @@ def ledger_rows(
     strategy: str,
     epoch: int,
     seed: int,
+    names: SampleNames | None = None,
 ) -> list[LedgerRow]:
     """Return the rows of the samples of one round."""
     failures, step = evidence.failures, evidence.step
+    names = names or SampleNames()
+    parents, failed = names.of(proposal.parent), names.of(failures.index)
     place = failures.offsets[:-1] + step
     state_to = failures.state[place].long()
     state_from = failures.state[(place - 1).clamp_min(0)].long()
@@ -86,6 +94,8 @@ def ledger_rows(
             epoch=epoch,
             seed=seed,
             context=int(proposal.context[i]),
+            parent_name=str(parents[i]),
+            failure_name=str(failed[f]),
         )
         for i, (f, edit) in enumerate(zip(proposal.failure.tolist(), proposal.edits, strict=True))
     ]

@@ -14,7 +14,7 @@ from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
 from rnnrepair.report.pictures import Scale, thumbnail, value_range
 from rnnrepair.report.sequence_figure import sequence_figure
 from rnnrepair.report.text_figure import TextFigure, failure_text, sample_text
-from rnnrepair.sequences import Names
+from rnnrepair.sequences import Names, SampleNames
 
 Figure = Drawing | TextFigure
 
@@ -44,6 +44,7 @@ class CardView:
 
     Attributes:
         index: of the failure.
+        number: the same, with what the sample is called where it came from.
         label: name of its true class.
         predicted: of the class that the unrepaired network gives it.
         final: of the class after the run, None where it was not predicted.
@@ -56,6 +57,7 @@ class CardView:
     """
 
     index: int
+    number: str
     label: str
     predicted: str
     final: str | None
@@ -79,13 +81,18 @@ class CardView:
 
 
 def card_view(
-    card: FailureCard, names: Names, after: Predictions | None = None, doubt: str = ""
+    card: FailureCard,
+    names: Names,
+    samples: SampleNames,
+    after: Predictions | None = None,
+    doubt: str = "",
 ) -> CardView:
     """Prepare a card.
 
     Args:
         card: the failure with its sequences.
         names: of classes and tokens.
+        samples: what samples are called.
         after: predictions of its split after the run, None where no run has changed the network.
         doubt: what speaks against its label.
     """
@@ -97,6 +104,9 @@ def card_view(
     )
     final = None if after is None else _prediction_of(failure.index, after)
     scales = _scales(card)
+
+    def called(index: int) -> str:
+        return samples.numbered(torch.tensor([index]))[0]
 
     def sample(
         kind: str, inputs: Tensor, label: int, mark: Span, told: str = "", copies: int = 1
@@ -110,6 +120,7 @@ def card_view(
 
     return CardView(
         index=failure.index,
+        number=called(failure.index),
         label=names.of_class(failure.label),
         predicted=names.of_class(failure.predicted),
         final=None if final is None else names.of_class(final),
@@ -117,7 +128,10 @@ def card_view(
         neighbourhood=neighbourhood(failure, names),
         figure=failure_text(card, names) if card.is_text else sequence_figure(card, scales, names),
         nearest=tuple(
-            sample("Influential", inputs, found.label, found.common, caption(found, names))
+            sample(
+                *("Influential", inputs, found.label, found.common),
+                f"{caption(found, names)} · {called(found.index)}",
+            )
             for inputs, found in zip(card.nearest, failure.neighbours, strict=True)
         ),
         injected=tuple(

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rnnrepair.atomic import write_file
 from rnnrepair.explanation import Explanation
+from rnnrepair.protocols import names_of_samples
 from rnnrepair.record import Repair, RunRecord, Seconds, summary_of
 from rnnrepair.report import wording
 from rnnrepair.report.card_view import CardView, card_view
@@ -76,8 +77,10 @@ def render(record: RunRecord, data: ShownData, studies: Sequence[StudyView] = ()
 
 
 def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
-    after = repair.answers["repair"].final
-    cards = [card_view(card, names, after) for card in failure_cards(repair.failures, data)]
+    after, samples = repair.answers["repair"].final, names_of_samples(data)
+    cards = [
+        card_view(card, names, samples, after) for card in failure_cards(repair.failures, data)
+    ]
     return {
         "stop_reason": repair.effort.stop_reason.message,
         "splits": split_views(repair),
@@ -88,6 +91,7 @@ def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names)
         "phases": _phases(repair.seconds),
         "charts": charts(REPAIR_PANELS, repair.history),
         "cards": cards,
+        "named": samples.told,
         "shown": _shown(cards),
     }
 
@@ -102,7 +106,7 @@ def write_explanation(explanation: Explanation, data: ShownData, path: Path) -> 
     """
     names = Names.of(data.spec)
     cards = [
-        card_view(card, names, doubt=explanation.why_suspect(row))
+        card_view(card, names, explanation.sample_names, doubt=explanation.why_suspect(row))
         for row, card in enumerate(failure_cards(explanation.failures, data))
     ]
     text = _page(

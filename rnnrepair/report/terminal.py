@@ -1,10 +1,12 @@
 """The end of a run on the terminal: a table, and failures that can be read."""
 
+import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from rnnrepair.protocols import names_of_samples
 from rnnrepair.record import Repair, RunRecord, summary_of
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
@@ -75,11 +77,12 @@ def print_failures(repair: Repair, data: ShownData, console: Console | None = No
     """Print the first failures that are text, step predictions as colours under the words."""
     if data.spec.kind != Kind.TOKENS or not repair.failures:
         return
-    console, names = console or Console(), Names.of(data.spec)
+    console, names, samples = console or Console(), Names.of(data.spec), names_of_samples(data)
     after = repair.answers["repair"].final
     fixed = set(after.index[after.correct].tolist())
     for card in failure_cards(repair.failures[:PRINTED], data):
-        console.print(_line(card, names, repaired=card.failure.index in fixed))
+        (called,) = samples.numbered(torch.tensor([card.failure.index]))
+        console.print(_line(card, names, called, repaired=card.failure.index in fixed))
     token = names.token
     console.print(
         f"Colours: the class predicted after each {token}; reversed: the responsible {token}; "
@@ -88,12 +91,12 @@ def print_failures(repair: Repair, data: ShownData, console: Console | None = No
     )
 
 
-def _line(card: FailureCard, names: Names, *, repaired: bool) -> Text:
+def _line(card: FailureCard, names: Names, called: str, *, repaired: bool) -> Text:
     failure = card.failure
     predicted = failure.prediction.tolist()
     colour = class_colours([failure.label, failure.predicted, *predicted])
     line = Text(
-        f"{'repaired' if repaired else 'still wrong'} (sample {failure.index}): "
+        f"{'repaired' if repaired else 'still wrong'} (sample {called}): "
         f"true {names.of_class(failure.label)}, predicted {names.of_class(failure.predicted)}\n",
         style="bold",
     )

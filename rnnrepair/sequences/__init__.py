@@ -4,6 +4,7 @@ from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
+from rnnrepair.sequences.sample_names import SampleName, SampleNames, names_from
 from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
 
 __all__ = [
@@ -15,9 +16,12 @@ __all__ = [
     "Names",
     "Ragged",
     "RecurrentOutput",
+    "SampleName",
+    "SampleNames",
     "SequenceBatch",
     "Target",
     "check_fits",
+    "names_from",
     "offsets_of",
     "smallest_int",
     "steps_of",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence import Doubting, LabelDoubt, doubt_labels, responsible_step
+from rnnrepair.protocols import names_of_samples
 from rnnrepair.sequences import Names
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
@@ -195,18 +196,21 @@ def _failures(
     doubt: LabelDoubt,
     margin: Tensor,
 ) -> pd.DataFrame:
-    """Return a row for each failure, with all kinds that it is of."""
-    names = Names.of(run.data.spec)
+    """Return a row for each failure, with all kinds that it is of; steps count from 1."""
+    names, samples = Names.of(run.data.spec), names_of_samples(run.data)
+    copies = doubt.copies[:, 0].tolist()
     return pd.DataFrame(
         {
             "index": failures.index.tolist(),
+            "name": samples.of(failures.index),
             "true": [names.of_class(c) for c in failures.label.tolist()],
             "predicted": [names.of_class(c) for c in failures.final_prediction.tolist()],
             "kind": [k.value for k in kind],
-            "step": responsible_step(failures).tolist(),
+            "step": (responsible_step(failures) + 1).tolist(),
             "margin": margin.tolist(),
             "odds": doubt.odds.tolist(),
-            "copy": doubt.copies[:, 0].tolist(),
+            "copy": copies,
+            "copy_name": ["" if i < 0 else samples.of(torch.tensor([i]))[0] for i in copies],
             **{k.value: of.tolist() for k, of in holds.items()},
         }
     )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.influence import TraceIndex, step_distance
+from rnnrepair.protocols import names_of_samples
 from rnnrepair.sequences import Kind
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.studies.faults import draw_benign
@@ -85,13 +86,15 @@ class InfluentialImages:
                 for i, row in enumerate(shown.tolist())
             ]
         )
-        images = run.data.fetch(index)
+        images, names = run.data.fetch(index), names_of_samples(run.data)
         table = pd.DataFrame(
             [
                 {
                     "failure": int(test.index[row]),
+                    "failure_name": names.of(test.index[row : row + 1])[0],
                     "rank": rank,
                     "sample": int(index[i * (self.top + 1) + rank]),
+                    "sample_name": names.of(index[i * (self.top + 1) + rank].view(1))[0],
                     "label": int(images.label[i * (self.top + 1) + rank]),
                     "true": int(test.label[row]),
                     "predicted": int(test.final_prediction[row]),

@@ -70,7 +70,8 @@ def test_a_run_is_explained_from_its_folder(run, capsys):
     found = explained(configured(f"run={folder}", "at_most=5"))
     assert found.accuracy == summary["after"]["test_accuracy"]
     assert len(found) == 5
-    assert f"sample {found.failures[0].index}:" in capsys.readouterr().out
+    first = found.failures[0].index
+    assert f"sample {first} (digit {found.to_dataframe()['name'][0]}):" in capsys.readouterr().out
     (table,) = [*folder.glob("explain/test.csv"), *folder.glob("explain/test.parquet")]
     frame = pd.read_csv(table) if table.suffix == ".csv" else pd.read_parquet(table)
     assert frame["index"].tolist() == [f.index for f in found.failures]
@@ -116,8 +117,13 @@ def test_a_network_of_ones_own_is_explained(stranger, tmp_path, caplog):
     assert "taken from" in caplog.text
     pd.testing.assert_frame_equal(again.to_dataframe(), found.to_dataframe())
     index = found.failures[1].index
-    one = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW, f"index=[{index}]"))
-    assert [f.index for f in one.failures] == [index]
+    (page,) = tmp_path.glob("explain/test.html")
+    every = page.read_text()
+    for ask in ("index", "names"):
+        one = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW, f"{ask}=[{index}]"))
+        assert [f.index for f in one.failures] == [index]
+    assert page.read_text() == every
+    assert (tmp_path / "explain" / f"test_{index}.html").is_file()
 
 
 def test_a_lightning_checkpoint_says_how_its_network_is_made(stranger):

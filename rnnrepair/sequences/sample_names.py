@@ -1,0 +1,101 @@
+"""What samples are called where they came from."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SampleName = int | str
+
+
+def _no_numbers() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleNames:
+    """Names of samples: rows of a file, ids of recordings, positions in a data set.
+
+    Data modules number their samples in an order of their own (training, val, test). A name leads
+    back to where a sample came from.
+
+    Attributes:
+        values: (N,) whole numbers or strings, by the number of the sample.
+        noun: what a name is, such as ``row``; empty where the name says it itself (``train 17``).
+        told: where names are found, for people, such as ``row of walks.csv, from 0``.
+        origin: (M,) int64 samples that injected ones, numbered from N on, were made from; -1 where
+            nobody has said them.
+    """
+
+    values: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    noun: str = "sample"
+    told: str = ""
+    origin: Tensor = field(default_factory=_no_numbers)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @classmethod
+    def by_part(cls, sizes: Sequence[tuple[str, int]], told: str) -> "SampleNames":
+        """Return names such as ``train 17``: the part and the number in it, from 0.
+
+        Args:
+            sizes: name of each part and the samples in it, in their order.
+            told: where names are found.
+        """
+        values = [f"{part} {number}" for part, n in sizes for number in range(n)]
+        return cls(np.array(values, dtype=np.str_), "", told)
+
+    def select(self, rows: Tensor | np.ndarray | Sequence[int]) -> "SampleNames":
+        """Return the names of some samples, which are numbered anew in this order."""
+        return replace(self, values=self.values[np.asarray(rows)])
+
+    def joined(self, more: Iterable[SampleName]) -> "SampleNames":
+        """Return the names with more of them behind."""
+        return replace(self, values=np.concatenate([self.values, np.array(list(more))]))
+
+    def of(self, index: Tensor) -> list[SampleName]:
+        """Return the names of (n,) samples; the number itself where there is none."""
+        return [
+            self.values[i].item() if i < len(self.values) else i for i in index.flatten().tolist()
+        ]
+
+    def called(self, index: Tensor) -> list[str]:
+        """Return what people read of (n,) samples; of injected ones what they were made of."""
+        return [self._called(i) for i in index.flatten().tolist()]
+
+    def numbered(self, index: Tensor) -> list[str]:
+        """Return the numbers of (n,) samples with what they are called, where that differs."""
+        return [
+            str(i) if self._called(i) in {f"{self.noun} {i}", f"sample {i}"} else f"{i} ({called})"
+            for i, called in zip(index.flatten().tolist(), self.called(index), strict=True)
+        ]
+
+    def find(self, names: Iterable[SampleName]) -> list[Tensor]:
+        """Return for each name the (n,) samples that are called so, ascending; none for unknown."""
+        written = np.array([str(value) for value in self.values.tolist()], dtype=np.str_)
+        return [torch.from_numpy(np.flatnonzero(written == str(name))) for name in names]
+
+    def _called(self, i: int) -> str:
+        if i < len(self.values):
+            return f"{self.noun} {self.values[i]}".strip()
+        made = i - len(self.values)
+        if made >= len(self.origin):
+            return f"sample {i}"
+        origin = int(self.origin[made])
+        return "injected" if origin < 0 else f"injected, made of {self._called(origin)}"
+
+
+def names_from(values: Iterable[object], noun: str, told: str) -> SampleNames:
+    """Return names out of a column of a table: whole numbers where all are, else strings."""
+    written = [_written(value) for value in np.asarray(values, dtype=object).tolist()]
+    whole = all(text.isdecimal() and text == str(int(text)) for text in written)
+    kind = np.int64 if whole else np.str_
+    return SampleNames(np.array(written, dtype=np.str_).astype(kind), noun, told)
+
+
+def _written(value: object) -> str:
+    """Return a value as people write it: 3.0 and 3 are the same."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
