@@ -332,12 +332,14 @@ def test_injected_samples_behind_a_failure_say_what_they_were_made_of(named, tmp
 
 def test_steps_count_from_1_where_people_read(words):
     found = explained(*words)
-    rows = zip(found.to_dataframe().to_dict("records"), found.failures, strict=True)
-    for row, failure in rows:
+    lines = str(found).split("\nsample ")[1:]
+    rows = zip(found.to_dataframe().to_dict("records"), found, lines, strict=True)
+    for row, failure, line in rows:
         first, end = failure.segment
         assert row["step"] == failure.step + 1
         assert range(row["segment_first"] - 1, row["segment_last"]) == range(first, end)
-        assert f"left the truth at step {failure.step + 1} of" in str(found)
+        told = f"for good at step {failure.step + 1} of" if failure.ever_right else "from step 1 to"
+        assert told in line
 
 
 def test_the_text_around_the_segment_is_told_in_one_line(words):

@@ -93,7 +93,7 @@ def test_missing_values_are_refused_with_their_place(tmp_path):
     for row in range(30):  # whatever split it comes to stand in
         made[row][2, 1] = np.nan
         path = write_ts(tmp_path / "a.ts", made, label)
-        found = rf"1 values .*recording {row} \(from 0\), step 3, channel 1.*interpolate"
+        found = rf"1 value is .*recording {row} \(from 0\), step 3, channel 1.*interpolate"
         with pytest.raises(DataError, match=found):
             module_of(path)
         long_frame(made, label).to_csv(tmp_path / "a.csv", index=False)

@@ -75,6 +75,7 @@ def test_a_failed_job_is_shown_as_failed(monkeypatch, tmp_path, failed):
 
     monkeypatch.setattr(wandb.sdk.wandb_run.Run, "finish", remember)
     monkeypatch.setattr(main, "build", build)
+    cfg = {"monitor": "accuracy", "paths": {"output_dir": str(tmp_path)}}
     with pytest.raises(RuntimeError) if failed else nullcontext():
-        main.objective(OmegaConf.create({"monitor": "accuracy"}))
+        main.objective(OmegaConf.create(cfg))
     assert codes == [int(failed)]
