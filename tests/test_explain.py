@@ -339,7 +339,7 @@ def test_steps_count_from_1_where_people_read(words):
         assert row["step"] == failure.step + 1
         assert range(row["segment_first"] - 1, row["segment_last"]) == range(first, end)
         told = f"for good at step {failure.step + 1} of" if failure.ever_right else "from step 1 to"
-        assert told in line
+        assert told in line or row["n_steps"] == 1
 
 
 def test_the_text_around_the_segment_is_told_in_one_line(words):
