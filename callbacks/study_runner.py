@@ -14,9 +14,10 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.analysis import log, output_folder
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
 from rnnrepair.callbacks.wandb.tables import log_study
+from rnnrepair.progress import silent
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import write_study
-from rnnrepair.studies import FinishedRun, Study, silent
+from rnnrepair.studies import FinishedRun, Study
 
 
 class StudyRunner(Callback):

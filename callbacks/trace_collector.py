@@ -2,22 +2,20 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from tqdm import tqdm
 from typing_extensions import override
 
-from rnnrepair.abstraction import AbstractionSettings, Collected, collect, pca_sample
+from rnnrepair.abstraction import AbstractionSettings, Collected, collect_splits
 from rnnrepair.callbacks.analysis import AnalysisCallback, be_heard, log
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.network import TracedNetwork, verified
 from rnnrepair.network.calls import Call
 from rnnrepair.protocols import RepairableData, Split, refusal_of
-from rnnrepair.sequences import SequenceBatch
-
-SAMPLE_BATCH = 500
 
 
 def repairable_data(trainer: pl.Trainer) -> RepairableData:
@@ -172,13 +170,7 @@ class TraceCollector(AnalysisCallback):
                 log.info("Reduced states taken from %s", shared)
                 return Collected.load(shared)
             data = repairable_data(trainer)
-            parts = pca_sample(data.indices("fit"), settings).split(SAMPLE_BATCH)
-            collected = collect(
-                self.network,
-                self._shown((data.fetch(part) for part in parts), "a sample", len(parts)),
-                {split: self._shown(data.loader(split), split) for split in splits},
-                settings.reduction_dims,
-            )
+            collected = collect_splits(self.network, data, splits, settings, self._shown)
             if shared is not None:
                 collected.save(shared)
             return collected
@@ -191,8 +183,9 @@ class TraceCollector(AnalysisCallback):
         bases = [c for c in callbacks if isinstance(c, BaseCheckpoint) and c.base_epochs == epoch]
         return bases[0].states_path(settings, self.tap) if bases else None
 
-    def _shown(
-        self, batches: Iterable[SequenceBatch], name: str, total: int | None = None
-    ) -> Iterable[SequenceBatch]:
+    def _shown(self, batches: Iterable[Any], name: str) -> Iterable[Any]:
         """Show a progress bar while batches are read."""
-        return tqdm(batches, f"Collecting {name}", total, leave=False, disable=not self.progress)
+        bars: Iterable[Any] = tqdm(
+            batches, f"Collecting {name}", leave=False, disable=not self.progress
+        )
+        return bars

@@ -105,7 +105,7 @@ class DatasetDataModule(SequenceDataModule):
         if options.get("planted") is not None:
             raise ConfigurationError(
                 "planted changes labels in memory, and training is given items as they are: make "
-                "the labels of the items wrong, or give arrays to SequenceDataModule."
+                "the labels of the items wrong in the data set."
             )
         if fields is not None and not isinstance(fields, Mapping):
             raise ConfigurationError(

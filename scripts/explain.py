@@ -27,8 +27,8 @@ from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation import Explanation
 from rnnrepair.influence import Doubting
+from rnnrepair.progress import silent
 from rnnrepair.report import write_explanation
-from rnnrepair.studies import silent
 
 log = logging.getLogger("explain")
 

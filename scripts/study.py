@@ -17,8 +17,9 @@ from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import verified
+from rnnrepair.progress import silent
 from rnnrepair.report import write_page
-from rnnrepair.studies import FinishedRun, silent
+from rnnrepair.studies import FinishedRun
 
 # Settings of the W&B logger: those of training.
 WANDB = Path(__file__).parents[1] / "configs" / "logger" / "wandb.yaml"

@@ -97,6 +97,16 @@ def test_gradients_of_an_embedding_equal_autograd(readers, lengths):
     assert_same_gradients(readers, make_batch(5, lengths, reads_tokens=True))
 
 
+def test_training_that_goes_on_changes_nothing(readers):
+    batch = make_batch(4, reads_tokens=True)
+    gradients = LossGradients(readers)
+    before = gradients.gradients(batch)
+    with torch.no_grad():
+        for parameter in parameters_of(readers).values():
+            parameter += 1
+    torch.testing.assert_close(gradients.gradients(batch), before, rtol=0, atol=0)
+
+
 def test_logits_are_those_of_the_network(parts):
     batch = make_batch(4)
     expected = parts.head(parts.rnn(batch.inputs)[0][:, -1])

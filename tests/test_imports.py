@@ -14,6 +14,7 @@ SHARED = {
     "errors",
     "fingerprint",
     "process",
+    "progress",
     "protocols",
     "scores",
     "seeding",

@@ -3,6 +3,7 @@
 from rnnrepair.abstraction.automaton import Automaton
 from rnnrepair.abstraction.clustering import Clustering, fit_clustering
 from rnnrepair.abstraction.collect import Collected, collect
+from rnnrepair.abstraction.collect_splits import collect_splits
 from rnnrepair.abstraction.features import split_code, temporal_features
 from rnnrepair.abstraction.fit import (
     Abstraction,
@@ -40,6 +41,7 @@ __all__ = [
     "check_distinct",
     "choose",
     "collect",
+    "collect_splits",
     "confidence",
     "count_predictions",
     "fit_clustering",

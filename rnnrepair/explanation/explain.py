@@ -1,7 +1,7 @@
 """From a trained network and its data to the story of each of its failures."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rnnrepair.abstraction import AbstractionSettings, StreamingPCA, abstract
 from rnnrepair.atomic import make_folder
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.explanation.explanation import Explanation
-from rnnrepair.explanation.states import Progress, states_name, states_of
+from rnnrepair.explanation.states import states_name, states_of
 from rnnrepair.influence import (
     Doubting,
     Evidence,
@@ -27,6 +27,7 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
+from rnnrepair.progress import Progress, silent
 from rnnrepair.protocols import RepairableData, Split, names_of_samples, refusal_of
 from rnnrepair.record import gather_failures
 from rnnrepair.sequences import Kind, Names, SampleName
@@ -37,10 +38,6 @@ from rnnrepair.traces import Traces
 SPLITS: tuple[Split, ...] = ("test", "val", "repair")
 
 log = logging.getLogger(__name__)
-
-
-def _silent(loop: Iterable[Any], _: str) -> Iterable[Any]:
-    return loop
 
 
 def explain(
@@ -58,7 +55,7 @@ def explain(
     tap: str | None = None,
     call: Call | None = None,
     keep_in: str | Path | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Explanation:
     """Tell where each failure of a trained network left the truth, and which samples are behind it.
 

@@ -2,28 +2,21 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from rnnrepair.abstraction import (
     AbstractionSettings,
     Collected,
-    collect,
-    pca_sample,
+    collect_splits,
     reduction_fingerprint,
 )
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files, fingerprint_state
 from rnnrepair.network import TracedNetwork
+from rnnrepair.progress import Progress
 from rnnrepair.protocols import RepairableData, Split
-
-# Sequences a step while the sample of the PCA is read.
-SAMPLE_BATCH = 500
-
-# Wraps a loop in a progress bar with a description.
-Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +42,7 @@ def states_of(
     if kept is not None and kept.is_file():
         log.info("Reduced states taken from %s", kept)
         return Collected.load(kept)
-    sample = pca_sample(data.indices("fit"), settings)
-    collected = collect(
-        network,
-        (data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
-        {split: progress(data.loader(split), split) for split in splits},
-        settings.reduction_dims,
-    )
+    collected = collect_splits(network, data, splits, settings, progress)
     if kept is not None:
         collected.save(kept)
     return collected

@@ -6,7 +6,7 @@ from rnnrepair.studies.clustering import ClusteringComparison
 from rnnrepair.studies.faults import FaultMetrics
 from rnnrepair.studies.feature_sets import FEATURE_SETS, Threshold, feature_table
 from rnnrepair.studies.features import FeatureComparison
-from rnnrepair.studies.finished_run import FinishedRun, silent
+from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.influential import InfluentialImages
 from rnnrepair.studies.k_sweep import KSweep
 from rnnrepair.studies.simnn import SimNN, fit_simnn
@@ -28,5 +28,4 @@ __all__ = [
     "Threshold",
     "feature_table",
     "fit_simnn",
-    "silent",
 ]

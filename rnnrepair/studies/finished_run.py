@@ -1,8 +1,7 @@
 """What a study gets: a trained network with its data, and everything that was computed of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,31 +15,20 @@ from rnnrepair.abstraction import (
     ReducedStates,
     Reduction,
     check_distinct,
-    collect,
+    collect_splits,
     count_predictions,
     fit_clustering,
-    pca_sample,
     sample_steps,
 )
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import TracedNetwork
+from rnnrepair.progress import Progress, silent
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.traces import Traces
 
 # What studies look at; the failures of `repair` are no business of theirs.
 SPLITS: tuple[Split, ...] = ("fit", "val", "test")
-# Sequences a step while the sample of the PCA is read.
-SAMPLE_BATCH = 500
-
-
-# Wraps a loop in a progress bar with a description.
-Progress = Callable[[Iterable[Any], str], Iterable[Any]]
-
-
-def silent(loop: Iterable[Any], _: str) -> Iterable[Any]:
-    """Show no progress."""
-    return loop
 
 
 @dataclass
@@ -89,13 +77,8 @@ class FinishedRun:
 
     def _collect(self, dims: int) -> Collected:
         fit_index = self.data.indices("fit")
-        sample = pca_sample(fit_index, self.settings)
-        collected = collect(
-            self.network,
-            (self.data.fetch(part) for part in sample.split(SAMPLE_BATCH)),
-            {split: self.progress(self.data.loader(split), split) for split in SPLITS},
-            dims,
-        )
+        settings = replace(self.settings, reduction_dims=dims)
+        collected = collect_splits(self.network, self.data, SPLITS, settings, self.progress)
         # Injected samples have the highest indices.
         fit = collected.states["fit"].between(0, len(fit_index))
         return replace(collected, states={**collected.states, "fit": fit})

@@ -50,11 +50,13 @@ class LossGradients:
     """
 
     def __init__(self, parts: Parts) -> None:
-        """Take the weights as they are now."""
+        """Copy the weights as they are now: training that goes on changes nothing."""
         self._parts = parts
         self._layers = recurrences(parts.rnn)
-        self._head, self._head_bias = parts.head.weight.detach(), parts.head.bias.detach()
-        self._embedding = None if parts.embedding is None else parts.embedding.weight.detach()
+        head = parts.head
+        self._head, self._head_bias = (w.detach().clone() for w in (head.weight, head.bias))
+        embedding = parts.embedding
+        self._embedding = None if embedding is None else embedding.weight.detach().clone()
 
     def gradients(self, batch: SequenceBatch) -> dict[str, Tensor]:
         """Return the (B, ...) gradients of each sequence's cross entropy by parameter.

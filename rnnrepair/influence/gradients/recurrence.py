@@ -51,14 +51,14 @@ class Recurrence(ABC):
     n_gates: int
 
     def __init__(self, layer: nn.RNNBase, number: int) -> None:
-        """Take the weights of a layer of a stack.
+        """Copy the weights of a layer of a stack.
 
         Args:
             layer: one-directional, with biases, without projection.
             number: of the layer, from 0.
         """
         weights = [getattr(layer, f"{kind}_l{number}") for kind in PARAMETERS]
-        self.w_ih, self.w_hh, self.b_ih, self.b_hh = (weight.detach() for weight in weights)
+        self.w_ih, self.w_hh, self.b_ih, self.b_hh = (w.detach().clone() for w in weights)
         self.n_features, self.d = self.w_ih.shape[1], layer.hidden_size
         # Columns of [x, 1] @ from_inputs and [h, 1] @ from_state are the gates.
         self.from_inputs = torch.cat([self.w_ih, self.b_ih[:, None]], 1).T.contiguous()
