@@ -7,7 +7,7 @@ from rnnrepair.abstraction.fit import AbstractionSettings
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 
 # Files of the abstraction that shape reduced states.
-REDUCING = ("collect.py", "fit.py", "reduced.py", "reduction.py")
+REDUCING = ("collect.py", "collect_splits.py", "fit.py", "reduced.py", "reduction.py")
 
 
 def reduction_fingerprint(settings: AbstractionSettings, tap: str | None) -> str:
