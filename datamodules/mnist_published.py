@@ -13,7 +13,7 @@ from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import SIZE, MNISTRowsDataModule
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.errors import DataError
+from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SampleNames
 from rnnrepair.settings import check_settings, one_of
@@ -49,8 +49,14 @@ class MNISTPublishedDataModule(MNISTRowsDataModule):
 
         Raises:
             SettingsError: unknown ``images``.
+            ConfigurationError: ``digits``, which the authors' images know nothing of.
         """
         check_settings(MNISTPublishedDataModule, locals())
+        if mnist.get("digits") is not None:
+            raise ConfigurationError(
+                "digits: the authors' protocol has all ten, leave it out, or take "
+                "MNISTRowsDataModule."
+            )
         super().__init__(data_dir, seed=seed, **mnist)
         self.images = images
         self._targets = torch.empty(0, dtype=torch.int64)

@@ -9,7 +9,7 @@ from torch import Tensor
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import torch_generator
-from rnnrepair.settings import Share, check_settings, one_of
+from rnnrepair.settings import Share, at_least, check_settings, one_of
 
 # Where a wrong label may come from.
 WAYS = ("symmetric", "pairwise")
@@ -28,15 +28,17 @@ class PlantedLabels:
         way: Annotated[str, one_of(WAYS)] = "symmetric",
         splits: Sequence[Split] = ("fit", "repair", "val", "test"),
         seed: int = 0,
+        classes: Sequence[Annotated[int, at_least(0)]] | None = None,
     ) -> None:
         """Choose how many labels are made wrong, and how.
 
         Args:
-            share: of the samples of each split, rounded.
+            share: of the samples of each split, or of those of ``classes`` in it, rounded.
             way: ``symmetric``, any other class alike; ``pairwise``, the next class, and the first
                 for the last.
             splits: where.
             seed: of the choice.
+            classes: whose labels are made wrong, all where None.
 
         Raises:
             SettingsError: a value out of range.
@@ -46,6 +48,7 @@ class PlantedLabels:
         self.way = way
         self.splits = splits
         self.seed = seed
+        self.classes = classes
 
     def plant(self, label: Tensor, n_classes: int, splits: Mapping[Split, Tensor]) -> Tensor:
         """Return (n,) labels of which some are wrong.
@@ -56,7 +59,7 @@ class PlantedLabels:
             splits: the indices of every split.
 
         Raises:
-            ConfigurationError: there is no such split.
+            ConfigurationError: there is no such split, or no such class in it.
         """
         planted = label.clone()
         for name in self.splits:
@@ -64,7 +67,8 @@ class PlantedLabels:
                 raise ConfigurationError(
                     f"planted labels: no split {name!r}, the data have {sorted(splits)}."
                 )
-            index, generator = splits[name], torch_generator(self.seed, "planted labels", name)
+            index = self._of_classes(splits[name], label, name)
+            generator = torch_generator(self.seed, "planted labels", name)
             order = torch.randperm(len(index), generator=generator)
             rows = index[order[: round(self.share * len(index))]]
             # 1 .. C - 1, so that no label stays.
@@ -73,3 +77,19 @@ class PlantedLabels:
                 step = torch.ones_like(step)
             planted[rows] = (label[rows] + step) % n_classes
         return planted
+
+    def _of_classes(self, index: Tensor, label: Tensor, split: Split) -> Tensor:
+        """Return those of the (n,) indices whose label may be made wrong.
+
+        Raises:
+            ConfigurationError: the split has no sample of a class.
+        """
+        if self.classes is None:
+            return index
+        missing = sorted(set(self.classes) - set(label[index].tolist()))
+        if missing:
+            raise ConfigurationError(
+                f"classes={list(self.classes)}: the split {split} has no sample of class "
+                f"{missing}, it has {label[index].unique().tolist()}."
+            )
+        return index[torch.isin(label[index], torch.tensor(list(self.classes)))]

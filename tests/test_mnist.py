@@ -12,9 +12,14 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import rotate
 
-from rnnrepair.datamodules import MNISTRareDataModule, MNISTRowsDataModule, mnist
+from rnnrepair.datamodules import (
+    MNISTPublishedDataModule,
+    MNISTRareDataModule,
+    MNISTRowsDataModule,
+    mnist,
+)
 from rnnrepair.datamodules.idx import read_idx
-from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 
 TRAIN_IMAGES, TRAIN_LABELS = mnist.FILES["train"]
 TEST_IMAGES, TEST_LABELS = mnist.FILES["test"]
@@ -325,3 +330,29 @@ def test_a_rare_pattern_names_its_key_when_out_of_range(tmp_path, options):
     (name,) = options
     with pytest.raises(ConfigurationError, match=rf"\.{name}: expected"):
         MNISTRareDataModule(str(tmp_path), **options)
+
+
+def test_some_digits_alone_are_the_classes_in_their_order(folder):
+    whole, some = folder.module(), folder.module(digits=[7, 1])
+    assert some.spec.n_classes == some.model_arguments()["num_classes"] == 2
+    assert list(some.spec.class_names) == ["7", "1"]
+    index = torch.arange(16)
+    names = some.sample_names.of(index)
+    there = whole.fetch(torch.cat(whole.sample_names.find(names)))
+    here = some.fetch(index)
+    assert torch.equal(here.inputs, there.inputs)
+    assert torch.equal(torch.tensor([7, 1])[here.label], there.label)
+    everything = whole.fetch(torch.arange(80)).label
+    assert int(((everything == 7) | (everything == 1)).sum()) == 16
+    assert len(some.indices("test")) == 4
+
+
+@pytest.mark.parametrize("wrong", [[1], [1, 1], [1, 10], []])
+def test_digits_that_make_no_two_classes_are_refused(folder, wrong):
+    with pytest.raises(SettingsError, match="digits"):
+        folder.module(digits=wrong)
+
+
+def test_the_published_protocol_has_all_digits(tmp_path):
+    with pytest.raises(ConfigurationError, match="digits"):
+        MNISTPublishedDataModule(str(tmp_path), digits=[1, 7])

@@ -102,3 +102,17 @@ def test_breakdown_tells_how_many_of_them_it_names(make_data):
     assert score["precision"] == (named & wrong).sum() / named.sum()
     assert score["recall"] == (named & wrong).sum() / wrong.sum()
     assert any("on purpose" in sentence for sentence in found.conclusion)
+
+
+def test_some_classes_alone_are_made_wrong():
+    label, rows = torch.arange(4).repeat(100), {"fit": torch.arange(400)}
+    planted = PlantedLabels(0.3, splits=["fit"], classes=[2]).plant(label, 4, rows)
+    wrong = planted != label
+    assert int(wrong.sum()) == 30
+    assert (label[wrong] == 2).all()
+
+
+def test_a_class_that_a_split_lacks_is_refused():
+    label, rows = torch.arange(3).repeat(10), {"fit": torch.arange(30)}
+    with pytest.raises(ConfigurationError, match=r"fit.*class \[3\]"):
+        PlantedLabels(0.3, splits=["fit"], classes=[0, 3]).plant(label, 4, rows)
