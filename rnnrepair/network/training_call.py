@@ -3,10 +3,11 @@
 import copy
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from rnnrepair.network.snapshot import unchanged
@@ -100,6 +101,39 @@ def first_of_layers(
         except _Called as called:
             return called.given
     return None
+
+
+def calls_in_training(module: nn.Module, batch: Any) -> list[tuple[nn.Module, str, int, Any]]:
+    """Return what the module and its parts return while ``training_step`` runs.
+
+    What fails after the network was called (a loss, an optimizer that is not there yet) ends the
+    step, and no more. The module is left as it was.
+
+    Args:
+        module: with a training step.
+        batch: in the form in which training gives it.
+
+    Returns:
+        Part, its name, which of its calls it is (from 0), and the output, in the order in which the
+        calls ended: a part stands behind what it calls itself.
+    """
+    calls: list[tuple[nn.Module, str, int, Any]] = []
+    names = {part: name for name, part in module.named_modules()}
+
+    def keep(part: nn.Module, _: Any, output: Any) -> None:
+        number = sum(known is part for known, *_ in calls)
+        calls.append((part, names[part], number, output))
+
+    # Parts that are compiled would run no hooks.
+    eager = torch.compiler.set_stance("force_eager")
+    with unchanged(module), eager, suppress(Exception):
+        handles = [part.register_forward_hook(keep) for part in names]
+        try:
+            _train(module, batch)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return calls
 
 
 @contextmanager
