@@ -299,6 +299,9 @@ class SequenceDataModule(pl.LightningDataModule):
             shuffle=True,
             seed=self.seed,
         )
+        if self.trainer is not None:
+            # After a resume, workers draw their first batches before Lightning calls set_epoch.
+            plans.set_epoch(self.trainer.current_epoch)
         return batch_loader(self.training_batches(), plans, **self._loading)
 
     def training_batches(self) -> Dataset[Any]:

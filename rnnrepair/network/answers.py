@@ -1,5 +1,6 @@
 """Where a training step makes the network's answers: read there, they cost no pass of their own."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -11,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from rnnrepair.network.outputs import Decoder, possible_decoders
 from rnnrepair.network.soundness import close
-from rnnrepair.network.training_call import calls_in_training
+from rnnrepair.network.training_call import watch_training
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,26 @@ def answer_in_training(
     """
     n_rows, n_classes = logits.shape
     answers = logits.log_softmax(-1)
-    for part, name, call, output in reversed(calls_in_training(module, trained_on)):
+    names = {part: name for name, part in module.named_modules()}
+    calls: Counter[nn.Module] = Counter()
+    found: list[AnswerInTraining] = []
+
+    def saw(part: nn.Module, output: Any) -> None:
+        # At once: a step may go on with an output in place.
         for decoder in possible_decoders(output, n_rows, n_classes):
-            found = decoder(output, n_rows)
-            # Rounded as the network rounds, which says how near the two must be.
-            said = found.float().log_softmax(-1).to(found.dtype)
-            if said.device == answers.device and close(said, answers):
-                return AnswerInTraining(part, name, call, decoder)
-    return None
+            if _says(decoder(output, n_rows), answers):
+                found.append(AnswerInTraining(part, names[part], calls[part], decoder))
+        calls[part] += 1
+
+    watch_training(module, trained_on, saw)
+    return found[-1] if found else None
+
+
+def _says(logits: Tensor, answers: Tensor) -> bool:
+    """Whether logits are the same answers, given as log-probabilities."""
+    # Rounded as the network rounds, which says how near the two must be.
+    said = logits.float().log_softmax(-1).to(logits.dtype)
+    return said.device == answers.device and close(said, answers)
 
 
 def decoded(answer: AnswerInTraining, output: Any, n_rows: int) -> Tensor:
@@ -84,5 +97,4 @@ def decoded(answer: AnswerInTraining, output: Any, n_rows: int) -> Tensor:
     """
     with torch.no_grad():
         logits = answer.decoder(output, n_rows)
-        # A step may go on with its output in place.
         return logits.detach().to(torch.float32, copy=True)

@@ -103,8 +103,8 @@ def first_of_layers(
     return None
 
 
-def calls_in_training(module: nn.Module, batch: Any) -> list[tuple[nn.Module, str, int, Any]]:
-    """Return what the module and its parts return while ``training_step`` runs.
+def watch_training(module: nn.Module, batch: Any, saw: Callable[[nn.Module, Any], None]) -> None:
+    """Run ``training_step``, and show what the module and its parts return, as soon as they do.
 
     What fails after the network was called (a loss, an optimizer that is not there yet) ends the
     step, and no more. The module is left as it was.
@@ -112,28 +112,21 @@ def calls_in_training(module: nn.Module, batch: Any) -> list[tuple[nn.Module, st
     Args:
         module: with a training step.
         batch: in the form in which training gives it.
-
-    Returns:
-        Part, its name, which of its calls it is (from 0), and the output, in the order in which the
-        calls ended: a part stands behind what it calls itself.
+        saw: is given each part and what it returns; a part after those that it calls itself.
     """
-    calls: list[tuple[nn.Module, str, int, Any]] = []
-    names = {part: name for name, part in module.named_modules()}
 
-    def keep(part: nn.Module, _: Any, output: Any) -> None:
-        number = sum(known is part for known, *_ in calls)
-        calls.append((part, names[part], number, output))
+    def hook(part: nn.Module, _: Any, output: Any) -> None:
+        saw(part, output)
 
     # Parts that are compiled would run no hooks.
     eager = torch.compiler.set_stance("force_eager")
     with unchanged(module), eager, suppress(Exception):
-        handles = [part.register_forward_hook(keep) for part in names]
+        handles = [part.register_forward_hook(hook) for part in module.modules()]
         try:
             _train(module, batch)
         finally:
             for handle in handles:
                 handle.remove()
-    return calls
 
 
 @contextmanager
