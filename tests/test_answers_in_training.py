@@ -1,5 +1,7 @@
 """Where a training step makes the answers: what is read there is what the network answers."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch import nn
@@ -110,7 +112,7 @@ def twice(module, batch):
 
 def fails_behind(module, batch):
     loss_of(module(batch.inputs), batch)
-    raise RuntimeError("no optimizer yet")
+    raise ZeroDivisionError
 
 
 def in_place(module, batch):
@@ -139,10 +141,8 @@ def test_the_call_that_makes_the_answers_is_found(step, name, call):
     network.verify(batch)
 
     def run(rows):
-        try:
+        with suppress(ZeroDivisionError):
             module.training_step(rows, 0)
-        except RuntimeError as error:
-            assert str(error) == "no optimizer yet"
 
     answer = assert_answers(network, module, batch, run)
     assert (answer.name, answer.call) == (name, call)

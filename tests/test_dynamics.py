@@ -1,6 +1,7 @@
 """Training dynamics: sums over epochs against loops over single showings."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -58,7 +59,7 @@ def test_all_four_numbers_are_those_of_a_loop_over_samples():
     for i in range(N):
         assert int(dynamics.epochs[i]) == len(margin[i])
         flags = [flag for _, flag in right[i]]
-        lost = sum(a and not b for a, b in zip(flags, flags[1:], strict=False))
+        lost = sum(a and not b for a, b in pairwise(flags))
         assert int(dynamics.forgotten[i]) == lost
         first = next((number for number, flag in right[i] if flag), -1)
         assert int(dynamics.first_right[i]) == first

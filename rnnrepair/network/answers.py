@@ -73,9 +73,11 @@ def answer_in_training(
 
     def saw(part: nn.Module, output: Any) -> None:
         # At once: a step may go on with an output in place.
-        for decoder in possible_decoders(output, n_rows, n_classes):
-            if _says(decoder(output, n_rows), answers):
-                found.append(AnswerInTraining(part, names[part], calls[part], decoder))
+        found.extend(
+            AnswerInTraining(part, names[part], calls[part], decoder)
+            for decoder in possible_decoders(output, n_rows, n_classes)
+            if _says(decoder(output, n_rows), answers)
+        )
         calls[part] += 1
 
     watch_training(module, trained_on, saw)
