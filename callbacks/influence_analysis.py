@@ -9,14 +9,13 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder, recorder_of
+from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder, dynamics_of
 from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
     Need,
     Role,
     TraceSimilarity,
-    TrainingDynamics,
     TrainingView,
     check_method,
     find_evidence,
@@ -96,11 +95,6 @@ class InfluenceAnalysis(AnalysisCallback):
         reason = recorder.why_not(trainer, pl_module)
         return {} if reason is None else {Need.DYNAMICS: reason}
 
-    def _dynamics(self, trainer: pl.Trainer) -> TrainingDynamics | None:
-        if recorder_of(trainer) is None:
-            return None
-        return upstream(trainer, TrainingDynamicsRecorder, self).dynamics
-
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
@@ -137,9 +131,8 @@ class InfluenceAnalysis(AnalysisCallback):
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
         n_original = len(data.indices("fit"))
         fit = abstraction.traces["fit"]
-        view = TrainingView(
-            fit, abstraction.model, n_original, network, data.fetch, self._dynamics(trainer)
-        )
+        dynamics = dynamics_of(trainer)
+        view = TrainingView(fit, abstraction.model, n_original, network, data.fetch, dynamics)
         _tell_never_right(fit.between(0, n_original), failures, data.spec)
         scorer = self.method.fit(view)
         return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)

@@ -13,7 +13,7 @@ from typing_extensions import override
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.analysis import log, output_folder
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
-from rnnrepair.callbacks.training_dynamics import recorder_of
+from rnnrepair.callbacks.training_dynamics import dynamics_of
 from rnnrepair.callbacks.wandb.tables import log_study
 from rnnrepair.progress import silent
 from rnnrepair.report import write_page
@@ -52,9 +52,7 @@ class StudyRunner(Callback):
         # A foreign network is told how to read it there, once.
         told = (collectors[0].tap, collectors[0].call) if collectors else (None, None)
         network = view_of(trainer, pl_module, data, *told)
-        recorder = recorder_of(trainer)
-        dynamics = None if recorder is None else recorder.dynamics
-        return FinishedRun(network, data, self.settings, bars, dynamics=dynamics)
+        return FinishedRun(network, data, self.settings, bars, dynamics=dynamics_of(trainer))
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

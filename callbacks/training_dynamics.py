@@ -5,6 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
@@ -29,8 +30,8 @@ class TrainingDynamicsRecorder(Callback):
 
     The logits are those that training steps compute; a hook reads them there, and ``training_step``
     stays as it is. Augmented samples count as edited, as they are trained on; injected ones are not
-    counted. It must stand before what reads it or saves it at the end of an epoch, such as
-    ``TraceCollector``.
+    counted. It must stand before ``TraceCollector``, and so before all that reads or saves it at the
+    end of an epoch.
 
     Where logits or samples of a batch cannot be seen it says so before the first epoch, with what
     to change, and records nothing.
@@ -75,6 +76,12 @@ class TrainingDynamicsRecorder(Callback):
         if stage != "fit":
             return
         be_heard()
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        if any(isinstance(c, TraceCollector) for c in callbacks[: callbacks.index(self)]):
+            raise MisconfigurationException(
+                "TraceCollector stands before TrainingDynamicsRecorder, which must have closed an "
+                "epoch before it is analysed: put the recorder first in the list of callbacks."
+            )
         data = repairable_data(trainer)
         splits = ("fit", "repair", "val", "test", *data.more_tests)
         last = max(int(index.max()) for index in map(data.indices, splits) if len(index))
@@ -244,6 +251,12 @@ def recorder_of(trainer: pl.Trainer) -> TrainingDynamicsRecorder | None:
     """Return the trainer's recorder, None where it has none."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     return next((c for c in callbacks if isinstance(c, TrainingDynamicsRecorder)), None)
+
+
+def dynamics_of(trainer: pl.Trainer) -> TrainingDynamics | None:
+    """Return what the trainer's recorder has recorded, None where it has none or nothing is."""
+    recorder = recorder_of(trainer)
+    return None if recorder is None else recorder.dynamics
 
 
 def _network_of(

@@ -6,6 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 from torch.nn import functional
 from torch.optim import Adam
@@ -154,23 +155,24 @@ def test_a_label_that_a_repair_changes_begins_anew(make_data, tmp_path):
     assert torch.equal(dynamics.label[index].long(), data.fetch(index).label)
 
 
-@pytest.mark.parametrize("stop", [1, 2])
-def test_a_resumed_training_has_the_dynamics_of_one_that_ran_through(make_data, tmp_path, stop):
+@pytest.mark.parametrize("at_end", [True, False], ids=["end of epoch", "validation before it"])
+def test_a_resumed_training_has_the_dynamics_of_one_that_ran_through(make_data, tmp_path, at_end):
     def run(**options):
         pl.seed_everything(1, verbose=False)
         recorder = TrainingDynamicsRecorder()
+        keeper = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, save_on_train_epoch_end=at_end)
         module = SequenceClassifier(4, 3, hidden_size=6, optimizer=partial(Adam, lr=0.05))
-        trainer = fit(module, make_data(), [recorder], tmp_path, **options)
-        return recorder, trainer
+        callbacks = [recorder, keeper]
+        fit(module, make_data(), callbacks, tmp_path, enable_checkpointing=True, **options)
+        return recorder.dynamics
 
-    whole, _ = run()
-    path = tmp_path / "stopped.ckpt"
-    _, trainer = run(max_epochs=stop)
-    trainer.save_checkpoint(path)
-    resumed, _ = run(ckpt_path=path)
-    assert_same(resumed.dynamics, whole.dynamics)
-    saved = torch.load(path, weights_only=True)
-    assert saved["callbacks"]["TrainingDynamicsRecorder"]["n_epochs"] == stop
+    whole = run()
+    assert whole.n_epochs == N_EPOCHS
+    for stop in range(N_EPOCHS - 1):
+        path = tmp_path / f"epoch={stop}.ckpt"
+        saved = torch.load(path, weights_only=True)["callbacks"]["TrainingDynamicsRecorder"]
+        assert (saved["n_epochs"], "_seen" in saved) == (stop + at_end, not at_end)
+        assert_same(run(ckpt_path=path), whole)
 
 
 def test_a_checkpoint_without_dynamics_is_told(make_data, tmp_path, caplog):
@@ -332,8 +334,8 @@ def test_methods_that_read_dynamics_want_a_recorder_before_them(make_data, tmp_p
     chain = analysed(AverageMargin())
     with pytest.raises(MisconfigurationException, match="TrainingDynamicsRecorder"):
         fit(WritesDown(), make_data(), chain[1:], tmp_path)
-    with pytest.raises(MisconfigurationException, match="stands after"):
-        fit(WritesDown(), make_data(), [*chain[1:], chain[0]], tmp_path)
+    with pytest.raises(MisconfigurationException, match="recorder first"):
+        fit(WritesDown(), make_data(), [chain[1], chain[0], *chain[2:]], tmp_path)
 
 
 def test_the_influence_of_an_analysed_epoch_is_that_of_its_dynamics(make_data, tmp_path):
