@@ -30,8 +30,8 @@ class TrainingDynamicsRecorder(Callback):
 
     The logits are those that training steps compute; a hook reads them there, and ``training_step``
     stays as it is. Augmented samples count as edited, as they are trained on; injected ones are not
-    counted. It must stand before ``TraceCollector``, and so before all that reads or saves it at the
-    end of an epoch.
+    counted. It must stand before ``TraceCollector``, and so before all that reads or saves it when
+    an epoch ends.
 
     Where logits or samples of a batch cannot be seen it says so before the first epoch, with what
     to change, and records nothing.
@@ -88,6 +88,7 @@ class TrainingDynamicsRecorder(Callback):
         self._dynamics = TrainingDynamics(last + 1)
         self._loaded = self._missed = False
         self._answer, self._reason = None, None
+        self._forget_kept()  # of a training that was broken off
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -238,6 +239,9 @@ class TrainingDynamicsRecorder(Callback):
                 torch.cat(parts).cpu() for parts in zip(*self._kept, strict=True)
             )
             self._dynamics.update(index, logits, label)
+        self._forget_kept()
+
+    def _forget_kept(self) -> None:
         self._kept.clear()
         self._n_kept = self._n_batches_kept = 0
 

@@ -175,6 +175,22 @@ def test_a_resumed_training_has_the_dynamics_of_one_that_ran_through(make_data, 
         assert_same(run(ckpt_path=path), whole)
 
 
+class PowerCut(pl.Callback):
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (1, 2):
+            raise RuntimeError("power cut")
+
+
+def test_a_second_fit_knows_nothing_of_one_that_was_broken_off(make_data, tmp_path):
+    recorder = TrainingDynamicsRecorder()
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(WritesDown(), make_data(), [recorder, PowerCut()], tmp_path)
+    module = WritesDown()
+    fit(module, make_data(), [recorder], tmp_path)
+    assert_same(recorder.dynamics, counted(module.written, 120))
+    assert not any(part._forward_hooks for part in module.modules())
+
+
 def test_a_checkpoint_without_dynamics_is_told(make_data, tmp_path, caplog):
     path = tmp_path / "old.ckpt"
     fit(WritesDown(), make_data(), [], tmp_path, max_epochs=1).save_checkpoint(path)

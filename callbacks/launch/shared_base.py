@@ -18,6 +18,7 @@ from rnnrepair.callbacks.launch.checkpoints import is_whole
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
 from rnnrepair.influence import dynamics
+from rnnrepair.network import answers
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
                 Path(seeding.__file__),
                 Path(epoch_seed.__file__),
                 # A base holds the dynamics of its training too.
+                Path(answers.__file__),
                 Path(dynamics.__file__),
                 Path(training_dynamics.__file__),
                 Path(inspect.getfile(type(model))),
