@@ -28,7 +28,7 @@ def be_heard() -> None:
         ours.propagate = False
 
 
-C = TypeVar("C", bound="AnalysisCallback")
+C = TypeVar("C", bound=Callback)
 
 
 class AnalysisCallback(Callback):

@@ -11,6 +11,7 @@ from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.repair_report import RepairReport
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector
+from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import InfluenceMethod
 from rnnrepair.network.calls import Call
@@ -35,7 +36,7 @@ def repair_chain(
     monitor: str = Monitor.ACCURACY,
     **injection: Any,
 ) -> list[Callback]:
-    """Return the five callbacks that analyse, repair and report, in their order.
+    """Return the callbacks that record, analyse, repair and report, in their order.
 
     Args:
         start_epoch: completed epochs before the first round.
@@ -60,6 +61,7 @@ def repair_chain(
     end = start_epoch + (rounds - 1) * every_n_epochs
     calendar = Calendar(start_epoch, every_n_epochs, end)
     return [
+        TrainingDynamicsRecorder(),
         TraceCollector(calendar, tap, call),
         StateAbstraction(settings, output_dir),
         InfluenceAnalysis(method, output_dir=output_dir),

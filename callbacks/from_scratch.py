@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, upstream
 from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.training_dynamics import recorder_of
 
 
 class FromScratch(AnalysisCallback):
@@ -59,6 +60,9 @@ class FromScratch(AnalysisCallback):
             pl_module.load_state_dict(self._initial)
             for optimizer in trainer.optimizers:
                 optimizer.state.clear()
+            recorder = recorder_of(trainer)
+            if recorder is not None:
+                recorder.begin_anew()
             self._starts_anew = False
 
     @override

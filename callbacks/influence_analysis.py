@@ -9,9 +9,11 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder, dynamics_of
 from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
+    Need,
     Role,
     TraceSimilarity,
     TrainingView,
@@ -83,7 +85,15 @@ class InfluenceAnalysis(AnalysisCallback):
         if stage != "fit":
             return
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
-        check_method(self.method, network, data)
+        check_method(self.method, network, data, self._missing(trainer, pl_module))
+
+    def _missing(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[Need, str]:
+        """Return what the view of the training data will not hold, where the method asks for it."""
+        if Need.DYNAMICS not in self.method.needs:
+            return {}
+        recorder = upstream(trainer, TrainingDynamicsRecorder, self)
+        reason = recorder.why_not(trainer, pl_module)
+        return {} if reason is None else {Need.DYNAMICS: reason}
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -121,7 +131,8 @@ class InfluenceAnalysis(AnalysisCallback):
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
         n_original = len(data.indices("fit"))
         fit = abstraction.traces["fit"]
-        view = TrainingView(fit, abstraction.model, n_original, network, data.fetch)
+        dynamics = dynamics_of(trainer)
+        view = TrainingView(fit, abstraction.model, n_original, network, data.fetch, dynamics)
         _tell_never_right(fit.between(0, n_original), failures, data.spec)
         scorer = self.method.fit(view)
         return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)

@@ -13,6 +13,7 @@ from typing_extensions import override
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.analysis import log, output_folder
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
+from rnnrepair.callbacks.training_dynamics import dynamics_of
 from rnnrepair.callbacks.wandb.tables import log_study
 from rnnrepair.progress import silent
 from rnnrepair.report import write_page
@@ -51,7 +52,7 @@ class StudyRunner(Callback):
         # A foreign network is told how to read it there, once.
         told = (collectors[0].tap, collectors[0].call) if collectors else (None, None)
         network = view_of(trainer, pl_module, data, *told)
-        return FinishedRun(network, data, self.settings, bars)
+        return FinishedRun(network, data, self.settings, bars, dynamics=dynamics_of(trainer))
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

@@ -33,6 +33,9 @@ class EpochBatches(Sampler[BatchPlan]):
 
     So a resumed run sees what an uninterrupted one sees, whatever else has drawn random numbers.
     Lightning calls ``set_epoch``.
+
+    Attributes:
+        drawn: see ``TellsBatches``; workers make batches in the order in which they are drawn here.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class EpochBatches(Sampler[BatchPlan]):
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = 0
+        self.drawn: list[Tensor] = []
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch."""
@@ -88,8 +92,10 @@ class EpochBatches(Sampler[BatchPlan]):
         return -(-(self.n_originals + n_injected) // self.batch_size)
 
     def __iter__(self) -> Iterator[BatchPlan]:
+        self.drawn = drawn = []
         for number, rows in enumerate(self._batches()):
-            yield BatchPlan(self.index[rows], self.epoch, number)
+            drawn.append(self.index[rows])
+            yield BatchPlan(drawn[-1], self.epoch, number)
 
     def _batches(self) -> Iterator[Tensor]:
         """Yield the (b,) rows of ``index`` that make each batch."""

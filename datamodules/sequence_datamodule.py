@@ -201,6 +201,10 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return the (n,) steps of the sequences with these indices."""
         return self._store.lengths_of(index)
 
+    def labels_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) labels that sequences are trained with now."""
+        return self._store.label_of(index)
+
     def is_original(self, index: Tensor) -> Tensor:
         """Return (n,) bool: sequences that were loaded, not added by a repair."""
         return index < self._n_loaded
@@ -295,6 +299,9 @@ class SequenceDataModule(pl.LightningDataModule):
             shuffle=True,
             seed=self.seed,
         )
+        if self.trainer is not None:
+            # After a resume, workers draw their first batches before Lightning calls set_epoch.
+            plans.set_epoch(self.trainer.current_epoch)
         return batch_loader(self.training_batches(), plans, **self._loading)
 
     def training_batches(self) -> Dataset[Any]:

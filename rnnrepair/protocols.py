@@ -122,6 +122,25 @@ class KnowsNames(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsLabels(Protocol):
+    """Data that know labels without reading the sequences."""
+
+    def labels_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) labels that samples are trained with now."""
+        ...
+
+
+@runtime_checkable
+class TellsBatches(Protocol):
+    """A sampler of whole batches that tells what they hold, where batches do not tell it."""
+
+    @property
+    def drawn(self) -> Sequence[Tensor]:
+        """(b,) indices of each batch drawn so far by the iteration begun last, in their order."""
+        ...
+
+
 def names_of_samples(data: Any) -> SampleNames:
     """Return what samples of data are called; their numbers where the data know no names."""
     return data.sample_names if isinstance(data, KnowsNames) else SampleNames()

@@ -17,6 +17,7 @@ from benchmarks import (
     analysis,
     attribution,
     datasets,
+    dynamics,
     explaining,
     generation,
     memory,
@@ -40,6 +41,7 @@ from rnnrepair.process import collector_at_rest, tune_process
 
 MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "training": training.measure,
+    "dynamics": dynamics.measure,
     "ranking": ranking.measure,
     "attribution": attribution.measure,
     "analysis": analysis.measure,

@@ -77,7 +77,8 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     network = verified(model, datamodule, collector.get("tap"))
     name = f"checkpoints/{cfg.checkpoint}.ckpt"
-    return FinishedRun(network, datamodule, abstraction, bars, name)
+    dynamics = finished.dynamics(saved)
+    return FinishedRun(network, datamodule, abstraction, bars, name, dynamics)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")

@@ -14,7 +14,9 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
 from rnnrepair.callbacks.launch.weights import read_checkpoint
+from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.influence import TrainingDynamics
 from rnnrepair.record import RunRecord
 
 LAST = "last"
@@ -119,6 +121,18 @@ class FinishedFolder:
                 f"of rnnrepair, so train it again. ({error})"
             ) from error
         return model
+
+    def dynamics(self, saved: Mapping[str, Any]) -> TrainingDynamics | None:
+        """Return what training had shown of each sample when a checkpoint was written.
+
+        Args:
+            saved: the checkpoint.
+
+        Returns:
+            None where the run has recorded none.
+        """
+        state = saved.get("callbacks", {}).get(TrainingDynamicsRecorder.__qualname__)
+        return None if state is None else TrainingDynamics.of_state(state)
 
     def abstraction(self, changes: DictConfig) -> AbstractionSettings:
         """Return the run's settings of the abstraction with those that the command line changes.

@@ -12,18 +12,21 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair import edits, models, seeding, traces
-from rnnrepair.callbacks import epoch_seed
+from rnnrepair.callbacks import epoch_seed, training_dynamics
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.launch.checkpoints import is_whole
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.fingerprint import fingerprint_config, fingerprint_files
+from rnnrepair.influence import dynamics
+from rnnrepair.network import answers
 
 log = logging.getLogger(__name__)
 
 # The unrepaired network, in checkpoints/ of a run.
 BASE = "base.ckpt"
 
-# Parts of trainer and callbacks that leave the weights of the base training as they are.
+# Parts of trainer and callbacks that change nothing of what the base training leaves: its weights
+# and its dynamics. So the recorder of dynamics is none of them: a base without is another.
 NOT_OF_THE_BASE = {
     "max_epochs",
     "default_root_dir",
@@ -57,11 +60,11 @@ NOT_OF_THE_BATCHES = {
 
 
 def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> str:
-    """Return a name that two runs share only if their weights after the base training agree.
+    """Return a name that two runs share only if what the base training leaves agrees.
 
-    It covers the configuration of model, optimizer, scheduler and trainer, of every callback that
-    acts during the base training, the data and their order, the code of all that, the versions of
-    torch and Lightning, and the kind of device.
+    That is its weights and its dynamics. It covers the configuration of model, optimizer, scheduler
+    and trainer, of every callback that acts during the base training, the data and their order, the
+    code of all that, the versions of torch and Lightning, and the kind of device.
 
     Args:
         cfg: composed configuration with a planned schedule.
@@ -89,6 +92,10 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
             [
                 Path(seeding.__file__),
                 Path(epoch_seed.__file__),
+                # A base holds the dynamics of its training too.
+                Path(answers.__file__),
+                Path(dynamics.__file__),
+                Path(training_dynamics.__file__),
                 Path(inspect.getfile(type(model))),
                 *_package_of(cfg.datamodule),
                 *Path(models.__path__[0]).rglob("*.py"),

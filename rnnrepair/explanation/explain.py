@@ -18,6 +18,7 @@ from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
     LabelDoubt,
+    Need,
     Role,
     TraceSimilarity,
     TrainingView,
@@ -36,6 +37,11 @@ from rnnrepair.traces import Traces
 
 # Splits that failures may be of, beside further test splits of the data.
 SPLITS: tuple[Split, ...] = ("test", "val", "repair")
+
+# What nobody knows of a network whose training was not watched.
+UNKNOWN = {
+    Need.DYNAMICS: "how training went is not seen in a trained network: choose another method."
+}
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +100,7 @@ def explain(
     _set_up(data)
     asked = _asked(data, split, index, names)
     network = verified(module, data, tap, call)
-    check_method(method, network, data)
+    check_method(method, network, data, UNKNOWN)
     # K is chosen on val, where there are several.
     splits = list(dict.fromkeys(["fit", split, *(["val"] if len(settings.sizes) > 1 else [])]))
     name = None

@@ -1,5 +1,7 @@
 """Influence: training samples and segments behind each failure."""
 
+from rnnrepair.influence.by_dynamics import AverageMargin, FirstRight, Forgetting, TrainingLoss
+from rnnrepair.influence.confident_learning import ConfidentLearning
 from rnnrepair.influence.contexts import ContextIndex, Contexts
 from rnnrepair.influence.distance import (
     Distance,
@@ -10,12 +12,17 @@ from rnnrepair.influence.distance import (
     step_distance,
 )
 from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
+from rnnrepair.influence.dynamics import EpochDynamics, TrainingDynamics
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
+from rnnrepair.influence.final_states import StateDisagreement
 from rnnrepair.influence.gradients import LossGradients, Parts
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
+from rnnrepair.influence.need import Need
 from rnnrepair.influence.overlap import TransitionOverlap
+from rnnrepair.influence.own import KnownScorer, OwnScorer, standing
+from rnnrepair.influence.random_order import Random
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
@@ -28,25 +35,37 @@ from rnnrepair.influence.usable import never_right, usable_parents
 from rnnrepair.influence.view import TrainingView
 
 __all__ = [
+    "AverageMargin",
+    "ConfidentLearning",
     "ContextIndex",
     "Contexts",
     "Distance",
     "Doubting",
+    "EpochDynamics",
     "Evidence",
+    "FirstRight",
+    "Forgetting",
     "InfluenceMethod",
+    "KnownScorer",
     "LabelDoubt",
     "LossGradients",
     "NearScorer",
+    "Need",
     "Neighbours",
+    "OwnScorer",
     "Parts",
+    "Random",
     "Ranking",
     "Role",
     "Scorer",
     "SegmentContext",
+    "StateDisagreement",
     "StepDistance",
     "TracIn",
     "TraceIndex",
     "TraceSimilarity",
+    "TrainingDynamics",
+    "TrainingLoss",
     "TrainingView",
     "TransitionIndex",
     "TransitionOverlap",
@@ -64,6 +83,7 @@ __all__ = [
     "responsible_segment",
     "responsible_step",
     "smallest",
+    "standing",
     "step_distance",
     "tie_order",
     "token_bags",

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
+from torch.nn.functional import pad
 
 from rnnrepair.influence.ranking import Ranking, smallest
 from rnnrepair.sequences import SequenceBatch, offsets_of, steps_of
@@ -54,7 +55,7 @@ def nearest_by(to_queries: ToQueries, order: Tensor, top: int) -> Ranking:
     rows, distances = [], []
     for block in order.split(BLOCK):
         found = smallest(to_queries(block), top)
-        rows.append(torch.where(found.row >= 0, block[found.row], -1))
+        rows.append(pad(block, (0, 1), value=-1)[found.row])  # row -1, where there is none, is -1
         distances.append(found.distance)
     row, distance = torch.cat(rows, 1), torch.cat(distances, 1)
     # Blocks come in the order of ties, and a stable sort keeps it.
@@ -94,7 +95,7 @@ def tokens_of(texts: Traces, fetch: Callable[[Tensor], SequenceBatch]) -> tuple[
 def _flat(inputs: Tensor, n_steps: int) -> Tensor:
     """Return (B, T' * F) of (B, T, F) inputs, padded behind with zeros to T' steps."""
     missing = n_steps - inputs.shape[1]
-    return torch.nn.functional.pad(inputs, (0, 0, 0, missing)).flatten(1)
+    return pad(inputs, (0, 0, 0, missing)).flatten(1)
 
 
 def _cosine_of_counts(

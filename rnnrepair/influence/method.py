@@ -1,11 +1,14 @@
 """One interface for influence: which training samples stand behind each failure."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.network import TracedNetwork
@@ -27,10 +30,12 @@ class InfluenceMethod(Protocol):
     Attributes:
         name: for messages.
         fits: kinds of data that it reads.
+        needs: parts of a view that it cannot do without.
     """
 
     name: str
     fits: frozenset[Kind]
+    needs: frozenset[Need]
 
     def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
         """Refuse a network that the method cannot read; called before any training.
@@ -48,18 +53,28 @@ class InfluenceMethod(Protocol):
         ...
 
 
-def check_method(method: InfluenceMethod, network: TracedNetwork, data: RepairableData) -> None:
+def check_method(
+    method: InfluenceMethod,
+    network: TracedNetwork,
+    data: RepairableData,
+    missing: Mapping[Need, str],
+) -> None:
     """Refuse a method that cannot read the data or the network; called before any training.
 
     Args:
         method: chosen.
         network: verified.
         data: set up.
+        missing: what the view of the training data will not hold, each with the reason.
 
     Raises:
-        ConfigurationError: says what the method reads instead.
+        ConfigurationError: says what the method reads instead, or why it will not get what it
+            needs.
     """
     check_fits([("method", method)], data.spec)
+    reasons = [reason for need, reason in missing.items() if need in method.needs]
+    if reasons:
+        raise ConfigurationError(f"The method {method.name} has nothing to read: {reasons[0]}")
     method.check(network, data.fetch(data.indices("fit")[:CHECKED_ON]))
 
 

@@ -4,6 +4,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.influence.method import NearScorer
+from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.transitions import TransitionIndex
@@ -18,6 +19,7 @@ class TransitionOverlap:
 
     name = "overlap"
     fits = EVERY_KIND
+    needs = frozenset({Need.TRACES})
 
     def __init__(self, seed: int = 0) -> None:
         """Choose the seed of the order of ties."""

@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from rnnrepair.influence.contexts import ContextIndex
 from rnnrepair.influence.method import NearScorer
+from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.ties import tie_order
@@ -23,6 +24,7 @@ class SegmentContext:
 
     name = "segment"
     fits = frozenset({Kind.TOKENS})
+    needs = frozenset({Need.TRACES, Need.TOKENS})
 
     def __init__(self, seed: int = 0) -> None:
         """Choose the seed of the order of ties."""

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from rnnrepair.influence.distance import Distance, StepDistance, step_distance
 from rnnrepair.influence.method import NearScorer
+from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, TraceIndex
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.network import TracedNetwork
@@ -20,6 +21,7 @@ class TraceSimilarity:
 
     name = "similarity"
     fits = EVERY_KIND
+    needs = frozenset({Need.TRACES})
 
     def __init__(
         self, distance: Annotated[str, one_of(Distance)] = Distance.ALIGNED, seed: int = 0

@@ -8,6 +8,7 @@ from torch import Tensor
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.gradients import LossGradients, Parts
 from rnnrepair.influence.method import Scorer
+from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
@@ -31,6 +32,7 @@ class TracIn:
 
     name = "tracin"
     fits = frozenset(Kind)
+    needs = frozenset({Need.GRADIENTS})
 
     def __init__(self, cosine: bool = False, seed: int = 0) -> None:
         """Choose how gradients are compared.

@@ -102,6 +102,25 @@ def find_decoder(
     return Decoder(key, meaning, n_classes)
 
 
+def possible_decoders(output: Any, n_rows: int, n_classes: int) -> Iterator[Decoder]:
+    """Yield every way to take an output, or an entry of it, for a row of C classes a sequence.
+
+    Args:
+        output: of a module.
+        n_rows: B, different from the number of steps and of classes.
+        n_classes: C.
+    """
+    for key, value in _entries(output):
+        if not value.is_floating_point():
+            continue
+        if _is_row(value, n_rows, n_classes):
+            yield Decoder(key, Meaning.LOGITS, n_classes)
+            yield Decoder(key, Meaning.PROBABILITIES, n_classes)
+        elif n_classes == 2 and _is_row(value, n_rows, 1):
+            yield Decoder(key, Meaning.ONE_LOGIT)
+            yield Decoder(key, Meaning.ONE_PROBABILITY)
+
+
 def _entries(output: Any) -> Iterator[tuple[int | str | None, Tensor]]:
     if isinstance(output, Tensor):
         yield None, output

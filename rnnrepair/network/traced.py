@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.answers import AnswerInTraining, answer_in_training
 from rnnrepair.network.calls import Call, Form, as_it_is
 from rnnrepair.network.evaluating import device_of, evaluating
 from rnnrepair.network.inspection import inspect
 from rnnrepair.network.memory import begun_otherwise
+from rnnrepair.network.perturbed import perturbed
 from rnnrepair.network.predictions import Predictions
 from rnnrepair.network.prefixes import Readout
 from rnnrepair.network.reading import Reading
@@ -223,6 +225,23 @@ class TracedNetwork:
         return Predictions(
             torch.cat(index)[order], torch.cat(label)[order], found.argmax(-1), found
         )
+
+    def answer_in_training(self, batch: SequenceBatch) -> AnswerInTraining | None:
+        """Find where the module's training step makes its answers; ask a verified network.
+
+        Args:
+            batch: as for ``verify``.
+
+        Returns:
+            None where no part of the module returns them, or it has no training step.
+        """
+        if not hasattr(self.module, "training_step"):
+            return None
+        with evaluating(self.module), self._context():
+            few = self._prepared(_few(batch, self.spec.n_classes))
+            with perturbed(self.module, lambda: not bool(self._logits(few).isnan().any())):
+                trained_on, read = self._form(few)
+                return answer_in_training(self.module, trained_on, self._logits(read))
 
     def _unchanged(self) -> AbstractContextManager[Any]:
         """Leave the module as it was; all numbers are kept where its calls write to many."""

@@ -3,10 +3,11 @@
 import copy
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from rnnrepair.network.snapshot import unchanged
@@ -100,6 +101,32 @@ def first_of_layers(
         except _Called as called:
             return called.given
     return None
+
+
+def watch_training(module: nn.Module, batch: Any, saw: Callable[[nn.Module, Any], None]) -> None:
+    """Run ``training_step``, and show what the module and its parts return, as soon as they do.
+
+    What fails after the network was called (a loss, an optimizer that is not there yet) ends the
+    step, and no more. The module is left as it was.
+
+    Args:
+        module: with a training step.
+        batch: in the form in which training gives it.
+        saw: is given each part and what it returns; a part after those that it calls itself.
+    """
+
+    def hook(part: nn.Module, _: Any, output: Any) -> None:
+        saw(part, output)
+
+    # Parts that are compiled would run no hooks.
+    eager = torch.compiler.set_stance("force_eager")
+    with unchanged(module), eager, suppress(Exception):
+        handles = [part.register_forward_hook(hook) for part in module.modules()]
+        try:
+            _train(module, batch)
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from rnnrepair.abstraction import (
     sample_steps,
 )
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import TrainingDynamics
 from rnnrepair.network import TracedNetwork
 from rnnrepair.progress import Progress, silent
 from rnnrepair.protocols import RepairableData, Split
@@ -43,6 +44,7 @@ class FinishedRun:
         settings: how hidden states are grouped, where a study does not say otherwise.
         progress: see ``Progress``.
         checkpoint: which network it is, for the reader.
+        dynamics: what its training has shown of each sample; None where nobody has recorded it.
     """
 
     network: TracedNetwork
@@ -50,6 +52,7 @@ class FinishedRun:
     settings: AbstractionSettings
     progress: Progress = silent
     checkpoint: str = "as training ended"
+    dynamics: TrainingDynamics | None = None
     _collected: Collected | None = None
 
     @property

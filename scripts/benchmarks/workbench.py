@@ -1,8 +1,9 @@
 """What the measures share: the data, a trained network, its failures and its analysis."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -163,16 +164,28 @@ class Workbench:
 
 
 def make_trainer(
-    cfg: DictConfig, analysis: list[pl.Callback], *, limit_train_batches: int
+    cfg: DictConfig,
+    analysis: list[pl.Callback],
+    *,
+    limit_train_batches: int,
+    without: Sequence[str] = (),
+    **options: Any,
 ) -> pl.Trainer:
     """Return the configured trainer with its loggers and its callbacks, ``analysis`` at the end.
 
     Its own callbacks are those that every training has; the chain of the analysis is left out.
+
+    Args:
+        cfg: composed configuration.
+        analysis: further callbacks.
+        limit_train_batches: steps of an epoch, at most.
+        without: names of callbacks of every training that are left out.
+        **options: of the ``Trainer``, in the place of the configured ones.
     """
     own = [
         instantiate(config, _convert_="all")
         for name, config in cfg.callbacks.items()
-        if name not in CHAIN + REPORT
+        if name not in (*CHAIN, *REPORT, *without)
         and (name != "progress_bar" or cfg.trainer.enable_progress_bar)
     ]
     loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]
@@ -182,6 +195,7 @@ def make_trainer(
         logger=loggers,
         limit_train_batches=limit_train_batches,
         _convert_="all",
+        **options,
     )
 
 

@@ -10,6 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
 
+from rnnrepair.callbacks import TrainingDynamicsRecorder
 from rnnrepair.callbacks.launch import build
 from rnnrepair.callbacks.wandb.logger import finish_wandb
 
@@ -53,6 +54,19 @@ def train(cfg: DictConfig, *extra: Callback) -> tuple[dict, dict]:
 def weights(model: torch.nn.Module) -> torch.Tensor:
     """Return all weights of a network as one vector."""
     return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def dynamics_of(objects: dict) -> dict:
+    """Return the training dynamics that a run has recorded, as numbers and tensors."""
+    (recorder,) = (c for c in objects["callbacks"] if isinstance(c, TrainingDynamicsRecorder))
+    return recorder.dynamics.state_dict()
+
+
+def same_dynamics(left: dict, right: dict) -> bool:
+    """Whether two runs have recorded the same, bit for bit."""
+    one, other = dynamics_of(left), dynamics_of(right)
+    assert one.keys() == other.keys()
+    return all(torch.equal(torch.as_tensor(one[n]), torch.as_tensor(other[n])) for n in one)
 
 
 @pytest.fixture

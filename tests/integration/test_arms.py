@@ -8,7 +8,7 @@ from pytorch_lightning import Callback
 
 from rnnrepair.record import RunRecord
 from rnnrepair.repair import Campaign
-from tests.integration.conftest import train, weights
+from tests.integration.conftest import dynamics_of, same_dynamics, train, weights
 
 ARMS = (
     "none",
@@ -97,6 +97,8 @@ def test_augmentation_alone_is_a_new_network_on_all_the_data(watched):
     assert sorted(epochs) == list(range(9))
     assert torch.equal(epochs[0]["weights"], epochs[3]["weights"])
     assert (epochs[0]["memory"], epochs[3]["memory"]) == (0, 0)
+    # Dynamics speak of the new network alone.
+    assert dynamics_of(objects)["n_epochs"] == 6
     fit, repair = (set(data.indices(split).tolist()) for split in ("fit", "repair"))
     seen = {e: set(torch.cat(epochs[e]["index"]).tolist()) for e in epochs}
     assert seen[0] <= fit
@@ -162,6 +164,7 @@ def test_training_anew_goes_on_where_it_was_stopped(quick, epoch):
     checkpoint = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
     _, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
+    assert same_dynamics(whole, resumed)
 
 
 def test_a_rare_pattern_is_reported_on_digits_of_its_own(quick):

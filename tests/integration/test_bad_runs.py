@@ -51,7 +51,7 @@ def fit(tmp_path, network, data=None, *, start=1, max_epochs=3, strategy=None, m
         settings=AbstractionSettings(n_components=4),
         output_dir=str(tmp_path),
     )
-    chain[0] = TraceCollector(Calendar(start, 1, start + 1), progress=False)
+    chain[1] = TraceCollector(Calendar(start, 1, start + 1), progress=False)
     trainer = pl.Trainer(
         accelerator="cpu",
         logger=False,

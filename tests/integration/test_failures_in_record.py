@@ -67,7 +67,7 @@ def finished(request, tmp_path):
         method=method,
         output_dir=str(tmp_path),
     )
-    chain[0] = TraceCollector(Calendar(2, 1, 3), progress=False)
+    chain[1] = TraceCollector(Calendar(2, 1, 3), progress=False)
     chain[-1].max_cards = AT_MOST
     torch.manual_seed(0)
     vocabulary = None if request.param == "images" else 20

@@ -53,3 +53,7 @@ def test_a_finished_run_has_the_abstraction_and_the_traces_of_its_first_analysis
     for split in ("val", "test"):
         assert traces[split].accuracy == summary["before"][f"{split}_accuracy"]
     assert run.settings.sizes == [then.n_states]
+    fit = run.data.indices("fit")
+    assert (run.dynamics.epochs[fit] == run.dynamics.n_epochs).all()
+    right = run.network.predict(run.data.loader("fit")).correct
+    assert run.dynamics.margin[fit][right].mean() > run.dynamics.margin[fit][~right].mean()

@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning import Callback
 
 from rnnrepair.repair import read_ledger
-from tests.integration.conftest import QUICK, ROOT, train, weights
+from tests.integration.conftest import QUICK, ROOT, dynamics_of, same_dynamics, train, weights
 
 
 class Crash(Callback):
@@ -37,6 +37,8 @@ def test_resumed_run_equals_uninterrupted(quick, epoch):
     checkpoint = broken / "checkpoints" / "last.ckpt"
     summary, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
+    assert same_dynamics(whole, resumed)
+    assert dynamics_of(whole)["n_epochs"] == 6
     folders = {name: Path(quick(folder=name).paths.output_dir) for name in ("whole", "resumed")}
     ledgers = [read_ledger(folder / "ledger.csv") for folder in folders.values()]
     assert ledgers[0] == ledgers[1]

@@ -11,7 +11,7 @@ from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import TracedNetwork
 from rnnrepair.record import RunRecord
-from tests.integration.conftest import train, weights
+from tests.integration.conftest import dynamics_of, same_dynamics, train, weights
 
 
 def base_name(cfg):
@@ -34,6 +34,10 @@ def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
     _, made = train(quick(folder="made"))
     _, reused = train(quick(folder="reused"))
     assert torch.equal(weights(made["model"]), weights(reused["model"]))
+    assert same_dynamics(made, reused)
+    n_epochs = dynamics_of(made)["n_epochs"]
+    saved = torch.load(base_of(quick(folder="reused")), weights_only=True)
+    assert saved["callbacks"]["TrainingDynamicsRecorder"]["n_epochs"] == 3 < n_epochs
 
 
 def base_of(cfg):
@@ -102,6 +106,7 @@ def test_a_run_that_goes_on_elsewhere_keeps_the_unrepaired_network(quick, caplog
         "edits.image.rotation=5",
         "augmentation.edit=image_wide",
         "+callbacks.own._target_=rnnrepair.callbacks.EpochTimer",
+        "~callbacks.training_dynamics",
     ],
 )
 def test_what_changes_the_base_changes_its_name(quick, override):
