@@ -18,6 +18,7 @@ import pandas as pd
 
 from rnnrepair.datamodules.files import decode, kind_of, read_bytes
 from rnnrepair.datamodules.separators import SEPARATORS, find_separator, name_of, names_in
+from rnnrepair.datamodules.table_lines import line_of_json, line_of_row, number_of_row
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,13 @@ class TableFile:
         again = self._typed(",")
         # Names stay as they were: a class called 1,5 is no number.
         return table.assign(**{name: again[name] for name in numeric})
+
+    def place(self, row: int) -> str:
+        """Return where a row (from 0) stands, for messages: its line; of parquet its number."""
+        if kind_of(self.path) == ".parquet":
+            return number_of_row(row)
+        content = _decoded(self.path, self.encoding)
+        return line_of_row(content, row, self.separator, quotes=self.quotes)
 
     def _typed(self, decimal: str) -> pd.DataFrame:
         """Return the table with numbers where pandas sees some."""
@@ -180,6 +188,27 @@ def read_texts(
         raise DataError(f"{path} cannot be read as jsonl: {error}") from error
     check_columns(path, [str(name) for name in table.columns], wanted)
     return table
+
+
+def place_of(
+    row: int,
+    path: Path,
+    wanted: Sequence[tuple[str, str]],
+    separator: str | None = None,
+    encoding: str = "utf-8",
+) -> str:
+    """Return where a row (from 0) that ``read_texts`` has read stands, for messages.
+
+    Args:
+        row: its number, from 0.
+        path: of the file; all others as they were given to ``read_texts``.
+        wanted: see there.
+        separator: see there.
+        encoding: see there.
+    """
+    if kind_of(path) == ".jsonl":
+        return line_of_json(_decoded(path, encoding), row)
+    return open_table(path, wanted, separator, encoding, tell=False).place(row)
 
 
 def parse_texts(

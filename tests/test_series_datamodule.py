@@ -122,7 +122,7 @@ def test_a_channel_without_any_value_cannot_be_interpolated(row):
     made[row][:, 2] = np.nan
     offsets = np.r_[0, np.cumsum([len(one) for one in made])]
     raw = RawSeries(np.concatenate(made), offsets, label, ["a", "b", "c"])
-    told = rf"Recording {row} .*no value of channel c.*zero_with_mask"
+    told = rf"no value of channel c in recording {row} .*zero_with_mask"
     with pytest.raises(DataError, match=told):
         refuse_missing(raw, "interpolate", "id")
     refuse_missing(raw, "zero_with_mask", "id")

@@ -241,7 +241,7 @@ class SeriesDataModule(SequenceDataModule):
         label = np.array([number[name] for name in raw.labels.tolist()], dtype=np.int64)
         group = None
         if self.group is not None:
-            group = groups_of(raw, self.group, source)
+            group = groups_of(raw, self.group, self.columns.id, source)
         if self.test_groups:
             part = parts_by_group(raw, str(self.test_by), self.test_groups, source)
         else:
