@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
 from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
-from rnnrepair.datamodules.tables import named_columns
+from rnnrepair.datamodules.table_columns import named_columns
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import SampleNames
 

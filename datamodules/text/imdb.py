@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.files import decode, read_bytes
+from rnnrepair.datamodules.table_content import parse_texts
 from rnnrepair.datamodules.table_lines import line_of_row
-from rnnrepair.datamodules.tables import parse_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
