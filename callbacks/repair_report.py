@@ -241,6 +241,7 @@ class RepairReport(AnalysisCallback):
                 stop_reason=injection.campaign.stop_reason,
             ),
             seconds=self._seconds(trainer),
+            epochs=trainer.current_epoch,
         )
 
     def _seconds(self, trainer: pl.Trainer) -> Seconds:

@@ -1,7 +1,7 @@
 """Sequences that belong together: copies of one another, and what a user says is one group."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -45,13 +45,16 @@ class Groups:
                 return own
 
 
-def group_numbers(given: Any, n: int, source: str) -> Tensor:
+def group_numbers(
+    given: Any, n: int, source: str, called: Callable[[int], str] = "number {} (from 0)".format
+) -> Tensor:
     """Return (n,) int64 numbers of the groups that a user gives, whatever they are called.
 
     Args:
         given: n names or numbers.
         n: sequences.
         source: what messages call them.
+        called: returns what they call one sequence.
 
     Raises:
         DataError: there are more or fewer, some are missing, or all are one.
@@ -63,8 +66,8 @@ def group_numbers(given: Any, n: int, source: str) -> Tensor:
     missing = np.flatnonzero(number < 0)
     if len(missing):
         raise DataError(
-            f"{source} is missing for {len(missing)} sequences, the first is number {missing[0]} "
-            "(from 0): give each a group."
+            f"{source} is missing for {len(missing)} sequences, the first is "
+            f"{called(int(missing[0]))}: give each a group."
         )
     if number.max() == 0:
         raise DataError(

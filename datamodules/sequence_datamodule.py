@@ -1,4 +1,4 @@
-"""Sequences in memory, with the four splits and a training set that takes repair samples."""
+"""Sequences with their splits, as the base of all data modules."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
+from rnnrepair.datamodules.training_set import TrainingSet
 from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
@@ -89,10 +90,9 @@ class SequenceDataModule(pl.LightningDataModule):
         self.fingerprint = ""
         self._data: LoadedData | None = None
         self._splits: dict[str, Tensor] = {}
-        self._trained: tuple[Split, ...] = ("fit",)
-        self._n_originals: int | None = None
         self._loading: dict[str, Any] = {}
-        self._store = Store(Sequences(torch.empty(0), torch.zeros(1).long()), torch.empty(0).long())
+        nothing = Sequences(torch.empty(0), torch.zeros(1).long())
+        self._training = TrainingSet(Store(nothing, torch.empty(0).long()), self._splits)
 
     @abstractmethod
     def load(self) -> LoadedData:
@@ -125,12 +125,16 @@ class SequenceDataModule(pl.LightningDataModule):
             first += size
         if self.planted is not None:
             label = self.planted.plant(data.label, self.num_classes, self._splits)
-        self._store = Store(data.sequences, label)
+        self._training = TrainingSet(Store(data.sequences, label), self._splits)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
             *data.sequences.fingerprinted(), label, *self._splits.values()
         )
         self._data = data
+
+    @property
+    def _store(self) -> Store:
+        return self._training.store
 
     def shows_bars(self, wanted: bool) -> bool:
         """Return whether progress bars are shown: where they are wanted and the trainer has one."""
@@ -160,11 +164,11 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return what the model must know of the data before it can be built."""
         return {}
 
-    @property
-    def _n_loaded(self) -> int:
+    def _set_up(self) -> LoadedData:
+        """Return what was loaded; refuse a module that is not set up."""
         if self._data is None:
             raise ConfigurationError("The data module is not set up: call setup() first.")
-        return len(self._data.label)
+        return self._data
 
     @property
     def more_tests(self) -> tuple[str, ...]:
@@ -207,13 +211,13 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def is_original(self, index: Tensor) -> Tensor:
         """Return (n,) bool: sequences that were loaded, not added by a repair."""
-        return index < self._n_loaded
+        return index < len(self._set_up().label)
 
     @property
     def sample_names(self) -> SampleNames:
         """What samples are called where they came from, and what injected ones were made of."""
-        n_loaded, given = self._n_loaded, None if self._data is None else self._data.names
-        names = SampleNames(np.arange(n_loaded)) if given is None else given
+        data = self._set_up()
+        names = SampleNames(np.arange(len(data.label))) if data.names is None else data.names
         return replace(names, origin=self._store.added_origin)
 
     def mislabelled(self, index: Tensor) -> Tensor | None:
@@ -224,9 +228,7 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def training_index(self) -> Tensor:
         """Return the (n,) indices of the fit split and of all added sequences, but removed ones."""
-        fit = self._splits["fit"]
-        kept = fit[~torch.isin(fit, self._store.removed)]
-        return torch.cat([kept, self._store.added_index])
+        return self._training.index()
 
     def apply(self, changes: Changes) -> Tensor:
         """Change the training data of the next epoch; return the new (n,) indices of what is added.
@@ -256,9 +258,10 @@ class SequenceDataModule(pl.LightningDataModule):
                 state: who chose it chooses it again after a resume.
 
         Raises:
-            ConfigurationError: edits for training without augmentation.
+            ConfigurationError: edits for training without augmentation, or before ``setup``.
         """
-        self._trained, self._n_originals = tuple(splits), n_originals
+        self._set_up()
+        self._training.draw_from(splits, n_originals)
         if edits is not None:
             if not self.augments:
                 raise ConfigurationError(
@@ -284,20 +287,8 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return shuffled batches of original sequences (``fit``, once each, unless ``train_on``
         says otherwise) and of all injected samples.
         """
-        originals = torch.cat([self._splits[split] for split in self._trained])
-        originals = originals[~torch.isin(originals, self._store.removed)]
-        injected = self._store.added_index
-        plans = EpochBatches(
-            originals,
-            self.batch_size,
-            n_originals=self._n_originals,
-            injected=injected,
-            weight=self._store.weight_of(originals),
-            chance=self.chance_of(originals, injected),
-            lengths=self.lengths_of(torch.cat([originals, injected])),
-            bucket_batches=self.bucket_batches,
-            shuffle=True,
-            seed=self.seed,
+        plans = self._training.plans(
+            self.batch_size, self.bucket_batches, self.seed, self.chance_of
         )
         if self.trainer is not None:
             # After a resume, workers draw their first batches before Lightning calls set_epoch.
@@ -308,7 +299,8 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return what makes batches of plans, augmented ones where there is augmentation."""
         if self.augmentation is None or not self.augments:
             return FetchedBatches(self.fetch)
-        return AugmentedBatches(self.fetch, self.augmentation, self._n_loaded, self.seed)
+        n_loaded = len(self._set_up().label)
+        return AugmentedBatches(self.fetch, self.augmentation, n_loaded, self.seed)
 
     def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
         """Return the (n + m,) weights by which an epoch draws; None where all are drawn alike."""
@@ -331,14 +323,11 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the changes and the identity of the data they were made for."""
-        if self._data is None:
-            raise ConfigurationError("The data module is not set up: call setup() first.")
+        self._set_up()
         return {
             "version": STATE_VERSION,
             "fingerprint": self.fingerprint,
-            "rounds": [part.state() for part in self._store.rounds],
-            "trained": list(self._trained),
-            "n_originals": self._n_originals,
+            **self._training.state(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -358,6 +347,4 @@ class SequenceDataModule(pl.LightningDataModule):
                 "the datamodule section of the run that wrote it (its .hydra/config.yaml), or "
                 "start without ckpt_path."
             )
-        self._store.restore(state_dict["rounds"])
-        self._trained = tuple(state_dict["trained"])
-        self._n_originals = state_dict["n_originals"]
+        self._training.restore(state_dict)

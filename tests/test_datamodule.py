@@ -223,6 +223,13 @@ def test_no_share_is_no_augmentation_at_all(make_data):
         assert all(map(torch.equal, epoch_of(plain, epoch), epoch_of(none, epoch)))
 
 
+def test_training_cannot_be_told_anything_before_setup(make_data):
+    """What it is told would be lost."""
+    data = make_data(setup=False)
+    with pytest.raises(ConfigurationError, match="call setup"):
+        data.train_on(("fit",), 7)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_augmentation_names_its_key_when_out_of_range(share):
     with pytest.raises(ConfigurationError, match=r"Augmentation\.share"):

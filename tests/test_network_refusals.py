@@ -168,3 +168,60 @@ def test_a_layer_with_the_steps_last_is_refused_as_a_tap():
     with pytest.raises(ConfigurationError, match="last dimension is steps"):
         read(Convolved(), series(ragged=False), tap="conv")
     assert read(Convolved(), series(ragged=False)).readout == Readout.POINTWISE
+
+
+WIDE = F + 2
+
+
+class Narrow(Base):
+    """Made for other data: one of its layers reads two features more than there are."""
+
+    def __init__(self, rnn=None, first=None, packs=False):
+        super().__init__()
+        self.rnn, self.first, self.packs = rnn or self.rnn, first, packs
+
+    def forward(self, x, lengths):
+        if isinstance(self.first, nn.Conv1d):
+            x = self.first(x.transpose(1, 2)).transpose(1, 2)
+        elif self.first is not None:
+            x = self.first(x)
+        if isinstance(self.rnn, nn.LSTMCell):
+            return self.fc(self.rnn(input=x[:, 0])[0])
+        if self.packs:
+            x = nn.utils.rnn.pack_padded_sequence(x, lengths, True, enforce_sorted=False)
+        return self.fc(self.rnn(x)[1][-1])
+
+
+@pytest.mark.parametrize("tap", [None, "rnn"])
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        (Narrow(nn.GRU(WIDE, H, batch_first=True)), r"rnn \(GRU\).*input_size"),
+        (Narrow(nn.GRU(WIDE, H, batch_first=True), packs=True), r"rnn \(GRU\).*input_size"),
+        (Narrow(nn.LSTMCell(WIDE, H)), r"rnn \(LSTMCell\).*input_size"),
+        (Narrow(first=nn.Linear(WIDE, F)), r"first \(Linear\).*in_features"),
+        (Narrow(first=nn.Conv1d(WIDE, F, 1)), r"first \(Conv1d\).*in_channels"),
+    ],
+)
+def test_a_layer_of_another_width_than_the_data_is_named(module, told, tap):
+    told = rf"{told}={WIDE}.*data have {F}\. Make.*={F}\b"
+    with pytest.raises(ConfigurationError, match=told) as error:
+        read(module, series(), tap=tap)
+    assert "tap" not in str(error.value)
+    assert "def trace" not in str(error.value)
+
+
+class Stumbles(Base):
+    """Fails where every layer has what it wants, or what is no width of the data."""
+
+    def __init__(self, width=H):
+        super().__init__(width=width)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1]) @ torch.ones(C + 1, C)
+
+
+@pytest.mark.parametrize("width", [H, H + 1])
+def test_other_failures_are_told_as_they_are(width):
+    with pytest.raises(ConfigurationError, match=r"that failed: .*mul.*tap="):
+        read(Stumbles(width), series())

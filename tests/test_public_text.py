@@ -203,7 +203,7 @@ def test_imdb_refuses_reviews_that_occur_twice(tmp_path):
     (tmp_path / "imdb" / "imdb_reviews_50k.csv").write_text(
         "split,label,id,rating,text\ntrain,pos,1,7,a\ntrain,pos,1,7,b\n"
     )
-    with pytest.raises(DataError, match="occur twice"):
+    with pytest.raises(DataError, match=r"occur twice.*first in line 3:"):
         IMDbDataModule(data_dir=str(tmp_path), **SMALL).setup()
 
 

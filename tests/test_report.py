@@ -9,6 +9,7 @@ import torch
 from rnnrepair.record import Seconds
 from rnnrepair.repair import StopReason
 from rnnrepair.report import print_summary, render, write_page
+from rnnrepair.report.curves import repair_rows
 from rnnrepair.report.outcome_view import confusions, split_views
 from tests.records import (
     ANSWERS,
@@ -116,6 +117,24 @@ def test_curves_show_epochs_units_and_last_values(page_of):
     assert "epoch 10: 25" in page.text
     assert "No value yet" not in page.text
     assert "No value yet" in page_of(record_of(repair_of(history=history[:1]))).text
+
+
+def test_the_accuracy_chart_ends_with_the_final_network(page_of):
+    history = [epoch_of(9), epoch_of(10, failures=61)]
+    right = answers_of([0, 1, 2, 3], [0, 0, 0, 0], [0, 1, 2, 0])
+    splits = {"val": right, "repair": ANSWERS, "test": ANSWERS}
+    text = page_of(record_of(repair_of(splits, history=history, epochs=12))).text
+    assert "end with the final network, which was trained on the repair split too" in text
+    assert "epoch 12: 75" in text  # val
+    assert "epoch 12: 66.7" in text  # repair
+    assert "epoch 10: 61" in text
+    assert "epoch 12: 61" not in text  # nobody has looked for targets again
+
+
+@pytest.mark.parametrize("epochs", [10, None])
+def test_nothing_is_added_where_the_final_network_was_analysed_or_its_epoch_is_unknown(epochs):
+    repair = repair_of(history=[epoch_of(9), epoch_of(10)], epochs=epochs)
+    assert repair_rows(repair) == list(repair.history)
 
 
 def test_a_run_that_counts_targets_has_a_page(page_of):

@@ -11,10 +11,10 @@ import torch
 from rnnrepair.datamodules import Augmentation, SeriesDataModule
 from rnnrepair.datamodules.series.missing import interpolated, refuse_missing, zero_with_mask
 from rnnrepair.datamodules.series.raw import RawSeries
-from rnnrepair.datamodules.series.scaling import standardised, standardised_each
+from rnnrepair.datamodules.series.scaling import moments_of, standardised, standardised_each
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError
-from tests.series_files import long_frame, recordings, write_ts
+from tests.series_files import CLASSES, long_frame, recordings, write_ts
 
 SHARES = {"repair_share": 0.25, "val_share": 0.25}
 
@@ -81,7 +81,7 @@ def test_scaling_by_sequence_makes_each_mean_0_and_deviation_1(pair):
 def test_constant_channels_become_0_and_missing_values_stay():
     values = np.array([[3.1, np.nan], [3.1, 1], [3.1, 3], [7, 5]], dtype=np.float32)
     offsets = np.array([0, 3, 4])
-    scaled = standardised(values, offsets, np.array([0]))
+    scaled = standardised(values, moments_of(values, offsets, np.array([0])))
     np.testing.assert_allclose(scaled[:, 0], 0)
     np.testing.assert_allclose(scaled[:, 1], [np.nan, -1, 1, 3])
     each = standardised_each(values, offsets)
@@ -122,7 +122,7 @@ def test_a_channel_without_any_value_cannot_be_interpolated(row):
     made[row][:, 2] = np.nan
     offsets = np.r_[0, np.cumsum([len(one) for one in made])]
     raw = RawSeries(np.concatenate(made), offsets, label, ["a", "b", "c"])
-    told = rf"Recording {row} .*no value of channel c.*zero_with_mask"
+    told = rf"no value of channel c in recording {row} .*zero_with_mask"
     with pytest.raises(DataError, match=told):
         refuse_missing(raw, "interpolate", "id")
     refuse_missing(raw, "zero_with_mask", "id")
@@ -294,9 +294,64 @@ def test_channels_are_named_and_those_that_never_change_in_a_recording_are_warne
     module_of(tmp_path / "a.csv")
     assert "4 channels (c0, c1, c2, Person)" in caplog.text
     (warning,) = [r.getMessage() for r in caplog.records if "every step" in r.getMessage()]
-    assert "Person is the same" in warning
+    assert "channel Person is the same" in warning
     assert "channels=['c0', 'c1', 'c2']" in warning
     caplog.clear()
     module_of(tmp_path / "a.csv", group="Person")
     module_of(tmp_path / "a.csv", channels=["c0", "Person"])
+    assert "every step" not in caplog.text
+
+
+def written_as(kind, folder, made, label):
+    """Write recordings to a file of some kind, and return its path and the names of channels."""
+    if kind == "csv":
+        long_frame(made, label).to_csv(folder / "a.csv", index=False)
+        return folder / "a.csv", ["c0", "c1", "c2"]
+    if kind == "ts":
+        return write_ts(folder / "a.ts", made, label), ["0", "1", "2"]
+    if kind == "npy":
+        padded = np.full((len(made), max(map(len, made)), 3), np.nan)
+        for row, one in zip(padded, made, strict=True):
+            row[: len(one)] = one
+        np.save(folder / "x.npy", padded)
+        np.save(folder / "y.npy", [CLASSES.index(name) for name in label])
+        return folder / "x.npy", ["0", "1", "2"]
+    offsets = np.r_[0, np.cumsum([len(one) for one in made])]
+    np.savez(folder / "a.npz", values=np.concatenate(made), offsets=offsets, label=label)
+    return folder / "a.npz", ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("scaling", ["none", "standard", "per_sequence"])
+@pytest.mark.parametrize("kind", ["csv", "ts", "npy", "npz"])
+def test_channels_that_do_not_change_in_the_fit_split_are_warned_of(
+    tmp_path, caplog, kind, scaling
+):
+    made, label = recordings(60)
+    path, names = written_as(kind, tmp_path, made, label)
+    fit = recordings_in_fit(path, scaling)
+    assert "every step" not in caplog.text
+    for i, one in enumerate(made):
+        one[:, 1] = 3.1 if i in fit else one[:, 1]
+        one[:, 2] = i
+    path, _ = written_as(kind, tmp_path, made, label)
+    module_of(path, scaling=scaling)
+    flat, varied = (r.getMessage() for r in caplog.records if "every step" in r.getMessage())
+    assert f"channel {names[1]} is the same in every step of the fit split" in flat
+    assert f"channel {names[2]} is the same in every step of each recording" in varied
+    assert ("channels=['c0']" in flat) == (kind == "csv")
+
+
+def recordings_in_fit(path, scaling="standard"):
+    """Return the numbers, in the order in which they were written, of what trains."""
+    data = module_of(path, scaling=scaling)
+    names = data.sample_names.of(data.indices("fit"))
+    return {int(str(name).removeprefix("r")) for name in names}
+
+
+def test_a_channel_that_changes_in_the_fit_split_alone_is_none_to_warn_of(tmp_path, caplog):
+    made, label = recordings(60)
+    fit = recordings_in_fit(write_ts(tmp_path / "a.ts", made, label))
+    for i, one in enumerate(made):
+        one[:, 1] = one[:, 1] if i in fit else 3.1
+    module_of(write_ts(tmp_path / "a.ts", made, label))
     assert "every step" not in caplog.text

@@ -145,7 +145,7 @@ def test_npy_pair_is_found_by_its_name(tmp_path):
         ({"x": np.ones((2, 4, 2)), "y": np.array([0.5, 1])}, "not whole"),
         ({"x": np.ones((2, 4, 2)), "y": np.array([np.nan, 1])}, "1 recordings have no label"),
         ({"x": np.ones((2, 4, 2)), "y": np.ones(2), "lengths": np.array([4, 5])}, "1 .. 4"),
-        ({"x": np.full((2, 4, 2), np.nan), "y": np.ones(2)}, "recording 0 is 0"),
+        ({"x": np.full((2, 4, 2), np.nan), "y": np.ones(2)}, r"recording 0 \(from 0\) is 0"),
         ({"values": np.ones((4, 2)), "offsets": np.array([0, 5]), "y": np.ones(1)}, "offsets"),
         ({"values": np.ones((4, 2)), "offsets": np.array([0, 0, 4]), "y": np.ones(2)}, "no steps"),
         ({"x": np.array(["a", "b"]), "y": np.ones(2)}, "expected numbers"),
@@ -209,6 +209,7 @@ def test_dates_are_times_and_backward_ones_are_sorted_and_told(tmp_path, caplog)
     backwards = pd.concat([part[::-1] for _, part in frame.groupby("id")])
     assert same(read(write_table(backwards, tmp_path / "a.csv")), made, label)
     assert "times go backwards" in caplog.text
+    assert "line 3: recordings are sorted" in caplog.text
 
 
 def changed(frame, row, **values):
@@ -224,18 +225,21 @@ def changed(frame, row, **values):
         (lambda f: changed(f, 2, time=0.5), r"'r000' has 1 steps twice .*at time 0\.5"),
         (lambda f: changed(f, 2, label="sit"), "'label' changes within recording 'r000'"),
         (lambda f: changed(f, 2, label=None), "'label' is missing in 1 rows"),
-        (lambda f: f.assign(label=f.label.where(f.id != "r003", "  ")), "1 recordings have no lab"),
-        (lambda f: changed(f, 2, id=None), "1 rows have no 'id' or no 'time'.*row 3"),
-        (lambda f: changed(f, 2, c1="high"), "'c1' holds 'high' in row 3.*channels="),
-        (lambda f: changed(f, 2, time="noon"), "'time' holds 'noon' in row 3.*one unit"),
-        (lambda f: changed(f, 2, time="2024-03-01"), "'time' holds '2024-03-01' in row 3"),
+        (
+            lambda f: f.assign(label=f.label.where(f.id != "r003", "  ")),
+            "1 recordings have no lab.*'r003'",
+        ),
+        (lambda f: changed(f, 2, id=None), "1 rows have no 'id' or no 'time'.*line 4:"),
+        (lambda f: changed(f, 2, c1="high"), "'c1' holds 'high' in line 4,.*channels="),
+        (lambda f: changed(f, 2, time="noon"), "'time' holds 'noon' in line 4:.*one unit"),
+        (lambda f: changed(f, 2, time="2024-03-01"), "'time' holds '2024-03-01' in line 4:"),
         (
             lambda f: changed(
                 f.assign(time=pd.Timestamp("2024-03-01") + pd.to_timedelta(f.time, "s")),
                 2,
                 time="01.03.2024",
             ),
-            "'time' holds '01.03.2024' in row 3",
+            "'time' holds '01.03.2024' in line 4:",
         ),
         (
             lambda f: f.assign(time=f.time * np.where(f.id == "r003", 1000, 1)),
@@ -291,7 +295,7 @@ def test_wide_table_is_a_recording_a_row(tmp_path):
     assert same(raw, made, label)
     assert raw.columns["person"].tolist() == (np.arange(24) % 5).tolist()
     frame.loc[3, [f"t{i}" for i in range(longest)]] = np.nan
-    with pytest.raises(DataError, match="row 4 holds no value"):
+    with pytest.raises(DataError, match="line 5 holds no value"):
         read(write_table(frame, tmp_path / "a.csv"), Columns(more=["person"]))
 
 

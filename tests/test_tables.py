@@ -170,8 +170,8 @@ def test_recordings_in_a_folder_may_have_a_decimal_comma(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id;time;x;label\n1;0;1,5;a\n1;1;1.5;a\n", "'x' holds '1,5' in row 1.*decimal"),
-        ("id;time;x;y;label\n1;0;1,5;1.5;a\n", "'y' holds '1.5' in row 1"),
+        ("id;time;x;label\n1;0;1,5;a\n1;1;1.5;a\n", "'x' holds '1,5' in line 2,.*decimal"),
+        ("id;time;x;y;label\n1;0;1,5;1.5;a\n", "'y' holds '1.5' in line 2,"),
         ("id,time,x,label\n1,0,1,5,a\n1,1,2,5,a\n", "set separator"),
         ("id,time,x,label\n1,0,1,a\n1,1,2,5,a\n", "line 3, saw 5"),
         ('id,time,x,label\n1,0,"1,5",a\n', "'x' holds '1,5'"),

@@ -127,8 +127,8 @@ def _recordings(
     if len(lengths) != n or (lengths < 1).any() or (lengths > n_steps).any():
         row = int(((lengths < 1) | (lengths > n_steps)).argmax()) if len(lengths) == n else 0
         raise DataError(
-            f"{source}: lengths must be {n} numbers in 1 .. {n_steps}; that of recording {row} is "
-            f"{lengths[row] if len(lengths) else 'missing'}."
+            f"{source}: lengths must be {n} numbers in 1 .. {n_steps}; that of recording {row} "
+            f"(from 0) is {lengths[row] if len(lengths) else 'missing'}."
         )
     offsets = np.r_[0, np.cumsum(lengths)].astype(np.int64)
     return inputs[np.arange(n_steps) < lengths[:, None]], offsets

@@ -8,7 +8,8 @@ import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
 from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
-from rnnrepair.datamodules.tables import named_columns
+from rnnrepair.datamodules.table_columns import named_columns
+from rnnrepair.datamodules.tables import TableFile
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -47,11 +48,11 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
     table = file.numbers(used, [columns.time, *channels])
     if len(table) == 0:
         raise DataError(f"{path} holds no rows.")
-    check_numbers(table, channels, path)
+    check_numbers(table, channels, file)
     number, names = pd.factorize(table[columns.id], sort=True)
-    time = _times(table[columns.time], path, columns.time)
-    _check_keys(number, table, path, columns)
-    order = _in_time(number, time, path)
+    time = _times(table[columns.time], file, columns.time)
+    _check_keys(number, table, file, columns)
+    order = _in_time(number, time, file)
     number, time = number[order], time[order]
     _check_times(number, time, names, path)
     first = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
@@ -68,14 +69,14 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
     return RawSeries(
         values,
         np.r_[first, len(number)].astype(np.int64),
-        label_names(own[columns.label], str(path)),
+        label_names(own[columns.label], str(path), lambda row: f"recording '{names[row]}'"),
         channels,
         columns={name: own[name] for name in columns.more} | {columns.id: np.asarray(names)},
         part=part,
     )
 
 
-def _times(column: "pd.Series[object]", path: Path, name: str) -> np.ndarray:
+def _times(column: "pd.Series[object]", file: TableFile, name: str) -> np.ndarray:
     """Return the (S,) times as numbers; dates become seconds."""
     if column.dtype.kind in "fiu":
         return column.to_numpy(dtype=np.float64)
@@ -85,9 +86,9 @@ def _times(column: "pd.Series[object]", path: Path, name: str) -> np.ndarray:
     except (ValueError, TypeError) as error:
         number = pd.to_numeric(given, errors="coerce")
         wrong = number.isna() if number.notna().any() else _no_date(given)
-        row = int(wrong.to_numpy().argmax())
+        row = int(given.index[int(wrong.to_numpy().argmax())])
         raise DataError(
-            f"{path}: {name!r} holds '{given.iloc[row]}' in row {given.index[row] + 1}: expected "
+            f"{file.path}: {name!r} holds '{given[row]}' in {file.place(row)}: expected "
             "all numbers in one unit, or all dates such as 2024-01-31T12:00:00."
         ) from error
     times = pd.Series(np.nan, index=column.index, dtype=np.float64)
@@ -99,16 +100,16 @@ def _no_date(column: "pd.Series[object]") -> "pd.Series[bool]":
     return pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce").isna()
 
 
-def _check_keys(number: np.ndarray, table: pd.DataFrame, path: Path, columns: Columns) -> None:
+def _check_keys(number: np.ndarray, table: pd.DataFrame, file: TableFile, columns: Columns) -> None:
     wrong = (number < 0) | table[columns.time].isna().to_numpy()
     if wrong.any():
         raise DataError(
-            f"{path}: {int(wrong.sum())} rows have no {columns.id!r} or no {columns.time!r}, the "
-            f"first is row {int(wrong.argmax()) + 1}: remove them."
+            f"{file.path}: {int(wrong.sum())} rows have no {columns.id!r} or no {columns.time!r}, "
+            f"the first is {file.place(int(wrong.argmax()))}: remove them."
         )
 
 
-def _in_time(number: np.ndarray, time: np.ndarray, path: Path) -> np.ndarray:
+def _in_time(number: np.ndarray, time: np.ndarray, file: TableFile) -> np.ndarray:
     """Return the order by recording, then time; says so where times went backwards."""
     order = np.argsort(number, kind="stable")
     same = number[order[1:]] == number[order[:-1]]
@@ -116,10 +117,10 @@ def _in_time(number: np.ndarray, time: np.ndarray, path: Path) -> np.ndarray:
     if not backwards.any():
         return order
     log.warning(
-        "%s: times go backwards at %d rows, the first is row %d: recordings are sorted by time.",
-        path,
+        "%s: times go backwards at %d rows, the first is %s: recordings are sorted by time.",
+        file.path,
         int(backwards.sum()),
-        int(order[1:][backwards].min()) + 1,
+        file.place(int(order[1:][backwards].min())),
     )
     return np.lexsort((time, number))
 

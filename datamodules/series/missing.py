@@ -26,7 +26,7 @@ def refuse_missing(raw: RawSeries, way: str, id_column: str) -> None:
         recording = int(np.searchsorted(raw.offsets, step, side="right")) - 1
         n = int(missing.sum())
         raise DataError(
-            f"{'1 value is' if n == 1 else f'{n} values are'} missing, the first in recording "
+            f"{'1 value is' if n == 1 else f'{n} values are'} missing, the first in "
             f"{raw.called(recording, id_column)}, step {step - int(raw.offsets[recording]) + 1}, "
             f"channel {raw.channel(channel)}: fill them in, or set missing=interpolate or "
             "missing=zero_with_mask."
@@ -36,9 +36,9 @@ def refuse_missing(raw: RawSeries, way: str, id_column: str) -> None:
         nothing = np.argwhere(unknown == np.diff(raw.offsets)[:, None])
         if len(nothing):
             raise DataError(
-                f"Recording {raw.called(int(nothing[0, 0]), id_column)} has no value of channel "
-                f"{raw.channel(int(nothing[0, 1]))}, so that there is nothing to interpolate: "
-                "leave it out, or set missing=zero_with_mask."
+                f"There is no value of channel {raw.channel(int(nothing[0, 1]))} in "
+                f"{raw.called(int(nothing[0, 0]), id_column)}, so nothing to interpolate: leave "
+                "that out, or set missing=zero_with_mask."
             )
 
 

@@ -19,12 +19,13 @@ log = logging.getLogger(__name__)
 TEST = PARTS.index("test")
 
 
-def groups_of(raw: RawSeries, name: str, source: str) -> np.ndarray:
+def groups_of(raw: RawSeries, name: str, id_column: str, source: str) -> np.ndarray:
     """Return (N,) int64 groups of the recordings.
 
     Args:
         raw: the recordings.
         name: of the column that tells them.
+        id_column: see ``RawSeries.called``.
         source: what messages call the data.
 
     Raises:
@@ -32,7 +33,9 @@ def groups_of(raw: RawSeries, name: str, source: str) -> np.ndarray:
             labels.
     """
     column = _column(raw, name, "group", source)
-    number = group_numbers(column.tolist(), len(raw), f"{source}: group {name!r}")
+    number = group_numbers(
+        column.tolist(), len(raw), f"{source}: group {name!r}", lambda i: raw.called(i, id_column)
+    )
     label, _ = pd.factorize(raw.labels)
     refuse_labels(number, torch.from_numpy(label), source)
     return number.numpy()

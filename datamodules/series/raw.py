@@ -1,9 +1,10 @@
 """What every reader of series returns: N recordings as they stand in the files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import SampleNames, names_from
@@ -39,9 +40,12 @@ class RawSeries:
         return len(self.labels)
 
     def called(self, recording: int, id_column: str) -> str:
-        """Return what a recording is called in the files: its id, or its number from 0."""
+        """Return what a recording is called in the files: by its id, or as its sample is."""
         ids = self.columns.get(id_column)
-        return f"{recording} (from 0)" if ids is None else f"'{ids[recording]}'"
+        if ids is not None:
+            return f"recording '{ids[recording]}'"
+        (name,) = self.named(id_column, "").called(torch.tensor([recording]))
+        return f"{name} (from 0)"
 
     def named(self, id_column: str, source: str) -> SampleNames:
         """Return what recordings are called: by their ids, else by their number, from 0."""
@@ -58,8 +62,15 @@ class RawSeries:
         return str(self.channel_names[number]) if len(self.channel_names) else str(number)
 
 
-def label_names(label: np.ndarray, source: str) -> np.ndarray:
+def label_names(
+    label: np.ndarray, source: str, called: Callable[[int], str] = "recording {} (from 0)".format
+) -> np.ndarray:
     """Return (N,) labels as strings; whole numbers lose their point, so that 1.0 is 1.
+
+    Args:
+        label: (N,).
+        source: what messages call the data.
+        called: returns what they call one recording.
 
     Raises:
         DataError: labels of another shape, missing ones, or numbers that are not whole.
@@ -70,8 +81,8 @@ def label_names(label: np.ndarray, source: str) -> np.ndarray:
     missing = np.array([_is_missing(x) for x in label.tolist()], dtype=bool)
     if missing.any():
         raise DataError(
-            f"{source}: {int(missing.sum())} recordings have no label, the first is number "
-            f"{int(missing.argmax())} (from 0): leave them out."
+            f"{source}: {int(missing.sum())} recordings have no label, the first is "
+            f"{called(int(missing.argmax()))}: leave them out."
         )
     if label.dtype.kind == "f":
         if (label != np.round(label)).any():

@@ -8,7 +8,7 @@ import numpy as np
 from rnnrepair.datamodules.files import kind_of
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
 from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
-from rnnrepair.datamodules.tables import named_columns
+from rnnrepair.datamodules.table_columns import named_columns
 from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
         if not channels:
             channels = named_columns(file, [n for n in opened.header if n != columns.time])
         recording = opened.numbers(channels, channels)
-        check_numbers(recording, channels, file)
+        check_numbers(recording, channels, opened)
         if len(recording) == 0:
             raise DataError(f"{file} holds no steps: remove it from {labels}.")
         values.append(recording[channels].to_numpy(dtype=np.float32, na_value=np.nan))
@@ -70,7 +70,7 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     return RawSeries(
         np.concatenate(values),
         np.r_[0, np.cumsum([len(part) for part in values])].astype(np.int64),
-        label_names(own[columns.label], str(labels)),
+        label_names(own[columns.label], str(labels), lambda row: f"recording {ids[row]!r}"),
         channels,
         columns={name: own[name] for name in columns.more} | {columns.id: np.array(ids)},
         part=part,

@@ -147,8 +147,6 @@ class SeriesDataModule(SequenceDataModule):
         )
         raw = replace(raw, labels=np.array(labels, dtype=np.str_))
         names = self._channel_names(raw)
-        if self.columns.channels is None and len(raw.channel_names):
-            tell_constant(raw, source)
         classes = class_names_of(raw, source)
         self.num_classes = len(classes)
         missing_values.refuse_missing(raw, self.missing, self.columns.id)
@@ -159,6 +157,7 @@ class SeriesDataModule(SequenceDataModule):
         cut = recordings
         if self.window is not None:
             cut = windows_of(recordings, self.window, self.stride or self.window)
+        unscaled = cut.values
         if self.scaling == "per_sequence":
             cut = replace(cut, values=scalings.standardised_each(cut.values, cut.offsets))
         # Before what the fit split tells: which split that is depends on the copies.
@@ -167,10 +166,11 @@ class SeriesDataModule(SequenceDataModule):
         n_train, n_val = (int((cut.part == part).sum()) for part in (0, 1))
         label = torch.from_numpy(cut.label)
         check_classes(cut, classes, source)
+        fit = self.split(label, n_train, n_val, Groups(copies, named))["fit"]
+        learnt = scalings.moments_of(unscaled, cut.offsets, fit.numpy())
+        tell_constant(raw, learnt.constant, source, asked_for=self.columns.channels is not None)
         if self.scaling == "standard":
-            fit = self.split(label, n_train, n_val, Groups(copies, named))["fit"]
-            scaled = scalings.standardised(cut.values, cut.offsets, fit.numpy())
-            cut = replace(cut, values=scaled)
+            cut = replace(cut, values=scalings.standardised(cut.values, learnt))
         units = list(self.units)
         if self.missing == "zero_with_mask":
             cut = replace(cut, values=missing_values.zero_with_mask(cut.values))
@@ -241,7 +241,7 @@ class SeriesDataModule(SequenceDataModule):
         label = np.array([number[name] for name in raw.labels.tolist()], dtype=np.int64)
         group = None
         if self.group is not None:
-            group = groups_of(raw, self.group, source)
+            group = groups_of(raw, self.group, self.columns.id, source)
         if self.test_groups:
             part = parts_by_group(raw, str(self.test_by), self.test_groups, source)
         else:

@@ -54,14 +54,14 @@ def open_series_table(
 
 
 def check_numbers(
-    table: pd.DataFrame, channels: Sequence[str], path: Path, read_as: str = ""
+    table: pd.DataFrame, channels: Sequence[str], file: TableFile, read_as: str = ""
 ) -> None:
     """Refuse channels that hold something else than numbers.
 
     Args:
         table: that holds them.
         channels: their names.
-        path: of the table.
+        file: of the table.
         read_as: what the message says of how the table is read.
 
     Raises:
@@ -74,7 +74,7 @@ def check_numbers(
         wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
         row = int(wrong.to_numpy().argmax())
         raise DataError(
-            f"{path}{read_as}: {name!r} holds '{column.iloc[row]}' in row {row + 1}, expected "
-            "numbers with a decimal point or, where commas do not separate columns, all with a "
-            "decimal comma: name the channels (channels=[...]), or correct the file."
+            f"{file.path}{read_as}: {name!r} holds '{column.iloc[row]}' in {file.place(row)}, "
+            "expected numbers with a decimal point or, where commas do not separate columns, all "
+            "with a decimal comma: name the channels (channels=[...]), or correct the file."
         )

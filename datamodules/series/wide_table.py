@@ -9,7 +9,7 @@ import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
 from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
-from rnnrepair.datamodules.tables import named_columns
+from rnnrepair.datamodules.table_columns import named_columns
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import SampleNames
 
@@ -45,12 +45,12 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
         _refuse_long(table[columns.id], others, columns, path)
     _tell_steps(steps, columns, path)
     wide = f" (without a column {columns.time!r} the table is wide: its columns are steps)"
-    check_numbers(table, steps, path, wide)
+    check_numbers(table, steps, file, wide)
     values = table[steps].to_numpy(dtype=np.float32, na_value=np.nan)
     known = ~np.isnan(values)
     if not known.any(1).all():
         row = int((~known.any(1)).argmax())
-        raise DataError(f"{path}: row {row + 1} holds no value: remove it.")
+        raise DataError(f"{path}: {file.place(row)} holds no value: remove it.")
     lengths = values.shape[1] - known[:, ::-1].argmax(1)
     own = {name: table[name].to_numpy() for name in [*columns.of_recordings(), *more]}
     part = None
@@ -59,7 +59,7 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     return RawSeries(
         values[np.arange(values.shape[1]) < lengths[:, None]][:, None],
         np.r_[0, np.cumsum(lengths)].astype(np.int64),
-        label_names(own[columns.label], str(path)),
+        label_names(own[columns.label], str(path), file.place),
         columns={name: own[name] for name in more},
         part=part,
         names=None

@@ -16,7 +16,7 @@ from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.separators import CHOICES
 from rnnrepair.datamodules.spellings import one_spelling
-from rnnrepair.datamodules.tables import KINDS, read_texts
+from rnnrepair.datamodules.tables import KINDS, place_of, read_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.text_datamodule import TextDataModule
 from rnnrepair.errors import DataError
@@ -95,11 +95,11 @@ class CSVTextDataModule(TextDataModule):
         nothing |= table[self.label_column].astype(str).str.strip() == ""
         if nothing.any():
             log.warning(
-                "%s: %d of %d rows have no text or no label and are left out, the first is row %d.",
+                "%s: %d of %d rows have no text or no label and are left out, the first is %s.",
                 self.path,
                 int(nothing.sum()),
                 len(table),
-                int(nothing.to_numpy().argmax()) + 1,
+                self._place(int(nothing.to_numpy().argmax())),
             )
             table = table[~nothing]
             names = names.select(~nothing.to_numpy())
@@ -139,11 +139,18 @@ class CSVTextDataModule(TextDataModule):
         if self.group_column is None:
             return None
         source = f"{self.path}: column {self.group_column!r}"
-        return group_numbers(table[self.group_column], len(table), source)
+        rows = table.index
+        return group_numbers(
+            table[self.group_column], len(table), source, lambda i: self._place(int(rows[i]))
+        )
 
     def _table(self) -> pd.DataFrame:
         if not self.path.is_file():
             raise DataError(f"{self.path.resolve()} does not exist: set path.")
+        return read_texts(self.path, self._columns(), self.separator, self.encoding)
+
+    def _columns(self) -> list[tuple[str, str]]:
+        """Return the arguments that name a column, with what they name."""
         wanted = {
             "text_column": self.text_column,
             "label_column": self.label_column,
@@ -151,8 +158,10 @@ class CSVTextDataModule(TextDataModule):
             "id_column": self.id_column,
             "group_column": self.group_column,
         }
-        named = [(argument, column) for argument, column in wanted.items() if column is not None]
-        return read_texts(self.path, named, self.separator, self.encoding)
+        return [(argument, column) for argument, column in wanted.items() if column is not None]
+
+    def _place(self, row: int) -> str:
+        return place_of(row, self.path, self._columns(), self.separator, self.encoding)
 
     def _check(self, table: pd.DataFrame) -> None:
         numbers = pd.to_numeric(table[self.label_column], errors="coerce").dropna()

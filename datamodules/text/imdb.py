@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.files import decode, read_bytes
-from rnnrepair.datamodules.tables import parse_texts
+from rnnrepair.datamodules.table_content import parse_texts
+from rnnrepair.datamodules.table_lines import line_of_row
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
@@ -59,7 +60,8 @@ class IMDbDataModule(PublicTextDataModule):
         return self._from_archive(archive)
 
     def _from_csv(self, path: Path) -> LoadedTexts:
-        reviews = parse_texts(decode(read_bytes(path), str(path)), str(path))
+        content = decode(read_bytes(path), str(path))
+        reviews = parse_texts(content, str(path))
         missing = [c for c in COLUMNS if c not in reviews.columns]
         if missing:
             raise DataError(f"{path} lacks the columns {missing}, expected {COLUMNS}.")
@@ -67,7 +69,7 @@ class IMDbDataModule(PublicTextDataModule):
         if twice.any():
             raise DataError(
                 f"{path}: {int(twice.sum())} reviews occur twice (split, label and id), the first "
-                f"in row {int(twice.to_numpy().argmax()) + 2}: remove the copies."
+                f"in {line_of_row(content, int(twice.to_numpy().argmax()))}: remove the copies."
             )
         unknown = sorted(set(reviews["split"]) - {"train", "test"})
         if unknown:

@@ -11,7 +11,7 @@ import torch
 
 from rnnrepair.atomic import write_file
 from rnnrepair.datamodules.files import decode, read_bytes
-from rnnrepair.datamodules.tables import parse_texts
+from rnnrepair.datamodules.table_content import parse_texts
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError

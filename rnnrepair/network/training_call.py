@@ -69,7 +69,7 @@ def given_in_training(module: nn.Module, batch: Any) -> Given | None:
     def forward(*arguments: Any, **options: Any) -> None:
         raise _Called(Given(arguments, options))
 
-    with unchanged(module), _before_parts(module, lambda part, *_: parts.append(part)):
+    with unchanged(module), before_parts(module, lambda part, *_: parts.append(part)):
         module.forward = forward
         try:
             _train(module, batch)
@@ -95,7 +95,7 @@ def first_of_layers(
     def end(part: nn.Module, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
         raise _Called(Given((part, *arguments), options))
 
-    with unchanged(module), _before_parts(module, end):
+    with unchanged(module), before_parts(module, end):
         try:
             _train(module, batch) if run is None else run()
         except _Called as called:
@@ -130,7 +130,7 @@ def watch_training(module: nn.Module, batch: Any, saw: Callable[[nn.Module, Any]
 
 
 @contextmanager
-def _before_parts(module: nn.Module, hook: Callable[..., None]) -> Iterator[None]:
+def before_parts(module: nn.Module, hook: Callable[..., None]) -> Iterator[None]:
     """Call ``hook(part, arguments, options)`` before every part of the module runs."""
     parts = [part for name, part in module.named_modules() if name]
     handles = [part.register_forward_pre_hook(hook, with_kwargs=True) for part in parts]

@@ -112,6 +112,7 @@ class Repair:
         failures: the first of those, with the samples that belong to them.
         effort: what it has cost.
         seconds: where the time went.
+        epochs: completed epochs of the final network, None in records of earlier versions.
     """
 
     trained_on: bool
@@ -121,6 +122,7 @@ class Repair:
     failures: tuple[Failure, ...]
     effort: Effort
     seconds: Seconds
+    epochs: int | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Return its tensors by name; the steps of failures stand one behind the other."""

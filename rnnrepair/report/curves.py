@@ -6,15 +6,31 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
-from rnnrepair.record import AnalysedEpoch, TargetLook
+from rnnrepair.record import AnalysedEpoch, Repair, TargetLook
 from rnnrepair.report.drawing import Dot, Drawing, Path, Text, path_data
 from rnnrepair.report.wording import number
-
-Row = AnalysedEpoch | TargetLook
 
 _WIDTH, _HEIGHT = 340.0, 200.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 40.0, 26.0, 296.0, 162.0
 _LABEL_GAP = 13.0
+
+
+@dataclass(frozen=True)
+class FinalNetwork:
+    """The network at the end of a run, which has answered but was not analysed.
+
+    Attributes:
+        epoch: completed epochs.
+        val_accuracy: on the val split.
+        repair_accuracy: on the repair split.
+    """
+
+    epoch: int
+    val_accuracy: float
+    repair_accuracy: float
+
+
+Row = AnalysedEpoch | FinalNetwork | TargetLook
 
 
 @dataclass(frozen=True)
@@ -135,8 +151,16 @@ class Axes:
         return _BOTTOM - (value - low) / (high - low) * (_BOTTOM - _TOP)
 
 
+def repair_rows(repair: Repair) -> list[Row]:
+    """Return the analysed epochs of a repair, and its final network where that comes later."""
+    if repair.epochs is None or repair.epochs <= repair.history[-1].epoch:
+        return list(repair.history)
+    val, on_repair = (repair.answers[split].outcome.after for split in ("val", "repair"))
+    return [*repair.history, FinalNetwork(repair.epochs, val, on_repair)]
+
+
 def charts(panels: Sequence[Panel], rows: Sequence[Row]) -> list[Chart]:
-    """Draw every panel over the epochs of the rows."""
+    """Draw every panel over the epochs of the rows; a line ends with the last that knows of it."""
     return [Chart(panel, _draw(panel, rows)) for panel in panels]
 
 
@@ -174,7 +198,7 @@ def _draw(panel: Panel, rows: Sequence[Row]) -> Drawing | None:
 
 
 def _points(series: Series, factor: float, rows: Sequence[Row]) -> list[tuple[float, float]]:
-    known = [(row.epoch, getattr(row, series.key)) for row in rows]
+    known = [(row.epoch, getattr(row, series.key, None)) for row in rows]
     points = [(float(epoch), factor * value) for epoch, value in known if value is not None]
     return [(epoch, value) for epoch, value in points if math.isfinite(value)]
 

@@ -14,7 +14,7 @@ from rnnrepair.record import Repair, RunRecord, Seconds, summary_of
 from rnnrepair.report import wording
 from rnnrepair.report.card_view import CardView, card_view
 from rnnrepair.report.cards import ShownData, failure_cards
-from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts
+from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts, repair_rows
 from rnnrepair.report.outcome_view import class_views, confusions, split_views, unequal_hint
 from rnnrepair.report.studies import StudyView, read_studies, study_view
 from rnnrepair.sequences import Names
@@ -89,7 +89,8 @@ def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names)
         "monitor": record.monitor,
         "unequal": unequal_hint(record, names),
         "phases": _phases(repair.seconds),
-        "charts": charts(REPAIR_PANELS, repair.history),
+        "charts": charts(REPAIR_PANELS, repair_rows(repair)),
+        "ends_final": repair.epochs is not None,
         "cards": cards,
         "named": samples.told,
         "shown": _shown(cards),

@@ -106,7 +106,7 @@ def test_a_resume_ends_with_the_record_of_an_uninterrupted_run(tmp_path):
     last = broken / "checkpoints" / "last.ckpt"
     train(digits(broken, "schedule.share_base=false", f"ckpt_path='{last}'"))
     whole, resumed = (RunRecord.load(folder).repair for folder in (tmp_path / "whole", broken))
-    for part in ("history", "answers", "targets", "failures", "effort"):
+    for part in ("history", "answers", "targets", "failures", "effort", "epochs"):
         assert same(getattr(whole, part), getattr(resumed, part)), part
     # No time stands in the base, so its weights are compared, not its bytes.
     bases = [

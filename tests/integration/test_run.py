@@ -86,6 +86,7 @@ def test_the_record_tells_of_the_run_that_was(finished):
         assert {rows[s.index].failure_id for s in failure.injected} == {failure.index}
         assert len(failure.neighbours) == 8
     assert [epoch.epoch for epoch in repair.history] == [3, 4]
+    assert repair.epochs == objects["trainer"].max_epochs == 6
     assert repair.history[0].drift is None
     assert repair.history[-1].injected == summary["injected"]
 
