@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +40,7 @@ from rnnrepair.record import (
     write_summary,
     write_suspects,
 )
-from rnnrepair.repair import Action
+from rnnrepair.repair import Action, LedgerRow
 from rnnrepair.report import print_failures, print_summary, write_page
 from rnnrepair.runs import still_rising
 from rnnrepair.scores import Monitor, unequal_classes
@@ -249,7 +249,7 @@ class RepairReport(AnalysisCallback):
             history=tuple(self._history),
             answers={split: SplitAnswers.of(self._before[split], after[split]) for split in after},
             targets=self._targets,
-            failures=self._failures,
+            failures=tuple(_with_what_holds(f, injection.ledger) for f in self._failures),
             effort=Effort(
                 injected=injection.n_injected,
                 without_context=sum(row.context == 0 and row.injected for row in injection.ledger),
@@ -309,6 +309,13 @@ class RepairReport(AnalysisCallback):
         self._history = [AnalysedEpoch(**row) for row in state_dict["history"]]
         self._val_accuracies = state_dict.get("val_accuracies", [])
         self._earlier_seconds = state_dict["total_seconds"]
+
+
+def _with_what_holds(failure: Failure, ledger: Sequence[LedgerRow]) -> Failure:
+    """Leave out samples of the first round that were taken back; later ones have their numbers."""
+    first = {row.new_id for row in ledger if row.injected and row.round == 1}
+    held = tuple(sample for sample in failure.injected if sample.index in first)
+    return replace(failure, injected=held)
 
 
 def _cleaned(injection: RepairInjection) -> Cleaned | None:

@@ -136,7 +136,7 @@ def _change(
     present = int(label[index])
     for column in ("label", "suggested"):
         written = row.get(column, "")
-        new = class_of(written)
+        new = class_of(written) if class_of(written) is not None else class_of(_whole(written))
         if written and new is None:
             raise ValueError(f"{column} {written!r} is no class of these data")
         if new is not None and new != present:
@@ -144,9 +144,15 @@ def _change(
     raise ValueError("relabel without another label than it has: write it into the column label")
 
 
+def _whole(written: str) -> str:
+    """Return 3 for 3.0: columns of numbers with gaps are written so."""
+    whole = written.removesuffix(".0")
+    return whole if whole.isdecimal() else written
+
+
 def _sample(row: Mapping[str, Any], names: SampleNames, n: int) -> int:
     """Return the index of the sample that a row is of, found by its index or its name."""
-    name, written = row.get("name", ""), row.get("index", "")
+    name, written = row.get("name", ""), _whole(row.get("index", ""))
     if written:
         if not written.isdecimal() or int(written) >= n:
             raise ValueError(f"index {written!r}: these data have 0 .. {n - 1}")

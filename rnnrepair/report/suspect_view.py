@@ -66,7 +66,7 @@ def _view(suspect: Suspect, data: ShownData, names: Names, samples: SampleNames)
     )
 
 
-def _figures(inputs: Sequence[Tensor], data: ShownData, names: Names) -> list[Figure]:
+def _figures(inputs: list[Tensor], data: ShownData, names: Names) -> list[Figure]:
     """Return pictures of one scale, or texts."""
     kind, described = data.spec.kind, "sample whose label is suspect, or one like it"
     if kind == Kind.TOKENS:
