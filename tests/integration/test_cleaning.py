@@ -22,6 +22,8 @@ from tests.records import same
 PLANTED = ("datamodule.planted.share=0.2", "datamodule.planted.splits=[fit,repair]")
 # Long enough for a network to know what most digits are.
 LEARNT = ("schedule.base_epochs=15", "datamodule.batch_size=100", "augmentation.share=0")
+# Seeds 0, 1 and 2 have .87 to .89, .88 to .91 and .31 to .34 wrong labels left.
+PRECISION, RECALL, LEFT = 0.8, 0.8, 0.45
 RELABEL = ("repair.strategy=clean", "repair.clean.action=relabel")
 
 
@@ -49,9 +51,6 @@ def test_planted_labels_are_found_and_mended(quick):
     assert summary["injected"] == cleaned["taken_back"] == 0
     rows = read_ledger(Path(cfg.paths.output_dir) / "ledger.csv")
     assert len(rows) == cleaned["relabelled"] + cleaned["removed"]
-
-
-PRECISION, RECALL, LEFT = 0.5, 0.5, 0.5
 
 
 def test_what_a_run_suspects_can_be_given_back(quick, tmp_path):
