@@ -42,8 +42,8 @@ def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool)
     """Refuse data that an earlier fit has left changed, or that lack what a strategy rests on."""
     if data.n_rounds and not resumes:
         raise MisconfigurationException(
-            f"The data hold {data.n_injected} repair samples and {data.n_rounds} rounds of changes "
-            "of an earlier fit, so the network would be called unrepaired and is not: make the "
+            f"The data hold {data.n_injected} repair samples of an earlier fit, in {data.n_rounds} "
+            "rounds of changes, so the network would be called unrepaired and is not: make the "
             "data module anew, or undo its rounds with take_back()."
         )
     if strategy.augments and not data.augments:
