@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
@@ -13,15 +14,19 @@ from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder, dyna
 from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
+    LabelDoubt,
     Need,
     Role,
+    Suspicion,
     TraceSimilarity,
     TrainingView,
     check_method,
+    doubt_labels,
     find_evidence,
     influence_metrics,
     never_right,
     responsible_step,
+    suspect_labels,
     tie_order,
 )
 from rnnrepair.sequences import DataSpec, Names
@@ -71,6 +76,9 @@ class InfluenceAnalysis(AnalysisCallback):
         self.seed = seed
         self.roles = {Role.NEAREST}
         self.evidence: Evidence | None = None
+        self._view: TrainingView | None = None
+        self._suspicion: Suspicion | None = None
+        self._doubt: LabelDoubt | None = None
         self.n_failures = 0
         self.output_dir = output_dir
         self._told_of_limit = False
@@ -115,9 +123,10 @@ class InfluenceAnalysis(AnalysisCallback):
                     )
                 self._told_of_limit = True
                 failures = failures.select(torch.arange(self.max_failures))
+            self._view, self._suspicion, self._doubt = self._training_view(trainer), None, None
             self.evidence = None
             if len(failures):
-                self.evidence = self._evidence(trainer, failures)
+                self.evidence = self._evidence(trainer, self._view, failures)
         metrics = {"influence/failures": float(self.n_failures)}
         if self.evidence is not None and self.output_dir is not None:
             folder = output_folder(trainer, self.output_dir) / "analysis"
@@ -126,14 +135,52 @@ class InfluenceAnalysis(AnalysisCallback):
             metrics |= influence_metrics(self.evidence, abstraction.traces["fit"])
         self.log_metrics(trainer, metrics)
 
-    def _evidence(self, trainer: pl.Trainer, failures: Traces) -> Evidence:
+    @property
+    def view(self) -> TrainingView:
+        """The training data, as the network of the last analysed epoch sees them."""
+        if self._view is None:
+            raise MisconfigurationException("InfluenceAnalysis has analysed no epoch yet.")
+        return self._view
+
+    def suspicion(self) -> Suspicion:
+        """Return how suspicious the labels of training samples are, found when first asked for."""
+        if self._suspicion is None:
+            with self.timed():
+                self._suspicion = suspect_labels(self.view, self.seed)
+        return self._suspicion
+
+    def doubt(self, trainer: pl.Trainer) -> LabelDoubt | None:
+        """Return whether labels of the failures are suspect, None where there are none."""
+        if self._doubt is None and self.evidence is not None:
+            suspicion = self.suspicion()
+            with self.timed():
+                self._doubt = self._doubt_of(trainer, self.evidence.failures, suspicion)
+        return self._doubt
+
+    def _doubt_of(self, trainer: pl.Trainer, failures: Traces, suspicion: Suspicion) -> LabelDoubt:
+        ends = upstream(trainer, StateAbstraction, self).abstraction.ends
+        repair = upstream(trainer, StateAbstraction, self).abstraction.traces["repair"]
+        n = self.view.n_original
+        return doubt_labels(
+            self.view.traces.between(0, n),
+            ends["fit"][:n],
+            failures,
+            ends["repair"][torch.searchsorted(repair.index, failures.index)],
+            self.view.fetch,
+            suspicion,
+            seed=self.seed,
+        )
+
+    def _training_view(self, trainer: pl.Trainer) -> TrainingView:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
-        n_original = len(data.indices("fit"))
-        fit = abstraction.traces["fit"]
+        n_original, fit = len(data.indices("fit")), abstraction.traces["fit"]
         dynamics = dynamics_of(trainer)
-        view = TrainingView(fit, abstraction.model, n_original, network, data.fetch, dynamics)
-        _tell_never_right(fit.between(0, n_original), failures, data.spec)
+        return TrainingView(fit, abstraction.model, n_original, network, data.fetch, dynamics)
+
+    def _evidence(self, trainer: pl.Trainer, view: TrainingView, failures: Traces) -> Evidence:
+        originals = view.traces.between(0, view.n_original)
+        _tell_never_right(originals, failures, repairable_data(trainer).spec)
         scorer = self.method.fit(view)
         return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)
 

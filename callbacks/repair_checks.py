@@ -40,11 +40,11 @@ def _all_below(kind: type[object]) -> list[type[object]]:
 
 def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool) -> None:
     """Refuse data that an earlier fit has left changed, or that lack what a strategy rests on."""
-    if data.n_injected and not resumes:
+    if data.n_rounds and not resumes:
         raise MisconfigurationException(
-            f"The data hold {data.n_injected} repair samples of an earlier fit, so the network "
-            "would be called unrepaired and is not: make the data module anew, or undo its rounds "
-            "with take_back()."
+            f"The data hold {data.n_injected} repair samples of an earlier fit, in {data.n_rounds} "
+            "rounds of changes, so the network would be called unrepaired and is not: make the "
+            "data module anew, or undo its rounds with take_back()."
         )
     if strategy.augments and not data.augments:
         raise MisconfigurationException(

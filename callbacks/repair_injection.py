@@ -1,4 +1,4 @@
-"""Makes repair samples, injects them into the training set and keeps the ledger."""
+"""Makes and mends training samples, round by round, and keeps the ledger."""
 
 from dataclasses import asdict, replace
 from functools import partial
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from tqdm import tqdm
 from typing_extensions import override
@@ -20,6 +21,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence, step_distance
 from rnnrepair.protocols import Split, names_of_samples
 from rnnrepair.repair import (
+    Action,
     Campaign,
     GuidedRepair,
     LedgerRow,
@@ -28,17 +30,21 @@ from rnnrepair.repair import (
     RepairStrategy,
     StopReason,
     ledger_rows,
+    taken_back,
     trace_inputs,
     write_ledger,
 )
 from rnnrepair.scores import Monitor, confusion, score
 from rnnrepair.seeding import derive_seed
-from rnnrepair.sequences import Changes
 from rnnrepair.settings import Count, above, check_settings, one_of
 
 
 class RepairInjection(AnalysisCallback):
-    """One round per analysed epoch: propose, inject, enter into the ledger (see ``Campaign``)."""
+    """One round per analysed epoch: propose, change the data, enter into the ledger.
+
+    How much and how often says ``Campaign``. A round that has mended samples is taken back where
+    val fell over it (``Campaign.lost``); the network goes on from where it is.
+    """
 
     reads = (TraceCollector, StateAbstraction, InfluenceAnalysis)
 
@@ -96,6 +102,8 @@ class RepairInjection(AnalysisCallback):
         self.output_dir = output_dir
         self.ledger: list[LedgerRow] = []
         self.judged = 0
+        # Failures of the first round that got no samples, because labels at them are suspect.
+        self.withheld = 0
         # Optimizer steps and epochs at which training began anew, None where it did not.
         self.anew_step: int | None = None
         self.anew_epoch: int | None = None
@@ -112,7 +120,7 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
         check_edits(self.strategy, self.edits, data)
-        if trainer.ckpt_path is None and self.strategy.injects:
+        if trainer.ckpt_path is None and self._changes_data:
             self._check_trained_on(trainer)
         if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):
             raise MisconfigurationException(
@@ -122,8 +130,12 @@ class RepairInjection(AnalysisCallback):
             )
         self.campaign.max_samples = int(self.max_share * len(data.indices("fit")))
 
+    @property
+    def _changes_data(self) -> bool:
+        return self.strategy.injects or self.strategy.cleans
+
     def _check_trained_on(self, trainer: pl.Trainer) -> None:
-        """Refuse a training that ends where the first samples are injected."""
+        """Refuse a training that ends where the first samples are injected or mended."""
         collector, last = upstream(trainer, TraceCollector, self), trainer.max_epochs
         first = collector.first_analysis(last)
         if last == first and collector.should_analyse(first):
@@ -147,7 +159,25 @@ class RepairInjection(AnalysisCallback):
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
-        self._plan_epoch(trainer, trainer.current_epoch + 1)
+        epoch = trainer.current_epoch + 1
+        if self.strategy.cleans and epoch == self._end_of_rounds(trainer):
+            self._judge_last_round(trainer, epoch)
+        self._plan_epoch(trainer, epoch)
+
+    def _end_of_rounds(self, trainer: pl.Trainer) -> int:
+        """Return the completed epochs at which nothing is analysed that could judge a round."""
+        calendar = upstream(trainer, TraceCollector, self).calendar
+        return calendar.start + self.campaign.rounds * calendar.every
+
+    def _judge_last_round(self, trainer: pl.Trainer, epoch: int) -> None:
+        """Take the last round back where val fell over it."""
+        network = upstream(trainer, TraceCollector, self).network
+        val = network.predict(repairable_data(trainer).loader("val"))
+        confused = confusion(val.label, val.predicted)
+        if self._take_back_if_lost(
+            trainer, score(confused, self.monitor), len(val.label), self.campaign.rounds, epoch
+        ):
+            self._train_on(trainer, ("fit",))
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -158,6 +188,8 @@ class RepairInjection(AnalysisCallback):
         n_failures = 0 if source.evidence is None else len(source.evidence)
         val = abstraction.traces["val"]
         val_score = score(confusion(val.label, val.final_prediction), self.monitor)
+        last = self.campaign.rounds_made
+        took_back = self._take_back_if_lost(trainer, val_score, len(val), last, epoch)
         wanted = self.campaign.open_round(n_failures, val_score)
         if self.strategy.starts_anew:
             # Without failures too: then it makes no more steps than a repair that does nothing.
@@ -167,19 +199,52 @@ class RepairInjection(AnalysisCallback):
             self.anew_epoch = epoch
         elif wanted is not None:
             with self.timed():
-                self._make_round(trainer, source.evidence, wanted, epoch)
+                # What was just taken back is still in the traces, so nothing is made of them.
+                evidence = None if took_back else source.evidence
+                self._make_round(trainer, evidence, wanted, epoch)
+        elif took_back:
+            self._train_on(trainer, ("fit",))
         if self.campaign.stopped is not None:
             log.info("Repair stops: %s.", self.campaign.stopped.message)
-        rounds = float(self.campaign.rounds_made)
-        self.log_metrics(
-            trainer, {"repair/injected": float(len(self.ledger)), "repair/rounds": rounds}
+        told = {"injected": self.n_injected, "rounds": self.campaign.rounds_made}
+        if self.strategy.cleans:
+            told["mended"] = self.n_mended
+        self.log_metrics(trainer, {f"repair/{name}": float(n) for name, n in told.items()})
+
+    @property
+    def n_injected(self) -> int:
+        """Samples that were injected and are trained on."""
+        return sum(row.injected for row in self.ledger)
+
+    @property
+    def n_mended(self) -> int:
+        """Samples that are removed, relabelled or drawn less often."""
+        return sum(row.holds and not row.injected for row in self.ledger)
+
+    def _take_back_if_lost(
+        self, trainer: pl.Trainer, val_score: float, n_val: int, last: int, epoch: int
+    ) -> bool:
+        """Take round ``last`` back where it has mended samples and val fell over it."""
+        mended = any(r.holds and not r.injected and r.round == last for r in self.ledger)
+        if not mended or not self.campaign.lost(val_score, n_val):
+            return False
+        repairable_data(trainer).take_back()
+        self.ledger = taken_back(self.ledger, last, epoch)
+        write_ledger(self.ledger, self._ledger_file)
+        log.warning(
+            "Round %d is taken back: %s on val fell from %.4f to %.4f over it.",
+            last,
+            self.monitor.value,
+            self.campaign.val_score[last - 1],
+            val_score,
         )
+        return True
 
     def _make_round(
         self, trainer: pl.Trainer, evidence: Evidence | None, wanted: int, epoch: int
     ) -> None:
-        if evidence is not None and self.strategy.injects:
-            self._inject(trainer, evidence, wanted, epoch)
+        if evidence is not None and self._changes_data:
+            self._change(trainer, evidence, wanted, epoch)
         self._train_on(trainer, ("fit",))
 
     def _train_on(self, trainer: pl.Trainer, splits: tuple[Split, ...]) -> None:
@@ -187,16 +252,18 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         n_fit = len(data.indices("fit"))
         if self.in_place:
-            parents = {row.parent_id for row in self.ledger}
+            parents = {row.parent_id for row in self.ledger if row.injected}
             data.train_on(splits, n_fit - len(parents))
         else:
-            data.train_on(splits, n_fit + self.campaign.planned - len(self.ledger))
+            data.train_on(splits, n_fit + self.campaign.planned - self.n_injected)
 
-    def _inject(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
+    def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
         proposal = self._propose(trainer, evidence, wanted, seed)
         self.judged += proposal.judged
-        if len(proposal) < wanted:
+        if self.campaign.rounds_made == 1:
+            self.withheld = proposal.withheld
+        if self.strategy.injects and len(proposal) < wanted and not proposal.withheld:
             log.warning(
                 "Strategy %s found %d of %d samples, original samples are drawn in place of the "
                 "others: lower budget, or give the strategy more to choose from (its settings, "
@@ -205,23 +272,15 @@ class RepairInjection(AnalysisCallback):
                 len(proposal),
                 wanted,
             )
-        if len(proposal) == 0:
+        if len(proposal) == 0 and not proposal.mends:
             return
         data = repairable_data(trainer)
-        removed = proposal.parent.unique() if self.in_place else proposal.parent[:0]
-        new_id = data.apply(
-            Changes(
-                proposal.inputs,
-                proposal.lengths,
-                proposal.label,
-                origin=proposal.parent,
-                removed=removed,
-            )
-        )
+        new_id = data.apply(proposal.changes(in_place=self.in_place))
         model = upstream(trainer, StateAbstraction, self).abstraction.model
         self.ledger += ledger_rows(
             *(proposal, new_id, evidence, model, self.strategy.name, epoch, seed),
             names_of_samples(data),
+            self.campaign.rounds_made,
         )
         write_ledger(self.ledger, self._ledger_file)
         log.info(
@@ -276,10 +335,29 @@ class RepairInjection(AnalysisCallback):
                 tqdm, desc="Judging candidates", leave=False, disable=not collector.progress
             ),
         )
+        if self.strategy.cleans:
+            context = self._with_labels_judged(trainer, context)
         served = int(self.strategy.serves(context).sum())
         if served == 0:
             return Proposal.empty(context)
         return self.strategy.propose(context, -(-wanted // served)).limited(wanted)
+
+    def _with_labels_judged(self, trainer: pl.Trainer, context: RepairContext) -> RepairContext:
+        """Add what cleaning needs to know: of labels, and of what was mended before."""
+        source = upstream(trainer, InfluenceAnalysis, self)
+        mends = sorted((r for r in self.ledger if r.action != Action.ADD), key=lambda r: r.new_id)
+        index = torch.tensor([row.new_id for row in mends], dtype=torch.int64)
+        was = torch.tensor([row.was for row in mends], dtype=torch.int64)
+        holds = torch.tensor([row.holds for row in mends], dtype=torch.bool)
+        holds &= torch.isin(index, context.originals)
+        return replace(
+            context,
+            suspicion=source.suspicion(),
+            doubt=source.doubt(trainer),
+            settled=index,
+            mended=index[holds],
+            mended_label=was[holds],
+        )
 
     @property
     def trains_on_repair(self) -> bool:
@@ -292,6 +370,7 @@ class RepairInjection(AnalysisCallback):
             "ledger": [asdict(row) for row in self.ledger],
             "campaign": self.campaign.state_dict(),
             "judged": self.judged,
+            "withheld": self.withheld,
             "anew_step": self.anew_step,
             "anew_epoch": self.anew_epoch,
         }
@@ -302,6 +381,8 @@ class RepairInjection(AnalysisCallback):
         self.ledger = [LedgerRow(**row) for row in state_dict["ledger"]]
         self.campaign.load_state_dict(state_dict["campaign"])
         self.judged = state_dict["judged"]
+        # A base training that an earlier version has left in the cache does not know it.
+        self.withheld = state_dict.get("withheld", 0)
         self.anew_step = state_dict["anew_step"]
         self.anew_epoch = state_dict["anew_epoch"]
 
@@ -315,4 +396,8 @@ def _told(proposal: Proposal) -> str:
     if bool((proposal.context >= 0).any()):
         n = int((proposal.context == 0).sum())
         told += f", {n} of them without a context in common with their failure: not guided"
+    if proposal.mends:
+        told += f"; {len(proposal.mends)} samples with suspect labels mended"
+    if proposal.withheld:
+        told += f"; {proposal.withheld} failures get no samples, for labels at them are suspect"
     return told

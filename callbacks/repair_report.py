@@ -1,8 +1,9 @@
 """Tests the unrepaired and the repaired network and tells people what happened."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +19,10 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
 from rnnrepair.network import Predictions
-from rnnrepair.protocols import KnowsWrongLabels, RepairableData
+from rnnrepair.protocols import KnowsWrongLabels, RepairableData, names_of_samples
 from rnnrepair.record import (
     AnalysedEpoch,
+    Cleaned,
     Contrast,
     Effort,
     Failure,
@@ -28,12 +30,17 @@ from rnnrepair.record import (
     RunRecord,
     Seconds,
     SplitAnswers,
+    Suspect,
     gather_failures,
+    gather_suspects,
     numbers_of,
     shown_roles,
     summary_of,
+    with_neighbours,
     write_summary,
+    write_suspects,
 )
+from rnnrepair.repair import Action, LedgerRow
 from rnnrepair.report import print_failures, print_summary, write_page
 from rnnrepair.runs import still_rising
 from rnnrepair.scores import Monitor, unequal_classes
@@ -100,6 +107,7 @@ class RepairReport(AnalysisCallback):
         self._before: dict[str, Predictions] = {}
         self._targets = torch.empty(0, dtype=torch.int64)
         self._failures: tuple[Failure, ...] = ()
+        self._suspects: tuple[Suspect, ...] = ()
         self._class_sizes: tuple[int, ...] = ()
         self._history: list[AnalysedEpoch] = []
         self._start = time.perf_counter()
@@ -137,6 +145,7 @@ class RepairReport(AnalysisCallback):
             for predicted in self._before.values():
                 SplitAnswers.of(predicted, predicted)  # refused now, not once training has ended
             self._remember_failures(trainer)
+            self._remember_suspects(trainer)
         self._history.append(self._row(trainer, epoch))
 
     def _found_notes(self, data: RepairableData) -> tuple[str, ...]:
@@ -153,14 +162,24 @@ class RepairReport(AnalysisCallback):
         evidence = upstream(trainer, InfluenceAnalysis, self).evidence
         if evidence is None:
             return
-        data = repairable_data(trainer)
+        # Labels as they were when the samples were found: a round may have changed some since.
+        fit = upstream(trainer, InfluenceAnalysis, self).view.traces
         self._targets = evidence.failures.index
         self._failures = gather_failures(
             evidence,
             upstream(trainer, RepairInjection, self).ledger,
-            lambda index: data.fetch(index).label,
+            lambda index: fit.label[torch.searchsorted(fit.index, index)],
             self.max_cards,
         )
+
+    def _remember_suspects(self, trainer: pl.Trainer) -> None:
+        source = upstream(trainer, InfluenceAnalysis, self)
+        with self.timed():
+            suspects = gather_suspects(
+                source.suspicion(), source.view, source.evidence, source.doubt(trainer)
+            )
+            shown = with_neighbours(suspects, source.view, self.max_cards, self.seed)
+        self._suspects = tuple(shown)
 
     def _predict(self, trainer: pl.Trainer) -> dict[str, Predictions]:
         network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
@@ -173,7 +192,7 @@ class RepairReport(AnalysisCallback):
             val_accuracy=abstraction.traces["val"].accuracy,
             repair_accuracy=abstraction.traces["repair"].accuracy,
             failures=upstream(trainer, InfluenceAnalysis, self).n_failures,
-            injected=len(upstream(trainer, RepairInjection, self).ledger),
+            injected=upstream(trainer, RepairInjection, self).n_injected,
             n_components=abstraction.model.n_states,
             stability=abstraction.stability.mean,
             n_empty=abstraction.stability.n_empty,
@@ -195,6 +214,7 @@ class RepairReport(AnalysisCallback):
         record = self._record(trainer, repair)
         record.save(self._folder)
         write_summary(record, self._folder)
+        write_suspects(self._suspects, Names.of(data.spec), names_of_samples(data), self._folder)
         page = write_page(self._folder, data)
         print_summary(record, data)
         print_failures(repair, data)
@@ -229,19 +249,22 @@ class RepairReport(AnalysisCallback):
             history=tuple(self._history),
             answers={split: SplitAnswers.of(self._before[split], after[split]) for split in after},
             targets=self._targets,
-            failures=self._failures,
+            failures=tuple(_with_what_holds(f, injection.ledger) for f in self._failures),
             effort=Effort(
-                injected=len(injection.ledger),
-                without_context=sum(row.context == 0 for row in injection.ledger),
+                injected=injection.n_injected,
+                without_context=sum(row.context == 0 and row.injected for row in injection.ledger),
                 # Of the network that is reported: one trained anew owes nothing to the base.
                 steps=trainer.global_step - (injection.anew_step or 0),
                 budget=injection.campaign.budget,
                 judged=injection.judged,
                 rounds=injection.campaign.rounds_made,
                 stop_reason=injection.campaign.stop_reason,
+                cleaned=_cleaned(injection),
             ),
             seconds=self._seconds(trainer),
             epochs=trainer.current_epoch,
+            suspects=self._suspects[: self.max_cards],
+            n_suspects=len(self._suspects),
         )
 
     def _seconds(self, trainer: pl.Trainer) -> Seconds:
@@ -268,6 +291,7 @@ class RepairReport(AnalysisCallback):
             },
             "targets": self._targets,
             "failures": [failure.plain() for failure in self._failures],
+            "suspects": [suspect.plain() for suspect in self._suspects],
             "history": [asdict(row) for row in self._history],
             "val_accuracies": self._val_accuracies,
             "total_seconds": self._total_seconds(),
@@ -281,10 +305,31 @@ class RepairReport(AnalysisCallback):
         }
         self._targets = state_dict["targets"]
         self._failures = tuple(Failure.of_plain(told) for told in state_dict["failures"])
-        self._history = [AnalysedEpoch(**row) for row in state_dict["history"]]
         # A base training that an earlier version has left in the cache does not know them.
+        self._suspects = tuple(Suspect.of_plain(told) for told in state_dict.get("suspects", ()))
+        self._history = [AnalysedEpoch(**row) for row in state_dict["history"]]
         self._val_accuracies = state_dict.get("val_accuracies", [])
         self._earlier_seconds = state_dict["total_seconds"]
+
+
+def _with_what_holds(failure: Failure, ledger: Sequence[LedgerRow]) -> Failure:
+    """Leave out samples of the first round that were taken back; later ones have their numbers."""
+    first = {row.new_id for row in ledger if row.injected and row.round == 1}
+    held = tuple(sample for sample in failure.injected if sample.index in first)
+    return replace(failure, injected=held)
+
+
+def _cleaned(injection: RepairInjection) -> Cleaned | None:
+    if not injection.strategy.cleans:
+        return None
+    actions = Counter(row.action for row in injection.ledger if row.holds)
+    return Cleaned(
+        removed=actions[Action.REMOVE],
+        relabelled=actions[Action.RELABEL],
+        reweighted=actions[Action.REWEIGHT],
+        taken_back=sum(not row.holds for row in injection.ledger),
+        withheld=injection.withheld,
+    )
 
 
 def _planted(data: RepairableData) -> list[str]:

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from rnnrepair.datamodules.batching import (
     FetchedBatches,
     batch_loader,
 )
+from rnnrepair.datamodules.corrections import read_corrections
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
@@ -30,7 +32,14 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import Changes, DataSpec, SampleNames, SequenceBatch, check_fits
+from rnnrepair.sequences import (
+    Changes,
+    DataSpec,
+    Names,
+    SampleNames,
+    SequenceBatch,
+    check_fits,
+)
 from rnnrepair.settings import Count, at_least, check_settings
 
 STATE_VERSION = 5
@@ -56,6 +65,7 @@ class SequenceDataModule(pl.LightningDataModule):
         bucket_batches: Count = 100,
         augmentation: Augmentation | None = None,
         planted: PlantedLabels | None = None,
+        corrections: str | None = None,
     ) -> None:
         """Choose splits and batches.
 
@@ -71,6 +81,8 @@ class SequenceDataModule(pl.LightningDataModule):
             augmentation: edits a share of the original sequences of every training batch; None
                 leaves them as they are.
             planted: makes some labels wrong on purpose, to see who finds them.
+            corrections: table of samples that are relabelled or dropped once splits are drawn, see
+                ``read_corrections``; None for none.
 
         Raises:
             SettingsError: a size below 1, or a share out of range.
@@ -86,6 +98,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self.bucket_batches = bucket_batches
         self.augmentation = augmentation
         self.planted = planted
+        self.corrections = None if corrections is None else Path(corrections).expanduser()
         self.source = ""
         self.fingerprint = ""
         self._data: LoadedData | None = None
@@ -125,6 +138,11 @@ class SequenceDataModule(pl.LightningDataModule):
             first += size
         if self.planted is not None:
             label = self.planted.plant(data.label, self.num_classes, self._splits)
+        if self.corrections is not None:
+            names = data.names or SampleNames(np.arange(len(label)))
+            of_class = Names.of(self.spec).number_of(self.num_classes)
+            found = read_corrections(self.corrections, names, label, of_class)
+            label, self._splits = found.apply(label, self._splits)
         self._training = TrainingSet(Store(data.sequences, label), self._splits)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
@@ -181,6 +199,11 @@ class SequenceDataModule(pl.LightningDataModule):
         return self._store.n_added
 
     @property
+    def n_rounds(self) -> int:
+        """Number of changes that were made by ``apply`` and not taken back."""
+        return len(self._store.rounds)
+
+    @property
     def steps_per_epoch(self) -> int:
         """Training steps of an epoch before anything is injected."""
         return -(-len(self._splits["fit"]) // self.batch_size)
@@ -224,7 +247,7 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return (n,) bool: loaded sequences whose label was made wrong; None where none were."""
         if self._data is None or self.planted is None or self.planted.share == 0:
             return None
-        return self._store.label_of(index) != self._data.label[index]
+        return self._store.loaded_label_of(index) != self._data.label[index]
 
     def training_index(self) -> Tensor:
         """Return the (n,) indices of the fit split and of all added sequences, but removed ones."""
@@ -315,8 +338,14 @@ class SequenceDataModule(pl.LightningDataModule):
         return self.loader("test")
 
     def loader(self, split: Split) -> "DataLoader[SequenceBatch]":
-        """Return batches of a whole split, in ascending order of length, then of index."""
-        index = self.training_index() if split == "fit" else self._splits[split]
+        """Return batches of a whole split, in ascending order of length, then of index.
+
+        ``fit`` includes added sequences, and originals that are removed: the next analysis looks at
+        the same steps as the last.
+        """
+        index = self._splits[split]
+        if split == "fit":
+            index = torch.cat([index, self._store.added_index])
         by_length = self.lengths_of(index).argsort(stable=True)
         plans = EpochBatches(index[by_length], self.eval_batch_size)
         return batch_loader(FetchedBatches(self.fetch), plans)

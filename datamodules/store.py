@@ -135,6 +135,10 @@ class Store:
             label[new] = self._added_label[index[new] - len(self.base)]
         return label
 
+    def loaded_label_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) labels of sequences of the base, whatever was relabelled since."""
+        return self._base_label[index]
+
     def weight_of(self, index: Tensor) -> Tensor | None:
         """Return the (n,) probabilities of being seen in an epoch; None where all are 1."""
         if len(self._reweighted) == 0:

@@ -39,6 +39,11 @@ class RepairableData(Protocol):
         ...
 
     @property
+    def n_rounds(self) -> int:
+        """Number of changes that were made by ``apply`` and not taken back."""
+        ...
+
+    @property
     def keeps_lengths(self) -> bool:
         """Whether new samples have no room for more steps than what they were made from."""
         ...
@@ -55,7 +60,8 @@ class RepairableData(Protocol):
     def loader(self, split: Split) -> Iterable[SequenceBatch]:
         """Return batches of the whole split, in any order, without augmentation.
 
-        ``fit`` includes the samples injected so far; their indices are higher than all others.
+        ``fit`` includes the samples injected so far; their indices are higher than all others. It
+        includes what training leaves out now, too: analyses compare the same sequences.
         """
         ...
 
@@ -77,6 +83,10 @@ class RepairableData(Protocol):
 
     def apply(self, changes: Changes) -> Tensor:
         """Change the training data of the next epoch; return the (n,) indices of what is added."""
+        ...
+
+    def take_back(self) -> None:
+        """Undo the last ``apply``."""
         ...
 
     def train_on(

@@ -7,7 +7,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import SettingsError
 from rnnrepair.explanation import explain
-from rnnrepair.influence import Doubting, doubt_labels
+from rnnrepair.influence import Doubting, Suspicion, doubt_labels
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -35,9 +35,14 @@ def on_a_line(place, first=0):
     return fetch
 
 
-def doubted(fit_label, fit_place, fit_input, label, predicted, place, inputs, **options):
+def doubted(
+    fit_label, fit_place, fit_input, label, predicted, place, inputs, suspects=(), **options
+):
     """One failure among training samples, each with a place as state and one as input."""
     n = len(fit_label)
+    score = torch.zeros(n)
+    score[list(suspects)] = 1
+    suspicion = Suspicion(torch.arange(n), score, torch.zeros(n).long(), 0.5)
     fit = traces_of(fit_label, [0] * n)
     failure = traces_of([label], [predicted], n)
     return doubt_labels(
@@ -46,6 +51,7 @@ def doubted(fit_label, fit_place, fit_input, label, predicted, place, inputs, **
         failure,
         torch.tensor([[float(place)]]),
         on_a_line([*fit_input, inputs]),
+        suspicion,
         Doubting(**{"nearest": 3, "odds": 10} | options),
     )
 
@@ -72,14 +78,18 @@ def test_neighbours_that_all_speak_for_the_prediction_make_a_label_suspect(odds,
     assert found.own.tolist() == [own]
 
 
-def test_neighbours_are_suspect_where_their_own_speak_against_them():
+@pytest.mark.parametrize(
+    ("suspects", "expected"),
+    [((), False), ((3,), False), ((3, 4), True), ((0, 1, 2, 5, 6), False)],
+)
+def test_neighbours_are_suspect_where_most_that_speak_for_the_prediction_are(suspects, expected):
     # The failure of class 0 stands beside two samples of class 1 in the midst of class 0.
     label = [0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1]
     place = [0, 1, 2, 3, 3.2, 4, 5, 6, 90, 91, 92]
-    found = doubted(label, place, place, 0, 1, 3.1, 3.1, nearest=5, odds=4)
-    assert found.neighbours.tolist() == [True]
+    found = doubted(label, place, place, 0, 1, 3.1, 3.1, suspects, nearest=5, odds=4)
+    assert found.neighbours.tolist() == [expected]
     assert found.own.tolist() == [False]
-    found = doubted(label, place, place, 0, 1, 91.1, 91.1, nearest=3, odds=4)
+    found = doubted(label, place, place, 0, 1, 91.1, 91.1, suspects, nearest=3, odds=4)
     assert found.neighbours.tolist() == [False]
     assert found.own.tolist() == [True]
 

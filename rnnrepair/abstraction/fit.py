@@ -105,6 +105,7 @@ class Abstraction:
         bic: of the chosen mixture on its fitting sample.
         drift: share of sample steps whose state has changed since the last analysed epoch.
         sample_state: (n,) int64 states of the sample steps, the memory for the next epoch.
+        ends: (N, k) float32 reduced state that each sequence of a split ends in, by split.
     """
 
     model: AbstractModel
@@ -113,6 +114,7 @@ class Abstraction:
     bic: float
     drift: float | None
     sample_state: Tensor
+    ends: Mapping[Split, Tensor]
 
     @property
     def stability(self) -> Stability:
@@ -181,6 +183,7 @@ def abstract(
         mixture.bic(sample),
         drift,
         traces["fit"].state[positions].long(),
+        {split: s.vector[s.last_step] for split, s in states.items()},
     )
 
 

@@ -25,6 +25,7 @@ from rnnrepair.influence import (
     check_method,
     doubt_labels,
     find_evidence,
+    suspect_labels,
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
@@ -108,8 +109,8 @@ def explain(
         name = states_name(network, data, splits, settings, tap)
     kept = Path(keep_in) / name if keep_in is not None and name is not None else None
     collected = states_of(network, data, splits, settings, kept, progress)
-    fit, of_split = collected.states["fit"], collected.states[split]
-    n_original = int(torch.isin(fit.index, data.indices("fit")).sum())
+    in_fit = torch.isin(collected.states["fit"].index, data.indices("fit"))
+    n_original = int(in_fit.sum())
     abstraction = abstract(collected, settings, n_original)
     traces = abstraction.traces[split]
     rows, right = _told(traces, asked, at_most)
@@ -117,8 +118,7 @@ def explain(
     view = TrainingView(
         abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch
     )
-    ends = fit.vector[fit.last_step]
-    failed_ends = of_split.vector[of_split.last_step][rows]
+    ends, failed_ends = abstraction.ends["fit"], abstraction.ends[split][rows]
     evidence = _evidence(method, view, failures, top, settings.seed)
     # Original samples alone vote: what a repair has injected speaks for the labels it was given.
     voters = (view.traces.between(0, n_original), ends[:n_original])
@@ -130,7 +130,7 @@ def explain(
         n_failures=int((~traces.correct).sum()),
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(*voters, failures, failed_ends, data, doubting, settings.seed),
+        doubt=_doubt(*voters, failures, failed_ends, view, doubting, settings.seed),
         place=_in_the_plane(ends, failed_ends),
         words=_words(data, failures.index),
         right=right,
@@ -275,7 +275,7 @@ def _doubt(
     ends: Tensor,
     failures: Traces,
     failed_ends: Tensor,
-    data: RepairableData,
+    view: TrainingView,
     doubting: Doubting | None,
     seed: int,
 ) -> LabelDoubt:
@@ -283,7 +283,8 @@ def _doubt(
         nothing = torch.empty(0, dtype=torch.bool)
         copies = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
         return LabelDoubt(torch.empty(0), nothing, nothing, copies)
-    return doubt_labels(fit, ends, failures, failed_ends, data.fetch, doubting, seed)
+    suspicion = suspect_labels(view, seed)
+    return doubt_labels(fit, ends, failures, failed_ends, view.fetch, suspicion, doubting, seed)
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

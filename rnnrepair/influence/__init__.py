@@ -28,6 +28,7 @@ from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
 from rnnrepair.influence.segments import responsible_segment, responsible_step
 from rnnrepair.influence.similarity import TraceSimilarity
+from rnnrepair.influence.suspicion import Suspicion, look_alikes, suspect_labels
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.tracin import TracIn
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
@@ -61,6 +62,7 @@ __all__ = [
     "SegmentContext",
     "StateDisagreement",
     "StepDistance",
+    "Suspicion",
     "TracIn",
     "TraceIndex",
     "TraceSimilarity",
@@ -76,6 +78,7 @@ __all__ = [
     "found",
     "influence_metrics",
     "input_distances",
+    "look_alikes",
     "nearest_by",
     "never_right",
     "paired_distance",
@@ -85,6 +88,7 @@ __all__ = [
     "smallest",
     "standing",
     "step_distance",
+    "suspect_labels",
     "tie_order",
     "token_bags",
     "tokens_of",

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
+from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.settings import Count, Size, at_least, check_settings
 from rnnrepair.traces import Traces
 
-# Of the nearest samples that speak for the prediction, so many are asked for their own neighbours.
+# Of the nearest samples that speak for the prediction, so many are asked whether they are suspect.
 ASKED = 5
 # Training samples that the usual distance from a failure is measured on.
 USUAL_OF = 2000
@@ -77,6 +78,7 @@ def doubt_labels(
     failures: Traces,
     failure_end: Tensor,
     fetch: Callable[[Tensor], SequenceBatch],
+    suspicion: Suspicion,
     doubting: Doubting | None = None,
     seed: int = 0,
 ) -> LabelDoubt:
@@ -91,6 +93,7 @@ def doubt_labels(
         failures: traces of M failures.
         failure_end: (M, k) the same of them.
         fetch: returns the sequences with some indices.
+        suspicion: of the labels of training samples.
         doubting: see ``Doubting``.
         seed: of the order of ties.
     """
@@ -108,64 +111,24 @@ def doubt_labels(
     return LabelDoubt(
         odds,
         odds >= doubting.odds,
-        _suspect_neighbours(rows[0], fit, fit_end, failures, fetch, doubting, order),
+        _suspect_neighbours(rows[0], fit, failures, suspicion),
         _first(torch.where(is_copy, fit.index[near.row], -1)),
     )
 
 
-def _suspect_neighbours(
-    row: Tensor,
-    fit: Traces,
-    fit_end: Tensor,
-    failures: Traces,
-    fetch: Callable[[Tensor], SequenceBatch],
-    doubting: Doubting,
-    order: Tensor,
-) -> Tensor:
+def _suspect_neighbours(row: Tensor, fit: Traces, failures: Traces, suspicion: Suspicion) -> Tensor:
     """Return (M,) bool: whether most neighbours that speak for the prediction are suspect.
 
     Args:
         row: (M, top) rows of the nearest training samples, -1 where there are no more.
-        fit: see ``doubt_labels``, as the next three.
-        fit_end: (N, k).
+        fit: see ``doubt_labels``, as the next two.
         failures: M traces.
-        fetch: returns the sequences with some indices.
-        doubting: see ``Doubting``.
-        order: (N,) rows of the training samples, in the order of ties.
+        suspicion: of the training samples.
     """
     speaks = _labels(fit, row) == failures.final_prediction[:, None]
     asked = speaks & (speaks.cumsum(1) <= ASKED)
-    suspects = torch.zeros(len(fit), dtype=torch.bool)
-    for part in row[asked].unique().split(USUAL_OF):
-        suspects[part] = _suspects(part, fit, fit_end, fetch, doubting, order)
-    return 2 * (suspects[row] & asked).sum(1) > asked.sum(1)
-
-
-def _suspects(
-    rows: Tensor,
-    fit: Traces,
-    fit_end: Tensor,
-    fetch: Callable[[Tensor], SequenceBatch],
-    doubting: Doubting,
-    order: Tensor,
-) -> Tensor:
-    """Return (n,) bool: whether the other training samples speak against the labels of some."""
-    samples = fit.select(rows)
-    votes = []
-    for distances in (
-        _state_distances(fit_end, fit_end[rows]),
-        input_distances(fit, samples, fetch),
-    ):
-        # One more, for each is its own neighbour.
-        found = nearest_by(distances, order, doubting.nearest + 1).row
-        itself = found == rows[:, None]
-        votes.append(torch.where(itself, -1, _labels(fit, found)))
-    against = torch.stack(
-        [(label[..., None] == torch.arange(fit.n_classes)).sum(1) for label in votes]
-    )
-    against = against.sum(0)
-    against[torch.arange(len(rows)), samples.label] = -1
-    return _odds(votes, against.argmax(1), samples.label) >= doubting.odds
+    suspect = suspicion.suspects_among(torch.where(asked, fit.index[row], -1))
+    return 2 * suspect.sum(1) > asked.sum(1)
 
 
 def _labels(fit: Traces, row: Tensor) -> Tensor:

@@ -75,6 +75,20 @@ class Evidence:
             return None
         return _mean(self.parents.distance) - _mean(self.opponents.distance)
 
+    def select(self, rows: Tensor) -> "Evidence":
+        """Return what is known of some of the failures."""
+        return Evidence(
+            self.failures.select(rows),
+            self.step[rows],
+            self.segment[rows],
+            *(_rows(getattr(self, role), rows) for role in _ROLES),
+        )
+
+    def without(self, index: Tensor) -> "Evidence":
+        """Return the same without the (n,) samples with these indices; others move up."""
+        samples = (_spared(getattr(self, role), index) for role in _ROLES)
+        return Evidence(self.failures, self.step, self.segment, *samples)
+
     def save(self, path: Path) -> None:
         """Write the tables as one safetensors file; loading it runs no code."""
         tensors = {
@@ -90,6 +104,10 @@ class Evidence:
                 tensors |= {f"{role}_{part}": tensor for part, tensor in vars(samples).items()}
         with write_file(path) as draft:
             save_file({name: t.contiguous() for name, t in tensors.items()}, draft)
+
+
+# In the order of the fields.
+_ROLES = (Role.NEAREST, Role.PARENTS, Role.OPPONENTS, Role.CONTEXTS, Role.RANDOM_CONTEXTS)
 
 
 def find_evidence(
@@ -147,6 +165,27 @@ def found(samples: T | None, role: Role) -> T:
             "reads in `needs`, a program in find_evidence(roles=...)."
         )
     return samples
+
+
+def _rows(samples: T | None, rows: Tensor) -> T | None:
+    """Return the samples of some failures."""
+    if samples is None:
+        return None
+    return type(samples)(*(part[rows] for part in vars(samples).values()))
+
+
+def _spared(samples: T | None, index: Tensor) -> T | None:
+    """Return the samples that are not among (n,) indices, before places without one."""
+    if samples is None:
+        return None
+    parts: list[Tensor] = list(vars(samples).values())
+    last = torch.isin(parts[0], index)
+    order = last.int().argsort(dim=1, stable=True)
+    gone = last.gather(1, order)
+    moved = [part.gather(1, order) for part in parts]
+    return type(samples)(
+        *(m.masked_fill(gone, torch.inf if m.is_floating_point() else -1) for m in moved)
+    )
 
 
 def _neighbours(view: TrainingView, ranking: Ranking) -> Neighbours:

@@ -130,13 +130,24 @@ class NearScorer(Scorer):
 
     def own(self) -> Tensor:
         """Return (N,) share of the nearest other training samples that carry another label."""
-        parts = torch.arange(len(self.traces)).split(AT_A_TIME)
-        return torch.cat([self._disagreement(rows) for rows in parts])
+        votes = self.votes(self.traces)
+        agree = votes.gather(1, self.traces.label[:, None]).squeeze(1)
+        asked = votes.sum(1)
+        return (asked - agree) / asked.clamp_min(1)
 
-    def _disagreement(self, rows: Tensor) -> Tensor:
-        near = self.rank(self.traces.select(rows), OWN_NEIGHBOURS + 1).row
-        other = (near >= 0) & (near != rows[:, None])
+    def votes(self, queries: Traces) -> Tensor:
+        """Return (M, C) int64: labels of the nearest training samples of M traces, counted.
+
+        A query that is a training sample itself has no vote of its own.
+        """
+        parts = torch.arange(len(queries)).split(AT_A_TIME)
+        nothing = torch.empty(0, queries.n_classes, dtype=torch.int64)
+        return torch.cat([nothing, *(self._votes(queries.select(rows)) for rows in parts)])
+
+    def _votes(self, queries: Traces) -> Tensor:
+        near = self.rank(queries, OWN_NEIGHBOURS + 1).row
+        other = (near >= 0) & (self.traces.index[near] != queries.index[:, None])
         # A sample with many equals need not be among its own nearest: then the last is too many.
         other &= other.cumsum(1) <= OWN_NEIGHBOURS
-        disagrees = self.traces.label[near] != self.traces.label[rows][:, None]
-        return (disagrees & other).sum(1) / other.sum(1).clamp_min(1)
+        voters = torch.where(other, self.traces.label[near], -1)
+        return (voters[..., None] == torch.arange(queries.n_classes)).sum(1)

@@ -6,6 +6,7 @@ from rnnrepair.record.files import smallest
 from rnnrepair.record.gather import gather_failures, shown_roles
 from rnnrepair.record.parts import (
     AnalysedEpoch,
+    Cleaned,
     Contrast,
     Effort,
     Repair,
@@ -15,9 +16,11 @@ from rnnrepair.record.parts import (
 from rnnrepair.record.record import RunRecord
 from rnnrepair.record.story import story
 from rnnrepair.record.summary import numbers_of, summary_of, write_summary
+from rnnrepair.record.suspects import Suspect, gather_suspects, with_neighbours, write_suspects
 
 __all__ = [
     "AnalysedEpoch",
+    "Cleaned",
     "Contrast",
     "Effort",
     "Failure",
@@ -28,12 +31,16 @@ __all__ = [
     "Seconds",
     "Span",
     "SplitAnswers",
+    "Suspect",
     "TargetLook",
     "gather_failures",
+    "gather_suspects",
     "numbers_of",
     "shown_roles",
     "smallest",
     "story",
     "summary_of",
+    "with_neighbours",
     "write_summary",
+    "write_suspects",
 ]

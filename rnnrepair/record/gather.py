@@ -33,7 +33,7 @@ def gather_failures(
 
     Args:
         evidence: of M failures.
-        ledger: rows of all injected samples.
+        ledger: of the repair so far.
         label_of: returns the (n,) labels of the training samples with (n,) indices.
         at_most: failures wanted.
     """
@@ -56,7 +56,7 @@ def gather_failures(
                 neighbours=_neighbours(evidence, row, label_of),
                 injected=tuple(
                     Injected(entry.new_id, entry.label, marked(entry.as_edit()), entry.parent_id)
-                    for entry in [e for e in ledger if e.failure_id == index][:SHOWN]
+                    for entry in [e for e in ledger if e.injected and e.failure_id == index][:SHOWN]
                 ),
             )
         )

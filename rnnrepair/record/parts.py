@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 from rnnrepair.record.failure import Failure
+from rnnrepair.record.suspects import Suspect
 from rnnrepair.repair import StopReason
 
 
@@ -54,6 +55,26 @@ class AnalysedEpoch:
 
 
 @dataclass(frozen=True)
+class Cleaned:
+    """What a strategy that cleans has done with samples that were there.
+
+    Attributes:
+        removed: samples that are trained on no more.
+        relabelled: samples with another label.
+        reweighted: samples that are drawn less often.
+        taken_back: changes, injected samples included, that were undone because val fell.
+        withheld: failures of the unrepaired network that got no samples, because labels at them
+            are suspect.
+    """
+
+    removed: int
+    relabelled: int
+    reweighted: int
+    taken_back: int
+    withheld: int
+
+
+@dataclass(frozen=True)
 class Effort:
     """What a repair has cost.
 
@@ -65,6 +86,7 @@ class Effort:
         judged: candidates that the network was asked about.
         rounds: made.
         stop_reason: why no more were made.
+        cleaned: what was mended, None for strategies that do not clean.
     """
 
     injected: int
@@ -74,6 +96,7 @@ class Effort:
     judged: int
     rounds: int
     stop_reason: StopReason
+    cleaned: Cleaned | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +136,8 @@ class Repair:
         effort: what it has cost.
         seconds: where the time went.
         epochs: completed epochs of the final network, None in records of earlier versions.
+        suspects: samples whose label is suspect, the first of them.
+        n_suspects: how many there are.
     """
 
     trained_on: bool
@@ -123,6 +148,8 @@ class Repair:
     effort: Effort
     seconds: Seconds
     epochs: int | None = None
+    suspects: tuple[Suspect, ...] = ()
+    n_suspects: int = 0
 
     def tensors(self) -> dict[str, Tensor]:
         """Return its tensors by name; the steps of failures stand one behind the other."""
@@ -140,16 +167,25 @@ class Repair:
     @classmethod
     def of_plain(cls, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Repair":
         """Return the repair that was told as JSON, with its tensors."""
-        reason = StopReason(told["effort"]["stop_reason"])
         changed = {
             "history": tuple(AnalysedEpoch(**epoch) for epoch in told["history"]),
             "answers": {split: _answers(split, tensors) for split in told["answers"]},
             "targets": tensors["targets"],
             "failures": _failures(told["failures"], tensors),
-            "effort": Effort(**{**told["effort"], "stop_reason": reason}),
+            "effort": _effort(told["effort"]),
+            "suspects": tuple(Suspect.of_plain(suspect) for suspect in told.get("suspects", ())),
             "seconds": Seconds(**told["seconds"]),
         }
         return cls(**{**told, **changed})
+
+
+def _effort(told: Mapping[str, Any]) -> Effort:
+    cleaned = told.get("cleaned")
+    changed = {
+        "stop_reason": StopReason(told["stop_reason"]),
+        "cleaned": None if cleaned is None else Cleaned(**cleaned),
+    }
+    return Effort(**{**told, **changed})
 
 
 def _answers(split: Split, tensors: Mapping[str, Tensor]) -> SplitAnswers:

@@ -63,7 +63,7 @@ def _of_repair(repair: Repair) -> dict[str, Any]:
             "targets_share": float(targets.double().mean()) if len(targets) else None,
             **{f"{split}_accuracy": outcomes[split].after for split in more},
         },
-        **effort,
+        **{name: value for name, value in effort.items() if value is not None},
         "stop_reason": repair.effort.stop_reason.value,
         "time_s": {name: value for name, value in seconds.items() if name != "epoch"},
         "epoch_time_s": repair.seconds.epoch,

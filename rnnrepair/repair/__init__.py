@@ -1,6 +1,8 @@
-"""Repair: new training samples made from the influential ones, and what they change."""
+"""Repair: training samples that are made or mended, and what they change."""
 
 from rnnrepair.repair.campaign import Campaign
+from rnnrepair.repair.clean import CleanLabels
+from rnnrepair.repair.clean_then import CleanThen
 from rnnrepair.repair.contrast import ContrastRepair
 from rnnrepair.repair.controls import (
     ClassRepair,
@@ -14,7 +16,15 @@ from rnnrepair.repair.controls import (
 from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
 from rnnrepair.repair.guided import GuidedRepair, HardRepair
 from rnnrepair.repair.judge import trace_inputs
-from rnnrepair.repair.ledger import LedgerRow, ledger_rows, read_ledger, write_ledger
+from rnnrepair.repair.ledger import (
+    LedgerRow,
+    ledger_rows,
+    read_ledger,
+    rounds_held,
+    taken_back,
+    write_ledger,
+)
+from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.repair.outcome import Outcome
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.rebuild import rebuild
@@ -27,8 +37,11 @@ from rnnrepair.repair.stop_reason import StopReason
 from rnnrepair.repair.strategy import RepairStrategy
 
 __all__ = [
+    "Action",
     "Campaign",
     "ClassRepair",
+    "CleanLabels",
+    "CleanThen",
     "ContrastRepair",
     "FailureRepair",
     "GuidedRepair",
@@ -36,6 +49,7 @@ __all__ = [
     "InfluenceRepair",
     "InsertionRepair",
     "LedgerRow",
+    "Mend",
     "MutatedFailureRepair",
     "NoRepair",
     "Outcome",
@@ -55,6 +69,8 @@ __all__ = [
     "proposal_of",
     "read_ledger",
     "rebuild",
+    "rounds_held",
+    "taken_back",
     "trace_inputs",
     "write_ledger",
 ]

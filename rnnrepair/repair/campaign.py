@@ -86,6 +86,21 @@ class Campaign:
         best = max(range(len(self.val_score)), key=self.val_score.__getitem__)
         return StopReason.NO_GAIN_ON_VAL if self.rounds_made - best >= self.patience else None
 
+    def lost(self, val_score: float, n_val: int) -> bool:
+        """Return whether val fell over the last round by more than chance explains.
+
+        That is by more than twice the standard error of the score before it. Patience would not do:
+        it ends a repair, and leaves in the data what has done the harm.
+
+        Args:
+            val_score: of the network as the round has left it.
+            n_val: val sequences.
+        """
+        if self.rounds_made == 0:
+            return False
+        before = self.val_score[self.rounds_made - 1]
+        return before - val_score > 2 * (before * (1 - before) / n_val) ** 0.5
+
     def planned_after(self, n_rounds: int) -> int:
         """Return how many samples ``n_rounds`` rounds plan together."""
         n_rounds = min(max(n_rounds, 0), self.rounds)

@@ -1,32 +1,40 @@
-"""The ledger: a row for every injected sample, from which the sample can be rebuilt."""
+"""The ledger: a row for every sample that a repair has injected or mended.
+
+An injected sample can be rebuilt from its row, a mended one undone.
+"""
 
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel
 from rnnrepair.atomic import write_file
 from rnnrepair.edits import Edit
 from rnnrepair.influence import Evidence
+from rnnrepair.repair.mend import Action
 from rnnrepair.repair.proposal import Proposal
 from rnnrepair.sequences import SampleNames
 
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """Where an injected sample comes from and what it is for.
+    """What was done with one sample, and what for.
+
+    Of a sample that was mended and not made, ``new_id`` and ``parent_id`` are the sample itself,
+    and what belongs to edits and failures is empty, 0 or -1.
 
     Attributes:
         new_id: index of the sample in the training set.
         parent_id: index of the sample it was made from.
         failure_id: index of the failure it is meant to repair.
         strategy: who proposed it.
-        label: its class.
+        label: its class, from now on.
         edit: kind of edit.
         parameters: of the edit, as JSON.
         step: step of the failure, from 0, after which its prediction leaves the truth for good.
@@ -38,6 +46,12 @@ class LedgerRow:
             sample was edited; -1 where the strategy looks for none. 0 is no guidance.
         parent_name: what the parent is called where it came from.
         failure_name: the same of the failure.
+        action: see ``Action``.
+        round: that it belongs to, from 1.
+        was: class of a mended sample before.
+        weight: probability that an epoch sees a mended sample.
+        score: how suspicious that was.
+        taken_back: completed epochs when its round was taken back, -1 while it holds.
     """
 
     new_id: int
@@ -55,6 +69,22 @@ class LedgerRow:
     context: int = -1
     parent_name: str = ""
     failure_name: str = ""
+    action: str = Action.ADD.value
+    round: int = 1
+    was: int = -1
+    weight: float = 1.0
+    score: float = 0.0
+    taken_back: int = -1
+
+    @property
+    def holds(self) -> bool:
+        """Whether the data are as the row says."""
+        return self.taken_back < 0
+
+    @property
+    def injected(self) -> bool:
+        """Whether the row is of a sample that was made and is trained on."""
+        return self.holds and self.action == Action.ADD
 
     def as_edit(self) -> Edit:
         """Return the edit that makes the sample from its parent."""
@@ -70,8 +100,9 @@ def ledger_rows(
     epoch: int,
     seed: int,
     names: SampleNames | None = None,
+    number: int = 1,
 ) -> list[LedgerRow]:
-    """Return the rows of the samples of one round."""
+    """Return the rows of the samples of round ``number``: those made, then those mended."""
     failures, step = evidence.failures, evidence.step
     names = names or SampleNames()
     parents, failed = names.of(proposal.parent), names.of(failures.index)
@@ -79,7 +110,7 @@ def ledger_rows(
     state_to = failures.state[place].long()
     state_from = failures.state[(place - 1).clamp_min(0)].long()
     state_from[step == 0] = model.start
-    return [
+    made = [
         LedgerRow(
             new_id=int(new_id[i]),
             parent_id=int(proposal.parent[i]),
@@ -96,9 +127,46 @@ def ledger_rows(
             context=int(proposal.context[i]),
             parent_name=str(parents[i]),
             failure_name=str(failed[f]),
+            round=number,
         )
         for i, (f, edit) in enumerate(zip(proposal.failure.tolist(), proposal.edits, strict=True))
     ]
+    mended = names.of(torch.tensor([m.index for m in proposal.mends], dtype=torch.int64))
+    return made + [
+        LedgerRow(
+            new_id=mend.index,
+            parent_id=mend.index,
+            failure_id=-1,
+            strategy=strategy,
+            label=mend.label,
+            edit="",
+            parameters="{}",
+            step=-1,
+            state_from=-1,
+            state_to=-1,
+            epoch=epoch,
+            seed=seed,
+            parent_name=str(name),
+            action=mend.action.value,
+            round=number,
+            was=mend.was,
+            weight=mend.weight,
+            score=mend.score,
+        )
+        for mend, name in zip(proposal.mends, mended, strict=True)
+    ]
+
+
+def taken_back(rows: Sequence[LedgerRow], first: int, epoch: int) -> list[LedgerRow]:
+    """Return the ledger after round ``first`` and all later ones were taken back."""
+    return [
+        replace(row, taken_back=epoch) if row.holds and row.round >= first else row for row in rows
+    ]
+
+
+def rounds_held(rows: Sequence[LedgerRow]) -> list[int]:
+    """Return the numbers of the rounds that have changed the data and hold, ascending."""
+    return sorted({row.round for row in rows if row.holds})
 
 
 def write_ledger(rows: Sequence[LedgerRow], path: Path) -> None:

@@ -1,15 +1,20 @@
 """What a strategy is given, and what it proposes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from rnnrepair.edits import Edit, EditFamily
-from rnnrepair.influence import Evidence, StepDistance
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion
+from rnnrepair.repair.mend import Action, Mend
+from rnnrepair.sequences import Changes, SequenceBatch
 from rnnrepair.traces import Traces
+
+
+def _no_numbers() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,12 @@ class RepairContext:
         seed: of this round.
         unknown: token that stands for words without a number, None where inputs are features.
         progress: wraps a long loop in a progress bar.
+        suspicion: of the original training samples; None for strategies that do not clean.
+        doubt: of the labels of the M failures; None for those, too.
+        settled: (s,) int64 samples that were mended before, also where that was taken back: none is
+            mended twice.
+        mended: (m,) int64 those original training samples among them whose mending holds.
+        mended_label: (m,) int64 classes that these had before.
     """
 
     evidence: Evidence
@@ -41,11 +52,18 @@ class RepairContext:
     seed: int
     unknown: int | None = None
     progress: Callable[[Sequence[Tensor]], Iterable[Tensor]] = field(default=iter)
+    suspicion: Suspicion | None = None
+    doubt: LabelDoubt | None = None
+    settled: Tensor = field(default_factory=_no_numbers)
+    mended: Tensor = field(default_factory=_no_numbers)
+    mended_label: Tensor = field(default_factory=_no_numbers)
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Samples to inject (n of them), best of each failure first.
+    """What one round changes: samples to inject (n of them) and samples to mend.
+
+    Injected are the best of each failure first.
 
     Attributes:
         inputs: (n, T, F).
@@ -58,6 +76,8 @@ class Proposal:
         judged: candidates that the network was run on.
         context: (n,) int64 transitions, tokens included, that parent and failure have in common
             where the sample was edited; -1 for samples that no context was looked for.
+        mends: of samples that are there already, most suspicious first.
+        withheld: failures that nothing is made for, because labels at them are suspect.
     """
 
     inputs: Tensor
@@ -68,7 +88,9 @@ class Proposal:
     edits: list[Edit]
     reproduces: Tensor
     judged: int = 0
-    context: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    context: Tensor = field(default_factory=_no_numbers)
+    mends: Sequence[Mend] = ()
+    withheld: int = 0
 
     def __post_init__(self) -> None:
         """Most strategies look for no context."""
@@ -99,20 +121,22 @@ class Proposal:
             torch.cat([p.reproduces for p in parts]),
             sum(p.judged for p in parts),
             torch.cat([p.context for p in parts]),
+            [mend for p in parts for mend in p.mends],
+            sum(p.withheld for p in parts),
         )
 
     def select(self, rows: Tensor) -> "Proposal":
-        """Return some of the samples."""
-        return Proposal(
-            self.inputs[rows],
-            self.lengths[rows],
-            self.label[rows],
-            self.parent[rows],
-            self.failure[rows],
-            [self.edits[row] for row in rows.tolist()],
-            self.reproduces[rows],
-            self.judged,
-            self.context[rows],
+        """Return some of the samples to inject, and all that is to be mended."""
+        return replace(
+            self,
+            inputs=self.inputs[rows],
+            lengths=self.lengths[rows],
+            label=self.label[rows],
+            parent=self.parent[rows],
+            failure=self.failure[rows],
+            edits=[self.edits[row] for row in rows.tolist()],
+            reproduces=self.reproduces[rows],
+            context=self.context[rows],
         )
 
     def limited(self, room: int) -> "Proposal":
@@ -124,6 +148,34 @@ class Proposal:
         rank = torch.arange(len(self)) - torch.searchsorted(failure, failure)
         kept = order[torch.argsort(rank, stable=True)[:room]]
         return self.select(kept.sort().values)
+
+    def changes(self, *, in_place: bool = False) -> Changes:
+        """Return what is to be done to the data.
+
+        Args:
+            in_place: whether samples take the place of their parents.
+        """
+        removed = _of(self.mends, Action.REMOVE)
+        if in_place:
+            removed = torch.cat([removed, self.parent.unique()])
+        relabelled = [mend for mend in self.mends if mend.action is Action.RELABEL]
+        reweighted = [mend for mend in self.mends if mend.action is Action.REWEIGHT]
+        return Changes(
+            self.inputs if len(self) else None,
+            self.lengths,
+            self.label,
+            origin=self.parent if len(self) else None,
+            removed=removed,
+            relabelled=_of(relabelled, Action.RELABEL),
+            new_label=torch.tensor([mend.label for mend in relabelled], dtype=torch.int64),
+            reweighted=_of(reweighted, Action.REWEIGHT),
+            weight=torch.tensor([mend.weight for mend in reweighted], dtype=torch.float64),
+        )
+
+
+def _of(mends: Sequence[Mend], action: Action) -> Tensor:
+    """Return the (n,) indices of what is mended in one way."""
+    return torch.tensor([m.index for m in mends if m.action is action], dtype=torch.int64)
 
 
 def _widened(inputs: Tensor, width: int) -> Tensor:

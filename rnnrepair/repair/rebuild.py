@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits import IDENTITY, EditBatch, apply_edits
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair.graft import GRAFT, grafted
 from rnnrepair.repair.ledger import LedgerRow
+from rnnrepair.repair.mend import Action
 from rnnrepair.sequences import SequenceBatch
 
 
@@ -27,8 +29,13 @@ def rebuild(row: LedgerRow, data: Fetches) -> Tensor:
         data: that hold its parent and its failure; they need not hold the sample itself.
 
     Raises:
-        ConfigurationError: the row's kind of edit is not known.
+        ConfigurationError: the row's kind of edit is not known, or it is of no injected sample.
     """
+    if row.action != Action.ADD:
+        raise ConfigurationError(
+            f"row: expected one of an injected sample, got action {row.action!r} of sample "
+            f"{row.new_id}, which is in the data as it came: data.fetch(...)."
+        )
     edit = row.as_edit()
     (parent,) = data.fetch(torch.tensor([row.parent_id])).sequences()
     if edit.name == IDENTITY.name:

@@ -12,6 +12,7 @@ class StopReason(StrEnum):
     SHARE_REACHED = "share_reached"
     TRAINED_ANEW = "trained_anew"
     TRAINING_ENDED = "training_ended"
+    TAKEN_BACK = "taken_back"
 
     @property
     def message(self) -> str:
@@ -23,4 +24,5 @@ class StopReason(StrEnum):
             StopReason.SHARE_REACHED: "injected samples have reached their largest share",
             StopReason.TRAINED_ANEW: "a new network was trained on all the data instead",
             StopReason.TRAINING_ENDED: "training ended before all rounds were made",
+            StopReason.TAKEN_BACK: "rounds were taken back by hand",
         }[self]

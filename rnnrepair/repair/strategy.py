@@ -1,7 +1,6 @@
 """What every way to repair has in common."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ class RepairStrategy(ABC):
         fits: kinds of data that it can be used on.
         needs: roles of training samples that it reads.
         injects: whether it makes samples at all.
+        cleans: whether it mends training samples; it is told how suspicious labels are, then.
         edits_samples: whether it changes them by the repair's edits.
         lengthens: whether they have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
@@ -26,12 +26,13 @@ class RepairStrategy(ABC):
     """
 
     name: str
-    fits: ClassVar[frozenset[Kind]] = EVERY_KIND
-    needs: ClassVar[frozenset[Role]] = frozenset()
-    injects: ClassVar[bool] = True
-    edits_samples: ClassVar[bool] = False
-    lengthens: ClassVar[bool] = False
-    starts_anew: ClassVar[bool] = False
+    fits: frozenset[Kind] = EVERY_KIND
+    needs: frozenset[Role] = frozenset()
+    injects: bool = True
+    cleans: bool = False
+    edits_samples: bool = False
+    lengthens: bool = False
+    starts_anew: bool = False
     augments: bool = False
 
     def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)

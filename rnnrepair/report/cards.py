@@ -56,13 +56,14 @@ def failure_cards(failures: Sequence[Failure], data: ShownData) -> list[FailureC
         FailureCard(
             failure,
             data.spec.kind,
-            _fetched(data, [failure.index])[0],
-            _fetched(data, [neighbour.index for neighbour in failure.neighbours]),
-            _fetched(data, [sample.index for sample in failure.injected]),
+            fetched(data, [failure.index])[0],
+            fetched(data, [neighbour.index for neighbour in failure.neighbours]),
+            fetched(data, [sample.index for sample in failure.injected]),
         )
         for failure in failures
     ]
 
 
-def _fetched(data: ShownData, indices: Sequence[int]) -> list[Tensor]:
+def fetched(data: ShownData, indices: Sequence[int]) -> list[Tensor]:
+    """Return the sequences with some indices."""
     return data.fetch(torch.tensor(indices, dtype=torch.int64)).sequences()

@@ -17,6 +17,7 @@ from rnnrepair.report.cards import ShownData, failure_cards
 from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts, repair_rows
 from rnnrepair.report.outcome_view import class_views, confusions, split_views, unequal_hint
 from rnnrepair.report.studies import StudyView, read_studies, study_view
+from rnnrepair.report.suspect_view import suspect_views
 from rnnrepair.sequences import Names
 
 CARDS_WEIGHT = 4_000_000
@@ -92,6 +93,9 @@ def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names)
         "charts": charts(REPAIR_PANELS, repair_rows(repair)),
         "ends_final": repair.epochs is not None,
         "cards": cards,
+        "suspects": suspect_views(repair.suspects, data, names, samples),
+        "n_suspects": repair.n_suspects,
+        "cleaned": repair.effort.cleaned,
         "named": samples.told,
         "shown": _shown(cards),
     }

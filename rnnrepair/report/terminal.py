@@ -52,6 +52,9 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         )
     console = console or Console()
     console.print(table)
+    if "cleaned" in summary:
+        mended = ", ".join(f"{n} {what}" for what, n in summary["cleaned"].items())
+        console.print(f"labels: {mended.replace('_', ' ')}")
     if record.repair is not None:
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:

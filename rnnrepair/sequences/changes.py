@@ -20,7 +20,8 @@ class Changes:
         label: (n,) int64 of those.
         origin: (n,) int64 indices of the sequences they were made from: whatever a sample has
             beside its steps, it takes over from there. None where the data have nothing beside.
-        removed: (m,) int64 indices of sequences that are trained on no more.
+        removed: (m,) int64 indices of sequences that are trained on no more. Original ones are
+            still read by analyses.
         relabelled: (r,) int64 indices of sequences with another label from now on.
         new_label: (r,) int64 what that is.
         reweighted: (w,) int64 indices of original sequences.

@@ -1,6 +1,6 @@
 """What numbers of classes, tokens and channels are called."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -46,6 +46,12 @@ class Names:
         """Return the name of a class, in quotes where blanks at its ends would not be seen."""
         name = self.classes[number] if number < len(self.classes) else str(number)
         return name if name == name.strip() else repr(name)
+
+    def number_of(self, n_classes: int) -> Callable[[str], int | None]:
+        """Return what finds the number of a class by its name, or by the number itself."""
+        known = {str(number): number for number in range(n_classes)}
+        known |= {self.of_class(number): number for number in range(n_classes)}
+        return known.get
 
     def of_channel(self, number: int) -> str:
         """Return the name of a channel, with its unit where it is known."""

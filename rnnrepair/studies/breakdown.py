@@ -8,7 +8,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from rnnrepair.influence import Doubting, LabelDoubt, doubt_labels, responsible_step
+from rnnrepair.influence import (
+    Doubting,
+    LabelDoubt,
+    Suspicion,
+    TrainingView,
+    doubt_labels,
+    responsible_step,
+    suspect_labels,
+)
 from rnnrepair.protocols import names_of_samples
 from rnnrepair.sequences import Names
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
@@ -111,7 +119,9 @@ class Breakdown:
         ends, seed = last_states(run, "fit"), run.settings.seed
         doubting = Doubting(self.nearest, self.odds, self.copy)
         failed_ends = last_states(run, self.split)[wrong]
-        doubt = doubt_labels(fit, ends, failures, failed_ends, run.data.fetch, doubting, seed)
+        doubt = doubt_labels(
+            *(fit, ends, failures, failed_ends, run.data.fetch, _suspicion(run), doubting, seed)
+        )
         margin = margins(run, failures)
         simple = predict_without_order(fit, failures, run.data, self.simple_from, seed)
         holds = {
@@ -149,6 +159,14 @@ class Breakdown:
         """Return (M,) bool: whether training has few samples of the true class."""
         size = fit.label.bincount(minlength=fit.n_classes)
         return size[failures.label] <= self.rare_class * int(size.max())
+
+
+def _suspicion(run: FinishedRun) -> Suspicion:
+    """Judge the labels of the training samples by the traces that the run's settings make."""
+    chosen = run.chosen()
+    fit = chosen.traces["fit"]
+    view = TrainingView(fit, chosen.model, len(fit), run.network, run.data.fetch)
+    return suspect_labels(view, run.settings.seed)
 
 
 def margins(run: FinishedRun, failures: Traces) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.abstraction import (
+    Abstraction,
     AbstractionSettings,
     AbstractModel,
     Clustering,
@@ -14,6 +15,7 @@ from rnnrepair.abstraction import (
     Mixture,
     ReducedStates,
     Reduction,
+    abstract,
     check_distinct,
     collect_splits,
     count_predictions,
@@ -157,6 +159,11 @@ class FinishedRun:
                 f"{key} asks for {max(sizes)} states, more than the {self.settings.fit_states} "
                 "steps that they are fitted on: lower it, or raise fit_states."
             )
+
+    def chosen(self) -> Abstraction:
+        """Return the abstraction that a run with these settings makes in its first epoch."""
+        fit = self.states()["fit"]
+        return abstract(self._of_dims(None), self.settings, len(fit))
 
     def abstraction(
         self,

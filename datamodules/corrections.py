@@ -1,0 +1,173 @@
+"""Labels that somebody has looked at: a table that says which to change, and what to drop."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.utilities import rank_zero_info
+from torch import Tensor
+
+from rnnrepair.datamodules.tables import open_table
+from rnnrepair.errors import DataError
+from rnnrepair.protocols import Split
+from rnnrepair.sequences import SampleNames
+
+ACTIONS = ("relabel", "drop", "keep")
+# Rows that a message names.
+TOLD = 3
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What a table says of the labels of a data set.
+
+    Attributes:
+        source: the file.
+        relabelled: (r,) int64 indices.
+        new_label: (r,) int64 their labels from now on.
+        dropped: (d,) int64 indices of sequences that no split holds any more.
+    """
+
+    source: str
+    relabelled: Tensor
+    new_label: Tensor
+    dropped: Tensor
+
+    def apply(
+        self, label: Tensor, splits: Mapping[Split, Tensor]
+    ) -> tuple[Tensor, dict[Split, Tensor]]:
+        """Return the (n,) labels and the splits after the corrections, and tell how many there are.
+
+        Splits are those that were drawn without them, so that runs can be compared.
+
+        Raises:
+            DataError: a class has no training sample left, or a split no sample.
+        """
+        corrected = label.clone()
+        corrected[self.relabelled] = self.new_label
+        left = {name: rows[~torch.isin(rows, self.dropped)] for name, rows in splits.items()}
+        empty = [name for name, rows in left.items() if len(rows) == 0]
+        before, after = (
+            set(of[rows["fit"]].tolist()) for of, rows in ((label, splits), (corrected, left))
+        )
+        if empty or before - after:
+            raise DataError(
+                f"{self.source}: nothing is left of {[*empty, *sorted(before - after)]} (splits, "
+                "and classes of fit, by number): drop and relabel fewer."
+            )
+        told = [
+            f"{name} {int(torch.isin(rows, self.relabelled).sum())} relabelled, "
+            f"{len(rows) - len(left[name])} dropped"
+            for name, rows in splits.items()
+        ]
+        rank_zero_info(f"Corrections of {self.source}: {'; '.join(told)}.")
+        return corrected, left
+
+
+def read_corrections(
+    path: Path,
+    names: SampleNames,
+    label: Tensor,
+    class_of: Callable[[str], int | None],
+) -> Corrections:
+    """Read a table with the columns ``action``, ``name`` or ``index``, and ``label``.
+
+    A run writes such a table (``suspects.csv``), with the column ``suggested`` beside it.
+    Relabelled is to what stands in ``label`` where that is not the label that the sample has, else
+    to what is suggested. Rows without an action, and with ``keep``, change nothing.
+
+    Args:
+        path: csv, tsv or parquet.
+        names: of the n samples.
+        label: (n,) they have.
+        class_of: number of a class by its name, None for none.
+
+    Raises:
+        DataError: names the rows that are wrong, and what to write.
+    """
+    table = open_table(path, [("corrections", "action")], tell=False).texts().fillna("")
+    if not {"name", "index"} & set(table.columns):
+        raise DataError(
+            f"{path} has the columns {list(table.columns)}: one called name or index must say "
+            "which sample a row is of."
+        )
+    changed: dict[int, int | None] = {}
+    wrong = []
+    for number, row in enumerate(table.astype(str).to_dict("records")):
+        fields = {name: value.strip() for name, value in row.items()}
+        if fields["action"] in ("", "keep"):
+            continue
+        try:
+            index, new = _change(fields, names, label, class_of)
+            if changed.setdefault(index, new) != new:
+                raise ValueError(f"sample {index} has another action further up")
+        except ValueError as error:
+            wrong.append(f"row {number} ({error})")
+    if wrong:
+        more = f" and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
+        raise DataError(f"{path}: {'; '.join(wrong[:TOLD])}{more}. Rows count from 0.")
+    relabelled = {index: new for index, new in changed.items() if new is not None}
+    return Corrections(
+        str(path),
+        torch.tensor(list(relabelled), dtype=torch.int64),
+        torch.tensor(list(relabelled.values()), dtype=torch.int64),
+        torch.tensor([i for i, new in changed.items() if new is None], dtype=torch.int64),
+    )
+
+
+def _change(
+    row: Mapping[str, Any],
+    names: SampleNames,
+    label: Tensor,
+    class_of: Callable[[str], int | None],
+) -> tuple[int, int | None]:
+    """Return the sample of a row and its new label, None where it is dropped.
+
+    Raises:
+        ValueError: says what is wrong with the row.
+    """
+    index, action = _sample(row, names, len(label)), row["action"]
+    if action == "drop":
+        return index, None
+    if action != "relabel":
+        raise ValueError(f"action {action!r}: write one of {', '.join(ACTIONS)}, or nothing")
+    present = int(label[index])
+    for column in ("label", "suggested"):
+        written = row.get(column, "")
+        new = class_of(written) if class_of(written) is not None else class_of(_whole(written))
+        if written and new is None:
+            raise ValueError(f"{column} {written!r} is no class of these data")
+        if new is not None and new != present:
+            return index, new
+    raise ValueError("relabel without another label than it has: write it into the column label")
+
+
+def _whole(written: str) -> str:
+    """Return 3 for 3.0: columns of numbers with gaps are written so."""
+    whole = written.removesuffix(".0")
+    return whole if whole.isdecimal() else written
+
+
+def _sample(row: Mapping[str, Any], names: SampleNames, n: int) -> int:
+    """Return the index of the sample that a row is of, found by its index or its name."""
+    name, written = row.get("name", ""), _whole(row.get("index", ""))
+    if written:
+        if not written.isdecimal() or int(written) >= n:
+            raise ValueError(f"index {written!r}: these data have 0 .. {n - 1}")
+        called = str(names.of(torch.tensor([int(written)]))[0])
+        if name and name != called:
+            raise ValueError(
+                f"index {written} is called {called!r} and not {name!r}: the table is of other "
+                "data; leave one of the two columns out"
+            )
+        return int(written)
+    (found,) = names.find([name])
+    if len(found) != 1:
+        such = ", ".join(repr(str(known)) for known in names.of(torch.arange(min(3, n))))
+        raise ValueError(
+            f"name {name!r} is of {len(found)} samples, expected one; names are such as {such}"
+            + (": write index instead" if len(found) > 1 else "")
+        )
+    return int(found[0])

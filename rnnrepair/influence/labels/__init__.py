@@ -1,0 +1,14 @@
+"""Whether labels of training samples are wrong: evidence from inputs alone, and how it adds up."""
+
+from rnnrepair.influence.labels.input_features import Features, input_features
+from rnnrepair.influence.labels.linear_labels import linear_labels
+from rnnrepair.influence.labels.neighbour_labels import neighbour_labels
+from rnnrepair.influence.labels.wrong_label_odds import wrong_label_odds
+
+__all__ = [
+    "Features",
+    "input_features",
+    "linear_labels",
+    "neighbour_labels",
+    "wrong_label_odds",
+]

@@ -1,0 +1,88 @@
+"""Training samples as vectors of their inputs alone, whatever their lengths."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array, diags_array
+from torch import Tensor
+
+from rnnrepair.influence.inputs import token_bags, tokens_of
+from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import Traces
+
+# Principal components kept of series and images, and samples that they are found on.
+COMPONENTS = 50
+FOUND_ON = 5000
+# Values of a series or an image before that, at most: longer ones are averaged over parts.
+VALUES = 1024
+# Sequences fetched at a time.
+FETCHED = 2000
+
+# (N, k) float32, or (N, V) sparse with rows of length one.
+Features: TypeAlias = np.ndarray | csr_array
+
+
+def input_features(
+    traces: Traces, fetch: Callable[[Tensor], SequenceBatch], seed: int = 0
+) -> Features:
+    """Return N vectors: tf-idf of the tokens of a text, principal components of features.
+
+    A series is cut into as many equal parts as keep it at 1,024 values, and averaged over each, so
+    that series of different lengths and speeds can be compared.
+
+    Args:
+        traces: N training samples, one at least.
+        fetch: returns the sequences with some indices.
+        seed: of the samples that components are found on.
+    """
+    first = fetch(traces.index[:1]).inputs
+    if not first.is_floating_point():
+        return _tf_idf(token_bags(*tokens_of(traces, fetch), _n_tokens(traces, fetch)))
+    n_parts = max(1, min(int(traces.lengths.max()), VALUES // first.shape[2]))
+    batches = (fetch(index) for index in traces.index.split(FETCHED))
+    values = torch.cat([_averaged(batch, n_parts).flatten(1) for batch in batches])
+    return _principal(values, seed).numpy()
+
+
+def _n_tokens(traces: Traces, fetch: Callable[[Tensor], SequenceBatch]) -> int:
+    return 1 + int(tokens_of(traces, fetch)[0].max())
+
+
+def _tf_idf(counts: csr_array) -> csr_array:
+    """Return whether each token occurs, rare ones weighing more; rows have length one."""
+    counts.data[:] = 1
+    n_texts = counts.shape[0]
+    idf = np.log((1 + n_texts) / (1 + counts.sum(0)))
+    weighted = counts @ diags_array(idf.astype(np.float32))
+    length = np.sqrt(weighted.power(2).sum(1)).clip(np.finfo(np.float32).tiny)
+    return csr_array(diags_array((1 / length).astype(np.float32)) @ weighted)
+
+
+def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
+    """Return (B, parts, F) means over equal parts of (B, T, F) sequences of any lengths.
+
+    The mean over a part is a difference of the running sum, which is linear between steps.
+    """
+    inputs = torch.where(batch.mask[..., None], batch.inputs, 0).double()
+    running = torch.nn.functional.pad(inputs.cumsum(1), (0, 0, 1, 0))
+    edge = torch.linspace(0, 1, n_parts + 1, dtype=torch.float64) * batch.lengths[:, None]
+    before = edge.long().clamp_max(inputs.shape[1] - 1)
+    sums = [
+        running.gather(1, at[..., None].expand(-1, -1, inputs.shape[2]))
+        for at in (before, before + 1)
+    ]
+    at_edge = sums[0] + (edge - before)[..., None] * (sums[1] - sums[0])
+    return (at_edge.diff(dim=1) * (n_parts / batch.lengths)[:, None, None]).float()
+
+
+def _principal(values: Tensor, seed: int) -> Tensor:
+    """Return the (N, k) first principal components of (N, D) values."""
+    order = torch.randperm(len(values), generator=torch_generator(seed, "components of inputs"))
+    sample = values[order[:FOUND_ON]].double()
+    mean = sample.mean(0)
+    direction = torch.linalg.eigh((sample - mean).T @ (sample - mean)).eigenvectors
+    kept = direction.flip(1)[:, :COMPONENTS].float()
+    return (values - mean.float()) @ kept

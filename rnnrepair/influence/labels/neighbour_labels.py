@@ -1,0 +1,56 @@
+"""What the labels of the nearest other training samples say of a sample's label."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnrepair.influence.inputs import nearest_by
+from rnnrepair.influence.labels.input_features import Features
+from rnnrepair.influence.ties import tie_order
+from rnnrepair.seeding import torch_generator
+
+# Neighbours that vote, and samples among which they are looked for: drawn at random where there are
+# more, which bounds the time.
+NEAREST = 20
+LOOKED_AMONG = 5000
+# Samples whose neighbours are looked for at a time.
+AT_A_TIME = 2000
+
+
+def neighbour_labels(features: Features, label: Tensor, n_classes: int, seed: int = 0) -> Tensor:
+    """Return (N, C) float32 shares of the labels of each sample's 20 nearest others.
+
+    Args:
+        features: of N samples, see ``input_features``.
+        label: (N,) int64.
+        n_classes: C.
+        seed: of the samples that neighbours are looked for among, and of the order of ties.
+    """
+    n = len(label)
+    drawn = torch.randperm(n, generator=torch_generator(seed, "samples that vote"))
+    order = tie_order(torch.arange(n), seed)
+    asked = torch.zeros(n, dtype=torch.bool)
+    asked[drawn[:LOOKED_AMONG]] = True
+    order = order[asked[order]]
+    shares = []
+    for rows in torch.arange(n).split(AT_A_TIME):
+        here = features[rows.numpy()]
+
+        def to_queries(block: Tensor, here: Features = here) -> Tensor:
+            return _distances(features[block.numpy()], here)
+
+        # One more, for each may be its own neighbour.
+        near = nearest_by(to_queries, order, NEAREST + 1).row
+        other = (near >= 0) & (near != rows[:, None])
+        other &= other.cumsum(1) <= NEAREST
+        votes = torch.zeros(len(rows), n_classes)
+        votes.scatter_add_(1, label[near.clamp_min(0)], other.float())
+        shares.append(votes / other.sum(1, keepdim=True).clamp_min(1))
+    return torch.cat(shares)
+
+
+def _distances(there: Features, here: Features) -> Tensor:
+    """Return (n, m) distances of n samples to m; of rows of length one, one minus the cosine."""
+    if isinstance(there, np.ndarray) and isinstance(here, np.ndarray):
+        return torch.cdist(torch.from_numpy(there), torch.from_numpy(here))
+    return 1 - torch.from_numpy((there @ here.T).toarray())

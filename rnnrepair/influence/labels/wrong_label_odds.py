@@ -1,0 +1,100 @@
+"""How likely labels are wrong, from several kinds of evidence that nobody has calibrated."""
+
+import numpy as np
+import torch
+from scipy.optimize import isotonic_regression
+from scipy.stats import rankdata
+from torch import Tensor
+
+# Values of a kind of evidence that are told apart.
+BINS = 30
+# Share of wrong labels, and how sharply it is cut off, of the first guess.
+GUESS, SHARPNESS = 0.15, 0.03
+# A label is more often right than wrong, in every class.
+MOST = 0.5
+ROUNDS = 200
+SETTLED = 1e-4
+
+
+def wrong_label_odds(evidence: Tensor, label: Tensor) -> Tensor:
+    """Return (N,) float32 log odds that each label is wrong.
+
+    A network that has seen thirty of a hundred sevens called ones doubts every seven: what counts
+    is how far a sample stands out of its own class, so the median of the class is taken off each
+    kind of evidence. Expectation maximisation then finds, without knowing any wrong label, how
+    much each value of each kind speaks for one, and how many there are in each class. A kind that
+    does not tell the samples apart weighs little by itself. More evidence never counts for less.
+
+    Source: ours; the model is that of Dawid & Skene, "Maximum Likelihood Estimation of Observer
+    Error-Rates Using the EM Algorithm", 1979, with kinds of evidence as observers.
+
+    Args:
+        evidence: (V, N), the larger the more suspicious; NaN where nothing is known.
+        label: (N,) int64.
+    """
+    classes = label.numpy()
+    kinds = [_out_of_class(kind, classes) for kind in evidence.double().numpy()]
+    binned = [_binned(kind) for kind in kinds]
+    wrong = _first_guess(kinds)
+    odds = np.zeros(len(classes))
+    for _ in range(ROUNDS):
+        count = np.bincount(classes)
+        share = np.bincount(classes, wrong) / np.maximum(count, 1)
+        share = share.clip(1 / (2 * len(classes)), MOST)
+        odds = np.log(share / (1 - share))[classes]
+        for places in binned:
+            odds = odds + _speaks_for_wrong(places, wrong)
+        before, wrong = wrong, 1 / (1 + np.exp(-odds))
+        if np.abs(wrong - before).max() < SETTLED:
+            break
+    return torch.from_numpy(odds).float()
+
+
+def _out_of_class(kind: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return (N,) evidence beyond the median of each sample's class."""
+    beyond = kind.copy()
+    for c in np.unique(classes):
+        own = classes == c
+        if not np.isnan(kind[own]).all():
+            beyond[own] -= np.nanmedian(kind[own])
+    return beyond
+
+
+def _binned(kind: np.ndarray) -> np.ndarray:
+    """Return (N,) int64 places among the quantiles, -1 where nothing is known."""
+    known = ~np.isnan(kind)
+    if not known.any():
+        return np.full(len(kind), -1)
+    inner = np.linspace(0, 1, BINS + 1)[1:-1]
+    edges = np.unique(np.quantile(kind[known], inner))
+    return np.where(known, np.searchsorted(edges, kind, side="right"), -1)
+
+
+def _first_guess(kinds: list[np.ndarray]) -> np.ndarray:
+    """Return (N,) probabilities: the samples that stand out most by the mean of all ranks."""
+    ranks = []
+    for kind in kinds:
+        known = ~np.isnan(kind)
+        rank = np.full(len(kind), 0.5)
+        rank[known] = rankdata(kind[known]) / max(int(known.sum()), 1)
+        ranks.append(rank)
+    place = rankdata(np.mean(ranks, 0)) / len(kinds[0])
+    return 1 / (1 + np.exp(-(place - (1 - GUESS)) / SHARPNESS))
+
+
+def _speaks_for_wrong(places: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """Return (N,) log ratio of how often a value occurs among wrong and among right labels.
+
+    Args:
+        places: (N,) of one kind of evidence, see ``_binned``.
+        wrong: (N,) probabilities.
+    """
+    known = places >= 0
+    if not known.any():
+        return np.zeros(len(places))
+    n = int(places.max()) + 1
+    # Half a sample more of each, so that nothing is impossible.
+    among = [np.bincount(places[known], p[known], n) + 0.5 for p in (wrong, 1 - wrong)]
+    ratio = np.log(among[0] / among[0].sum()) - np.log(among[1] / among[1].sum())
+    rising = isotonic_regression(ratio, weights=among[0] + among[1]).x
+    return np.where(known, rising[places], 0)

@@ -1,0 +1,125 @@
+"""Samples whose label may be wrong: what the record tells of them, and a table to fill in."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnnrepair.atomic import write_file
+from rnnrepair.influence import Evidence, LabelDoubt, Role, Suspicion, TrainingView, look_alikes
+from rnnrepair.protocols import Split
+from rnnrepair.record.failure import Neighbour
+from rnnrepair.sequences import Names, SampleNames
+
+FILE = "suspects.csv"
+# What the data module reads as corrections.
+COLUMNS = ("name", "index", "split", "label", "suggested", "score", "action")
+# Neighbours told of a suspect, at most.
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A sample whose label is suspect, as the unrepaired network saw it.
+
+    Attributes:
+        index: of the sample.
+        split: fit, or repair for a failure whose own label is suspect.
+        label: that it carries.
+        suggested: that the evidence speaks for.
+        score: how suspicious it is, in [0, 1].
+        neighbours: nearest training samples; none for most suspects.
+    """
+
+    index: int
+    split: Split
+    label: int
+    suggested: int
+    score: float
+    neighbours: tuple[Neighbour, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return numbers and strings, for a checkpoint."""
+        told = asdict(self)
+        for neighbour in told["neighbours"]:
+            neighbour["role"] = neighbour["role"].value
+        return told
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> "Suspect":
+        """Return the suspect that was told as plain values."""
+        neighbours = tuple(
+            Neighbour(**{**neighbour, "role": Role(neighbour["role"])})
+            for neighbour in told["neighbours"]
+        )
+        return cls(**{**told, "neighbours": neighbours})
+
+
+def gather_suspects(
+    suspicion: Suspicion, view: TrainingView, evidence: Evidence | None, doubt: LabelDoubt | None
+) -> list[Suspect]:
+    """Return training samples and failures whose label is suspect, each most suspicious first.
+
+    Args:
+        suspicion: of the training samples.
+        view: of them.
+        evidence: of the failures, None where there are none.
+        doubt: of their labels.
+    """
+    rows = suspicion.suspect.nonzero()[:, 0]
+    rows = rows[suspicion.score[rows].argsort(descending=True, stable=True)]
+    columns = (suspicion.index, view.traces.label, suspicion.suggested, suspicion.score)
+    found = [
+        Suspect(index, "fit", label, suggested, score)
+        for index, label, suggested, score in zip(*(c[rows].tolist() for c in columns), strict=True)
+    ]
+    if evidence is None or doubt is None:
+        return found
+    failures, score = evidence.failures, doubt.odds / (1 + doubt.odds)
+    rows = doubt.own.nonzero()[:, 0]
+    rows = rows[score[rows].argsort(descending=True, stable=True)]
+    columns = (failures.index, failures.label, failures.final_prediction.long(), score)
+    return found + [
+        Suspect(index, "repair", label, suggested, s)
+        for index, label, suggested, s in zip(*(c[rows].tolist() for c in columns), strict=True)
+    ]
+
+
+def with_neighbours(
+    suspects: Sequence[Suspect], view: TrainingView, at_most: int, seed: int = 0
+) -> list[Suspect]:
+    """Return the suspects, the first training samples among them with their nearest neighbours."""
+    shown = [suspect for suspect in suspects if suspect.split == "fit"][:at_most]
+    if not shown:
+        return list(suspects)
+    traces = view.traces.between(0, view.n_original)
+    index = torch.tensor([suspect.index for suspect in shown])
+    near = look_alikes(view, torch.searchsorted(traces.index, index), SHOWN, seed)
+    told = {}
+    for suspect, row, far in zip(shown, near.row, near.distance, strict=True):
+        found = row >= 0
+        samples = (traces.index, traces.label)
+        told[suspect.index] = tuple(
+            Neighbour(i, label, Role.NEAREST, distance=d)
+            for i, label, d in zip(
+                *(c[row[found]].tolist() for c in samples), far[found].tolist(), strict=True
+            )
+        )
+    return [replace(s, neighbours=told.get(s.index, ())) for s in suspects]
+
+
+def write_suspects(
+    suspects: Sequence[Suspect], names: Names, samples: SampleNames, run_folder: Path
+) -> None:
+    """Write ``suspects.csv``: filled in, it is what data modules take as ``corrections``."""
+    called = samples.of(torch.tensor([s.index for s in suspects], dtype=torch.int64))
+    with write_file(run_folder / FILE) as draft, draft.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for suspect, name in zip(suspects, called, strict=True):
+            label, suggested = (names.of_class(c) for c in (suspect.label, suspect.suggested))
+            score = f"{suspect.score:.4f}"
+            writer.writerow([name, suspect.index, suspect.split, label, suggested, score, ""])

@@ -1,0 +1,89 @@
+"""Cleaning together with a strategy that makes samples."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from rnnrepair.errors import Fault, SettingsError
+from rnnrepair.repair.clean import CleanLabels, judged_labels
+from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.strategy import RepairStrategy
+
+
+class CleanThen(RepairStrategy):
+    """``clean+NAME``: cleans, and makes the samples of another strategy of what can be trusted.
+
+    A failure whose own label is suspect, or the labels of its neighbours, gets no samples: they
+    would teach the network the fault. Its share of the budget goes to nobody. Samples are made of
+    no training sample whose label is suspect.
+
+    Source: ours.
+    """
+
+    cleans = True
+
+    def __init__(self, then: RepairStrategy, clean: CleanLabels | None = None) -> None:
+        """Choose both.
+
+        Args:
+            then: makes the samples.
+            clean: mends labels; ``CleanLabels()`` where None.
+
+        Raises:
+            SettingsError: ``then`` makes no samples.
+        """
+        if not then.injects or then.cleans:
+            told = f"expected a strategy that makes samples, got {then.name}"
+            raise SettingsError(type(self).__name__, [Fault("then", told)])
+        self.then = then
+        self.clean = clean or CleanLabels()
+        self.name = f"{self.clean.name}+{then.name}"
+        self.fits, self.needs = then.fits, then.needs
+        self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
+        self.augments = then.augments
+
+    @override
+    def check(self, budget: int) -> None:
+        self.then.check(budget)
+
+    @override
+    def serves(self, context: RepairContext) -> Tensor:
+        return _doubtful(context) | self.then.serves(context)
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Propose samples for the failures that can be trusted, and what is to be mended."""
+        cleaned = self.clean.propose(context, budget)
+        doubtful = _doubtful(context)
+        kept = (~doubtful).nonzero()[:, 0]
+        trusted = _trusted(context, kept)
+        made = Proposal.empty(context)
+        if len(kept) and len(trusted.originals):
+            made = self.then.propose(trusted, budget)
+        return replace(
+            made,
+            failure=kept[made.failure],
+            mends=cleaned.mends,
+            withheld=int(doubtful.sum()),
+        )
+
+
+def _doubtful(context: RepairContext) -> Tensor:
+    """Return (M,) bool: failures whose own label is suspect, or those of their neighbours."""
+    _, doubt = judged_labels(context)
+    return doubt.own | doubt.neighbours
+
+
+def _trusted(context: RepairContext, failures: Tensor) -> RepairContext:
+    """Return what is known of some failures, without samples whose label is or was suspect."""
+    suspicion, _ = judged_labels(context)
+    suspect = torch.cat([suspicion.index[suspicion.suspect], context.mended])
+    trusted = ~torch.isin(context.originals, suspect)
+    return replace(
+        context,
+        evidence=context.evidence.select(failures).without(suspect),
+        originals=context.originals[trusted],
+        original_label=context.original_label[trusted],
+        original_correct=context.original_correct[trusted],
+    )

@@ -1,0 +1,81 @@
+"""What the page shows of samples whose label is suspect."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnnrepair.record import Suspect
+from rnnrepair.report.card_view import Figure, Sample
+from rnnrepair.report.cards import ShownData, fetched
+from rnnrepair.report.colours import class_colours
+from rnnrepair.report.pictures import thumbnail, value_range
+from rnnrepair.report.text_figure import sample_text
+from rnnrepair.sequences import Kind, Names, SampleNames
+
+
+@dataclass(frozen=True)
+class SuspectView:
+    """A suspect as ``repair.html.jinja`` shows it.
+
+    Attributes:
+        number: of the sample, with what it is called where it came from.
+        split: that it is of.
+        score: how suspicious it is.
+        label: name of the class that it carries.
+        suggested: of the one that the evidence speaks for.
+        sample: its picture or text.
+        neighbours: nearest training samples, nearest first.
+    """
+
+    number: str
+    split: str
+    score: float
+    label: str
+    suggested: str
+    sample: Sample
+    neighbours: tuple[Sample, ...]
+
+
+def suspect_views(
+    suspects: Sequence[Suspect], data: ShownData, names: Names, samples: SampleNames
+) -> list[SuspectView]:
+    """Fetch suspects and their neighbours, and prepare them for the page."""
+    return [_view(suspect, data, names, samples) for suspect in suspects]
+
+
+def _view(suspect: Suspect, data: ShownData, names: Names, samples: SampleNames) -> SuspectView:
+    near = suspect.neighbours
+    index = [suspect.index, *(n.index for n in near)]
+    label = [suspect.label, *(n.label for n in near)]
+    called = samples.numbered(torch.tensor(index))
+    inputs, colours = fetched(data, index), class_colours([*label, suspect.suggested])
+    shown = [
+        Sample(figure, names.of_class(c), colours[c], caption)
+        for figure, c, caption in zip(_figures(inputs, data, names), label, called, strict=True)
+    ]
+    return SuspectView(
+        number=called[0],
+        split=suspect.split,
+        score=suspect.score,
+        label=names.of_class(suspect.label),
+        suggested=names.of_class(suspect.suggested),
+        sample=shown[0],
+        neighbours=tuple(shown[1:]),
+    )
+
+
+def _figures(inputs: list[Tensor], data: ShownData, names: Names) -> list[Figure]:
+    """Return pictures of one scale, or texts."""
+    kind, described = data.spec.kind, "sample whose label is suspect, or one like it"
+    if kind == Kind.TOKENS:
+        return [sample_text(tokens, (0, 0), names, described) for tokens in inputs]
+    image = kind == Kind.IMAGE
+    n_features = inputs[0].shape[1]
+    scales = (
+        [value_range(inputs)]
+        if image
+        else [value_range([part[:, c] for part in inputs]) for c in range(n_features)]
+    )
+    return [thumbnail(part, scales, described, image=image) for part in inputs]

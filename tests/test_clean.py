@@ -1,0 +1,206 @@
+"""Cleaning: what is mended, within which limits, and what is made beside it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.influence import LabelDoubt, Suspicion
+from rnnrepair.repair import (
+    Action,
+    Campaign,
+    ClassRepair,
+    CleanLabels,
+    CleanThen,
+    FailureRepair,
+    GuidedRepair,
+    InfluenceRepair,
+    NoRepair,
+    RandomRepair,
+    ledger_rows,
+    read_ledger,
+    rebuild,
+    rounds_held,
+    taken_back,
+    write_ledger,
+)
+
+
+def judged(case, suspects=(), own=(), neighbours=(), **changes):
+    """Return the context of a case in which some rows are suspect; later ones are more so."""
+    n, context = len(case.context.originals), case.context
+    m = len(context.evidence)
+    score = torch.arange(n) / (2 * n)
+    score[list(suspects)] += 0.5
+    suggested = (context.original_label + 1) % 3
+    suspicion = Suspicion(context.originals, score, suggested, 0.5)
+    flags = torch.zeros(2, m, dtype=torch.bool)
+    flags[0, list(own)] = True
+    flags[1, list(neighbours)] = True
+    odds = torch.where(flags[0], 39.0, 1.0)
+    copies = torch.full((m, 20), -1)
+    doubt = LabelDoubt(odds, flags[0], flags[1], copies)
+    return replace(context, suspicion=suspicion, doubt=doubt, **changes)
+
+
+def test_each_action_becomes_its_change(repair_case):
+    context = judged(repair_case, suspects=[2, 5], own=[1])
+    index, label = context.originals[[5, 2]], context.original_label[[5, 2]]
+    failure = context.evidence.failures.index[1:2]
+
+    changes = CleanLabels("remove").propose(context, 1).changes()
+    assert changes.removed.tolist() == [*index.tolist(), *failure.tolist()]
+    assert changes.inputs is None
+    assert len(changes.relabelled) == len(changes.reweighted) == 0
+
+    changes = CleanLabels("reweight", weight=0.25).propose(context, 1).changes()
+    assert changes.reweighted.tolist() == [*index.tolist(), *failure.tolist()]
+    assert changes.weight.tolist() == [0.25] * 3
+
+    changes = CleanLabels("relabel").propose(context, 1).changes()
+    assert torch.equal(changes.relabelled, index)
+    assert torch.equal(changes.new_label, (label + 1) % 3)
+    assert torch.equal(changes.removed, failure)  # never relabelled: it measures
+    assert len(changes.reweighted) == 0
+
+
+def test_what_is_settled_is_not_mended_again(repair_case):
+    context = judged(repair_case, suspects=[2, 5, 9], own=[0, 1])
+    settled = torch.cat([context.originals[[5]], context.evidence.failures.index[:1]])
+    mends = CleanLabels().propose(replace(context, settled=settled), 1).mends
+    expected = [*context.originals[[9, 2]].tolist(), int(context.evidence.failures.index[1])]
+    assert [mend.index for mend in mends] == expected
+
+
+def test_never_above_half_of_a_class_is_mended(repair_case, caplog):
+    label = repair_case.context.original_label
+    rows = (label == 1).nonzero()[:, 0]
+    context = judged(repair_case, suspects=rows.tolist())
+    strategy = CleanLabels("remove", share=0.9)
+    mends = strategy.propose(context, 1).mends
+    half = len(rows) // 2
+    assert len(mends) == half
+    assert [m.index for m in mends] == context.originals[rows.flip(0)[:half]].tolist()
+    assert "class 1" in caplog.text
+    # What was mended before counts, relabelled ones as of the class that they had.
+    before = rows.flip(0)[:2].sort().values
+    moved = context.original_label.clone()
+    moved[before] = 2
+    later = replace(
+        context,
+        original_label=moved,
+        settled=context.originals[before],
+        mended=context.originals[before],
+        mended_label=label[before],
+    )
+    assert len(strategy.propose(later, 1).mends) == half - 2
+
+
+def test_never_above_the_share_is_mended(repair_case, caplog):
+    n = len(repair_case.context.originals)
+    context = judged(repair_case, suspects=range(n))
+    mends = CleanLabels(share=0.2).propose(context, 1).mends
+    assert len(mends) == int(0.2 * n)
+    assert "left as they are" in caplog.text
+    first = context.originals[:3]
+    later = replace(context, settled=first, mended=first, mended_label=context.original_label[:3])
+    assert len(CleanLabels(share=0.2).propose(later, 1).mends) == int(0.2 * n) - 3
+
+
+@pytest.mark.parametrize(
+    "then", [GuidedRepair(5, 4), FailureRepair(), InfluenceRepair(), RandomRepair(), ClassRepair()]
+)
+def test_samples_are_made_of_and_for_what_can_be_trusted(repair_case, then):
+    parents = repair_case.context.evidence.parents.index
+    rows = torch.searchsorted(repair_case.context.originals, parents[3, :2])
+    context = judged(repair_case, suspects=rows.tolist(), own=[0], neighbours=[2])
+    proposal = CleanThen(then).propose(context, 3)
+    assert proposal.withheld == 2
+    assert len(proposal) > 0
+    assert not {0, 2} & set(proposal.failure.tolist())
+    suspect = context.originals[rows].tolist()
+    assert not set(suspect) & set(proposal.parent.tolist())
+    assert set(suspect) <= {mend.index for mend in proposal.mends}
+    # Samples carry the label of the failure that they are meant for, except random ones.
+    if not isinstance(then, RandomRepair):
+        assert torch.equal(proposal.label, context.evidence.failures.label[proposal.failure])
+
+
+def test_all_failures_share_the_budget_those_without_samples_too(repair_case):
+    context = judged(repair_case, own=[0, 1])
+    assert CleanThen(FailureRepair()).serves(context).all()
+    assert len(CleanThen(FailureRepair()).propose(context, 3)) == 3 * (len(context.evidence) - 2)
+
+
+def test_nothing_is_made_where_no_failure_can_be_trusted(repair_case):
+    everything = range(len(repair_case.context.evidence))
+    proposal = CleanThen(GuidedRepair(5, 4)).propose(judged(repair_case, own=everything), 3)
+    assert len(proposal) == 0
+    assert proposal.withheld == len(everything)
+
+
+def test_a_second_strategy_that_makes_nothing_is_refused():
+    for then in (NoRepair(), CleanLabels()):
+        with pytest.raises(SettingsError, match=r"then.*makes samples"):
+            CleanThen(then)
+
+
+def test_cleaning_without_a_judgement_is_refused(repair_case):
+    with pytest.raises(ConfigurationError, match="suspicion"):
+        CleanLabels().propose(repair_case.context, 1)
+
+
+@pytest.mark.parametrize("wrong", [{"action": "drop"}, {"share": 0}, {"weight": 1.5}])
+def test_values_out_of_range_are_refused(wrong):
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        CleanLabels(**wrong)
+
+
+def test_evidence_loses_samples_and_failures_alone(repair_case):
+    evidence = repair_case.context.evidence
+    gone = evidence.parents.index[1, [0, 3]]
+    found = evidence.select(torch.tensor([4, 1])).without(gone)
+    assert torch.equal(found.failures.index, evidence.failures.index[[4, 1]])
+    left = [i for i in evidence.parents.index[1].tolist() if i not in gone.tolist()]
+    assert found.parents.index[1].tolist() == [*left, -1, -1]
+    assert found.parents.distance[1, -2:].tolist() == [torch.inf] * 2
+    kept = ~torch.isin(evidence.parents.index[1], gone)
+    assert torch.equal(found.parents.distance[1, :-2], evidence.parents.distance[1][kept])
+
+
+def test_mends_are_in_the_ledger_and_can_be_taken_back(repair_case, tmp_path):
+    context = judged(repair_case, suspects=[2, 5], own=[1])
+    told = (context.evidence, repair_case.abstract, "clean", 7, 11)
+    proposal = CleanLabels("relabel").propose(context, 1)
+    first = ledger_rows(proposal, torch.empty(0).long(), *told, number=1)
+    made = FailureRepair().propose(context, 1)
+    second = ledger_rows(made, torch.arange(900, 900 + len(made)), *told, number=2)
+    rows = [*first, *second]
+    write_ledger(rows, tmp_path / "ledger.csv")
+    assert read_ledger(tmp_path / "ledger.csv") == rows
+    row = first[0]
+    assert (row.new_id, row.parent_id) == (int(context.originals[5]), int(context.originals[5]))
+    assert (row.action, row.was) == ("relabel", int(context.original_label[5]))
+    assert row.label == (row.was + 1) % 3
+    assert [r.injected for r in rows] == [False] * 3 + [True] * len(made)
+    assert rounds_held(rows) == [1, 2]
+    left = taken_back(rows, 2, epoch=9)
+    assert rounds_held(left) == [1]
+    assert left[:3] == first
+    assert {r.taken_back for r in left[3:]} == {9}
+    with pytest.raises(ConfigurationError, match="relabel"):
+        rebuild(row, repair_case.data)
+    assert Action(row.action) is Action.RELABEL
+
+
+def test_a_round_is_lost_where_val_falls_by_more_than_chance():
+    campaign = Campaign(budget=1, rounds=3, patience=3, max_samples=99)
+    assert not campaign.lost(0.0, 100)  # no round was made
+    campaign.open_round(5, 0.9)
+    # The standard error of .9 on 100 sequences is .03.
+    assert not campaign.lost(0.841, 100)
+    assert campaign.lost(0.839, 100)
+    assert not campaign.lost(0.839, 50)
+    campaign.open_round(5, 0.5)
+    assert not campaign.lost(0.45, 100)

@@ -1,0 +1,121 @@
+"""Corrections: read back, refused where they make no sense, and applied after the splits."""
+
+import pandas as pd
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from rnnrepair.datamodules import DatasetDataModule
+from rnnrepair.errors import DataError
+from rnnrepair.record import Suspect, write_suspects
+from rnnrepair.sequences import Names
+
+
+def written(folder, rows):
+    path = folder / "corrections.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return str(path)
+
+
+def test_labels_and_splits_change_as_told_and_nothing_else(make_data, tmp_path):
+    plain = make_data()
+    a, b, c, d = plain.indices("fit")[:4].tolist()
+    test = int(plain.indices("test")[0])
+    label = plain.fetch(torch.arange(120)).label
+    other = [(int(label[i]) + 1) % 3 for i in range(120)]
+    path = written(
+        tmp_path,
+        [
+            {"index": a, "action": "relabel", "label": other[a]},
+            {"index": b, "action": "drop", "label": ""},
+            {"index": c, "action": "keep", "label": other[c]},
+            {"index": d, "action": "", "label": other[d]},
+            {"index": test, "action": "relabel", "label": other[test]},
+        ],
+    )
+    data = make_data(corrections=path)
+    expected = label.clone()
+    expected[[a, test]] = torch.tensor([other[a], other[test]])
+    assert torch.equal(data.fetch(torch.arange(120)).label, expected)
+    for split in ("fit", "repair", "val", "test"):
+        before = plain.indices(split)
+        assert torch.equal(data.indices(split), before[before != b])
+    assert data.fingerprint != plain.fingerprint
+
+
+def test_what_a_run_suspects_comes_back_as_corrections(make_data, tmp_path):
+    plain = make_data()
+    index = plain.indices("fit")[:3].tolist()
+    label = plain.fetch(torch.tensor(index)).label.tolist()
+    wanted = [(c + 1) % 3 for c in label]
+    suspects = [Suspect(i, "fit", c, s, 0.9) for i, c, s in zip(index, label, wanted, strict=True)]
+    write_suspects(suspects, Names.of(plain.spec), plain.sample_names, tmp_path)
+    path = tmp_path / "suspects.csv"
+    untouched = make_data(corrections=str(path))
+    assert untouched.fingerprint == plain.fingerprint
+    table = pd.read_csv(path)
+    # Accepted, corrected by hand, and left alone.
+    table["action"] = ["relabel", "relabel", None]
+    table.loc[1, "label"] = (label[1] + 2) % 3
+    table.to_csv(path, index=False)
+    data = make_data(corrections=str(path))
+    expected = [wanted[0], (label[1] + 2) % 3, label[2]]
+    assert data.fetch(torch.tensor(index)).label.tolist() == expected
+    # By name alone it is the same, and where a program has made 3.0 of 3.
+    table.drop(columns="index").astype({"label": float}).to_csv(path, index=False)
+    assert make_data(corrections=str(path)).fingerprint == data.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"index": 120, "action": "drop"}, r"index '120'.*0 \.\. 119"),
+        ({"index": "x", "action": "drop"}, "index 'x'"),
+        ({"name": "walk", "action": "drop"}, r"name 'walk' is of 0 samples.*'0'"),
+        ({"index": 3, "name": "4", "action": "drop"}, "index 3 is called '3' and not '4'"),
+        ({"index": 3, "action": "delete"}, r"'delete'.*relabel, drop, keep"),
+        ({"index": 3, "action": "relabel", "label": "cat"}, "label 'cat' is no class"),
+        ({"index": 3, "action": "relabel", "label": ""}, "write it into the column label"),
+        ({"index": 3, "action": "relabel", "label": "0"}, "without another label"),
+        ({"row": 3, "action": "drop"}, "one called name or index"),
+        ({"index": 3, "do": "drop"}, "action"),
+    ],
+)
+def test_rows_that_make_no_sense_are_refused(make_data, tmp_path, row, told):
+    with pytest.raises(DataError, match=told):
+        make_data(corrections=written(tmp_path, [row]))
+
+
+def test_two_actions_for_one_sample_are_refused(make_data, tmp_path):
+    rows = [{"index": 3, "action": "drop"}, {"name": "3", "action": "relabel", "label": "1"}]
+    with pytest.raises(DataError, match="another action"):
+        make_data(corrections=written(tmp_path, rows))
+
+
+def test_a_class_may_not_vanish(make_data, tmp_path):
+    plain = make_data()
+    fit = plain.indices("fit")
+    rows = [{"index": i, "action": "drop"} for i in fit[plain.fetch(fit).label == 2].tolist()]
+    with pytest.raises(DataError, match=r"nothing is left of \[2\]"):
+        make_data(corrections=written(tmp_path, rows))
+
+
+def test_items_of_a_users_own_are_trained_on_with_the_corrected_label(tmp_path):
+    g = torch.Generator().manual_seed(0)
+    train, test = ([(torch.rand(5, 2, generator=g), i % 2) for i in range(n)] for n in (60, 12))
+    plain = DatasetDataModule(train, test)
+    plain.setup()
+    chosen = int(plain.indices("fit")[4])
+    rows = [{"name": f"train {chosen}", "action": "relabel", "label": 1 - chosen % 2}]
+    data = DatasetDataModule(train, test, corrections=written(tmp_path, rows))
+    data.setup()
+    loader = data.train_dataloader()
+    assert isinstance(loader, DataLoader)
+    found = {
+        tuple(x.flatten().tolist()): int(y)
+        for xs, ys in loader
+        for x, y in zip(xs, ys, strict=True)
+    }
+    for index in data.indices("fit").tolist():
+        x, y = train[index]
+        assert found[tuple(x.flatten().tolist())] == (1 - y if index == chosen else y)
