@@ -13,6 +13,7 @@ from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in
+from rnnrepair.callbacks.launch.retraining import TrainAgain
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
@@ -77,7 +78,8 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     network = verified(model, datamodule, collector.get("tap"))
     name = f"checkpoints/{cfg.checkpoint}.ckpt"
-    return FinishedRun(network, datamodule, abstraction, bars, name)
+    train = TrainAgain(finished.planned(datamodule), datamodule)
+    return FinishedRun(network, datamodule, abstraction, bars, name, train)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")
