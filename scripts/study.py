@@ -35,8 +35,9 @@ def study(cfg: DictConfig) -> None:
         raise ConfigurationError("; ".join(wrong) + ".")
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
-    studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    cfg.seed = finished.cfg.seed if cfg.seed is None else cfg.seed
+    studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
     keep_log(finished.folder / "study.log")
     run = finished_run(finished, cfg)
     loggers = [wandb_of(finished.cfg)] if cfg.wandb else []

@@ -109,7 +109,7 @@ def explain(
     rows, right = _told(traces, asked, at_most)
     failures = traces.select(rows)
     view = TrainingView(
-        abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch
+        abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch, fit
     )
     ends = fit.vector[fit.last_step]
     failed_ends = of_split.vector[of_split.last_step][rows]

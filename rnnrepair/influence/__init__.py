@@ -10,17 +10,22 @@ from rnnrepair.influence.distance import (
     step_distance,
 )
 from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
+from rnnrepair.influence.error_states import ErrorStates
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
 from rnnrepair.influence.gradients import LossGradients, Parts
+from rnnrepair.influence.input_similarity import InputSimilarity
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.overlap import TransitionOverlap
+from rnnrepair.influence.random_influence import RandomInfluence
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
+from rnnrepair.influence.segment_similarity import SegmentSimilarity
 from rnnrepair.influence.segments import responsible_segment, responsible_step
 from rnnrepair.influence.similarity import TraceSimilarity
+from rnnrepair.influence.state_similarity import StateSimilarity
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.tracin import TracIn
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
@@ -32,17 +37,22 @@ __all__ = [
     "Contexts",
     "Distance",
     "Doubting",
+    "ErrorStates",
     "Evidence",
     "InfluenceMethod",
+    "InputSimilarity",
     "LabelDoubt",
     "LossGradients",
     "NearScorer",
     "Neighbours",
     "Parts",
+    "RandomInfluence",
     "Ranking",
     "Role",
     "Scorer",
     "SegmentContext",
+    "SegmentSimilarity",
+    "StateSimilarity",
     "StepDistance",
     "TracIn",
     "TraceIndex",

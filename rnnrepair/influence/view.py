@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction import AbstractModel
+from rnnrepair.abstraction import AbstractModel, ReducedStates
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -22,6 +22,8 @@ class TrainingView:
         n_original: how many of them were there from the start.
         network: whose traces they are; for methods that compute gradients.
         fetch: indices to sequences; the same.
+        states: reduced states of the training samples, in their order; None where they were not
+            kept.
     """
 
     traces: Traces
@@ -29,6 +31,7 @@ class TrainingView:
     n_original: int
     network: TracedNetwork
     fetch: Callable[[Tensor], SequenceBatch]
+    states: ReducedStates | None = None
 
     def __len__(self) -> int:
         return len(self.traces)

@@ -12,6 +12,7 @@ from rnnrepair.studies.k_sweep import KSweep
 from rnnrepair.studies.simnn import SimNN, fit_simnn
 from rnnrepair.studies.study import Study, StudyResult
 from rnnrepair.studies.training import Retraining, Train
+from rnnrepair.studies.validity import Validity
 
 __all__ = [
     "FEATURE_SETS",
@@ -29,6 +30,7 @@ __all__ = [
     "StudyResult",
     "Threshold",
     "Train",
+    "Validity",
     "feature_table",
     "fit_simnn",
 ]
