@@ -23,6 +23,7 @@ from benchmarks import (
     ranking,
     readers,
     replay,
+    retraining,
     store,
     sweep,
     text,
@@ -50,6 +51,7 @@ MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "readers": readers.measure,
     "replay": replay.measure,
     "generation": generation.measure,
+    "retraining": retraining.measure,
     "sweep": sweep.measure,
     "text": text.measure,
 }

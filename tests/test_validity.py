@@ -10,16 +10,24 @@ from scipy import stats
 from torch.nn.functional import cross_entropy
 
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.influence import InputSimilarity, LossGradients, Parts, RandomInfluence, TracIn
 from rnnrepair.models import Clipping, SequenceClassifier, train_stacked
 from rnnrepair.network import verified
 from rnnrepair.paired import holm, sign_flip_p
 from rnnrepair.report.studies import read_studies, write_study
+from rnnrepair.runs.jobs import Job, Status
 from rnnrepair.sequences import Changes
-from rnnrepair.studies import FinishedRun, Retraining, Validity
+from rnnrepair.studies import FinishedRun, Retraining, StudyResult, Validity
 from rnnrepair.studies.validity import Halves, correlations, extremes, losses, overlaps
-from rnnrepair.studies.validity_tables import contrast_table, effects, merged, method_table
+from rnnrepair.studies.validity_tables import (
+    contrast_table,
+    effects,
+    merged,
+    method_table,
+    summarised,
+)
+from scripts.summarize import put_together
 from tests.conftest import trained
 
 METHODS = {"random": RandomInfluence(), "inputs": InputSimilarity(), "tracin": TracIn()}
@@ -216,3 +224,16 @@ def test_seeds_are_put_together_row_by_row():
     means = [s["validity"].set_index("method").loc["good", "effect"] for s in studies]
     together = found["validity"].set_index("method").loc["good", "effect"]
     assert together == pytest.approx(np.mean(means))
+
+
+def test_a_multirun_is_put_together(tmp_path):
+    for seed in range(2):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        Job(folder, "f", Status.FINISHED).write()
+        write_study(folder, "validity", StudyResult(summarised(rows_of(seed), ["random"]), ["."]))
+    written = put_together(tmp_path, "validity")
+    assert written.table("contrasts")["pairs"].item() == 24
+    assert sorted(written.table("removal")["seed"].unique()) == [0, 1]
+    with pytest.raises(DataError, match="study=validity"):
+        put_together(tmp_path / "0", "validity")

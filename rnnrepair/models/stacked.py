@@ -18,8 +18,8 @@ from rnnrepair.sequences import Changes, SequenceBatch
 
 # They treat every number by itself, so that a stack learns as its networks would.
 ELEMENTWISE = (Adam, AdamW, RMSprop, SGD)
-# Units up to which stacking is faster than training one after another on a CPU, where a large
-# network keeps a core busy by itself.
+# Units up to which stacking is faster than training one after another on a CPU. Torch's own layers
+# keep a core busy from there on; what is left to save is what networks share, the batches.
 SMALL = 32
 # Networks from which on it is.
 FEW = 4
