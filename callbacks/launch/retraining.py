@@ -60,6 +60,11 @@ class TrainAgain:
         """Return a trained network for each training; see ``Train``."""
         for training in trainings:
             _check(training.changes)
+        if not hasattr(self._data, "seed"):
+            raise ConfigurationError(
+                f"Training within a study sets the order of {type(self._data).__name__}, which has "
+                "no attribute seed: expected one that its train_dataloader() reads."
+            )
         epochs = self._cfg.schedule.base_epochs if epochs is None else epochs
         with torch.random.fork_rng(), _quiet(), self._data_as_loaded():
             modules = [self._network(training.seed, start) for training in trainings]

@@ -8,7 +8,7 @@ import torch
 from hydra.utils import instantiate
 
 from rnnrepair.callbacks.launch.plan import plan_epochs
-from rnnrepair.callbacks.launch.retraining import TrainAgain
+from rnnrepair.callbacks.launch.retraining import ChangedBatches, TrainAgain
 from rnnrepair.callbacks.launch.weights import read_checkpoint
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import stacked
@@ -94,3 +94,29 @@ def test_changes_that_add_are_refused(again):
     added = Changes(reweighted=torch.tensor([1]), weight=torch.tensor([0.5]).double())
     with pytest.raises(ConfigurationError, match="removed and relabelled alone"):
         again[0]([Retraining(added)], epochs=1)
+
+
+def test_what_is_removed_leaves_its_batch_and_nothing_else(again):
+    _, data = again
+    loader = data.train_dataloader()
+    whole = list(loader)
+    removed = torch.cat([whole[0].index, whole[1].index[::3]])
+    relabelled = whole[2].index[:5]
+    changes = Changes(removed=removed, relabelled=relabelled, new_label=torch.full((5,), 9))
+    changed = list(ChangedBatches(loader, changes))
+    assert len(changed) == len(whole) - 1  # nothing is left of the first
+    rest = torch.arange(len(whole[1])) % 3 != 0
+    assert torch.equal(changed[0].index, whole[1].index[rest])
+    assert torch.equal(changed[0].inputs, whole[1].inputs[rest])  # augmented as before
+    assert changed[1].label[:5].tolist() == [9] * 5
+    assert torch.equal(changed[1].label[5:], whole[2].label[5:])
+    for one, other in zip(changed[2:], whole[3:], strict=True):
+        assert torch.equal(one.inputs, other.inputs)
+        assert torch.equal(one.label, other.label)
+
+
+def test_batches_of_another_form_are_refused(again):
+    loader = again[1].train_dataloader()
+    loader.collate_fn = vars
+    with pytest.raises(ConfigurationError, match="given as dict"):
+        next(iter(ChangedBatches(loader, Changes())))
