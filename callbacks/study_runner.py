@@ -18,7 +18,7 @@ from rnnrepair.callbacks.wandb.tables import log_study
 from rnnrepair.progress import silent
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import write_study
-from rnnrepair.studies import FinishedRun, Study
+from rnnrepair.studies import FinishedRun, Study, Train
 
 
 class StudyRunner(Callback):
@@ -30,6 +30,7 @@ class StudyRunner(Callback):
         settings: AbstractionSettings | None = None,
         output_dir: str | None = None,
         progress: bool = True,
+        train: Train | None = None,
     ) -> None:
         """Take the studies.
 
@@ -38,11 +39,13 @@ class StudyRunner(Callback):
             settings: how hidden states are grouped, where a study does not say otherwise.
             output_dir: of the run; the trainer's root where None.
             progress: show progress bars.
+            train: trains the network again, for studies that want it.
         """
         self.studies = list(studies)
         self.settings = settings or AbstractionSettings()
         self.output_dir = output_dir
         self.progress = progress
+        self.train = train
 
     def _run_of(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> FinishedRun:
         data = repairable_data(trainer)
@@ -52,7 +55,11 @@ class StudyRunner(Callback):
         # A foreign network is told how to read it there, once.
         told = (collectors[0].tap, collectors[0].call) if collectors else (None, None)
         network = view_of(trainer, pl_module, data, *told)
-        return FinishedRun(network, data, self.settings, bars, dynamics=dynamics_of(trainer))
+        return FinishedRun(
+            *(network, data, self.settings, bars),
+            dynamics=dynamics_of(trainer),
+            train=self.train,
+        )
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

@@ -24,6 +24,7 @@ from benchmarks import (
     ranking,
     readers,
     replay,
+    retraining,
     store,
     sweep,
     text,
@@ -52,6 +53,7 @@ MEASURES: dict[str, Callable[[Workbench], Iterable[Measure]]] = {
     "readers": readers.measure,
     "replay": replay.measure,
     "generation": generation.measure,
+    "retraining": retraining.measure,
     "sweep": sweep.measure,
     "text": text.measure,
 }

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
+from rnnrepair.paired import MIN_PAIRS
 from rnnrepair.runs.comparison import (
-    MIN_PAIRS,
     SEEDS_ONLY,
     Runs,
     arm_table,

@@ -13,6 +13,7 @@ from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in
+from rnnrepair.callbacks.launch.retraining import TrainAgain
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
@@ -34,8 +35,9 @@ def study(cfg: DictConfig) -> None:
         raise ConfigurationError("; ".join(wrong) + ".")
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
-    studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    cfg.seed = finished.cfg.seed if cfg.seed is None else cfg.seed
+    studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
     keep_log(finished.folder / "study.log")
     run = finished_run(finished, cfg)
     loggers = [wandb_of(finished.cfg)] if cfg.wandb else []
@@ -77,8 +79,9 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     network = verified(model, datamodule, collector.get("tap"))
     name = f"checkpoints/{cfg.checkpoint}.ckpt"
+    train = TrainAgain(finished.planned(datamodule), datamodule)
     dynamics = finished.dynamics(saved)
-    return FinishedRun(network, datamodule, abstraction, bars, name, dynamics)
+    return FinishedRun(network, datamodule, abstraction, bars, name, dynamics, train)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")

@@ -1,7 +1,8 @@
 """Turn a multirun into one table: ``python scripts/summarize.py <multirun folder> [--wandb]``.
 
 Writes ``summary/`` into the folder: the table, a figure for every metric, and all jobs as parallel
-coordinates.
+coordinates. With ``--study validity``, puts the rows of that study of all jobs together instead, as
+``study/validity/``.
 """
 
 import argparse
@@ -15,10 +16,15 @@ from matplotlib.figure import Figure
 from rnnrepair.atomic import write_folder
 from rnnrepair.callbacks.wandb.logger import wandb_logger
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
+from rnnrepair.report.studies import WrittenStudy, read_studies, write_study
 from rnnrepair.report.sweep_figures import sweep_figures
 from rnnrepair.report.sweep_table import print_sweep
 from rnnrepair.runs import METRICS, read_sweep
 from rnnrepair.runs.jobs import jobs_of, outcome_lines
+from rnnrepair.studies import StudyResult, validity_tables
+
+# Studies whose rows can be put together: how, and what is said of them.
+MERGED = {"validity": (validity_tables.merged, validity_tables.told)}
 
 
 def main() -> None:
@@ -28,7 +34,15 @@ def main() -> None:
     parser.add_argument(
         "--wandb", action="store_true", help="log jobs, table and figures to W&B too"
     )
+    parser.add_argument("--study", choices=sorted(MERGED), help="of all jobs, as one")
     arguments = parser.parse_args()
+    if arguments.study:
+        try:
+            written = put_together(arguments.folder, arguments.study)
+        except (DataError, IncompatibleCheckpointError) as error:
+            sys.exit(f"summarize: {error}")
+        print("\n".join([*written.conclusion, f"Tables and figures: {written.folder}"]))
+        return
     try:
         table, varied = read_sweep(arguments.folder)
     except (DataError, IncompatibleCheckpointError) as error:
@@ -46,6 +60,25 @@ def main() -> None:
     print(f"Figures: {arguments.folder / 'summary'}")
     if arguments.wandb:
         log_to_wandb(arguments.folder, table, varied, figures)
+
+
+def put_together(folder: Path, name: str) -> WrittenStudy:
+    """Write the rows of a study of all jobs of a multirun as one study.
+
+    Raises:
+        DataError: no job has left such a study.
+        IncompatibleCheckpointError: one cannot be read.
+    """
+    studies = [study for job in jobs_of(folder) for study in read_studies(job.folder)]
+    tables = [{t: s.table(t) for t in s.tables} for s in studies if s.name == name and s.tables]
+    if not tables:
+        raise DataError(
+            f"{folder} holds no job with the study {name}: expected folders with job.json and "
+            f"study/{name}/ in it, as train.py -m ... study={name} leaves them."
+        )
+    merge, tell = MERGED[name]
+    found = merge(tables)
+    return write_study(folder, name, StudyResult(found, tell(found)), {"jobs": len(tables)})
 
 
 def log_to_wandb(

@@ -5,20 +5,19 @@ import pandas as pd
 import pytest
 
 from rnnrepair.errors import DataError
+from rnnrepair.paired import holm, sign_flip_p
 from rnnrepair.record import Contrast, RunRecord, summary_of
 from rnnrepair.runs.comparison import (
     Runs,
     arm_table,
     class_accuracies,
     contrast_table,
-    holm,
     interval,
     lacking_seeds,
     metric_table,
     parse_contrast,
     read_export,
     read_folder,
-    sign_flip_p,
     unequal_injected,
     unequal_steps,
     write_export,

@@ -13,6 +13,7 @@ SHARED = {
     "atomic",
     "errors",
     "fingerprint",
+    "paired",
     "process",
     "progress",
     "protocols",

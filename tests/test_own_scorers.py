@@ -17,9 +17,9 @@ from rnnrepair.influence import (
     Forgetting,
     KnownScorer,
     Need,
-    Random,
+    RandomInfluence,
     Role,
-    StateDisagreement,
+    StateSimilarity,
     TrainingDynamics,
     TrainingLoss,
     check_method,
@@ -156,16 +156,16 @@ def test_a_need_that_is_not_met_is_refused_with_its_reason(repair_case):
     missing = {Need.DYNAMICS: "nobody watched.", Need.TOKENS: "no texts."}
     with pytest.raises(ConfigurationError, match=r"first_right.*nobody watched"):
         check(FirstRight(), missing=missing)
-    check(Random(), missing=missing)
+    check(RandomInfluence(), missing=missing)
     with pytest.raises(ConfigurationError, match="training went"):
         explain(network.module, repair_case.data, method=AverageMargin())
 
 
 def test_chance_leaves_a_sample_its_number_when_others_come(watched):
-    whole = Random(4).fit(watched).own()
+    whole = RandomInfluence(seed=4).fit(watched).own()
     some = replace(watched, traces=watched.traces.select(tensor([9, 2, 17])))
-    assert torch.equal(Random(4).fit(some).own(), whole[[9, 2, 17]])
-    assert not torch.equal(Random(5).fit(watched).own(), whole)
+    assert torch.equal(RandomInfluence(seed=4).fit(some).own(), whole[[9, 2, 17]])
+    assert not torch.equal(RandomInfluence(seed=5).fit(watched).own(), whole)
     assert len(whole.unique()) == 30
 
 
@@ -181,9 +181,9 @@ def ends_of(view, traces):
     return batch.hidden[batch.lengths.cumsum(0) - 1]
 
 
-def test_state_disagreement_is_that_of_a_search_over_all_pairs(repair_case):
+def test_nearness_of_last_states_is_that_of_a_search_over_all_pairs(repair_case):
     view = view_in(repair_case)
-    scorer = StateDisagreement().fit(view)
+    scorer = StateSimilarity().fit(view)
     end, label = ends_of(view, view.traces).double(), view.traces.label
     far = (end[:, None] - end).square().sum(2).sqrt().fill_diagonal_(torch.inf)
     near = far.argsort(1)[:, :OWN_NEIGHBOURS]
@@ -219,7 +219,9 @@ def test_confidence_is_set_against_classes_as_cleanlab_does_it():
     assert adjusted_confidence(label, probability).numpy() == pytest.approx(theirs)
 
 
-@pytest.mark.parametrize("method", [*BY_DYNAMICS, Random, StateDisagreement, ConfidentLearning])
+@pytest.mark.parametrize(
+    "method", [*BY_DYNAMICS, RandomInfluence, StateSimilarity, ConfidentLearning]
+)
 def test_every_method_gives_evidence(repair_case, method):
     view = view_in(repair_case)
     dynamics = TrainingDynamics(int(view.traces.index.max()) + 1)

@@ -16,6 +16,7 @@ from rnnrepair.callbacks.launch.check import check_config, check_folders
 from rnnrepair.callbacks.launch.checkpoints import check_checkpoint
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
+from rnnrepair.callbacks.launch.retraining import TrainAgain
 from rnnrepair.callbacks.launch.shared_base import share_base
 from rnnrepair.callbacks.repair_report import RepairReport
 from rnnrepair.callbacks.study_runner import StudyRunner
@@ -90,7 +91,7 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     if cfg.ckpt_path:
         check_checkpoint(cfg.ckpt_path, model)
     with keys_told(cfg, "callbacks"):
-        callbacks = [*_callbacks(cfg), *extra]
+        callbacks = [*_callbacks(cfg, datamodule), *extra]
     base = share_base(cfg, datamodule.fingerprint, model, callbacks)
     keep_metrics(Path(cfg.paths.output_dir))
     loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]
@@ -109,7 +110,7 @@ def _planted(cfg: DictConfig) -> str:
     return f"; {planted.share:.0%} of the labels of {splits} made wrong on purpose"
 
 
-def _callbacks(cfg: DictConfig) -> list[pl.Callback]:
+def _callbacks(cfg: DictConfig, datamodule: Any) -> list[pl.Callback]:
     callbacks = [
         instantiate(config, _convert_="all")
         for name, config in cfg.callbacks.items()
@@ -119,7 +120,9 @@ def _callbacks(cfg: DictConfig) -> list[pl.Callback]:
     if studies:
         settings = instantiate(cfg.abstraction, _convert_="all")
         bars = cfg.trainer.enable_progress_bar
-        callbacks.append(StudyRunner(studies, settings, cfg.paths.output_dir, progress=bars))
+        train = TrainAgain(cfg, datamodule)
+        output = cfg.paths.output_dir
+        callbacks.append(StudyRunner(studies, settings, output, progress=bars, train=train))
     return callbacks
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.launch.keys import keys_told
+from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
 from rnnrepair.callbacks.launch.weights import read_checkpoint
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
@@ -133,6 +134,16 @@ class FinishedFolder:
         """
         state = saved.get("callbacks", {}).get(TrainingDynamicsRecorder.__qualname__)
         return None if state is None else TrainingDynamics.of_state(state)
+
+    def planned(self, datamodule: Any) -> DictConfig:
+        """Return the configuration with the schedule that the run had.
+
+        Args:
+            datamodule: of the run.
+        """
+        cfg = self.cfg.copy()
+        plan_epochs(cfg, datamodule.steps_per_epoch)
+        return cfg
 
     def abstraction(self, changes: DictConfig) -> AbstractionSettings:
         """Return the run's settings of the abstraction with those that the command line changes.

@@ -116,7 +116,8 @@ def explain(
     rows, right = _told(traces, asked, at_most)
     failures = traces.select(rows)
     view = TrainingView(
-        abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch
+        *(abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch),
+        states=collected.states["fit"],
     )
     ends, failed_ends = abstraction.ends["fit"], abstraction.ends[split][rows]
     evidence = _evidence(method, view, failures, top, settings.seed)

@@ -13,21 +13,24 @@ from rnnrepair.influence.distance import (
 )
 from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
 from rnnrepair.influence.dynamics import EpochDynamics, TrainingDynamics
+from rnnrepair.influence.error_states import ErrorStates
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
-from rnnrepair.influence.final_states import StateDisagreement
 from rnnrepair.influence.gradients import LossGradients, Parts
+from rnnrepair.influence.input_similarity import InputSimilarity
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.overlap import TransitionOverlap
 from rnnrepair.influence.own import KnownScorer, OwnScorer, standing
-from rnnrepair.influence.random_order import Random
+from rnnrepair.influence.random_influence import RandomInfluence
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
+from rnnrepair.influence.segment_similarity import SegmentSimilarity
 from rnnrepair.influence.segments import responsible_segment, responsible_step
 from rnnrepair.influence.similarity import TraceSimilarity
+from rnnrepair.influence.state_similarity import StateSimilarity
 from rnnrepair.influence.suspicion import Suspicion, look_alikes, suspect_labels
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.tracin import TracIn
@@ -43,10 +46,12 @@ __all__ = [
     "Distance",
     "Doubting",
     "EpochDynamics",
+    "ErrorStates",
     "Evidence",
     "FirstRight",
     "Forgetting",
     "InfluenceMethod",
+    "InputSimilarity",
     "KnownScorer",
     "LabelDoubt",
     "LossGradients",
@@ -55,12 +60,13 @@ __all__ = [
     "Neighbours",
     "OwnScorer",
     "Parts",
-    "Random",
+    "RandomInfluence",
     "Ranking",
     "Role",
     "Scorer",
     "SegmentContext",
-    "StateDisagreement",
+    "SegmentSimilarity",
+    "StateSimilarity",
     "StepDistance",
     "Suspicion",
     "TracIn",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction import AbstractModel
+from rnnrepair.abstraction import AbstractModel, ReducedStates
 from rnnrepair.influence.dynamics import TrainingDynamics
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
@@ -25,6 +25,8 @@ class TrainingView:
         fetch: indices to sequences; the same.
         dynamics: what training has shown of the samples, by their indices; None where nobody has
             recorded it.
+        states: reduced states of the training samples, in their order; None where they were not
+            kept.
     """
 
     traces: Traces
@@ -33,6 +35,7 @@ class TrainingView:
     network: TracedNetwork
     fetch: Callable[[Tensor], SequenceBatch]
     dynamics: TrainingDynamics | None = None
+    states: ReducedStates | None = None
 
     def __len__(self) -> int:
         return len(self.traces)

@@ -11,6 +11,8 @@ from rnnrepair.studies.influential import InfluentialImages
 from rnnrepair.studies.k_sweep import KSweep
 from rnnrepair.studies.simnn import SimNN, fit_simnn
 from rnnrepair.studies.study import Study, StudyResult
+from rnnrepair.studies.training import Retraining, Train
+from rnnrepair.studies.validity import Validity
 
 __all__ = [
     "FEATURE_SETS",
@@ -22,10 +24,13 @@ __all__ = [
     "FinishedRun",
     "InfluentialImages",
     "KSweep",
+    "Retraining",
     "SimNN",
     "Study",
     "StudyResult",
     "Threshold",
+    "Train",
+    "Validity",
     "feature_table",
     "fit_simnn",
 ]

@@ -23,11 +23,12 @@ from rnnrepair.abstraction import (
     sample_steps,
 )
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import TrainingDynamics
+from rnnrepair.influence import Need, TrainingDynamics
 from rnnrepair.network import TracedNetwork
 from rnnrepair.progress import Progress, silent
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.seeding import derive_seed, torch_generator
+from rnnrepair.studies.training import Train
 from rnnrepair.traces import Traces
 
 # What studies look at; the failures of `repair` are no business of theirs.
@@ -47,6 +48,7 @@ class FinishedRun:
         progress: see ``Progress``.
         checkpoint: which network it is, for the reader.
         dynamics: what its training has shown of each sample; None where nobody has recorded it.
+        train: trains the network again, on changed data; None where nobody has said how.
     """
 
     network: TracedNetwork
@@ -55,7 +57,17 @@ class FinishedRun:
     progress: Progress = silent
     checkpoint: str = "as training ended"
     dynamics: TrainingDynamics | None = None
+    train: Train | None = None
     _collected: Collected | None = None
+
+    def missing(self) -> dict[Need, str]:
+        """Return what influence methods cannot be given, each with the reason."""
+        if self.dynamics is not None:
+            return {}
+        return {
+            Need.DYNAMICS: "nobody has recorded the training: list TrainingDynamicsRecorder among "
+            "its callbacks."
+        }
 
     @property
     def n_classes(self) -> int:

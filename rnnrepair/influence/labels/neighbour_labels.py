@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from rnnrepair.influence.inputs import nearest_by
@@ -51,6 +52,7 @@ def neighbour_labels(features: Features, label: Tensor, n_classes: int, seed: in
 
 def _distances(there: Features, here: Features) -> Tensor:
     """Return (n, m) distances of n samples to m; of rows of length one, one minus the cosine."""
-    if isinstance(there, np.ndarray) and isinstance(here, np.ndarray):
+    if isinstance(there, np.ndarray):
         return torch.cdist(torch.from_numpy(there), torch.from_numpy(here))
-    return 1 - torch.from_numpy((there @ here.T).toarray())
+    cosine: csr_array = there @ here.T
+    return 1 - torch.from_numpy(cosine.toarray())

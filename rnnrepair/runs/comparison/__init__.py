@@ -7,24 +7,20 @@ from rnnrepair.runs.comparison.folder import read_folder
 from rnnrepair.runs.comparison.interval import interval
 from rnnrepair.runs.comparison.metrics import class_accuracies, metric_table
 from rnnrepair.runs.comparison.runs import Runs
-from rnnrepair.runs.comparison.sign_flip import MIN_PAIRS, holm, sign_flip_p
 from rnnrepair.runs.comparison.tables import arm_table, contrast_table, parse_contrast
 
 __all__ = [
-    "MIN_PAIRS",
     "SEEDS_ONLY",
     "Runs",
     "arm_table",
     "class_accuracies",
     "contrast_table",
-    "holm",
     "interval",
     "lacking_seeds",
     "metric_table",
     "parse_contrast",
     "read_export",
     "read_folder",
-    "sign_flip_p",
     "unequal_injected",
     "unequal_steps",
     "write_export",

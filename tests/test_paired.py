@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnrepair.runs.comparison import holm, interval, sign_flip_p
-from rnnrepair.runs.comparison.sign_flip import MAX_EXACT, RANDOM_PATTERNS
+from rnnrepair.paired import MAX_EXACT, RANDOM_PATTERNS, holm, interval_within, sign_flip_p
+from rnnrepair.runs.comparison import interval
 
 
 def brute_force(of, against):
@@ -99,3 +99,14 @@ def test_t_interval_covers_the_mean_95_times_in_100():
         covered += low <= 3.0 <= high
     assert covered / 2000 == pytest.approx(0.95, abs=0.02)
     assert np.isnan(interval(np.array([1.0]))).all()
+
+
+def test_intervals_within_groups_leave_out_what_differs_between_them():
+    rng = np.random.default_rng(1)
+    group = np.repeat(np.arange(4), 50)
+    values = rng.normal(size=200) + 100 * group
+    low, high = interval_within(values, group)
+    # Within groups the values are those of a normal of deviation 1: half a width is 1.96 / sqrt(n).
+    assert low < values.mean() < high
+    assert (high - low) / 2 == pytest.approx(1.96 / np.sqrt(200), rel=0.1)
+    assert all(np.isnan(interval_within(values[:1], group[:1])))

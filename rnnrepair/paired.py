@@ -1,4 +1,4 @@
-"""A test of paired differences that assumes no distribution, and its correction for many."""
+"""What is told of paired differences without assuming a distribution, and of many at a time."""
 
 import numpy as np
 
@@ -62,3 +62,28 @@ def holm(p: np.ndarray) -> np.ndarray:
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
     return corrected
+
+
+def interval_within(
+    values: np.ndarray, group: np.ndarray, level: float = 0.95, draws: int = 4000
+) -> tuple[float, float]:
+    """Return the bootstrap interval of the mean of values, drawn anew within each group.
+
+    Args:
+        values: (n,).
+        group: (n,) what each belongs to, such as a seed; as many are drawn of each as it has.
+        level: of the interval.
+        draws: how often.
+
+    Returns:
+        Ends of the interval; NaN for fewer than two values.
+    """
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(0)
+    total = np.zeros(draws)
+    for name in np.unique(group):
+        own = values[group == name]
+        total += own[rng.integers(len(own), size=(draws, len(own)))].sum(1)
+    low, high = np.quantile(total / len(values), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,50 @@
+"""Reduced states of the sequences of a view, of training samples and of failures alike."""
+
+import torch
+from torch import Tensor
+
+from rnnrepair.abstraction import ReducedStates
+from rnnrepair.influence.view import TrainingView
+from rnnrepair.traces import Traces
+
+# Sequences that the network reads at a time.
+AT_A_TIME = 500
+
+
+def training_states(view: TrainingView) -> ReducedStates:
+    """Return the reduced states of the N training samples, in their order.
+
+    The network runs over all of them where the view does not have them.
+    """
+    return states_of(view, view.traces) if view.states is None else view.states
+
+
+def states_of(view: TrainingView, traces: Traces) -> ReducedStates:
+    """Return the reduced states of some sequences, in their order.
+
+    Args:
+        view: of the network that made the traces.
+        traces: of sequences with different indices.
+    """
+    network = view.network
+    parts = (view.fetch(part) for part in traces.index.split(AT_A_TIME))
+    reduction = view.model.reduction.to(network.device)
+    found = ReducedStates.collect(network.steps(parts, reduction), view.model.n_classes)
+    # They come in ascending order of index.
+    return found.select(torch.searchsorted(found.index, traces.index))
+
+
+def errors_of(view: TrainingView, traces: Traces) -> Tensor:
+    """Return (n, C) float32: probabilities minus the true class, what the loss pulls logits by.
+
+    Args:
+        view: of the network.
+        traces: of n sequences with different indices.
+    """
+    said = view.network.predict(view.fetch(part) for part in traces.index.split(AT_A_TIME))
+    if said.logits is None:
+        raise AssertionError("a network's own answers come with logits")
+    rows = torch.searchsorted(said.index, traces.index)
+    error = said.logits[rows].softmax(1)
+    error[torch.arange(len(rows)), said.label[rows]] -= 1
+    return error
