@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel
+from rnnrepair.influence.trajectory import Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -22,6 +23,7 @@ class TrainingView:
         n_original: how many of them were there from the start.
         network: whose traces they are; for methods that compute gradients.
         fetch: indices to sequences; the same.
+        trajectory: every step of the training; None where nobody has recorded it.
     """
 
     traces: Traces
@@ -29,6 +31,7 @@ class TrainingView:
     n_original: int
     network: TracedNetwork
     fetch: Callable[[Tensor], SequenceBatch]
+    trajectory: Trajectory | None = None
 
     def __len__(self) -> int:
         return len(self.traces)
