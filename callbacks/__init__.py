@@ -13,6 +13,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.study_runner import StudyRunner, run_studies
 from rnnrepair.callbacks.target_curve import TargetCurve
 from rnnrepair.callbacks.trace_collector import TraceCollector
+from rnnrepair.callbacks.trajectory_recorder import TrajectoryRecorder
 
 __all__ = [
     "BaseCheckpoint",
@@ -27,6 +28,7 @@ __all__ = [
     "StudyRunner",
     "TargetCurve",
     "TraceCollector",
+    "TrajectoryRecorder",
     "repair_chain",
     "run_studies",
 ]

@@ -4,17 +4,21 @@ from collections.abc import Collection
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.callbacks.trajectory_recorder import TrajectoryRecorder
 from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
     Role,
+    SGDInfluence,
     TraceSimilarity,
     TrainingView,
+    Trajectory,
     check_method,
     find_evidence,
     influence_metrics,
@@ -84,6 +88,11 @@ class InfluenceAnalysis(AnalysisCallback):
             return
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
         check_method(self.method, network, data)
+        if isinstance(self.method, SGDInfluence) and not _recorders(trainer):
+            raise MisconfigurationException(
+                "SGDInfluence reads every step of the training, and nobody records them: add "
+                "TrajectoryRecorder() to the callbacks, or choose another influence method."
+            )
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -121,10 +130,23 @@ class InfluenceAnalysis(AnalysisCallback):
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
         n_original = len(data.indices("fit"))
         fit = abstraction.traces["fit"]
-        view = TrainingView(fit, abstraction.model, n_original, network, data.fetch)
+        view = TrainingView(
+            fit, abstraction.model, n_original, network, data.fetch, _trajectory(trainer)
+        )
         _tell_never_right(fit.between(0, n_original), failures, data.spec)
         scorer = self.method.fit(view)
         return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)
+
+
+def _recorders(trainer: pl.Trainer) -> list[TrajectoryRecorder]:
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return [c for c in callbacks if isinstance(c, TrajectoryRecorder)]
+
+
+def _trajectory(trainer: pl.Trainer) -> Trajectory | None:
+    """Return the steps of the training where they are recorded."""
+    recorders = _recorders(trainer)
+    return recorders[0].trajectory if recorders else None
 
 
 def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> None:

@@ -1,9 +1,12 @@
 """Small networks of every kind whose gradients are known, in double precision, and batches."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import torch
 from torch import nn
 
-from rnnrepair.influence import Parts
+from rnnrepair.influence import Parts, TrainingView
 from rnnrepair.sequences import SequenceBatch
 
 N_FEATURES, N_UNITS, N_CLASSES, N_STEPS, N_TOKENS = 3, 4, 3, 6, 7
@@ -50,3 +53,27 @@ def torchs_logits(parts, weights, layout, batch):
         hidden, _ = torch.func.functional_call(parts.rnn, rnn, (x,))
         rows.append(torch.func.functional_call(parts.head, head, (hidden[:, -1],)))
     return torch.cat(rows)
+
+
+class ExactNet(nn.Module):
+    """A module of these parts."""
+
+    def __init__(self, parts):
+        super().__init__()
+        self.embedding, self.rnn, self.head = parts.embedding, parts.rnn, parts.head
+
+
+def exact_view(parts, batch, make_traces, make_model):
+    """A view of the sequences of a batch, whose indices are no row numbers, and how it fetches."""
+    n = len(batch)
+    index = 50 + 3 * torch.randperm(n, generator=torch.Generator().manual_seed(9))
+    row = torch.full((int(index.max()) + 1,), -1)
+    row[index] = torch.arange(n)
+
+    def fetch(wanted):
+        found = batch.rows(row[wanted])
+        return replace(found, index=wanted)
+
+    traces = replace(make_traces(batch.lengths.tolist()), index=index, label=batch.label)
+    network = SimpleNamespace(module=ExactNet(parts))
+    return TrainingView(traces, make_model(), n, network, fetch)

@@ -11,18 +11,22 @@ from rnnrepair.influence.distance import (
 )
 from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
-from rnnrepair.influence.gradients import LossGradients, Parts
+from rnnrepair.influence.gradients import Curvature, Layout, LossGradients, Parts
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
+from rnnrepair.influence.koh_liang import CurvatureKind, KohLiang
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
+from rnnrepair.influence.need import Need
 from rnnrepair.influence.overlap import TransitionOverlap
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
 from rnnrepair.influence.segments import responsible_segment, responsible_step
+from rnnrepair.influence.sgd_influence import SGDInfluence
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.tracin import TracIn
+from rnnrepair.influence.trajectory import Step, Trajectory
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
 from rnnrepair.influence.usable import never_right, usable_parents
 from rnnrepair.influence.view import TrainingView
@@ -30,24 +34,32 @@ from rnnrepair.influence.view import TrainingView
 __all__ = [
     "ContextIndex",
     "Contexts",
+    "Curvature",
+    "CurvatureKind",
     "Distance",
     "Doubting",
     "Evidence",
     "InfluenceMethod",
+    "KohLiang",
     "LabelDoubt",
+    "Layout",
     "LossGradients",
     "NearScorer",
+    "Need",
     "Neighbours",
     "Parts",
     "Ranking",
     "Role",
+    "SGDInfluence",
     "Scorer",
     "SegmentContext",
+    "Step",
     "StepDistance",
     "TracIn",
     "TraceIndex",
     "TraceSimilarity",
     "TrainingView",
+    "Trajectory",
     "TransitionIndex",
     "TransitionOverlap",
     "aligned_distance",

@@ -139,7 +139,7 @@ class TracInScorer(GradientScorer):
         """Return (N,) squared norm of each sample's gradient: what it does to its own loss."""
         parts = [
             moment.rate
-            * torch.cat([moment.gradients.squared_norms(b) for b in self._batches()]).cpu()
+            * torch.cat([moment.gradients.squared_norms(b) for b in self._batches()]).float().cpu()
             for moment in self._moments
         ]
         return torch.stack(parts).sum(0)
@@ -147,4 +147,4 @@ class TracInScorer(GradientScorer):
     def _along(self, moment: _Moment, directions: Directions, rows: Tensor | None = None) -> Tensor:
         """Return (M, n) scores of one moment."""
         found = moment.gradients.along(self._batches(rows), directions, cosine=self._cosine)
-        return -moment.rate * found.cpu()
+        return -moment.rate * found.float().cpu()

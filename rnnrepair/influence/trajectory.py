@@ -35,6 +35,8 @@ class Step:
 class Trajectory:
     """All steps of a training, from its first one on.
 
+    What the sequences were is not kept: who reads it takes inputs and labels as they are now.
+
     Attributes:
         steps: in the order in which they were made.
         final: (P,) trained parameters after the last one.
