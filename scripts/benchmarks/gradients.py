@@ -95,7 +95,7 @@ def _opacus(bench: Workbench) -> Measure:
     parts = _network(nn.LSTM)
     layer = DPLSTM(28, 100, batch_first=True)
     layer.load_state_dict(parts.rnn.state_dict())
-    theirs = GradSampleModule(_LastState(layer, nn.Linear(100, 10)))
+    theirs = GradSampleModule(_LastState(layer, nn.Linear(100, 10)), loss_reduction="sum")
     batch = bench.datamodule.fetch(bench.train_index[:BATCH])
     gradients = LossGradients(parts)
 
