@@ -14,6 +14,7 @@ from rnnrepair.callbacks.study_runner import StudyRunner, run_studies
 from rnnrepair.callbacks.target_curve import TargetCurve
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
+from rnnrepair.callbacks.trajectory_recorder import TrajectoryRecorder
 
 __all__ = [
     "BaseCheckpoint",
@@ -29,6 +30,7 @@ __all__ = [
     "TargetCurve",
     "TraceCollector",
     "TrainingDynamicsRecorder",
+    "TrajectoryRecorder",
     "repair_chain",
     "run_studies",
 ]

@@ -11,6 +11,7 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder, dynamics_of
+from rnnrepair.callbacks.trajectory_recorder import TrajectoryRecorder
 from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
@@ -20,6 +21,7 @@ from rnnrepair.influence import (
     Suspicion,
     TraceSimilarity,
     TrainingView,
+    Trajectory,
     check_method,
     doubt_labels,
     find_evidence,
@@ -97,11 +99,18 @@ class InfluenceAnalysis(AnalysisCallback):
 
     def _missing(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[Need, str]:
         """Return what the view of the training data will not hold, where the method asks for it."""
-        if Need.DYNAMICS not in self.method.needs:
-            return {}
-        recorder = upstream(trainer, TrainingDynamicsRecorder, self)
-        reason = recorder.why_not(trainer, pl_module)
-        return {} if reason is None else {Need.DYNAMICS: reason}
+        missing: dict[Need, str] = {}
+        if Need.DYNAMICS in self.method.needs:
+            recorder = upstream(trainer, TrainingDynamicsRecorder, self)
+            reason = recorder.why_not(trainer, pl_module)
+            if reason is not None:
+                missing[Need.DYNAMICS] = reason
+        if not _recorders(trainer):
+            missing[Need.TRAJECTORY] = (
+                "nobody records the steps of the training: add TrajectoryRecorder() to its "
+                "callbacks."
+            )
+        return missing
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -175,14 +184,28 @@ class InfluenceAnalysis(AnalysisCallback):
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
         n_original, fit = len(data.indices("fit")), abstraction.traces["fit"]
-        dynamics = dynamics_of(trainer)
-        return TrainingView(fit, abstraction.model, n_original, network, data.fetch, dynamics)
+        return TrainingView(
+            *(fit, abstraction.model, n_original, network, data.fetch),
+            dynamics=dynamics_of(trainer),
+            trajectory=_trajectory(trainer),
+        )
 
     def _evidence(self, trainer: pl.Trainer, view: TrainingView, failures: Traces) -> Evidence:
         originals = view.traces.between(0, view.n_original)
         _tell_never_right(originals, failures, repairable_data(trainer).spec)
         scorer = self.method.fit(view)
         return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)
+
+
+def _recorders(trainer: pl.Trainer) -> list[TrajectoryRecorder]:
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return [c for c in callbacks if isinstance(c, TrajectoryRecorder)]
+
+
+def _trajectory(trainer: pl.Trainer) -> Trajectory | None:
+    """Return the steps of the training where they are recorded."""
+    recorders = _recorders(trainer)
+    return recorders[0].trajectory if recorders else None
 
 
 def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> None:

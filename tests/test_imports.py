@@ -17,6 +17,7 @@ SHARED = {
     "process",
     "progress",
     "protocols",
+    "safe_loading",
     "scores",
     "seeding",
     "settings",
@@ -160,7 +161,9 @@ def test_core_knows_neither_glue_nor_configuration():
         assert not parts & {*GLUE, "configs"}, file
         if "models" not in file.parts and "analysis" not in file.parts:
             assert "pytorch_lightning" not in found, file
-        assert not found & {"lightning", "pickle"}, file
+        assert "lightning" not in found, file
+        # The error of its refusal is all that is known of pickle.
+        assert "pickle" not in found or file.stem == "safe_loading", file
 
 
 def test_influence_fits_nothing_and_builds_on_abstract_models():
@@ -169,7 +172,8 @@ def test_influence_fits_nothing_and_builds_on_abstract_models():
 
 
 def test_loading_never_unpickles():
-    for file in (f for room in RULES for f in files_of(room)):
+    shared = [ROOT / "rnnrepair" / f"{module}.py" for module in SHARED]
+    for file in (*shared, *(f for room in RULES for f in files_of(room))):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue

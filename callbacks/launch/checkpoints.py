@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from rnnrepair.callbacks.launch.weights import read_checkpoint, weights_that_differ
+from rnnrepair.callbacks.launch.weights import weights_that_differ
 from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.safe_loading import read_checkpoint
 
 
 def is_whole(path: Path) -> bool:

@@ -14,11 +14,11 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
-from rnnrepair.callbacks.launch.weights import read_checkpoint
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.influence import TrainingDynamics
 from rnnrepair.record import RunRecord
+from rnnrepair.safe_loading import read_checkpoint
 
 LAST = "last"
 # Callbacks that leave a record where a run has ended.

@@ -35,6 +35,7 @@ NOT_OF_THE_BASE = {
     "log_every_n_steps",
     "epoch_timer",
     "from_scratch",
+    "kept_checkpoints",
     "progress_bar",
     "model_checkpoint",
     "last_checkpoint",
@@ -113,13 +114,13 @@ def share_base(
     """Add the callback that keeps and shares the base; return its checkpoint if it is there.
 
     A run that continues from ``ckpt_path`` neither uses nor makes a shared base: its past may be
-    another one than its configuration says.
+    another one than its configuration says. Nor does one that keeps the way to the base.
     """
     chain = [i for i, c in enumerate(callbacks) if isinstance(c, TraceCollector)]
     if not chain:
         return None
     shared = None
-    if cfg.schedule.share_base and cfg.ckpt_path is None:
+    if cfg.schedule.share_base and cfg.ckpt_path is None and not _keeps_the_way(cfg):
         name = base_fingerprint(cfg, data, model)
         shared = Path(cfg.paths.cache_dir).resolve() / "base" / f"{name}.ckpt"
     own = Path(cfg.paths.output_dir).resolve() / "checkpoints" / BASE
@@ -132,6 +133,12 @@ def share_base(
         return None
     log.info("Base training taken from %s", shared)
     return str(shared)
+
+
+def _keeps_the_way(cfg: DictConfig) -> bool:
+    """Return whether a run keeps what happens before the base is reached."""
+    kept = cfg.callbacks.get("kept_checkpoints")
+    return "trajectory_recorder" in cfg.callbacks or bool(kept and kept.every_n_epochs)
 
 
 def _batches(datamodule: dict[str, Any]) -> dict[str, Any]:

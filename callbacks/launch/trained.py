@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from rnnrepair.callbacks.launch.weights import load_weights, read_checkpoint
+from rnnrepair.callbacks.launch.weights import load_weights
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.safe_loading import read_checkpoint
 
 
 def trained_network(module: str, checkpoint: str | Path, arguments: Mapping[str, Any]) -> nn.Module:

@@ -15,9 +15,10 @@ from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
 from rnnrepair.influence.dynamics import EpochDynamics, TrainingDynamics
 from rnnrepair.influence.error_states import ErrorStates
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
-from rnnrepair.influence.gradients import LossGradients, Parts
+from rnnrepair.influence.gradients import Curvature, Layout, LossGradients, Parts
 from rnnrepair.influence.input_similarity import InputSimilarity
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
+from rnnrepair.influence.koh_liang import CurvatureKind, KohLiang
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.need import Need
@@ -29,11 +30,13 @@ from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
 from rnnrepair.influence.segment_similarity import SegmentSimilarity
 from rnnrepair.influence.segments import responsible_segment, responsible_step
+from rnnrepair.influence.sgd_influence import SGDInfluence
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.state_similarity import StateSimilarity
 from rnnrepair.influence.suspicion import Suspicion, look_alikes, suspect_labels
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.tracin import TracIn
+from rnnrepair.influence.trajectory import Step, Trajectory
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
 from rnnrepair.influence.usable import never_right, usable_parents
 from rnnrepair.influence.view import TrainingView
@@ -43,6 +46,8 @@ __all__ = [
     "ConfidentLearning",
     "ContextIndex",
     "Contexts",
+    "Curvature",
+    "CurvatureKind",
     "Distance",
     "Doubting",
     "EpochDynamics",
@@ -53,7 +58,9 @@ __all__ = [
     "InfluenceMethod",
     "InputSimilarity",
     "KnownScorer",
+    "KohLiang",
     "LabelDoubt",
+    "Layout",
     "LossGradients",
     "NearScorer",
     "Need",
@@ -63,10 +70,12 @@ __all__ = [
     "RandomInfluence",
     "Ranking",
     "Role",
+    "SGDInfluence",
     "Scorer",
     "SegmentContext",
     "SegmentSimilarity",
     "StateSimilarity",
+    "Step",
     "StepDistance",
     "Suspicion",
     "TracIn",
@@ -75,6 +84,7 @@ __all__ = [
     "TrainingDynamics",
     "TrainingLoss",
     "TrainingView",
+    "Trajectory",
     "TransitionIndex",
     "TransitionOverlap",
     "aligned_distance",

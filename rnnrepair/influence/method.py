@@ -100,6 +100,10 @@ class Scorer(ABC):
             rows: (n,) int64 rows of the training samples; all N where None.
         """
 
+    def group_scores(self, queries: Traces) -> Tensor:
+        """Return (N,) float32, the mean of ``scores`` over M queries."""
+        return self.scores(queries).mean(0)
+
     @abstractmethod
     def own(self) -> Tensor:
         """Return (N,) float32: how suspicious each training sample is by itself."""

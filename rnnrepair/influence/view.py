@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel, ReducedStates
 from rnnrepair.influence.dynamics import TrainingDynamics
+from rnnrepair.influence.trajectory import Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -27,6 +28,7 @@ class TrainingView:
             recorded it.
         states: reduced states of the training samples, in their order; None where they were not
             kept.
+        trajectory: every step of the training; None where nobody has recorded it.
     """
 
     traces: Traces
@@ -36,6 +38,7 @@ class TrainingView:
     fetch: Callable[[Tensor], SequenceBatch]
     dynamics: TrainingDynamics | None = None
     states: ReducedStates | None = None
+    trajectory: Trajectory | None = None
 
     def __len__(self) -> int:
         return len(self.traces)

@@ -68,12 +68,13 @@ def _direction(
     project = getattr(layer, f"weight_hr{name}", None)
     n_steps = inputs.shape[1]
     backward = name.endswith("_reverse")
-    from_inputs = nn.functional.linear(inputs, w_ih, b_ih)
+    # Taken apart once: a derivative through an index a step takes time quadratic in the steps.
+    from_inputs = nn.functional.linear(inputs, w_ih, b_ih).unbind(1)
     # Only an LSTM has a cell; of others it is carried along unread.
     hidden, cell = start[0], start[-1]
     seen: list[tuple[Tensor, Tensor, Tensor]] = []
     for t in _order(n_steps, backward=backward):
-        new_hidden, new_cell, gates = _step(layer, from_inputs[:, t], hidden, cell, w_hh, b_hh)
+        new_hidden, new_cell, gates = _step(layer, from_inputs[t], hidden, cell, w_hh, b_hh)
         if project is not None:
             new_hidden = nn.functional.linear(new_hidden, project)
         # Padding: the backward direction has not begun there, the forward one stays as it was.
@@ -103,15 +104,16 @@ def _step(
     from_state = nn.functional.linear(hidden, w_hh, b_hh)
     n_rows, d = len(hidden), layer.hidden_size
     if isinstance(layer, nn.LSTM):
-        gates = (from_inputs + from_state).view(n_rows, 4, d)
-        enters, keeps, leaves = gates[:, [0, 1, 3]].sigmoid().unbind(1)
-        candidate = gates[:, 2].tanh()
+        before = (from_inputs + from_state).chunk(4, 1)
+        # One by one: indices would make the derivatives of these lines slow.
+        enters, keeps, leaves = before[0].sigmoid(), before[1].sigmoid(), before[3].sigmoid()
+        candidate = before[2].tanh()
         cell = enters * candidate + keeps * cell
         return leaves * cell.tanh(), cell, torch.stack([enters, keeps, candidate, leaves], 1)
     if isinstance(layer, nn.GRU):
-        own, before = from_inputs.view(n_rows, 3, d), from_state.view(n_rows, 3, d)
-        reset, update = (own[:, :2] + before[:, :2]).sigmoid().unbind(1)
-        candidate = (own[:, 2] + reset * before[:, 2]).tanh()
+        own, before = from_inputs.chunk(3, 1), from_state.chunk(3, 1)
+        reset, update = (own[0] + before[0]).sigmoid(), (own[1] + before[1]).sigmoid()
+        candidate = (own[2] + reset * before[2]).tanh()
         new = (1 - update) * candidate + update * hidden
         return new, cell, torch.stack([reset, update, candidate], 1)
     total = from_inputs + from_state

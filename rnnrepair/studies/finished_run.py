@@ -62,12 +62,13 @@ class FinishedRun:
 
     def missing(self) -> dict[Need, str]:
         """Return what influence methods cannot be given, each with the reason."""
-        if self.dynamics is not None:
-            return {}
-        return {
-            Need.DYNAMICS: "nobody has recorded the training: list TrainingDynamicsRecorder among "
-            "its callbacks."
-        }
+        missing = {Need.TRAJECTORY: "studies are not given the steps of the training."}
+        if self.dynamics is None:
+            missing[Need.DYNAMICS] = (
+                "nobody has recorded the training: list TrainingDynamicsRecorder among its "
+                "callbacks."
+            )
+        return missing
 
     @property
     def n_classes(self) -> int:

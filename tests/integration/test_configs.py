@@ -26,6 +26,7 @@ TOGETHER = {
     "datamodule=mnist_published": ("+experiment=mnist_repair_published",),
     "datamodule=csv": ("datamodule.path=reviews.csv",),
     "model=text_classifier": ("datamodule=sst",),
+    "callbacks=kept_checkpoints": ("influence=tracin",),
     "csv_repair": ("datamodule.path=reviews.csv",),
 }
 

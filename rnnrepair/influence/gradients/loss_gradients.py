@@ -7,15 +7,16 @@ step and never written out.
 Source: Pruthi et al., "Estimating Training Data Influence by Tracing Gradient Descent", 2020.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from rnnrepair.influence.gradients.directions import Directions
 from rnnrepair.influence.gradients.parts import Parts
-from rnnrepair.influence.gradients.recurrence import PARAMETERS, Memory, recurrences
+from rnnrepair.influence.gradients.recurrence import Memory, names_of_layer, recurrences
 from rnnrepair.influence.gradients.tokens import QueryTokens, TokenGradients
 from rnnrepair.sequences import SequenceBatch
 
@@ -45,21 +46,41 @@ class _Gradients:
 class LossGradients:
     """Gradients of cross entropies, and their products, at one checkpoint.
 
-    The network is read in evaluation mode: dropout is not applied. Batches may lie anywhere; what
-    is returned lies where the network does.
+    The network is read in evaluation mode: dropout is not applied. Parameters that are not trained
+    (``requires_grad``) have no gradient. Batches may lie anywhere; what is returned lies where the
+    network does.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        """Copy the weights as they are now: training that goes on changes nothing."""
-        self._parts = parts
-        self._layers = recurrences(parts.rnn)
-        head = parts.head
-        self._head, self._head_bias = (w.detach().clone() for w in (head.weight, head.bias))
-        embedding = parts.embedding
-        self._embedding = None if embedding is None else embedding.weight.detach().clone()
+    def __init__(self, parts: Parts, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Copy the weights as they are now: training that goes on changes nothing.
+
+        Args:
+            parts: of the network.
+            weights: to take in the place of the network's, by the names of ``Parts.parameters``;
+                those that are missing are the network's.
+
+        Raises:
+            ConfigurationError: no parameter is trained.
+        """
+        taken = {**parts.parameters(), **(weights or {})}
+        trained = parts.trained().keys()
+        self._layers = recurrences(parts.rnn, taken)
+        self._frozen = [
+            [name not in trained for name in names_of_layer(number)]
+            for number in range(len(self._layers))
+        ]
+        self._head, self._head_bias = (
+            taken[f"head.{kind}"].detach().clone() for kind in ("weight", "bias")
+        )
+        self._head_frozen = [f"head.{kind}" not in trained for kind in ("weight", "bias")]
+        self._embedding = None
+        if parts.embedding is not None:
+            self._embedding = taken["embedding.weight"].detach().clone()
+        self._trains_embedding = "embedding.weight" in trained
+        self._trained = trained
 
     def gradients(self, batch: SequenceBatch) -> dict[str, Tensor]:
-        """Return the (B, ...) gradients of each sequence's cross entropy by parameter.
+        """Return the (B, ...) gradients of each sequence's cross entropy by trained parameter.
 
         Names are ``embedding.weight``, those of torch for the recurrent layers, ``head.weight`` and
         ``head.bias``.
@@ -69,9 +90,9 @@ class LossGradients:
         if found.tokens is not None and self._embedding is not None:
             named["embedding.weight"] = found.tokens.rows(len(self._embedding))
         for number, (layer, blocks) in enumerate(zip(self._layers, found.layers, strict=True)):
-            names = (f"{kind}_l{number}" for kind in PARAMETERS)
-            named |= dict(zip(names, layer.by_parameter(blocks), strict=True))
-        return named | {"head.weight": found.head[:, :, :-1], "head.bias": found.head[:, :, -1]}
+            named |= dict(zip(names_of_layer(number), layer.by_parameter(blocks), strict=True))
+        named |= {"head.weight": found.head[:, :, :-1], "head.bias": found.head[:, :, -1]}
+        return {name: gradient for name, gradient in named.items() if name in self._trained}
 
     @torch.no_grad()
     def logits(self, batch: SequenceBatch) -> Tensor:
@@ -96,27 +117,67 @@ class LossGradients:
             queries: M sequences.
             cosine: divide by the norms of both gradients.
         """
-        of_queries = [self._of(part) for part in _split(queries)]
-        flat = [torch.cat(blocks) for blocks in zip(*(q.flat() for q in of_queries), strict=True)]
-        tokens = self._tokens_of(of_queries)
-        norm = torch.cat([_squared_norms(q) for q in of_queries]).sqrt() if cosine else None
+        return self.along(train, self.directions(queries, unit=cosine), cosine=cosine)
+
+    def directions(self, queries: SequenceBatch, *, unit: bool = False) -> Directions:
+        """Return the gradients of M sequences as directions; of length 1 where ``unit``."""
+        found = [self._of(part) for part in _split(queries)]
+        flat = [torch.cat(blocks) for blocks in zip(*(q.flat() for q in found), strict=True)]
+        tokens = [q.tokens for q in found if q.tokens is not None]
+        of_tokens = None
+        if tokens and self._embedding is not None:
+            of_tokens = QueryTokens.of(tokens, len(self._embedding))
+        directions = Directions(flat, of_tokens)
+        if unit:
+            norm = torch.cat([_squared_norms(q) for q in found]).sqrt()
+            directions = directions.scaled(1 / norm.clamp_min(torch.finfo(norm.dtype).tiny))
+        return directions
+
+    def directions_of(self, named: Mapping[str, Tensor]) -> Directions:
+        """Return (M, ...) numbers for every trained parameter as directions."""
+        some = next(iter(named.values()))
+
+        def part(name: str, weight: Tensor) -> Tensor:
+            if name in named:
+                return named[name].to(weight.device)
+            return weight.new_zeros(len(some), *weight.shape)
+
+        flat = []
+        for number, layer in enumerate(self._layers):
+            weights = (layer.w_ih, layer.w_hh, layer.b_ih, layer.b_hh)
+            names = names_of_layer(number)
+            flat += layer.blocks([part(n, w) for n, w in zip(names, weights, strict=True)])
+        weight, bias = part("head.weight", self._head), part("head.bias", self._head_bias)
+        flat.append(torch.cat([weight, bias[:, :, None]], 2))
+        tokens = None
+        if self._embedding is not None and self._trains_embedding:
+            rows = part("embedding.weight", self._embedding)
+            tokens = QueryTokens(rows, torch.arange(rows.shape[1], device=rows.device))
+        return Directions([block.flatten(1) for block in flat], tokens)
+
+    def along(
+        self, train: Iterable[SequenceBatch], directions: Directions, *, cosine: bool = False
+    ) -> Tensor:
+        """Return (M, N) products of M directions with the gradients of N training sequences.
+
+        Args:
+            train: batches of training sequences.
+            directions: in the space of the parameters.
+            cosine: divide by the norms of the training sequences' gradients.
+        """
         scores = []
         for batch in train:
             for part in _split(batch):
                 found = self._of(part)
-                pairs = zip(flat, found.flat(), strict=True)
-                score = torch.stack([of_query @ of_train.T for of_query, of_train in pairs]).sum(0)
-                if tokens is not None and found.tokens is not None:
-                    score = score + tokens.products(found.tokens)
-                if norm is not None:
-                    both = norm[:, None] * _squared_norms(found).sqrt()
-                    score = score / both.clamp_min(torch.finfo(both.dtype).tiny)
+                pairs = zip(directions.flat, found.flat(), strict=True)
+                score = torch.stack([direction @ train.T for direction, train in pairs]).sum(0)
+                if directions.tokens is not None and found.tokens is not None:
+                    score = score + directions.tokens.products(found.tokens)
+                if cosine:
+                    norm = _squared_norms(found).sqrt()
+                    score = score / norm.clamp_min(torch.finfo(norm.dtype).tiny)
                 scores.append(score)
         return torch.cat(scores, 1)
-
-    def _tokens_of(self, queries: list[_Gradients]) -> QueryTokens | None:
-        tokens = [q.tokens for q in queries if q.tokens is not None]
-        return QueryTokens(tokens, len(self._embedding)) if self._embedding is not None else None
 
     def _forward(self, batch: SequenceBatch) -> list[Memory]:
         """Return what every layer keeps; B sequences, on the network's device."""
@@ -151,13 +212,23 @@ class LossGradients:
         for number in read:
             layer, memory = self._layers[number], memories[number]
             deltas = layer.backward(memory, d_outputs)
-            blocks.insert(0, layer.gradients(memory, deltas))
-            if number > 0 or self._embedding is not None:
+            of_layer = layer.gradients(memory, deltas)
+            _silence(layer.by_parameter(of_layer), self._frozen[number])
+            blocks.insert(0, of_layer)
+            if number > 0 or self._trains_embedding:
                 d_outputs = layer.d_inputs(deltas)
+        _silence([head[:, :, :-1], head[:, :, -1]], self._head_frozen)
         tokens = None
-        if self._embedding is not None:
+        if self._trains_embedding:
             tokens = TokenGradients(batch.inputs, d_outputs.transpose(0, 1), batch.mask)
         return _Gradients(blocks, head, tokens)
+
+
+def _silence(gradients: list[Tensor], frozen: list[bool]) -> None:
+    """Make the gradients of parameters that are not trained 0, in place."""
+    for gradient, still in zip(gradients, frozen, strict=True):
+        if still:
+            gradient.zero_()
 
 
 def _squared_norms(found: _Gradients) -> Tensor:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence.gradients.recurrence import KINDS
+from rnnrepair.influence.gradients.recurrence import KINDS, names_of_layer
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,32 @@ class Parts:
                 f"of {type(module).__name__} are those of {told}: choose another influence method."
             )
         return cls(recurrent[0], heads[0], embeddings[0] if embeddings else None)  # type: ignore[arg-type]
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return all parameters: ``embedding.weight``, torch's of the layers, ``head.*``."""
+        named: dict[str, Tensor] = {}
+        if self.embedding is not None:
+            named["embedding.weight"] = self.embedding.weight
+        for number in range(self.rnn.num_layers):
+            named |= {name: getattr(self.rnn, name) for name in names_of_layer(number)}
+        return named | {"head.weight": self.head.weight, "head.bias": self.head.bias}
+
+    def trained(self) -> dict[str, Tensor]:
+        """Return the parameters that training changes: those that require gradients.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        named = {name: w for name, w in self.parameters().items() if w.requires_grad}
+        if not named:
+            raise ConfigurationError(
+                "No parameter of the network is trained (all have requires_grad=False), so no "
+                "training sample moves it: set requires_grad of those that were trained, or choose "
+                "another influence method."
+            )
+        return named
+
+    def names_in(self, module: nn.Module) -> dict[str, str]:
+        """Return the name that each of ``parameters`` has in the module that the parts are of."""
+        of_module = {id(weight): name for name, weight in module.named_parameters()}
+        return {name: of_module[id(weight)] for name, weight in self.parameters().items()}

@@ -7,6 +7,7 @@ the two deltas differ: its reset gate stands between the state and the candidate
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,15 +50,16 @@ class Recurrence(ABC):
     """One layer that reads forwards; initial states are 0."""
 
     n_gates: int
+    # Whether both deltas are the same, so that all gradients are one block.
+    one_block = True
 
-    def __init__(self, layer: nn.RNNBase, number: int) -> None:
+    def __init__(self, layer: nn.RNNBase, weights: Sequence[Tensor]) -> None:
         """Copy the weights of a layer of a stack.
 
         Args:
             layer: one-directional, with biases, without projection.
-            number: of the layer, from 0.
+            weights: of the layer, in the order of ``PARAMETERS``.
         """
-        weights = [getattr(layer, f"{kind}_l{number}") for kind in PARAMETERS]
         self.w_ih, self.w_hh, self.b_ih, self.b_hh = (w.detach().clone() for w in weights)
         self.n_features, self.d = self.w_ih.shape[1], layer.hidden_size
         # Columns of [x, 1] @ from_inputs and [h, 1] @ from_state are the gates.
@@ -98,7 +100,7 @@ class Recurrence(ABC):
             if kept is not None:
                 d_hidden += kept
         flat = found.inputs.flatten(2)
-        states = flat if found.states is found.inputs else found.states.flatten(2)
+        states = flat if self.one_block else found.states.flatten(2)
         return Deltas(flat, states, found.cell)
 
     def d_inputs(self, deltas: Deltas) -> Tensor:
@@ -112,7 +114,7 @@ class Recurrence(ABC):
         and one [W_hh, b_hh].
         """
         operand = memory.operand.transpose(0, 1)
-        if deltas.states is deltas.inputs:
+        if self.one_block:
             return [deltas.inputs.permute(1, 2, 0) @ operand]
         cut = self.n_features + 1
         return [
@@ -121,11 +123,21 @@ class Recurrence(ABC):
         ]
 
     def by_parameter(self, blocks: list[Tensor]) -> list[Tensor]:
-        """Return the (B, ...) gradients of W_ih, W_hh, b_ih and b_hh out of ``gradients``."""
-        joined = blocks[0] if len(blocks) == 1 else torch.cat(blocks, 2)
-        sizes = [self.n_features, 1, self.d, 1]
-        w_ih, b_ih, w_hh, b_hh = joined.split(sizes, 2)
+        """Return W_ih, W_hh, b_ih and b_hh, (B, ...) each, as views of the blocks."""
+        of_inputs, of_state = [self.n_features, 1], [self.d, 1]
+        if self.one_block:
+            w_ih, b_ih, w_hh, b_hh = blocks[0].split([*of_inputs, *of_state], 2)
+        else:
+            (w_ih, b_ih), (w_hh, b_hh) = blocks[0].split(of_inputs, 2), blocks[1].split(of_state, 2)
         return [w_ih, w_hh, b_ih[:, :, 0], b_hh[:, :, 0]]
+
+    def blocks(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Return the blocks that ``by_parameter`` takes apart."""
+        w_ih, w_hh, b_ih, b_hh = parameters
+        parts = [w_ih, b_ih[:, :, None]], [w_hh, b_hh[:, :, None]]
+        if self.one_block:
+            return [torch.cat([*parts[0], *parts[1]], 2)]
+        return [torch.cat(part, 2) for part in parts]
 
     def _deltas(self, memory: Memory) -> Deltas:
         """Return room for (T, B, G, d) deltas, the same for both where they agree."""
@@ -150,9 +162,9 @@ class LSTMRecurrence(Recurrence):
 
     n_gates = 4
 
-    def __init__(self, layer: nn.RNNBase, number: int) -> None:
+    def __init__(self, layer: nn.RNNBase, weights: Sequence[Tensor]) -> None:
         """See ``Recurrence``."""
-        super().__init__(layer, number)
+        super().__init__(layer, weights)
         self._gates = torch.cat([self.from_inputs, self.from_state])
 
     def _step(self, memory: Memory, t: int) -> None:
@@ -186,6 +198,7 @@ class GRURecurrence(Recurrence):
     """Gates: reset, update, candidate."""
 
     n_gates = 3
+    one_block = False
 
     def _deltas(self, memory: Memory) -> Deltas:
         rooms = (torch.empty_like(memory.gate), torch.empty_like(memory.gate))
@@ -219,9 +232,9 @@ class RNNRecurrence(Recurrence):
 
     n_gates = 1
 
-    def __init__(self, layer: nn.RNNBase, number: int) -> None:
+    def __init__(self, layer: nn.RNNBase, weights: Sequence[Tensor]) -> None:
         """See ``Recurrence``."""
-        super().__init__(layer, number)
+        super().__init__(layer, weights)
         self._gates = torch.cat([self.from_inputs, self.from_state])
         self._relu = getattr(layer, "nonlinearity", "tanh") == "relu"
 
@@ -244,6 +257,19 @@ KINDS: dict[type[nn.RNNBase], type[Recurrence]] = {
 }
 
 
-def recurrences(rnn: nn.RNNBase) -> list[Recurrence]:
-    """Return the layers of a stack, the lowest first."""
-    return [KINDS[type(rnn)](rnn, number) for number in range(rnn.num_layers)]
+def recurrences(rnn: nn.RNNBase, weights: Mapping[str, Tensor]) -> list[Recurrence]:
+    """Return the layers of a stack, the lowest first.
+
+    Args:
+        rnn: the stack.
+        weights: by torch's names; copied.
+    """
+    return [
+        KINDS[type(rnn)](rnn, [weights[name] for name in names_of_layer(number)])
+        for number in range(rnn.num_layers)
+    ]
+
+
+def names_of_layer(number: int) -> list[str]:
+    """Return torch's names of the parameters of a layer, in the order of ``PARAMETERS``."""
+    return [f"{kind}_l{number}" for kind in PARAMETERS]

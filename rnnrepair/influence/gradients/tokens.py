@@ -36,35 +36,45 @@ class TokenGradients:
         return found.scatter_add_(1, place, self.gradient)
 
 
+@dataclass(frozen=True)
 class QueryTokens:
-    """The gradients of M queries, by the tokens that any of them reads."""
+    """M directions in the space of an embedding, by the tokens that any of them has a part in.
 
-    def __init__(self, parts: list[TokenGradients], n_tokens: int) -> None:
-        """Sum the gradients of each query by token.
+    Attributes:
+        rows: (M, R, E), what each has of R tokens.
+        place: (V,) int64, row of each token, -1 of those in which all directions are 0.
+    """
+
+    rows: Tensor
+    place: Tensor
+
+    @classmethod
+    def of(cls, parts: list[TokenGradients], n_tokens: int) -> "QueryTokens":
+        """Sum the gradients of M sequences by token.
 
         Args:
-            parts: of all queries.
+            parts: of all sequences.
             n_tokens: V.
         """
         read = torch.cat([part.tokens[part.real] for part in parts]).unique()
-        self._place = torch.full((n_tokens,), -1, device=read.device)
-        self._place[read] = torch.arange(len(read), device=read.device)
+        place = torch.full((n_tokens,), -1, device=read.device)
+        place[read] = torch.arange(len(read), device=read.device)
         summed = []
         for part in parts:
-            place = self._place[part.tokens].clamp_min(0)
-            of_part = TokenGradients(place, part.gradient * part.real[:, :, None], part.real)
+            row = place[part.tokens].clamp_min(0)
+            of_part = TokenGradients(row, part.gradient * part.real[:, :, None], part.real)
             summed.append(of_part.rows(len(read)))
-        self._rows = torch.cat(summed)
+        return cls(torch.cat(summed), place)
 
     def products(self, train: TokenGradients) -> Tensor:
         """Return (M, B) products with the gradients of other sequences."""
-        place = self._place[train.tokens]
+        place = self.place[train.tokens]
         row, step = ((place >= 0) & train.real).nonzero(as_tuple=True)
         gradient, place = train.gradient[row, step], place[row, step]
-        found = gradient.new_zeros(len(self._rows), len(train.tokens))
-        at_once = max(1, CELLS // (len(self._rows) * gradient.shape[1]))
+        found = gradient.new_zeros(len(self.rows), len(train.tokens))
+        at_once = max(1, CELLS // (len(self.rows) * gradient.shape[1]))
         for start in range(0, len(row), at_once):
             some = slice(start, start + at_once)
-            values = torch.einsum("mne,ne->mn", self._rows[:, place[some]], gradient[some])
+            values = torch.einsum("mne,ne->mn", self.rows[:, place[some]], gradient[some])
             found.index_add_(1, row[some], values)
         return found
