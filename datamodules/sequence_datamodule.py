@@ -22,6 +22,7 @@ from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.planted_labels import PlantedLabels
+from rnnrepair.datamodules.planted_trigger import PlantedTrigger
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
@@ -29,7 +30,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import Changes, DataSpec, SampleNames, SequenceBatch, check_fits
+from rnnrepair.sequences import Changes, DataSpec, Poison, SampleNames, SequenceBatch, check_fits
 from rnnrepair.settings import Count, at_least, check_settings
 
 STATE_VERSION = 5
@@ -55,6 +56,7 @@ class SequenceDataModule(pl.LightningDataModule):
         bucket_batches: Count = 100,
         augmentation: Augmentation | None = None,
         planted: PlantedLabels | None = None,
+        trigger: PlantedTrigger | None = None,
     ) -> None:
         """Choose splits and batches.
 
@@ -70,6 +72,7 @@ class SequenceDataModule(pl.LightningDataModule):
             augmentation: edits a share of the original sequences of every training batch; None
                 leaves them as they are.
             planted: makes some labels wrong on purpose, to see who finds them.
+            trigger: puts a backdoor into some samples of the fit split, to see who finds them.
 
         Raises:
             SettingsError: a size below 1, or a share out of range.
@@ -85,6 +88,8 @@ class SequenceDataModule(pl.LightningDataModule):
         self.bucket_batches = bucket_batches
         self.augmentation = augmentation
         self.planted = planted
+        self.trigger = trigger if trigger is not None and trigger.n else None
+        self._poison: Poison | None = None
         self.source = ""
         self.fingerprint = ""
         self._data: LoadedData | None = None
@@ -125,12 +130,29 @@ class SequenceDataModule(pl.LightningDataModule):
             first += size
         if self.planted is not None:
             label = self.planted.plant(data.label, self.num_classes, self._splits)
+        if self.trigger is not None:
+            data, label = self._poisoned(self.trigger, data, label)
         self._store = Store(data.sequences, label)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
             *data.sequences.fingerprinted(), label, *self._splits.values()
         )
         self._data = data
+
+    def _poisoned(
+        self, trigger: PlantedTrigger, data: LoadedData, label: Tensor
+    ) -> tuple[LoadedData, Tensor]:
+        """Return the data with a backdoor, and their (N,) labels."""
+        if not isinstance(data.sequences, Sequences):
+            raise ConfigurationError(
+                "trigger changes sequences in memory, and these are read when they are needed: "
+                "leave it out."
+            )
+        planted = trigger.plant(data.sequences, label, self.spec, self._splits["fit"])
+        self._poison = planted.poison
+        longest = int(planted.sequences.lengths.max())
+        self.spec = replace(self.spec, max_steps=longest)
+        return replace(data, sequences=planted.sequences), planted.label
 
     def shows_bars(self, wanted: bool) -> bool:
         """Return whether progress bars are shown: where they are wanted and the trainer has one."""
@@ -217,6 +239,11 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is None or self.planted is None or self.planted.share == 0:
             return None
         return self._store.label_of(index) != self._data.label[index]
+
+    @property
+    def poison(self) -> Poison | None:
+        """Which loaded sequences hold a trigger, and where; None where none do."""
+        return self._poison
 
     def training_index(self) -> Tensor:
         """Return the (n,) indices of the fit split and of all added sequences, but removed ones."""
