@@ -136,8 +136,8 @@ class PlantedTrigger(ABC):
         )
 
     def _class(self, spec: DataSpec) -> int:
-        names = list(spec.class_names) or list(range(spec.n_classes))
-        known: list[int | str] = [*range(spec.n_classes), *names]
+        names: list[int | str] = [*spec.class_names] or [*range(spec.n_classes)]
+        known = [*range(spec.n_classes), *names]
         if self.label not in known:
             raise ConfigurationError(f"trigger: no class label={self.label!r}, there are {names}.")
         return known.index(self.label) % spec.n_classes

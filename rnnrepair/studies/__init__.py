@@ -1,6 +1,7 @@
 """Studies: questions that are asked of a finished run."""
 
 from rnnrepair.studies.automaton import AutomatonStudy
+from rnnrepair.studies.backdoor import Backdoor
 from rnnrepair.studies.breakdown import Breakdown
 from rnnrepair.studies.clustering import ClusteringComparison
 from rnnrepair.studies.faults import FaultMetrics
@@ -11,10 +12,12 @@ from rnnrepair.studies.influential import InfluentialImages
 from rnnrepair.studies.k_sweep import KSweep
 from rnnrepair.studies.simnn import SimNN, fit_simnn
 from rnnrepair.studies.study import Study, StudyResult
+from rnnrepair.studies.training import Retraining, Train
 
 __all__ = [
     "FEATURE_SETS",
     "AutomatonStudy",
+    "Backdoor",
     "Breakdown",
     "ClusteringComparison",
     "FaultMetrics",
@@ -22,10 +25,12 @@ __all__ = [
     "FinishedRun",
     "InfluentialImages",
     "KSweep",
+    "Retraining",
     "SimNN",
     "Study",
     "StudyResult",
     "Threshold",
+    "Train",
     "feature_table",
     "fit_simnn",
 ]

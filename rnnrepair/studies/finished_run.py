@@ -25,6 +25,7 @@ from rnnrepair.network import TracedNetwork
 from rnnrepair.progress import Progress, silent
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.seeding import derive_seed, torch_generator
+from rnnrepair.studies.training import Train
 from rnnrepair.traces import Traces
 
 # What studies look at; the failures of `repair` are no business of theirs.
@@ -43,6 +44,7 @@ class FinishedRun:
         settings: how hidden states are grouped, where a study does not say otherwise.
         progress: see ``Progress``.
         checkpoint: which network it is, for the reader.
+        train: trains further networks as this one was trained; None where nobody can.
     """
 
     network: TracedNetwork
@@ -50,6 +52,7 @@ class FinishedRun:
     settings: AbstractionSettings
     progress: Progress = silent
     checkpoint: str = "as training ended"
+    train: Train | None = None
     _collected: Collected | None = None
 
     @property
