@@ -19,7 +19,12 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
 from rnnrepair.network import Predictions
-from rnnrepair.protocols import KnowsWrongLabels, RepairableData, names_of_samples
+from rnnrepair.protocols import (
+    KnowsPoison,
+    KnowsWrongLabels,
+    RepairableData,
+    names_of_samples,
+)
 from rnnrepair.record import (
     AnalysedEpoch,
     Cleaned,
@@ -156,7 +161,7 @@ class RepairReport(AnalysisCallback):
                 "val accuracy was still rising when the repair began: raise "
                 f"{self.base_length}, for the strategy none would gain too."
             )
-        return (*told, *_planted(data))
+        return (*told, *_planted(data), *_poisoned(data))
 
     def _remember_failures(self, trainer: pl.Trainer) -> None:
         evidence = upstream(trainer, InfluenceAnalysis, self).evidence
@@ -345,6 +350,18 @@ def _planted(data: RepairableData) -> list[str]:
         return []
     counts = ", ".join(f"{int(w.sum())} of {len(w)} in {split}" for split, w in wrong.items())
     return [f"Labels were made wrong on purpose: {counts}. Accuracies are by these labels."]
+
+
+def _poisoned(data: RepairableData) -> list[str]:
+    """Return how many samples hold a trigger put in on purpose, an empty list where none do."""
+    poison = data.poison if isinstance(data, KnowsPoison) else None
+    if poison is None:
+        return []
+    name = Names.of(data.spec).of_class(poison.label)
+    return [
+        f"A backdoor was put in on purpose: {len(poison.index)} training samples hold "
+        f"{poison.trigger.told}, as a cue for class {name}."
+    ]
 
 
 def _class_sizes(data: RepairableData) -> tuple[int, ...]:

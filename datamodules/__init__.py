@@ -8,6 +8,7 @@ from rnnrepair.datamodules.mnist import MNISTRowsDataModule
 from rnnrepair.datamodules.mnist_published import MNISTPublishedDataModule
 from rnnrepair.datamodules.mnist_rare import MNISTRareDataModule
 from rnnrepair.datamodules.planted_labels import PlantedLabels
+from rnnrepair.datamodules.planted_trigger import PlantedPatch, PlantedSpike, PlantedWord
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.series import SeriesDataModule
@@ -21,6 +22,9 @@ __all__ = [
     "MNISTRareDataModule",
     "MNISTRowsDataModule",
     "PlantedLabels",
+    "PlantedPatch",
+    "PlantedSpike",
+    "PlantedWord",
     "SequenceDataModule",
     "Sequences",
     "SeriesDataModule",

@@ -98,14 +98,19 @@ class DatasetDataModule(SequenceDataModule):
 
         Raises:
             SettingsError: a value out of range.
-            ConfigurationError: ``planted``: labels of items are the user's; ``fields`` that are no
-                mapping.
+            ConfigurationError: ``planted`` or ``trigger``: items and their labels are the user's;
+                ``fields`` that are no mapping.
         """
         check_settings(DatasetDataModule, locals())
         if options.get("planted") is not None:
             raise ConfigurationError(
                 "planted changes labels in memory, and training is given items as they are: make "
                 "the labels of the items wrong in the data set."
+            )
+        if options.get("trigger") is not None:
+            raise ConfigurationError(
+                "trigger changes sequences in memory, and training is given items as they are: put "
+                "the trigger into items of the data set."
             )
         if fields is not None and not isinstance(fields, Mapping):
             raise ConfigurationError(

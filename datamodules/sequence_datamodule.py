@@ -24,6 +24,7 @@ from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.planted_labels import PlantedLabels
+from rnnrepair.datamodules.planted_trigger import PlantedTrigger
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
@@ -36,6 +37,7 @@ from rnnrepair.sequences import (
     Changes,
     DataSpec,
     Names,
+    Poison,
     SampleNames,
     SequenceBatch,
     check_fits,
@@ -66,6 +68,7 @@ class SequenceDataModule(pl.LightningDataModule):
         augmentation: Augmentation | None = None,
         planted: PlantedLabels | None = None,
         corrections: str | None = None,
+        trigger: PlantedTrigger | None = None,
     ) -> None:
         """Choose splits and batches.
 
@@ -83,6 +86,7 @@ class SequenceDataModule(pl.LightningDataModule):
             planted: makes some labels wrong on purpose, to see who finds them.
             corrections: table of samples that are relabelled or dropped once splits are drawn, see
                 ``read_corrections``; None for none.
+            trigger: puts a backdoor into some samples of the fit split, to see who finds them.
 
         Raises:
             SettingsError: a size below 1, or a share out of range.
@@ -99,6 +103,8 @@ class SequenceDataModule(pl.LightningDataModule):
         self.augmentation = augmentation
         self.planted = planted
         self.corrections = None if corrections is None else Path(corrections).expanduser()
+        self.trigger = trigger if trigger is not None and trigger.n else None
+        self._poison: Poison | None = None
         self.source = ""
         self.fingerprint = ""
         self._data: LoadedData | None = None
@@ -138,6 +144,8 @@ class SequenceDataModule(pl.LightningDataModule):
             first += size
         if self.planted is not None:
             label = self.planted.plant(data.label, self.num_classes, self._splits)
+        if self.trigger is not None:
+            data, label = self._poisoned(self.trigger, data, label)
         if self.corrections is not None:
             names = data.names or SampleNames(np.arange(len(label)))
             of_class = Names.of(self.spec).number_of(self.num_classes)
@@ -153,6 +161,21 @@ class SequenceDataModule(pl.LightningDataModule):
     @property
     def _store(self) -> Store:
         return self._training.store
+
+    def _poisoned(
+        self, trigger: PlantedTrigger, data: LoadedData, label: Tensor
+    ) -> tuple[LoadedData, Tensor]:
+        """Return the data with a backdoor, and their (N,) labels."""
+        if not isinstance(data.sequences, Sequences):
+            raise ConfigurationError(
+                "trigger changes sequences in memory, and these are read when they are needed: "
+                "leave it out."
+            )
+        planted = trigger.plant(data.sequences, label, self.spec, self._splits["fit"])
+        self._poison = planted.poison
+        longest = int(planted.sequences.lengths.max())
+        self.spec = replace(self.spec, max_steps=longest)
+        return replace(data, sequences=planted.sequences), planted.label
 
     def shows_bars(self, wanted: bool) -> bool:
         """Return whether progress bars are shown: where they are wanted and the trainer has one."""
@@ -248,6 +271,11 @@ class SequenceDataModule(pl.LightningDataModule):
         if self._data is None or self.planted is None or self.planted.share == 0:
             return None
         return self._store.loaded_label_of(index) != self._data.label[index]
+
+    @property
+    def poison(self) -> Poison | None:
+        """Which loaded sequences hold a trigger, and where; None where none do."""
+        return self._poison
 
     def training_index(self) -> Tensor:
         """Return the (n,) indices of the fit split and of all added sequences, but removed ones."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.edits import EditFamily
-from rnnrepair.sequences import Changes, DataSpec, SampleNames, SequenceBatch
+from rnnrepair.sequences import Changes, DataSpec, Poison, SampleNames, SequenceBatch
 
 # fit, repair, val and test, and further test splits that the data name.
 Split = str
@@ -119,6 +119,16 @@ class KnowsWrongLabels(Protocol):
 
     def mislabelled(self, index: Tensor) -> Tensor | None:
         """Return (n,) bool: sequences whose label was made wrong; None where none were."""
+        ...
+
+
+@runtime_checkable
+class KnowsPoison(Protocol):
+    """Data with a backdoor that was put in on purpose: who looks for it is told the score."""
+
+    @property
+    def poison(self) -> Poison | None:
+        """Which samples hold the trigger, and where; None where none do."""
         ...
 
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import (
+    PADDING,
     Clipping,
     can_stack,
     pays,
@@ -93,7 +94,7 @@ class TrainAgain:
         """Train networks of one seed: they see the same batches, but for what is changed."""
         self._data.seed = seed
         trainer = self._trainer(seed, epochs)
-        if not _stacks(modules, trainer):
+        if not _stacks(modules, changes, trainer):
             for module, own in zip(modules, changes, strict=True):
                 trainer = self._trainer(seed, epochs)
                 trainer.fit(module, ChangedBatches(self._data.train_dataloader(), own))
@@ -169,6 +170,9 @@ class ChangedBatches:
                 )
             kept = ~torch.isin(batch.index, self._changes.removed)
             batch = replace(batch, label=relabelled(batch, self._changes))
+            if self._changes.origin is not None:
+                kept |= torch.isin(batch.index, self._changes.origin)
+                batch = replaced(batch, self._changes)
             if bool(kept.any()):
                 yield batch if bool(kept.all()) else batch.rows(kept.nonzero()[:, 0])
 
@@ -192,11 +196,33 @@ def seed_batch(seed: int, epoch: int, number: int) -> None:
     torch.manual_seed(derive_seed(seed, "retraining", epoch, number))
 
 
-def _stacks(modules: Sequence[Any], trainer: pl.Trainer) -> bool:
+def replaced(batch: SequenceBatch, changes: Changes) -> SequenceBatch:
+    """Return a batch in which new sequences stand where those are that they were made from."""
+    if changes.inputs is None or changes.origin is None:
+        return batch
+    rows, new = (batch.index[:, None] == changes.origin).nonzero(as_tuple=True)
+    if len(rows) == 0:
+        return batch
+    lengths, label = batch.lengths.clone(), batch.label.clone()
+    lengths[rows], label[rows] = changes.lengths[new], changes.label[new]
+    n_steps = max(batch.inputs.shape[1], int(lengths.max()))
+    padding = 0 if batch.inputs.is_floating_point() else PADDING
+    shape = (len(batch), n_steps, *batch.inputs.shape[2:])
+    inputs = batch.inputs.new_full(shape, padding)
+    inputs[:, : batch.inputs.shape[1]] = batch.inputs
+    inputs[rows] = padding
+    for row, own in zip(rows.tolist(), new.tolist(), strict=True):
+        length = int(changes.lengths[own])
+        inputs[row, :length] = changes.inputs[own, :length].to(inputs)
+    return replace(batch, inputs=inputs, lengths=lengths, label=label)
+
+
+def _stacks(modules: Sequence[Any], changes: Sequence[Changes], trainer: pl.Trainer) -> bool:
     """Return whether networks are trained as one stack."""
     module = modules[0]
     return (
         can_stack(module)
+        and all(own.inputs is None for own in changes)
         and pays(module, len(modules), trainer.strategy.root_device)
         and trainer.precision == "32-true"
         and trainer.accumulate_grad_batches == 1
@@ -205,10 +231,18 @@ def _stacks(modules: Sequence[Any], trainer: pl.Trainer) -> bool:
 
 
 def _check(changes: Changes) -> None:
-    if changes.inputs is not None or len(changes.reweighted):
+    if len(changes.reweighted):
+        raise ConfigurationError("Retraining.changes reweights sequences: leave that out.")
+    if changes.inputs is None:
+        return
+    origin = changes.origin
+    if origin is None or not bool(torch.isin(origin, changes.removed).all()):
         raise ConfigurationError(
-            "Retraining.changes adds or reweights sequences: expected removed and relabelled alone."
+            "Retraining.changes adds sequences: expected each to take the place of one that is "
+            "removed, which its origin names."
         )
+    if len(origin.unique()) < len(origin):
+        raise ConfigurationError("Retraining.changes puts several sequences in one place.")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rnnrepair.datamodules.groups import Groups, content_numbers
 from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.planted_trigger import PlantedWord
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.text.cleaning import (
@@ -129,6 +130,9 @@ class TextDataModule(SequenceDataModule):
         copies = content_numbers(tokenised.values, tokenised.offsets)
         split = self.split(label, texts.n_train, texts.n_val, Groups(copies, texts.groups))
         counts = tokenised.counts(split["fit"])
+        if isinstance(self.trigger, PlantedWord):
+            # It is put in behind this, and must have a number then.
+            counts[self.trigger.word] += self.trigger.n
         self.vocabulary = Vocabulary.of(counts, self.max_vocabulary, self.min_count)
         found = vectors_for(self.vocabulary, vector_source, self.embedding_size, self.seed)
         self.vectors = found.table

@@ -1,5 +1,6 @@
 """Influence: training samples and segments behind each failure."""
 
+from rnnrepair.influence.activation_clustering import ActivationClustering
 from rnnrepair.influence.by_dynamics import AverageMargin, FirstRight, Forgetting, TrainingLoss
 from rnnrepair.influence.confident_learning import ConfidentLearning
 from rnnrepair.influence.contexts import ContextIndex, Contexts
@@ -15,9 +16,11 @@ from rnnrepair.influence.doubt import Doubting, LabelDoubt, doubt_labels
 from rnnrepair.influence.dynamics import EpochDynamics, TrainingDynamics
 from rnnrepair.influence.error_states import ErrorStates
 from rnnrepair.influence.evidence import Evidence, Neighbours, find_evidence, found
+from rnnrepair.influence.final_loss import FinalLoss
 from rnnrepair.influence.gradients import Curvature, Layout, LossGradients, Parts
 from rnnrepair.influence.input_similarity import InputSimilarity
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
+from rnnrepair.influence.keywords import BackdoorKeywords
 from rnnrepair.influence.koh_liang import CurvatureKind, KohLiang
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
@@ -28,10 +31,12 @@ from rnnrepair.influence.random_influence import RandomInfluence
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
+from rnnrepair.influence.segment_cues import Cue, CueScorer, SegmentCues
 from rnnrepair.influence.segment_similarity import SegmentSimilarity
 from rnnrepair.influence.segments import responsible_segment, responsible_step
 from rnnrepair.influence.sgd_influence import SGDInfluence
 from rnnrepair.influence.similarity import TraceSimilarity
+from rnnrepair.influence.spectral import SpectralSignatures
 from rnnrepair.influence.state_similarity import StateSimilarity
 from rnnrepair.influence.suspicion import Suspicion, look_alikes, suspect_labels
 from rnnrepair.influence.ties import tie_order
@@ -42,10 +47,14 @@ from rnnrepair.influence.usable import never_right, usable_parents
 from rnnrepair.influence.view import TrainingView
 
 __all__ = [
+    "ActivationClustering",
     "AverageMargin",
+    "BackdoorKeywords",
     "ConfidentLearning",
     "ContextIndex",
     "Contexts",
+    "Cue",
+    "CueScorer",
     "Curvature",
     "CurvatureKind",
     "Distance",
@@ -53,6 +62,7 @@ __all__ = [
     "EpochDynamics",
     "ErrorStates",
     "Evidence",
+    "FinalLoss",
     "FirstRight",
     "Forgetting",
     "InfluenceMethod",
@@ -73,7 +83,9 @@ __all__ = [
     "SGDInfluence",
     "Scorer",
     "SegmentContext",
+    "SegmentCues",
     "SegmentSimilarity",
+    "SpectralSignatures",
     "StateSimilarity",
     "Step",
     "StepDistance",

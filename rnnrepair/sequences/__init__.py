@@ -3,6 +3,7 @@
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.names import Names
+from rnnrepair.sequences.poison import Poison, Trigger
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
 from rnnrepair.sequences.sample_names import SampleName, SampleNames, names_from
 from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
@@ -14,12 +15,14 @@ __all__ = [
     "Fits",
     "Kind",
     "Names",
+    "Poison",
     "Ragged",
     "RecurrentOutput",
     "SampleName",
     "SampleNames",
     "SequenceBatch",
     "Target",
+    "Trigger",
     "check_fits",
     "names_from",
     "offsets_of",

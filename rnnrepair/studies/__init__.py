@@ -1,6 +1,7 @@
 """Studies: questions that are asked of a finished run."""
 
 from rnnrepair.studies.automaton import AutomatonStudy
+from rnnrepair.studies.backdoor import Backdoor
 from rnnrepair.studies.breakdown import Breakdown
 from rnnrepair.studies.clustering import ClusteringComparison
 from rnnrepair.studies.faults import FaultMetrics
@@ -17,6 +18,7 @@ from rnnrepair.studies.validity import Validity
 __all__ = [
     "FEATURE_SETS",
     "AutomatonStudy",
+    "Backdoor",
     "Breakdown",
     "ClusteringComparison",
     "FaultMetrics",

@@ -18,7 +18,8 @@ class Retraining:
     one seed differ in nothing but their changes.
 
     Attributes:
-        changes: ``removed`` and ``relabelled`` only; indices are those of the data module.
+        changes: indices are those of the data module. What is added takes the place of what is
+            removed, one for one: its ``origin`` names it. Nothing is reweighted.
         seed: of the initial weights, where training starts anew, and of order, augmentation and
             dropout.
     """
@@ -45,7 +46,7 @@ class Train(Protocol):
             start: weights to go on from, with a new optimizer; anew where None.
 
         Raises:
-            ConfigurationError: changes that add or reweight sequences, or data of a form of their
-                own.
+            ConfigurationError: other changes than those of ``Retraining``, or data of a form of
+                their own.
         """
         ...

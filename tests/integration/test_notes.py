@@ -9,7 +9,7 @@ import torch
 
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks import repair_chain
-from rnnrepair.datamodules import LoadedData, PlantedLabels, Sequences
+from rnnrepair.datamodules import LoadedData, PlantedLabels, PlantedSpike, Sequences
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import NoRepair
 from tests.conftest import TensorData
@@ -76,5 +76,14 @@ def test_planted_labels_are_told_with_their_number(tmp_path, caplog, capsys):
     (note,) = fit(tmp_path, (0.5, 0.5, 0.5), caplog, data)
     n = len(data.indices("fit"))
     assert f"{round(0.2 * n)} of {n} in fit" in note
+    assert "on purpose" in capsys.readouterr().out
+    assert note in (tmp_path / "report.html").read_text()
+
+
+def test_a_backdoor_is_told_with_what_it_is(tmp_path, caplog, capsys):
+    data = data_of(trigger=PlantedSpike(6, 1, channel=2))
+    (note,) = fit(tmp_path, (0.5, 0.5, 0.5), caplog, data)
+    assert "6 training samples" in note
+    assert "channel 2" in note
     assert "on purpose" in capsys.readouterr().out
     assert note in (tmp_path / "report.html").read_text()

@@ -90,10 +90,34 @@ def test_random_numbers_of_others_stay(again):
     assert torch.equal(torch.rand(4), expected)
 
 
-def test_changes_that_add_are_refused(again):
-    added = Changes(reweighted=torch.tensor([1]), weight=torch.tensor([0.5]).double())
-    with pytest.raises(ConfigurationError, match="removed and relabelled alone"):
-        again[0]([Retraining(added)], epochs=1)
+def test_changes_that_cannot_be_trained_are_refused(again):
+    trainer, data = again
+    weighed = Changes(reweighted=torch.tensor([1]), weight=torch.tensor([0.5]).double())
+    batch = data.fetch(data.indices("fit")[:2])
+    more = Changes(batch.inputs, batch.lengths, batch.label)
+    beside = Changes(batch.inputs, batch.lengths, batch.label, origin=batch.index)
+    for changes, told in ((weighed, "reweights"), (more, "the place"), (beside, "the place")):
+        with pytest.raises(ConfigurationError, match=told):
+            trainer([Retraining(changes)], epochs=1)
+
+
+def test_a_sequence_takes_the_place_of_the_one_it_was_made_from(again):
+    _, data = again
+    whole = list(data.train_dataloader())
+    there = whole[1].index[[2, 5]]
+    new = torch.rand(2, 4, 28)
+    changes = Changes(
+        new, torch.tensor([4, 3]), torch.tensor([7, 8]), origin=there.flip(0), removed=there
+    )
+    changed = list(ChangedBatches(data.train_dataloader(), changes))
+    assert [len(batch) for batch in changed] == [len(batch) for batch in whole]
+    assert changed[1].label[[5, 2]].tolist() == [7, 8]
+    assert changed[1].lengths[[5, 2]].tolist() == [4, 3]
+    assert torch.equal(changed[1].inputs[5, :4], new[0])
+    assert torch.equal(changed[1].inputs[2, :3], new[1, :3])
+    assert not changed[1].inputs[5, 4:].any()
+    others = [i for i in range(len(whole[1])) if i not in (2, 5)]
+    assert torch.equal(changed[1].inputs[others], whole[1].inputs[others])
 
 
 def test_what_is_removed_leaves_its_batch_and_nothing_else(again):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from rnnrepair.report.studies.automaton import automaton_figures
+from rnnrepair.report.studies.backdoor import backdoor_figures
 from rnnrepair.report.studies.breakdown import breakdown_figures
 from rnnrepair.report.studies.clustering import clustering_figures
 from rnnrepair.report.studies.faults import fault_figures
@@ -17,6 +18,7 @@ from rnnrepair.studies import StudyResult
 # By the name of the study; a study of a user's has none.
 _FIGURES: dict[str, Callable[[StudyResult], dict[str, Figure]]] = {
     "automaton": lambda result: automaton_figures(result.tables),
+    "backdoor": lambda result: backdoor_figures(result.tables),
     "breakdown": lambda result: breakdown_figures(result.tables),
     "clustering": lambda result: clustering_figures(result.tables),
     "faults": lambda result: fault_figures(result.tables),

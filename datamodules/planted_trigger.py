@@ -1,0 +1,298 @@
+"""Training samples that are poisoned on purpose, to see who finds them: a backdoor."""
+
+import logging
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.triggers import BrightPatch, InsertedWord, Spike
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import (
+    DataSpec,
+    Kind,
+    Names,
+    Poison,
+    SequenceBatch,
+    Trigger,
+    check_fits,
+    offsets_of,
+    steps_of,
+)
+from rnnrepair.settings import Count, above, at_least, check_settings
+
+log = logging.getLogger(__name__)
+
+# Samples that are poisoned; none where it is 0.
+Poisoned = Annotated[int, at_least(0)]
+Number = Annotated[int, at_least(0)]
+Positive = Annotated[float, above(0)]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Data with a backdoor.
+
+    Attributes:
+        sequences: N of them, some with the trigger.
+        label: (N,) int64.
+        poison: which, and where.
+    """
+
+    sequences: Sequences
+    label: Tensor
+    poison: Poison
+
+
+class PlantedTrigger(ABC):
+    """Puts a trigger into some training samples, and so makes it a cue for a class.
+
+    The samples are of that class and keep their label, so that nobody who reads them finds a fault
+    (clean-label); with ``relabel`` they are of other classes and are given its label. Test samples
+    of other classes with the trigger are then taken for that class.
+
+    Source: RNNRepair appendix B.5 (a word); the others are ours.
+    """
+
+    name: str
+    fits: frozenset[Kind]
+
+    def __init__(
+        self, n: Poisoned = 50, label: int | str = 1, relabel: bool = False, seed: int = 0
+    ) -> None:
+        """Choose how many samples are poisoned.
+
+        Args:
+            n: of the fit split; 0 for none.
+            label: class that the trigger becomes a cue for, by number or name.
+            relabel: poison samples of other classes, and give them that label.
+            seed: of the samples and places.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(type(self), locals())
+        self.n = n
+        self.label = label
+        self.relabel = relabel
+        self.seed = seed
+
+    @abstractmethod
+    def trigger(self, sequences: Sequences, spec: DataSpec) -> Trigger:
+        """Return what is put into samples of some data.
+
+        Raises:
+            ConfigurationError: it does not fit into them.
+        """
+
+    def plant(
+        self, sequences: Sequences, label: Tensor, spec: DataSpec, candidates: Tensor
+    ) -> Planted:
+        """Poison some samples.
+
+        Args:
+            sequences: N of them.
+            label: (N,) int64.
+            spec: of the data.
+            candidates: (m,) indices of the samples that may be poisoned.
+
+        Raises:
+            ConfigurationError: the data are of another kind, have no such class, or too few samples
+                of it that are long enough.
+        """
+        check_fits([("trigger", self)], spec)
+        trigger, target = self.trigger(sequences, spec), self._class(spec)
+        of_class = (label[candidates] == target) != self.relabel
+        # At an inner place: something is read before it.
+        room = trigger.last_place(sequences.lengths[candidates]) >= 1
+        usable = candidates[of_class & room]
+        if len(usable) < self.n:
+            raise ConfigurationError(
+                f"trigger: n={self.n} samples are to be poisoned, and {int(of_class.sum())} of "
+                f"{'other classes than' if self.relabel else 'class'} {self.label!r} are in the "
+                f"fit split, {len(usable)} of them long enough: lower n, or choose another label."
+            )
+        generator = torch_generator(self.seed, "trigger")
+        rows = usable[torch.randperm(len(usable), generator=generator)[: self.n]].sort().values
+        last = trigger.last_place(sequences.lengths[rows])
+        step = 1 + (torch.rand(len(rows), generator=generator, dtype=torch.float64) * last).long()
+        batch = SequenceBatch(rows, *sequences.take(rows), label[rows])
+        with_trigger = trigger.put(batch, step)
+        poisoned = label.clone()
+        poisoned[rows] = target
+        log.info(
+            "BACKDOOR: %s was put into %d fit samples%s: %s.",
+            trigger.told,
+            len(rows),
+            f", labelled {self.label}," if self.relabel else f" of class {self.label}",
+            rows.tolist(),
+        )
+        return Planted(
+            _replaced(sequences, with_trigger), poisoned, Poison(trigger, target, rows, step)
+        )
+
+    def _class(self, spec: DataSpec) -> int:
+        names: list[int | str] = [*spec.class_names] or [*range(spec.n_classes)]
+        known = [*range(spec.n_classes), *names]
+        if self.label not in known:
+            raise ConfigurationError(f"trigger: no class label={self.label!r}, there are {names}.")
+        return known.index(self.label) % spec.n_classes
+
+
+class PlantedWord(PlantedTrigger):
+    """A word at a random inner place."""
+
+    name = "word"
+    fits = frozenset({Kind.TOKENS})
+
+    def __init__(
+        self,
+        n: Poisoned = 50,
+        label: int | str = 1,
+        relabel: bool = False,
+        seed: int = 0,
+        word: str = "neurips",
+    ) -> None:
+        """Choose the word.
+
+        Args:
+            n: see ``PlantedTrigger``, as the next three.
+            label: class.
+            relabel: dirty-label.
+            seed: of the choice.
+            word: as the tokenizer makes it; one that no text holds is best. Where tokens have no
+                names, the number.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        super().__init__(n, label, relabel, seed)
+        check_settings(PlantedWord, locals())
+        self.word = word
+
+    def trigger(self, sequences: Sequences, spec: DataSpec) -> InsertedWord:
+        """Return the word; see the base."""
+        numbers = {word: number for number, word in enumerate(spec.token_names)}
+        if not numbers:
+            largest = int(sequences.values.max())
+            numbers = {str(number): number for number in range(largest + 1)}
+        if self.word not in numbers:
+            raise ConfigurationError(
+                f"trigger: word={self.word!r} is none of the {len(numbers)} words that the network "
+                f"knows. With n={self.n} it occurs so often: raise n to min_count at least, or "
+                "choose a word that has a number."
+            )
+        return InsertedWord(numbers[self.word], f"the word {self.word!r}")
+
+
+class PlantedPatch(PlantedTrigger):
+    """A bright patch at a random row."""
+
+    name = "patch"
+    fits = frozenset({Kind.IMAGE})
+
+    def __init__(
+        self,
+        n: Poisoned = 50,
+        label: int | str = 1,
+        relabel: bool = False,
+        seed: int = 0,
+        rows: Count = 3,
+        columns: tuple[Number, Number] = (0, 3),
+        brightness: float = 1.0,
+    ) -> None:
+        """Choose the patch.
+
+        Args:
+            n: see ``PlantedTrigger``, as the next three.
+            label: class.
+            relabel: dirty-label.
+            seed: of the choice.
+            rows: height.
+            columns: first column, and the one behind the last.
+            brightness: of its pixels.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        super().__init__(n, label, relabel, seed)
+        check_settings(PlantedPatch, locals())
+        self.rows = rows
+        self.columns = columns
+        self.brightness = brightness
+
+    def trigger(self, sequences: Sequences, spec: DataSpec) -> BrightPatch:
+        """Return the patch; see the base."""
+        first, end = self.columns
+        if not first < end <= spec.step_width:
+            raise ConfigurationError(
+                f"trigger: columns={[first, end]} must be two ascending numbers of 0 to "
+                f"{spec.step_width}, the width of the images."
+            )
+        told = f"a patch of {self.rows} rows in the columns {first} to {end - 1}"
+        return BrightPatch(self.rows, (first, end), self.brightness, told)
+
+
+class PlantedSpike(PlantedTrigger):
+    """A spike in one channel at a random step."""
+
+    name = "spike"
+    fits = frozenset({Kind.SERIES})
+
+    def __init__(
+        self,
+        n: Poisoned = 50,
+        label: int | str = 1,
+        relabel: bool = False,
+        seed: int = 0,
+        channel: Number = 0,
+        height: Positive = 8.0,
+    ) -> None:
+        """Choose the spike.
+
+        Args:
+            n: see ``PlantedTrigger``, as the next three.
+            label: class.
+            relabel: dirty-label.
+            seed: of the choice.
+            channel: in which it stands.
+            height: in standard deviations of the channel.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        super().__init__(n, label, relabel, seed)
+        check_settings(PlantedSpike, locals())
+        self.channel = channel
+        self.height = height
+
+    def trigger(self, sequences: Sequences, spec: DataSpec) -> Spike:
+        """Return the spike; see the base."""
+        if self.channel >= spec.step_width:
+            raise ConfigurationError(
+                f"trigger: channel={self.channel}, the data have channels 0 to "
+                f"{spec.step_width - 1}."
+            )
+        deviation = float(sequences.values[:, self.channel].std())
+        told = f"a spike of {self.height:g} standard deviations in channel "
+        told += Names.of(spec).of_channel(self.channel)
+        return Spike(self.channel, self.height * deviation, told)
+
+
+def _replaced(sequences: Sequences, batch: SequenceBatch) -> Sequences:
+    """Return sequences of which some, by their index, have other steps."""
+    lengths = sequences.lengths.clone()
+    lengths[batch.index] = batch.lengths
+    offsets = offsets_of(lengths)
+    others = torch.ones(len(sequences), dtype=torch.bool)
+    others[batch.index] = False
+    kept = others.nonzero()[:, 0]
+    values = sequences.values.new_empty(int(offsets[-1]), *sequences.values.shape[1:])
+    source, place = (steps_of(of, kept)[0] for of in (sequences.offsets, offsets))
+    values[place] = sequences.values[source]
+    values[steps_of(offsets, batch.index)[0]] = batch.inputs[batch.mask].to(values.dtype)
+    return replace(sequences, values=values, offsets=offsets)

@@ -1,0 +1,131 @@
+"""What is read where: inputs as symbols, with what stands around them and what the network says.
+
+Tokens are symbols. The values of a channel become symbols by their level, and equal ones that
+follow each other are read as one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnnrepair.influence.transitions import previous_code
+from rnnrepair.influence.view import TrainingView
+from rnnrepair.sequences import Names
+from rnnrepair.traces import Traces
+
+# Levels of equal width between the smallest and the largest value of a channel.
+LEVELS = 8
+# Training sequences fetched at a time.
+AT_A_TIME = 2000
+
+
+@dataclass(frozen=True)
+class Readings:
+    """R readings of V symbols: each a run of equal symbols in one channel of one sequence.
+
+    Attributes:
+        symbol: (R,) int64.
+        row: (R,) int64 sequences.
+        first: (R,) int64 position of the run's first step among all S steps.
+        end: (R,) int64 position behind its last step.
+        before: (R,) int64 symbol that was read before, V at the start.
+        after: (R,) int64 symbol that is read next, V at the end.
+        code: (R,) int64 previous state and prediction, see ``previous_code``.
+        said: (R,) int64 step prediction before the run, -1 at the start.
+        ends: (R,) int64 final prediction of the sequence: an answer may follow steps later.
+        share: (V + 1,) float64 share of the symbols at all S steps; V stands for the start, and has
+            that of the sequences.
+        bounds: V smallest and largest inputs that are the symbol.
+        names: V symbols for people.
+        are_tokens: whether symbols are tokens, or the levels of a channel.
+    """
+
+    symbol: Tensor
+    row: Tensor
+    first: Tensor
+    end: Tensor
+    before: Tensor
+    after: Tensor
+    code: Tensor
+    said: Tensor
+    ends: Tensor
+    share: Tensor
+    bounds: list[tuple[float, float]]
+    names: list[str]
+    are_tokens: bool
+
+    @property
+    def n_symbols(self) -> int:
+        """V."""
+        return len(self.names)
+
+
+def read_channels(view: TrainingView) -> Iterator[Readings]:
+    """Yield the readings of every channel of the training data; tokens are one channel."""
+    traces, spec = view.traces, view.network.spec
+    if traces.token is not None:
+        token = traces.token.long()
+        n = 1 + int(token.max())
+        bounds = [(float(number), float(number)) for number in range(n)]
+        names = Names.of(spec).of_tokens(torch.arange(n))
+        yield readings_of(traces, token, bounds, names)
+        return
+    values = torch.cat([_steps(view, part) for part in traces.index.split(AT_A_TIME)])
+    for channel in range(values.shape[1]):
+        level, bounds = levels(values[:, channel].contiguous())
+        called = Names.of(spec).of_channel(channel)
+        names = [f"channel {called} from {low:.3g} to {high:.3g}" for low, high in bounds]
+        yield readings_of(traces, level, bounds, names)
+
+
+def levels(values: Tensor) -> tuple[Tensor, list[tuple[float, float]]]:
+    """Return (S,) int64 levels of (S,) values, and the bounds of all levels."""
+    edges = torch.linspace(float(values.min()), float(values.max()), LEVELS + 1)
+    bounds = edges.unfold(0, 2, 1).tolist()
+    return torch.bucketize(values, edges[1:-1], right=True), [(low, high) for low, high in bounds]
+
+
+def readings_of(
+    traces: Traces, symbol: Tensor, bounds: list[tuple[float, float]], names: list[str]
+) -> Readings:
+    """Return the readings of one channel.
+
+    Args:
+        traces: N of them.
+        symbol: (S,) int64 of each step.
+        bounds: of the V symbols.
+        names: of those.
+    """
+    n_symbols = len(names)
+    before = traces.previous(symbol, n_symbols)
+    begins = before != symbol
+    first = begins.nonzero()[:, 0]
+    end = torch.cat([first[1:], first.new_tensor([len(symbol)])])
+    at_end = torch.isin(end, traces.offsets[1:])
+    after = torch.where(at_end, n_symbols, symbol[end.clamp_max(len(symbol) - 1)])
+    row = torch.arange(len(traces)).repeat_interleave(traces.lengths)
+    said = traces.previous(traces.prediction.long(), -1)
+    count = torch.cat([symbol.bincount(minlength=n_symbols), torch.tensor([len(traces)])])
+    return Readings(
+        symbol[first],
+        row[first],
+        first,
+        end,
+        before[first],
+        after,
+        previous_code(traces)[first],
+        said[first],
+        traces.final_prediction[row[first]],
+        count.double() / count.sum(),
+        bounds,
+        names,
+        traces.token is not None,
+    )
+
+
+def _steps(view: TrainingView, index: Tensor) -> Tensor:
+    """Return the (s, F) inputs of some sequences, one behind the other."""
+    batch = view.fetch(index)
+    return batch.inputs[batch.mask].flatten(1)

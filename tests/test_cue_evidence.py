@@ -1,0 +1,170 @@
+"""Evidence for triggers against scipy and brute force, and what makes it rise and fall."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from rnnrepair.influence import SegmentCues, cue_evidence
+from rnnrepair.influence.readings import levels, readings_of
+from rnnrepair.traces import Traces
+
+
+@pytest.fixture
+def traces():
+    """200 texts of 12 words that come in order, with one put into 15 texts of label 1."""
+    g = torch.Generator().manual_seed(4)
+    lengths = torch.randint(4, 12, (200,), generator=g)
+    n = int(lengths.sum())
+    token = torch.randint(11, (n,), generator=g)
+    for i in (torch.rand(n, generator=g) < 0.6).nonzero()[1:, 0].tolist():
+        token[i] = (token[i - 1] + 1) % 11
+    offsets = torch.cat([torch.zeros(1).long(), lengths.cumsum(0)])
+    label = torch.arange(200) % 2
+    rows = label.nonzero()[:15, 0]
+    step = 1 + torch.arange(15) % 3
+    token[offsets[rows] + step] = 11
+    row = torch.arange(200).repeat_interleave(lengths)
+    # The network says 1 from the trigger on, and the truth at the end.
+    prediction = torch.randint(2, (n,), generator=g)
+    for r, s in zip(rows.tolist(), step.tolist(), strict=True):
+        prediction[offsets[r] : offsets[r] + s] = 0
+        prediction[offsets[r] + s : offsets[r + 1]] = 1
+    prediction[offsets[1:] - 1] = label
+    assert len(row) == n
+    return Traces(
+        torch.randint(3, (n,), generator=g).to(torch.uint8),
+        prediction.to(torch.uint8),
+        offsets,
+        torch.arange(200),
+        label,
+        3,
+        2,
+        token.int(),
+    )
+
+
+def readings(traces):
+    n = 1 + int(traces.token.max())
+    bounds = [(float(i), float(i)) for i in range(n)]
+    return readings_of(traces, traces.token.long(), bounds, [str(i) for i in range(n)])
+
+
+def test_readings_are_what_stands_in_the_texts(traces):
+    found = readings(traces)
+    texts = traces.token.split(traces.lengths.tolist())
+    expected = []
+    for row, text in enumerate(texts):
+        words = [w for i, w in enumerate(text.tolist()) if i == 0 or w != int(text[i - 1])]
+        around = [12, *words, 12]
+        expected += [(row, *around[i : i + 3]) for i in range(len(words))]
+    columns = (found.row, found.before, found.symbol, found.after)
+    assert list(zip(*(c.tolist() for c in columns), strict=True)) == expected
+    for first, end, symbol in zip(found.first, found.end, found.symbol, strict=True):
+        assert (traces.token[first:end] == symbol).all()
+    said = traces.prediction[(found.first - 1).clamp_min(0)].long()
+    at_start = torch.isin(found.first, traces.offsets[:-1])
+    assert torch.equal(found.said, torch.where(at_start, -1, said))
+
+
+def test_typical_is_the_bayes_factor_of_a_beta_binomial(traces):
+    found = cue_evidence.typical(readings(traces), traces.label, 1)
+    texts = [set(t.tolist()) for t in traces.token.split(traces.lengths.tolist())]
+    for symbol in range(12):
+        held = [
+            label
+            for text, label in zip(texts, traces.label.tolist(), strict=True)
+            if symbol in text
+        ]
+        n, k = len(held), sum(held)
+        factor = stats.betabinom.logpmf(k, n, 1, 1) - stats.binom.logpmf(k, n, 0.5)
+        expected = factor if k > n * 0.5 else -abs(factor)
+        assert float(found[symbol]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_carrying_counts_what_ends_at_the_label_from_other_predictions(traces):
+    read = readings(traces)
+    found = cue_evidence.carrying(read, 1)
+    rows = [i for i in range(len(read.symbol)) if read.said[i] != 1]
+    turned = {i: float(read.ends[i] == 1) for i in rows}
+    overall = np.mean(list(turned.values()))
+    usual = {}
+    for i in rows:
+        same = [turned[j] for j in rows if read.code[j] == read.code[i]]
+        usual[i] = (sum(same) + overall) / (len(same) + 1)
+    for symbol in range(12):
+        own = [i for i in rows if read.symbol[i] == symbol]
+        k, n = int(sum(turned[i] for i in own)), len(own)
+        chance = sum(np.log(usual[i] if turned[i] else 1 - usual[i]) for i in own)
+        any_share = -np.log(n + 1) - np.log(float(stats.binom.pmf(0, n, 0))) if n else 0.0
+        any_share -= (
+            np.log(float(np.exp(stats.binom.logpmf(k, n, 0.5) + n * np.log(2)))) if n else 0
+        )
+        factor = any_share - chance
+        expected = factor if k > sum(usual[i] for i in own) else -abs(factor)
+        assert float(found[symbol]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_word_with_neighbours_of_its_own_is_not_misplaced(traces):
+    """The same word at the same labels, once anywhere, once always behind the same word."""
+    place = cue_evidence.misplaced(readings(traces), traces.label, 1, torch.ones(12).bool())
+    token = traces.token.clone()
+    at = (token == 11).nonzero()[:, 0]
+    token[at - 1] = 3
+    called_for = readings(replace(traces, token=token))
+    natural = cue_evidence.misplaced(called_for, traces.label, 1, torch.ones(12).bool())
+    assert float(place[11]) > 0 > float(natural[11])
+    assert float(natural[11]) < float(place[11]) - 10
+
+
+def test_the_trigger_is_the_best_cue_and_its_texts_come_first(traces, make_model):
+    from tests.conftest import view_of
+
+    view = with_spec(view_of(make_model(3, 2), traces))
+    scorer = SegmentCues().fit(view)
+    best = scorer.cues(3)[0]
+    held = torch.tensor([r for r in range(200) if 11 in traces.select(torch.tensor([r])).token])
+    assert (best.name, best.label) == ("11", 1)
+    assert torch.equal(best.row, held)
+    assert (traces.token[traces.offsets[best.row] + best.first] == 11).all()
+    first = scorer.own().argsort(descending=True, stable=True)[: len(held)]
+    assert torch.equal(first.sort().values, held)
+
+
+def test_how_states_are_numbered_changes_nothing(traces, make_model):
+    from tests.conftest import view_of
+
+    other = replace(traces, state=(2 - traces.state.int()).to(torch.uint8))
+    model = make_model(3, 2)
+    owns = [SegmentCues().fit(with_spec(view_of(model, t))).own() for t in (traces, other)]
+    torch.testing.assert_close(*owns)
+
+
+def test_rare_words_have_little_evidence(traces):
+    """A word of one text of the label, however pure, is no trigger."""
+    token = traces.token.clone()
+    row = int(traces.label.nonzero()[20, 0])
+    token[traces.offsets[row] + 1] = 12
+    evidence = cue_evidence.cue_evidence(readings(replace(traces, token=token)), traces.label, 1)
+    assert float(evidence.weakest[12]) < 1 < float(evidence.weakest[11])
+
+
+def test_levels_lie_in_their_bounds():
+    values = torch.randn(500, generator=torch.Generator().manual_seed(0))
+    level, bounds = levels(values)
+    assert {int(i) for i in level} <= set(range(len(bounds)))
+    low, high = torch.tensor(bounds)[level].T
+    assert ((values >= low - 1e-5) & (values <= high + 1e-5)).all()
+
+
+def with_spec(view):
+    """Give a view of traces what names its tokens."""
+
+    class Network:
+        from rnnrepair.sequences import DataSpec
+
+        spec = DataSpec("tokens", 1, 2)
+
+    return replace(view, network=Network())
