@@ -34,7 +34,7 @@ def judged(case, suspects=(), own=(), neighbours=(), **changes):
     score = torch.arange(n) / (2 * n)
     score[list(suspects)] += 0.5
     suggested = (context.original_label + 1) % 3
-    suspicion = Suspicion(context.originals, score, suggested, 0.5)
+    suspicion = Suspicion(context.originals, score, suggested, score >= 0.5)
     flags = torch.zeros(2, m, dtype=torch.bool)
     flags[0, list(own)] = True
     flags[1, list(neighbours)] = True

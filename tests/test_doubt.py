@@ -42,7 +42,7 @@ def doubted(
     n = len(fit_label)
     score = torch.zeros(n)
     score[list(suspects)] = 1
-    suspicion = Suspicion(torch.arange(n), score, torch.zeros(n).long(), 0.5)
+    suspicion = Suspicion(torch.arange(n), score, torch.zeros(n).long(), score >= 0.5)
     fit = traces_of(fit_label, [0] * n)
     failure = traces_of([label], [predicted], n)
     return doubt_labels(

@@ -1,10 +1,13 @@
 """Suspicion: neighbours vote as a brute force says, and wrong labels among right ones stand out."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch.nn.functional import one_hot
 
-from rnnrepair.influence import TraceSimilarity, look_alikes, suspect_labels
-from rnnrepair.influence.suspicion import ODDS
+from rnnrepair.influence import TraceSimilarity, TrainingDynamics, look_alikes, suspect_labels
+from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 from tests.conftest import random_model, random_traces, view_of
 
@@ -18,13 +21,25 @@ def view():
     return view_of(random_model(), traces.select(order), len(LENGTHS) - 7)
 
 
-def in_groups(wrong):
-    """Sixty traces in three groups of twenty alike, by a state of their own; some labels wrong."""
-    label = torch.arange(60) // 20
-    state = label.to(torch.uint8).repeat_interleave(4)
-    given = label.clone()
-    given[list(wrong)] = (label[list(wrong)] + 1) % 3
-    return Traces(state, state, torch.arange(61) * 4, 5 * torch.arange(60), given, 5, 3)
+def in_groups(wrong, n=60):
+    """A view of samples in three groups of as many alike; some labels wrong."""
+    group = torch.arange(n) // (n // 3)
+    state = group.to(torch.uint8).repeat_interleave(4)
+    given = group.clone()
+    given[list(wrong)] = (group[list(wrong)] + 1) % 3
+    index = 5 * torch.arange(n)
+    traces = Traces(state, state, torch.arange(n + 1) * 4, index, given, 5, 3)
+    noise = 0.3 * torch.randn(n, 4, 3, generator=torch.Generator().manual_seed(0))
+    inputs = one_hot(group, 3)[:, None] + noise
+
+    def fetch(asked):
+        rows = torch.searchsorted(index, asked)
+        return SequenceBatch(asked, inputs[rows], torch.full((len(asked),), 4), given[rows])
+
+    return replace(view_of(random_model(), traces), fetch=fetch)
+
+
+WRONG = [0, 7, 25, 44, 59]
 
 
 def test_the_nearest_others_vote(view):
@@ -42,53 +57,50 @@ def test_the_nearest_others_vote(view):
         assert votes[row].sum() == 20
 
 
-def test_injected_samples_have_no_say_and_are_not_judged(view):
-    found = suspect_labels(view)
-    assert torch.equal(found.index, view.traces.index[: view.n_original])
-    alone = view_of(view.model, view.traces.between(0, view.n_original))
+def test_injected_samples_have_no_say_and_are_not_judged():
+    whole = replace(in_groups(WRONG), n_original=50)
+    found = suspect_labels(whole)
+    assert torch.equal(found.index, whole.traces.index[:50])
+    alone = replace(whole, traces=whole.traces.between(0, 50))
     assert torch.equal(suspect_labels(alone).score, found.score)
 
 
 def test_wrong_labels_among_right_ones_are_suspect_and_the_right_one_is_suggested():
-    wrong = [0, 7, 25, 44, 59]
-    found = suspect_labels(view_of(random_model(), in_groups(wrong)))
-    assert found.suspect.nonzero()[:, 0].tolist() == wrong
+    found = suspect_labels(in_groups(WRONG))
+    assert found.suspect.nonzero()[:, 0].tolist() == WRONG
     assert torch.equal(found.suggested, torch.arange(60) // 20)
-    assert found.score.min() > 0
+    assert found.score.min() >= 0
     assert found.score.max() <= 1
 
 
 def test_right_labels_are_not_suspect():
-    traces = in_groups([])
-    found = suspect_labels(view_of(random_model(), traces))
-    assert not found.suspect.any()
-    assert torch.equal(found.suggested, traces.label)
-
-
-def test_a_label_is_suspect_from_the_odds_on(view):
-    traces = view.traces.between(0, view.n_original)
-    votes = TraceSimilarity().fit(view_of(view.model, traces)).votes(traces).tolist()
-    label, expected = traces.label.tolist(), []
-    for own, counts in zip(label, votes, strict=True):
-        best = max(n for c, n in enumerate(counts) if c != own)
-        expected.append((1 + best) / (1 + counts[own]) >= ODDS)
+    view = in_groups([])
     found = suspect_labels(view)
-    assert 0 < sum(expected) < len(expected)
-    assert found.suspect.tolist() == expected
+    assert not found.suspect.any()
+    assert torch.equal(found.suggested, view.traces.label)
 
 
-def test_margins_of_the_training_count_as_much_as_neighbours(view):
-    class Dynamics:
-        margin = torch.zeros(int(view.traces.index.max()) + 1)
+def test_margins_of_the_training_speak_where_inputs_do_not():
+    n = 600
+    view = in_groups([], n)
+    view = replace(view, traces=replace(view.traces, state=view.traces.state * 0))
+    g = torch.Generator().manual_seed(1)
+    inputs = torch.randn(5 * n, 4, 3, generator=g)
 
-    rows = torch.arange(view.n_original)
-    Dynamics.margin[view.traces.index[rows]] = torch.randperm(len(rows)).float()
-    without = suspect_labels(view)
-    object.__setattr__(view, "dynamics", Dynamics)
-    margin_rank = 1 - (Dynamics.margin[view.traces.index[rows]]) / len(rows)
-    expected = (without.score + margin_rank) / 2
-    assert torch.allclose(suspect_labels(view).score, expected, atol=1e-5)
-    assert suspect_labels(view).suspect.sum() == without.suspect.sum()
+    def noise(asked):
+        return SequenceBatch(asked, inputs[asked], torch.full((len(asked),), 4), asked * 0)
+
+    wrong = torch.arange(n) % 12 == 0
+    logits = 4.0 * one_hot(view.traces.label, 3) + torch.rand(n, 3, generator=g)
+    logits[wrong] = logits[wrong].roll(1, 1)
+    dynamics = TrainingDynamics(5 * n)
+    dynamics.update(view.traces.index, logits, view.traces.label)
+    dynamics.end_epoch()
+    view = replace(view, fetch=noise)
+    found = suspect_labels(replace(view, dynamics=dynamics)).suspect
+    assert found[wrong].float().mean() > 0.95
+    assert found[~wrong].float().mean() < 0.05
+    assert suspect_labels(view).suspect[wrong].float().mean() < 0.5
 
 
 def test_look_alikes_are_the_nearest_others(view):

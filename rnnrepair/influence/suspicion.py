@@ -1,20 +1,23 @@
 """Which training samples may carry a wrong label, and which label the evidence speaks for."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
+from rnnrepair.influence.labels import (
+    input_features,
+    linear_labels,
+    neighbour_labels,
+    wrong_label_odds,
+)
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
 
-# A label is suspect where neighbours speak so many times as loud for another one (method 5.5).
-ODDS = 5.0
-# Training samples that vote, drawn at random where there are more: bounds the time.
-VOTERS = 10_000
+# Standard errors by which votes must be better than chance.
+SURELY = 3
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,17 @@ class Suspicion:
 
     Attributes:
         index: (N,) int64.
-        score: (N,) float32 in [0, 1], higher is more suspicious.
+        score: (N,) float32 in [0, 1], the probability that the label is wrong, as far as the
+            evidence tells.
         suggested: (N,) int64, the label that the evidence speaks for.
-        threshold: score from which on a label is suspect; above 1 where none is.
+        suspect: (N,) bool, more likely wrong than right, and some kind of evidence puts another
+            label first.
     """
 
     index: Tensor
     score: Tensor
     suggested: Tensor
-    threshold: float
-
-    @property
-    def suspect(self) -> Tensor:
-        """(N,) bool."""
-        return self.score >= self.threshold
+    suspect: Tensor
 
     def suspects_among(self, index: Tensor) -> Tensor:
         """Return bool of the shape of ``index``: those that are suspect; -1 is no sample."""
@@ -46,26 +46,64 @@ class Suspicion:
 def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     """Judge the labels of the original training samples of a view; injected ones have no say.
 
-    The score is the mean rank of two kinds of evidence: the odds of the labels of the nearest
-    traces, and the margin of the label while the network was trained, where it was recorded. How
-    many labels are suspect is told by the odds alone, which need no rate of wrong labels.
+    Three kinds of evidence, see ``wrong_label_odds``: how far the margin of the label stayed behind
+    while the network was trained (where that was not recorded, how many of the nearest traces
+    carry another label), how many of the samples with the nearest inputs do, and how much better
+    another label fits a linear model of the inputs. The latter two know no network, and so nothing
+    of what it has learnt by heart. It costs a search for neighbours among 5,000 samples.
 
     Args:
         view: of the training data.
         seed: of the samples that vote, where there are many.
     """
     traces = view.traces.between(0, view.n_original)
-    voters = traces.select(tie_order(traces.index, seed)[:VOTERS].sort().values)
-    votes = TraceSimilarity(seed=seed).fit(replace(view, traces=voters)).votes(traces)
-    odds, other = _odds(votes, traces.label)
-    evidence = [odds]
-    # None unless somebody has recorded the training.
-    dynamics: Any = getattr(view, "dynamics", None)
-    if dynamics is not None:
-        evidence.append(-dynamics.margin[traces.index])
-    score = torch.stack([_ranks(part) for part in evidence]).mean(0)
-    suggested = torch.where(odds > 1, other, traces.label)
-    return Suspicion(traces.index, score, suggested, _threshold(score, int((odds >= ODDS).sum())))
+    label, n_classes = traces.label, traces.n_classes
+    features = input_features(traces, view.fetch, seed)
+    near = neighbour_labels(features, label, n_classes, seed)
+    linear = linear_labels(features, label, n_classes, seed)
+    evidence = torch.stack(
+        [_of_the_network(view, seed), _of_inputs(near, label), _of_inputs(linear, label)]
+    )
+    odds = wrong_label_odds(evidence, label)
+    votes = near + linear.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
+    other = votes.scatter(1, label[:, None], -torch.inf).argmax(1)
+    # Among right labels alone the odds still find what stands out.
+    suspect = (odds >= 0) & (evidence > 0).any(0)
+    suggested = torch.where(suspect, other, label)
+    return Suspicion(traces.index, odds.sigmoid(), suggested, suspect)
+
+
+def _of_the_network(view: TrainingView, seed: int) -> Tensor:
+    """Return (N,) float64 evidence of the network, NaN where nothing is known."""
+    traces = view.traces.between(0, view.n_original)
+    if view.dynamics is None:
+        votes = TraceSimilarity(seed=seed).fit(replace(view, traces=traces)).votes(traces)
+        return _best_other(votes.double(), traces.label)
+    known = view.dynamics.knows(traces.index, traces.label)
+    margin = torch.full((len(traces),), torch.nan, dtype=torch.float64)
+    margin[known] = view.dynamics.margin[traces.index[known]]
+    return -margin
+
+
+def _of_inputs(votes: Tensor, label: Tensor) -> Tensor:
+    """Return (N,) float64 evidence of (N, C) votes, NaN where they guess no better than chance.
+
+    Both kinds of votes are of the same inputs: where those say nothing of the labels, the two err
+    alike, and would take that for agreement.
+    """
+    n = len(label)
+    chance = float(label.bincount().max()) / n
+    right = float((votes.argmax(1) == label).float().mean())
+    if right <= chance + SURELY * (chance * (1 - chance) / n) ** 0.5:
+        return torch.full((n,), torch.nan, dtype=torch.float64)
+    return _best_other(votes, label)
+
+
+def _best_other(votes: Tensor, label: Tensor) -> Tensor:
+    """Return (N,) float64 by how much the best other label has more of (N, C) votes."""
+    at_label = label[:, None]
+    best = votes.scatter(1, at_label, -torch.inf).amax(1)
+    return (best - votes.gather(1, at_label)[:, 0]).double()
 
 
 def look_alikes(view: TrainingView, rows: Tensor, top: int, seed: int = 0) -> Ranking:
@@ -94,27 +132,3 @@ def look_alikes(view: TrainingView, rows: Tensor, top: int, seed: int = 0) -> Ra
         near.row.gather(1, order).masked_fill(gone, -1),
         near.distance.gather(1, order).masked_fill(gone, torch.inf),
     )
-
-
-def _odds(votes: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (N,) odds for the best other label against the own one, and that label.
-
-    Each label counts once more than it was found, so that none is impossible.
-    """
-    own = votes.gather(1, label[:, None]).squeeze(1)
-    best = votes.scatter(1, label[:, None], -1).max(1)
-    return (1 + best.values) / (1 + own), best.indices
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """Return (N,) ranks in (0, 1], the mean rank for equal values."""
-    _, group, size = values.unique(return_inverse=True, return_counts=True)
-    last = size.cumsum(0)
-    return ((last - (size - 1) / 2) / max(len(values), 1))[group].float()
-
-
-def _threshold(score: Tensor, n_suspects: int) -> float:
-    """Return the score from which on so many samples are suspect, ties aside; 2 for none."""
-    if n_suspects == 0:
-        return 2.0
-    return float(score.sort(descending=True).values[n_suspects - 1])

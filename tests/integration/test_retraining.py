@@ -9,9 +9,9 @@ from hydra.utils import instantiate
 
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.retraining import ChangedBatches, TrainAgain
-from rnnrepair.callbacks.launch.weights import read_checkpoint
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import stacked
+from rnnrepair.safe_loading import read_checkpoint
 from rnnrepair.sequences import Changes
 from rnnrepair.studies import Retraining
 from tests.integration.conftest import train, weights

@@ -1,9 +1,9 @@
 """Whether labels of training samples are wrong: evidence from inputs alone, and how it adds up."""
 
-from rnnrepair.influence.labels.input_features import Features, input_features
-from rnnrepair.influence.labels.linear_labels import linear_labels
-from rnnrepair.influence.labels.neighbour_labels import neighbour_labels
-from rnnrepair.influence.labels.wrong_label_odds import wrong_label_odds
+from rnnrepair.influence.labels.features import Features, input_features
+from rnnrepair.influence.labels.linear import linear_labels
+from rnnrepair.influence.labels.neighbours import neighbour_labels
+from rnnrepair.influence.labels.odds import wrong_label_odds
 
 __all__ = [
     "Features",

@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from rnnrepair.influence.inputs import nearest_by
-from rnnrepair.influence.labels.input_features import Features
+from rnnrepair.influence.labels.features import Features
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.seeding import torch_generator
 

@@ -6,8 +6,11 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata
 from torch import Tensor
 
-# Values of a kind of evidence that are told apart.
+# Values of a kind of evidence that are told apart, at most, and samples of each of them, at least.
 BINS = 30
+PER_BIN = 40
+# The same of the most suspicious one.
+LEAST = 4
 # Share of wrong labels, and how sharply it is cut off, of the first guess.
 GUESS, SHARPNESS = 0.15, 0.03
 # A label is more often right than wrong, in every class.
@@ -24,16 +27,22 @@ def wrong_label_odds(evidence: Tensor, label: Tensor) -> Tensor:
     kind of evidence. Expectation maximisation then finds, without knowing any wrong label, how
     much each value of each kind speaks for one, and how many there are in each class. A kind that
     does not tell the samples apart weighs little by itself. More evidence never counts for less.
+    Agreement of kinds is all that this rests on: one kind alone is taken as it is.
 
     Source: ours; the model is that of Dawid & Skene, "Maximum Likelihood Estimation of Observer
     Error-Rates Using the EM Algorithm", 1979, with kinds of evidence as observers.
 
     Args:
-        evidence: (V, N), the larger the more suspicious; NaN where nothing is known.
+        evidence: (V, N), above 0 where it puts another label first, the larger the more
+            suspicious; NaN where nothing is known.
         label: (N,) int64.
     """
     classes = label.numpy()
-    kinds = [_out_of_class(kind, classes) for kind in evidence.double().numpy()]
+    told = [kind for kind in evidence.double().numpy() if not np.isnan(kind).all()]
+    if len(told) < 2:
+        # Nothing to agree with: it stands for itself.
+        return torch.from_numpy(np.nan_to_num(sum(told, np.zeros(len(classes))))).float()
+    kinds = [_out_of_class(kind, classes) for kind in told]
     binned = [_binned(kind) for kind in kinds]
     wrong = _first_guess(kinds)
     odds = np.zeros(len(classes))
@@ -65,7 +74,11 @@ def _binned(kind: np.ndarray) -> np.ndarray:
     known = ~np.isnan(kind)
     if not known.any():
         return np.full(len(kind), -1)
-    inner = np.linspace(0, 1, BINS + 1)[1:-1]
+    n_known = int(known.sum())
+    n_bins = max(1, min(BINS, n_known // PER_BIN))
+    # The suspicious end is where a few samples decide.
+    tail = 1 - 0.5 ** np.arange(1, max(1, int(np.log2(n_known / LEAST))) + 1)
+    inner = np.union1d(np.linspace(0, 1, n_bins + 1)[1:-1], tail)
     edges = np.unique(np.quantile(kind[known], inner))
     return np.where(known, np.searchsorted(edges, kind, side="right"), -1)
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnrepair.influence.labels.input_features import Features
+from rnnrepair.influence.labels.features import Features
 from rnnrepair.seeding import torch_generator
 
 # Every sample is judged by a model that was fitted on the other four parts.
