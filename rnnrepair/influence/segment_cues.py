@@ -83,7 +83,7 @@ class SegmentCues:
     Knows no query. It costs a few sorts of all training steps, and no pass of the network.
 
     Source: RNNRepair section 4.4 and appendix B.5 (transitions and what is read in them); the
-    evidence is ours (docs/method.md 5.5).
+    evidence is ours (docs/method.md 5.6).
     """
 
     name = "segment cues"

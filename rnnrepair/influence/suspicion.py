@@ -29,7 +29,7 @@ class Suspicion:
         score: (N,) float32 in [0, 1], the probability that the label is wrong, as far as the
             evidence tells.
         suggested: (N,) int64, the label that the evidence speaks for.
-        suspect: (N,) bool, more likely wrong than right, and some kind of evidence puts another
+        suspect: (N,) bool, more likely wrong than right, and most kinds of evidence put another
             label first.
     """
 
@@ -68,7 +68,8 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     votes = near + linear.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
     other = votes.scatter(1, label[:, None], -torch.inf).argmax(1)
     # Among right labels alone the odds still find what stands out.
-    suspect = (odds >= 0) & (evidence > 0).any(0)
+    against, told = (evidence > 0).sum(0), (~evidence.isnan()).sum(0)
+    suspect = (odds >= 0) & (2 * against > told)
     suggested = torch.where(suspect, other, label)
     return Suspicion(traces.index, odds.sigmoid(), suggested, suspect)
 

@@ -22,8 +22,8 @@ from tests.records import same
 PLANTED = ("datamodule.planted.share=0.2", "datamodule.planted.splits=[fit,repair]")
 # Long enough for a network to know what most digits are.
 LEARNT = ("schedule.base_epochs=15", "datamodule.batch_size=100", "augmentation.share=0")
-# Seeds 0, 1 and 2 have .87 to .89, .88 to .91 and .31 to .34 wrong labels left.
-PRECISION, RECALL, LEFT = 0.8, 0.8, 0.45
+# Seeds 0, 1 and 2 have .81 to .83, .98 and .34 to .38 wrong labels left.
+PRECISION, RECALL, LEFT = 0.75, 0.9, 0.45
 RELABEL = ("repair.strategy=clean", "repair.clean.action=relabel")
 
 

@@ -6,6 +6,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from rnnrepair.callbacks import InfluenceAnalysis, TrajectoryRecorder
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Trajectory
 from rnnrepair.models import SequenceClassifier
 from tests.integration.conftest import train
@@ -107,5 +108,5 @@ def test_trainings_by_other_steps_are_refused(make_data, optimizer, options, tol
 
 def test_sgd_influence_without_a_recorder_is_refused_before_training(quick):
     cfg = quick(*SGD, "~callbacks.trajectory_recorder")
-    with pytest.raises(MisconfigurationException, match="TrajectoryRecorder"):
+    with pytest.raises(ConfigurationError, match="TrajectoryRecorder"):
         train(cfg)

@@ -78,6 +78,7 @@ def test_the_page_is_rendered_again_byte_for_byte(run):
     page = Page(again.decode())
     record = RunRecord.load(run)
     samples = sum(len(f.neighbours) + len(f.injected) + 1 for f in record.repair.failures)
+    samples += sum(len(s.neighbours) + 1 for s in record.repair.suspects)
     assert len(page.pictures) == samples > 24
     assert any(f.injected for f in record.repair.failures)
 
