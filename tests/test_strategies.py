@@ -12,6 +12,7 @@ from rnnrepair.influence import paired_distance
 from rnnrepair.repair import (
     ClassRepair,
     FailureRepair,
+    FitFailureRepair,
     GuidedRepair,
     HardRepair,
     InfluenceRepair,
@@ -31,6 +32,7 @@ ACTIVE = [
     InfluenceRepair,
     GuidedRepair,
     FailureRepair,
+    FitFailureRepair,
     MutatedFailureRepair,
 ]
 # More samples than candidates that reproduce the fault, for some failures.
@@ -261,6 +263,19 @@ def test_a_class_without_originals_gets_no_samples(repair_case):
     for strategy in (ClassRepair(), HardRepair()):
         served = strategy.propose(context, 2).failure.unique()
         assert torch.equal(served, (label != gone).nonzero()[:, 0])
+
+
+def test_fit_failures_are_wrong_training_samples_that_come_once_before_any_comes_again(repair_case):
+    context = repair_case.context
+    wrong = context.originals[~context.original_correct]
+    proposal = FitFailureRepair().propose(context, 6)
+    assert len(proposal) == 6 * len(repair_case.failures)
+    counts = (proposal.parent[:, None] == wrong).sum(0)
+    assert counts.sum() == len(proposal)
+    assert counts.max() - counts.min() <= 1
+    assert (proposal.failure.bincount() == 6).all()
+    right = replace(context, original_correct=torch.ones_like(context.original_correct))
+    assert len(FitFailureRepair().propose(right, 6)) == 0
 
 
 def test_mutated_failures_are_the_failures_with_edits_of_their_own(repair_case):

@@ -7,6 +7,7 @@ from rnnrepair.repair.contrast import ContrastRepair
 from rnnrepair.repair.controls import (
     ClassRepair,
     FailureRepair,
+    FitFailureRepair,
     InfluenceRepair,
     MutatedFailureRepair,
     NoRepair,
@@ -44,6 +45,7 @@ __all__ = [
     "CleanThen",
     "ContrastRepair",
     "FailureRepair",
+    "FitFailureRepair",
     "GuidedRepair",
     "HardRepair",
     "InfluenceRepair",

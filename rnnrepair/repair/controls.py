@@ -139,6 +139,30 @@ class MutatedFailureRepair(RepairStrategy):
         return edited_proposal(batch, failure, context)
 
 
+class FitFailureRepair(RepairStrategy):
+    """``fit_failures``: the training samples that the network gets wrong, each with a random edit.
+
+    What anybody can do without traces: see more of what training itself has not learnt. Every wrong
+    original sample comes once before any comes again.
+    """
+
+    name = "fit_failures"
+    edits_samples = True
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Take wrong original samples in random order; none where there are none."""
+        wrong = context.originals[~context.original_correct]
+        if len(wrong) == 0:
+            return Proposal.empty(context)
+        n_failures = len(context.evidence)
+        generator = torch_generator(context.seed, "wrong training samples")
+        order = wrong[torch.randperm(len(wrong), generator=generator)]
+        parent = order[torch.arange(n_failures * budget) % len(order)]
+        # A failure after the other, so that fewer samples serve all of them.
+        failure = torch.arange(n_failures).repeat(budget)
+        return edited_proposal(context.fetch(parent), failure, context)
+
+
 def _each(n_failures: int, budget: int) -> Tensor:
     """Return the (n_failures * budget,) rows of the failures, each ``budget`` times."""
     return torch.arange(n_failures).repeat_interleave(budget)

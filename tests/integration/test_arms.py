@@ -19,6 +19,7 @@ ARMS = (
     "guided",
     "failures",
     "mutated_failures",
+    "fit_failures",
     "augment",
 )
 AUGMENTED = ("augmentation.share=0.5", "schedule.round_factor=0.5", "schedule.final_factor=0.1")
