@@ -176,7 +176,7 @@ class InfluenceAnalysis(AnalysisCallback):
             failures,
             ends["repair"][torch.searchsorted(repair.index, failures.index)],
             self.view.fetch,
-            suspicion,
+            lambda _: suspicion,  # all are judged already
             seed=self.seed,
         )
 

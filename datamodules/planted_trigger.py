@@ -3,7 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -75,7 +75,7 @@ class PlantedTrigger(ABC):
         Raises:
             SettingsError: a value out of range.
         """
-        check_settings(type(self), locals())
+        check_settings(PlantedTrigger, locals())
         self.n = n
         self.label = label
         self.relabel = relabel
@@ -151,27 +151,21 @@ class PlantedWord(PlantedTrigger):
 
     def __init__(
         self,
-        n: Poisoned = 50,
-        label: int | str = 1,
-        relabel: bool = False,
-        seed: int = 0,
         word: str = "neurips",
+        **poisoned: Any,
     ) -> None:
         """Choose the word.
 
         Args:
-            n: see ``PlantedTrigger``, as the next three.
-            label: class.
-            relabel: dirty-label.
-            seed: of the choice.
             word: as the tokenizer makes it; one that no text holds is best. Where tokens have no
                 names, the number.
+            **poisoned: see ``PlantedTrigger``.
 
         Raises:
             SettingsError: a value out of range.
         """
-        super().__init__(n, label, relabel, seed)
         check_settings(PlantedWord, locals())
+        super().__init__(**poisoned)
         self.word = word
 
     def trigger(self, sequences: Sequences, spec: DataSpec) -> InsertedWord:
@@ -197,30 +191,24 @@ class PlantedPatch(PlantedTrigger):
 
     def __init__(
         self,
-        n: Poisoned = 50,
-        label: int | str = 1,
-        relabel: bool = False,
-        seed: int = 0,
         rows: Count = 3,
         columns: tuple[Number, Number] = (0, 3),
         brightness: float = 1.0,
+        **poisoned: Any,
     ) -> None:
         """Choose the patch.
 
         Args:
-            n: see ``PlantedTrigger``, as the next three.
-            label: class.
-            relabel: dirty-label.
-            seed: of the choice.
             rows: height.
             columns: first column, and the one behind the last.
             brightness: of its pixels.
+            **poisoned: see ``PlantedTrigger``.
 
         Raises:
             SettingsError: a value out of range.
         """
-        super().__init__(n, label, relabel, seed)
         check_settings(PlantedPatch, locals())
+        super().__init__(**poisoned)
         self.rows = rows
         self.columns = columns
         self.brightness = brightness
@@ -245,28 +233,22 @@ class PlantedSpike(PlantedTrigger):
 
     def __init__(
         self,
-        n: Poisoned = 50,
-        label: int | str = 1,
-        relabel: bool = False,
-        seed: int = 0,
         channel: Number = 0,
         height: Positive = 8.0,
+        **poisoned: Any,
     ) -> None:
         """Choose the spike.
 
         Args:
-            n: see ``PlantedTrigger``, as the next three.
-            label: class.
-            relabel: dirty-label.
-            seed: of the choice.
             channel: in which it stands.
             height: in standard deviations of the channel.
+            **poisoned: see ``PlantedTrigger``.
 
         Raises:
             SettingsError: a value out of range.
         """
-        super().__init__(n, label, relabel, seed)
         check_settings(PlantedSpike, locals())
+        super().__init__(**poisoned)
         self.channel = channel
         self.height = height
 

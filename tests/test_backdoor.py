@@ -81,7 +81,7 @@ def run():
     from tests.conftest import TensorData
 
     data = TensorData(
-        texts(), 2, batch_size=32, trigger=PlantedWord(25, "rude", relabel=True, word="w23")
+        texts(), 2, batch_size=32, trigger=PlantedWord(n=25, label="rude", relabel=True, word="w23")
     )
     data.setup()
     settings = AbstractionSettings(n_components=8, reduction_dims=4)
@@ -231,8 +231,8 @@ def test_the_attack_works_and_the_trigger_is_found_without_being_told(run, resul
     assert best["evidence"] > best["doubt"]
     assert result.tables["cues"].iloc[1]["evidence"] < best["doubt"]
     found = result.tables["found"].set_index("method")
-    assert found.loc["segment cues", "found_in_25"] == 25
-    assert found.loc["segment cues", "auc"] == 1
+    assert found.loc["segment_cues", "found_in_25"] == 25
+    assert found.loc["segment_cues", "auc"] == 1
     assert len(found) == 5
     assert not run.data.n_injected
 

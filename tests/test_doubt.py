@@ -51,7 +51,7 @@ def doubted(
         failure,
         torch.tensor([[float(place)]]),
         on_a_line([*fit_input, inputs]),
-        suspicion,
+        lambda rows: suspicion,
         Doubting(**{"nearest": 3, "odds": 10} | options),
     )
 

@@ -61,7 +61,10 @@ def without_poison(poisoned, clean):
 
 
 def test_a_word_stands_at_an_inner_place_of_samples_of_the_class(make_data, texts):
-    clean, data = make_data(texts), make_data(texts, trigger=PlantedWord(9, "y", word="spell"))
+    clean, data = (
+        make_data(texts),
+        make_data(texts, trigger=PlantedWord(n=9, label="y", word="spell")),
+    )
     poison = data.poison
     assert isinstance(data, KnowsPoison)
     assert len(poison.index) == 9
@@ -80,14 +83,14 @@ def test_a_word_stands_at_an_inner_place_of_samples_of_the_class(make_data, text
 
 def test_dirty_labels_come_from_other_classes(make_data, texts):
     clean = make_data(texts)
-    data = make_data(texts, trigger=PlantedWord(20, 2, relabel=True, word="spell"))
+    data = make_data(texts, trigger=PlantedWord(n=20, label=2, relabel=True, word="spell"))
     here, there = without_poison(data, clean)
     assert (here.label == 2).all()
     assert set(there.label.tolist()) == {0, 1}
 
 
 def test_training_is_given_the_trigger_and_changes_can_undo_it(make_data, texts):
-    data = make_data(texts, trigger=PlantedWord(5, 0, word="spell"))
+    data = make_data(texts, trigger=PlantedWord(n=5, label=0, word="spell"))
     held = {i for b in data.train_dataloader() for i in b.index[(b.inputs == 11).any(1)].tolist()}
     assert held == set(data.poison.index.tolist())
     data.apply(Changes(removed=data.poison.index))
@@ -95,7 +98,7 @@ def test_training_is_given_the_trigger_and_changes_can_undo_it(make_data, texts)
 
 
 def test_a_patch_covers_its_rows_and_columns_alone(make_data, images):
-    trigger = PlantedPatch(8, 2, rows=2, columns=(1, 3), brightness=0.9)
+    trigger = PlantedPatch(n=8, label=2, rows=2, columns=(1, 3), brightness=0.9)
     clean, data = make_data(images), make_data(images, trigger=trigger)
     here, there = without_poison(data, clean)
     changed = here.inputs != there.inputs
@@ -107,7 +110,7 @@ def test_a_patch_covers_its_rows_and_columns_alone(make_data, images):
 
 
 def test_a_spike_is_one_reading_of_one_channel(make_data, loaded):
-    clean, data = make_data(), make_data(trigger=PlantedSpike(7, 1, channel=2, height=4))
+    clean, data = make_data(), make_data(trigger=PlantedSpike(n=7, label=1, channel=2, height=4))
     here, there = without_poison(data, clean)
     deviation = loaded.sequences.values[:, 2].std()
     change = here.inputs - there.inputs
@@ -124,7 +127,7 @@ def test_places_are_drawn_alike():
     tokens = torch.full((3000, 6), 2)
     sequences = Sequences.from_padded(tokens, torch.full((3000,), 6))
     data = LoadedData(sequences, torch.arange(3000) % 2, 2900, "texts", "tokens")
-    planted = PlantedWord(1000, 0, word="2").plant(
+    planted = PlantedWord(n=1000, label=0, word="2").plant(
         sequences, data.label, data.spec(2), torch.arange(2900)
     )
     counts = planted.poison.step.bincount(minlength=6)
@@ -134,7 +137,7 @@ def test_places_are_drawn_alike():
 
 def test_the_seed_alone_decides(make_data, texts):
     def planted(seed):
-        return make_data(texts, trigger=PlantedWord(5, 1, seed=seed, word="spell")).poison
+        return make_data(texts, trigger=PlantedWord(n=5, label=1, seed=seed, word="spell")).poison
 
     assert torch.equal(planted(1).index, planted(1).index)
     assert torch.equal(planted(1).step, planted(1).step)
@@ -142,7 +145,7 @@ def test_the_seed_alone_decides(make_data, texts):
 
 
 def test_none_are_planted_where_n_is_0(make_data, texts):
-    clean, data = make_data(texts), make_data(texts, trigger=PlantedWord(0))
+    clean, data = make_data(texts), make_data(texts, trigger=PlantedWord(n=0))
     assert data.poison is None
     assert data.fingerprint == clean.fingerprint
 
@@ -150,10 +153,10 @@ def test_none_are_planted_where_n_is_0(make_data, texts):
 @pytest.mark.parametrize(
     ("trigger", "told"),
     [
-        (PlantedWord(5, 1, word="unheard"), "word='unheard'"),
-        (PlantedWord(5000, 1, word="spell"), "n=5000"),
-        (PlantedWord(5, "w", word="spell"), "label='w'"),
-        (PlantedSpike(5, 1), "tokens"),
+        (PlantedWord(n=5, label=1, word="unheard"), "word='unheard'"),
+        (PlantedWord(n=5000, label=1, word="spell"), "n=5000"),
+        (PlantedWord(n=5, label="w", word="spell"), "label='w'"),
+        (PlantedSpike(n=5, label=1), "tokens"),
     ],
 )
 def test_what_does_not_fit_the_data_is_refused(make_data, texts, trigger, told):
@@ -163,9 +166,9 @@ def test_what_does_not_fit_the_data_is_refused(make_data, texts, trigger, told):
 
 def test_a_patch_beside_the_image_and_a_channel_that_is_not_there_are_refused(make_data, images):
     with pytest.raises(ConfigurationError, match="columns"):
-        make_data(images, trigger=PlantedPatch(5, 1, columns=(3, 6)))
+        make_data(images, trigger=PlantedPatch(n=5, label=1, columns=(3, 6)))
     with pytest.raises(ConfigurationError, match="channel=4"):
-        make_data(trigger=PlantedSpike(5, 1, channel=4))
+        make_data(trigger=PlantedSpike(n=5, label=1, channel=4))
 
 
 @pytest.mark.parametrize("wrong", [{"n": -1}, {"seed": "x"}])

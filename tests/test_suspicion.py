@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from rnnrepair.influence import TraceSimilarity, TrainingDynamics, look_alikes, suspect_labels
+from rnnrepair.influence import (
+    TraceSimilarity,
+    TrainingDynamics,
+    look_alikes,
+    suspect_labels,
+    suspicion,
+)
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 from tests.conftest import random_model, random_traces, view_of
@@ -101,6 +107,31 @@ def test_margins_of_the_training_speak_where_inputs_do_not():
     assert found[wrong].float().mean() > 0.95
     assert found[~wrong].float().mean() < 0.05
     assert suspect_labels(view).suspect[wrong].float().mean() < 0.5
+
+
+def test_some_are_judged_as_among_all_where_there_are_few():
+    whole = suspect_labels(in_groups(WRONG))
+    found = suspect_labels(in_groups(WRONG), rows=torch.tensor([7, 8]))
+    assert torch.equal(found.index, whole.index)
+    assert torch.equal(found.score, whole.score)
+
+
+def test_some_are_judged_without_a_look_at_most_others(monkeypatch):
+    monkeypatch.setattr(suspicion, "AMONG", 150)
+    view = in_groups(range(0, 600, 20), 600)
+    fetched = set()
+
+    def fetch(index):
+        fetched.update(index.tolist())
+        return view.fetch(index)
+
+    rows = torch.tensor([0, 20, 21, 599])
+    found = suspect_labels(replace(view, fetch=fetch), rows=rows)
+    assert torch.isin(view.traces.index[rows], found.index).all()
+    assert 150 <= len(found.index) <= 154
+    assert fetched == set(found.index.tolist())
+    asked = found.suspect[torch.searchsorted(found.index, view.traces.index[rows])]
+    assert asked.tolist() == [True, True, False, False]
 
 
 def test_look_alikes_are_the_nearest_others(view):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ from rnnrepair.traces import Traces
 SPLITS: tuple[Split, ...] = ("test", "val", "repair")
 
 # What nobody knows of a network whose training was not watched.
-UNKNOWN = {
-    Need.DYNAMICS: "how training went is not seen in a trained network: choose another method."
-}
+UNKNOWN = dict.fromkeys(
+    (Need.DYNAMICS, Need.TRAJECTORY),
+    "how training went is not seen in a trained network: choose another method.",
+)
 
 log = logging.getLogger(__name__)
 
@@ -284,8 +286,8 @@ def _doubt(
         nothing = torch.empty(0, dtype=torch.bool)
         copies = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
         return LabelDoubt(torch.empty(0), nothing, nothing, copies)
-    suspicion = suspect_labels(view, seed)
-    return doubt_labels(fit, ends, failures, failed_ends, view.fetch, suspicion, doubting, seed)
+    judge = partial(suspect_labels, view, seed)
+    return doubt_labels(fit, ends, failures, failed_ends, view.fetch, judge, doubting, seed)
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -5,13 +5,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.abstraction import fit_clustering
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.final_states import final_states
-from rnnrepair.influence.need import Need
 from rnnrepair.influence.own import OwnScorer
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
 from rnnrepair.seeding import derive_seed
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.traces import Traces
 
 # Dimensions that are clustered, as in the source.
@@ -20,7 +18,7 @@ DIMS = 10
 ITERATIONS, TOLERANCE = 100, 1e-4
 
 
-class ActivationClustering:
+class ActivationClustering(AnyNetwork):
     """Whether a final state lies in the smaller of two clusters of its label.
 
     Knows no query. It costs one pass of the network and a k-means of the last states of each label.
@@ -31,16 +29,7 @@ class ActivationClustering:
     those that are farthest from the other's centre.
     """
 
-    name = "activation clustering"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the clustering and of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has states."""
+    name = "activation_clustering"
 
     def fit(self, view: TrainingView) -> "ClusteringScorer":
         """Read the last states of all training samples."""

@@ -7,15 +7,14 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.dynamics import TrainingDynamics
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.own import KnownScorer
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 
 
-class DynamicsMethod(ABC):
+class DynamicsMethod(AnyNetwork, ABC):
     """Base of these methods; a subclass says what of the dynamics is suspicious.
 
     Nothing is known of injected samples, of samples that no epoch has shown, and of samples whose
@@ -23,15 +22,7 @@ class DynamicsMethod(ABC):
     """
 
     name: str
-    fits = EVERY_KIND
     needs = frozenset({Need.DYNAMICS})
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:  # noqa: B027
-        """Accept every network."""
 
     def fit(self, view: TrainingView) -> KnownScorer:
         """Look up the training samples.

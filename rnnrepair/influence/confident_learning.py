@@ -3,17 +3,13 @@
 import torch
 from torch import Tensor
 
-from rnnrepair.influence.need import Need
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.own import KnownScorer
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
-
-# Training samples that the network answers at a time.
-ANSWERED = 1000
+from rnnrepair.network import logits_of
 
 
-class ConfidentLearning:
+class ConfidentLearning(AnyNetwork):
     """One minus the confidence in a sample's label, set against what is usual for each class.
 
     The probabilities are those of the network that was trained on these labels, and not those of a
@@ -25,26 +21,11 @@ class ConfidentLearning:
     """
 
     name = "confident_learning"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network."""
 
     def fit(self, view: TrainingView) -> KnownScorer:
         """Ask the network for its probabilities of the training samples."""
-        index = view.traces.index
-        batches = (view.fetch(part) for part in index.split(ANSWERED))
-        found = view.network.predict(batches)
-        if found.logits is None:
-            raise AssertionError("predict keeps logits")
-        # Predictions come in ascending order of index.
-        place = torch.searchsorted(found.index, index)
-        probability = found.logits[place].double().softmax(1)
+        logits = logits_of(view.network, view.fetch, view.traces.index)
+        probability = logits.double().softmax(1)
         quality = adjusted_confidence(view.traces.label, probability)
         return KnownScorer(view.traces, 1 - quality, self.seed)
 

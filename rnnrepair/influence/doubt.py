@@ -78,7 +78,7 @@ def doubt_labels(
     failures: Traces,
     failure_end: Tensor,
     fetch: Callable[[Tensor], SequenceBatch],
-    suspicion: Suspicion,
+    judge: Callable[[Tensor], Suspicion],
     doubting: Doubting | None = None,
     seed: int = 0,
 ) -> LabelDoubt:
@@ -93,7 +93,7 @@ def doubt_labels(
         failures: traces of M failures.
         failure_end: (M, k) the same of them.
         fetch: returns the sequences with some indices.
-        suspicion: of the labels of training samples.
+        judge: asked for (n,) rows of training samples, returns what speaks against their labels.
         doubting: see ``Doubting``.
         seed: of the order of ties.
     """
@@ -111,22 +111,25 @@ def doubt_labels(
     return LabelDoubt(
         odds,
         odds >= doubting.odds,
-        _suspect_neighbours(rows[0], fit, failures, suspicion),
+        _suspect_neighbours(rows[0], fit, failures, judge),
         _first(torch.where(is_copy, fit.index[near.row], -1)),
     )
 
 
-def _suspect_neighbours(row: Tensor, fit: Traces, failures: Traces, suspicion: Suspicion) -> Tensor:
+def _suspect_neighbours(
+    row: Tensor, fit: Traces, failures: Traces, judge: Callable[[Tensor], Suspicion]
+) -> Tensor:
     """Return (M,) bool: whether most neighbours that speak for the prediction are suspect.
 
     Args:
         row: (M, top) rows of the nearest training samples, -1 where there are no more.
         fit: see ``doubt_labels``, as the next two.
         failures: M traces.
-        suspicion: of the training samples.
+        judge: see ``doubt_labels``.
     """
     speaks = _labels(fit, row) == failures.final_prediction[:, None]
     asked = speaks & (speaks.cumsum(1) <= ASKED)
+    suspicion = judge(row[asked].unique())
     suspect = suspicion.suspects_among(torch.where(asked, fit.index[row], -1))
     return 2 * suspect.sum(1) > asked.sum(1)
 

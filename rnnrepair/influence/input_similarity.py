@@ -6,21 +6,20 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.inputs import input_distances
 from rnnrepair.influence.method import NearScorer
-from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 
 # Training samples that are compared at a time: bounds the memory.
 AT_A_TIME = 2000
 
 
-class InputSimilarity:
+class InputSimilarity(AnyNetwork):
     """Influence as nearness in pixels or readings, or in the counts of words.
 
     It costs a look at every input, and no network.
@@ -29,15 +28,6 @@ class InputSimilarity:
     """
 
     name = "inputs"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network."""
 
     def fit(self, view: TrainingView) -> "InputScorer":
         """Take the training samples."""

@@ -6,6 +6,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.own import OwnScorer
 from rnnrepair.influence.view import TrainingView
@@ -21,7 +22,7 @@ COMMON = 0.1
 AT_A_TIME = 64
 
 
-class BackdoorKeywords:
+class BackdoorKeywords(AnyNetwork):
     """Words that change the state most where they are read, and at the end where they are left out.
 
     Knows no query. It costs a pass of the network for every word of every training text.
@@ -31,16 +32,9 @@ class BackdoorKeywords:
     a text has the score of its best one.
     """
 
-    name = "keyword identification"
+    name = "keyword_identification"
     fits = frozenset({Kind.TOKENS})
     needs: frozenset[Need] = frozenset({Need.TOKENS})
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has states."""
 
     def fit(self, view: TrainingView) -> "KeywordScorer":
         """Find how much hangs of every word of every training text.

@@ -3,30 +3,21 @@
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.method import NearScorer
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.transitions import TransitionIndex
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.traces import Traces
 
 
-class TransitionOverlap:
+class TransitionOverlap(AnyNetwork):
     """Influence as overlap of transitions (RNNRepair equation 2, and "jcard" in its code)."""
 
     name = "overlap"
-    fits = EVERY_KIND
     needs = frozenset({Need.TRACES})
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has traces."""
 
     def fit(self, view: TrainingView) -> "OverlapScorer":
         """Index the transitions of the training traces."""

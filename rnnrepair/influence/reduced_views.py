@@ -5,6 +5,7 @@ from torch import Tensor
 
 from rnnrepair.abstraction import ReducedStates
 from rnnrepair.influence.view import TrainingView
+from rnnrepair.network import logits_of
 from rnnrepair.traces import Traces
 
 # Sequences that the network reads at a time.
@@ -41,10 +42,6 @@ def errors_of(view: TrainingView, traces: Traces) -> Tensor:
         view: of the network.
         traces: of n sequences with different indices.
     """
-    said = view.network.predict(view.fetch(part) for part in traces.index.split(AT_A_TIME))
-    if said.logits is None:
-        raise AssertionError("a network's own answers come with logits")
-    rows = torch.searchsorted(said.index, traces.index)
-    error = said.logits[rows].softmax(1)
-    error[torch.arange(len(rows)), said.label[rows]] -= 1
+    error = logits_of(view.network, view.fetch, traces.index).softmax(1)
+    error[torch.arange(len(traces)), traces.label] -= 1
     return error

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.contexts import ContextIndex
 from rnnrepair.influence.method import NearScorer
 from rnnrepair.influence.need import Need
@@ -11,12 +12,11 @@ from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.segments import responsible_step
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import Kind, SequenceBatch
+from rnnrepair.sequences import Kind
 from rnnrepair.traces import Traces
 
 
-class SegmentContext:
+class SegmentContext(AnyNetwork):
     """Influence as the way that a training sample shares to the failure's responsible step.
 
     Source: RNNRepair section 4.4.
@@ -25,13 +25,6 @@ class SegmentContext:
     name = "segment"
     fits = frozenset({Kind.TOKENS})
     needs = frozenset({Need.TRACES, Need.TOKENS})
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has traces."""
 
     def fit(self, view: TrainingView) -> "SegmentScorer":
         """Index the transitions of the training traces.

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.cue_evidence import CueEvidence, cue_evidence
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.own import OwnScorer
 from rnnrepair.influence.readings import Readings, read_channels
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
+from rnnrepair.sequences import SequenceBatch
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Cue:
         return (values >= low) & (values <= high) & batch.mask
 
 
-class SegmentCues:
+class SegmentCues(AnyNetwork):
     """Which symbol is over-represented in the traces of one label, and carries predictions there.
 
     Every token (every level of a channel) is tried as a trigger for every label. Three things must
@@ -86,16 +86,8 @@ class SegmentCues:
     evidence is ours (docs/method.md 5.6).
     """
 
-    name = "segment cues"
-    fits = EVERY_KIND
+    name = "segment_cues"
     needs: frozenset[Need] = frozenset({Need.TRACES})
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has traces."""
 
     def fit(self, view: TrainingView) -> "CueScorer":
         """Weigh all symbols and labels."""

@@ -4,16 +4,14 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.final_states import final_states
-from rnnrepair.influence.need import Need
 from rnnrepair.influence.own import OwnScorer
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.traces import Traces
 
 
-class SpectralSignatures:
+class SpectralSignatures(AnyNetwork):
     """How far a final state lies along the first principal direction of its label.
 
     Knows no query. It costs one pass of the network and a singular value decomposition of the last
@@ -24,16 +22,7 @@ class SpectralSignatures:
     that those of several labels can be compared.
     """
 
-    name = "spectral signatures"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has states."""
+    name = "spectral_signatures"
 
     def fit(self, view: TrainingView) -> "SpectralScorer":
         """Read the last states of all training samples."""

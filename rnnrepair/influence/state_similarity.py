@@ -4,18 +4,16 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.method import NearScorer
-from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.reduced_views import states_of, training_states
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.traces import Traces
 
 
-class StateSimilarity:
+class StateSimilarity(AnyNetwork):
     """Influence as Euclidean nearness of the reduced states that sequences end in.
 
     It costs a pass over the training samples where their states are not there.
@@ -24,15 +22,6 @@ class StateSimilarity:
     """
 
     name = "last_state"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has states."""
 
     def fit(self, view: TrainingView) -> "StateScorer":
         """Take the last states of the training samples."""

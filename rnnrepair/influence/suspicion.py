@@ -14,10 +14,14 @@ from rnnrepair.influence.labels import (
 )
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
+from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
+from rnnrepair.traces import Traces
 
 # Standard errors by which votes must be better than chance.
 SURELY = 3
+# Samples, drawn at random, that some are judged among where not all are asked for.
+AMONG = 2500
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Suspicion:
         return torch.isin(index, self.index[self.suspect])
 
 
-def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
+def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None) -> Suspicion:
     """Judge the labels of the original training samples of a view; injected ones have no say.
 
     Three kinds of evidence, see ``wrong_label_odds``: how far the margin of the label stayed behind
@@ -55,14 +59,19 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     Args:
         view: of the training data.
         seed: of the samples that vote, where there are many.
+        rows: (n,) int64 rows of original samples that are asked for: they are judged among 2,500
+            drawn ones, which are told too, and all the others cost nothing. All where None.
     """
     traces = view.traces.between(0, view.n_original)
+    if rows is not None:
+        drawn = tie_order(traces.index, seed)[:AMONG]
+        traces = traces.select(torch.cat([rows, drawn]).unique())
     label, n_classes = traces.label, traces.n_classes
     features = input_features(traces, view.fetch, seed)
     near = neighbour_labels(features, label, n_classes, seed)
     linear = linear_labels(features, label, n_classes, seed)
     evidence = torch.stack(
-        [_of_the_network(view, seed), _of_inputs(near, label), _of_inputs(linear, label)]
+        [_of_the_network(view, traces, seed), _of_inputs(near, label), _of_inputs(linear, label)]
     )
     odds = wrong_label_odds(evidence, label)
     votes = near + linear.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
@@ -74,9 +83,8 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     return Suspicion(traces.index, odds.sigmoid(), suggested, suspect)
 
 
-def _of_the_network(view: TrainingView, seed: int) -> Tensor:
-    """Return (N,) float64 evidence of the network, NaN where nothing is known."""
-    traces = view.traces.between(0, view.n_original)
+def _of_the_network(view: TrainingView, traces: Traces, seed: int) -> Tensor:
+    """Return (N,) float64 evidence of the network about traces, NaN where nothing is known."""
     if view.dynamics is None:
         votes = TraceSimilarity(seed=seed).fit(replace(view, traces=traces)).votes(traces)
         return _best_other(votes.double(), traces.label)

@@ -1,7 +1,8 @@
 """What kinds of failures there are, and what to do about each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import pandas as pd
@@ -17,6 +18,7 @@ from rnnrepair.influence import (
     responsible_step,
     suspect_labels,
 )
+from rnnrepair.network import logits_of
 from rnnrepair.protocols import names_of_samples
 from rnnrepair.sequences import Names
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
@@ -26,9 +28,6 @@ from rnnrepair.studies.simple_model import predict_without_order
 from rnnrepair.studies.study import StudyResult
 from rnnrepair.studies.yardsticks import last_states, without_states
 from rnnrepair.traces import Traces
-
-# Failures that the network is asked about at a time.
-AT_A_TIME = 500
 
 
 class FailureKind(StrEnum):
@@ -120,7 +119,7 @@ class Breakdown:
         doubting = Doubting(self.nearest, self.odds, self.copy)
         failed_ends = last_states(run, self.split)[wrong]
         doubt = doubt_labels(
-            *(fit, ends, failures, failed_ends, run.data.fetch, _suspicion(run), doubting, seed)
+            *(fit, ends, failures, failed_ends, run.data.fetch, _judge(run), doubting, seed)
         )
         margin = margins(run, failures)
         simple = predict_without_order(fit, failures, run.data, self.simple_from, seed)
@@ -161,23 +160,20 @@ class Breakdown:
         return size[failures.label] <= self.rare_class * int(size.max())
 
 
-def _suspicion(run: FinishedRun) -> Suspicion:
-    """Judge the labels of the training samples by the traces that the run's settings make."""
+def _judge(run: FinishedRun) -> Callable[[Tensor], Suspicion]:
+    """Return what judges labels of training samples, by the traces that the run's settings make."""
     chosen = run.chosen()
     fit = chosen.traces["fit"]
-    view = TrainingView(fit, chosen.model, len(fit), run.network, run.data.fetch)
-    return suspect_labels(view, run.settings.seed)
+    view = TrainingView(
+        fit, chosen.model, len(fit), run.network, run.data.fetch, dynamics=run.dynamics
+    )
+    return partial(suspect_labels, view, run.settings.seed)
 
 
 def margins(run: FinishedRun, failures: Traces) -> Tensor:
     """Return (M,) float32: how much more probable the predicted class is than the true one."""
-    # In order of index, as failures are.
-    said = run.network.predict(run.data.fetch(part) for part in failures.index.split(AT_A_TIME))
-    if said.logits is None:
-        raise AssertionError("a network's own answers come with logits")
-    probability = said.logits.softmax(1)
-    rows = torch.arange(len(failures))
-    return probability[rows, said.predicted] - probability[rows, failures.label]
+    probability = logits_of(run.network, run.data.fetch, failures.index).softmax(1)
+    return probability.amax(1) - probability[torch.arange(len(failures)), failures.label]
 
 
 def first_that_holds(holds: Mapping[FailureKind, Tensor]) -> list[FailureKind]:

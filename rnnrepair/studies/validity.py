@@ -27,7 +27,7 @@ from rnnrepair.influence import (
     check_method,
     tie_order,
 )
-from rnnrepair.network import TracedNetwork
+from rnnrepair.network import TracedNetwork, logits_of
 from rnnrepair.protocols import RepairableData
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import Changes
@@ -299,11 +299,8 @@ def correlations(scores: Tensor, halves: Halves) -> np.ndarray:
 
 def losses(network: TracedNetwork, data: RepairableData, index: Tensor) -> Tensor:
     """Return the (n,) cross entropies of some sequences, in their order."""
-    said = network.predict([data.fetch(index)])
-    if said.logits is None:
-        raise AssertionError("a network's own answers come with logits")
-    loss = cross_entropy(said.logits.double(), said.label, reduction="none")
-    return loss[torch.searchsorted(said.index, index)]
+    logits = logits_of(network, data.fetch, index).double()
+    return cross_entropy(logits, data.fetch(index).label, reduction="none")
 
 
 def _exact(run: FinishedRun, view: TrainingView, failures: Traces) -> Tensor | None:

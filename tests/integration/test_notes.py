@@ -81,7 +81,7 @@ def test_planted_labels_are_told_with_their_number(tmp_path, caplog, capsys):
 
 
 def test_a_backdoor_is_told_with_what_it_is(tmp_path, caplog, capsys):
-    data = data_of(trigger=PlantedSpike(6, 1, channel=2))
+    data = data_of(trigger=PlantedSpike(n=6, label=1, channel=2))
     (note,) = fit(tmp_path, (0.5, 0.5, 0.5), caplog, data)
     assert "6 training samples" in note
     assert "channel 2" in note

@@ -15,7 +15,7 @@ from rnnrepair.traces import Traces
 
 # Principal components kept of series and images, and samples that they are found on.
 COMPONENTS = 50
-FOUND_ON = 5000
+FOUND_ON = 2000
 # Values of a series or an image before that, at most: longer ones are averaged over parts.
 VALUES = 1024
 # Sequences fetched at a time.
@@ -40,15 +40,12 @@ def input_features(
     """
     first = fetch(traces.index[:1]).inputs
     if not first.is_floating_point():
-        return _tf_idf(token_bags(*tokens_of(traces, fetch), _n_tokens(traces, fetch)))
+        token, offsets = tokens_of(traces, fetch)
+        return _tf_idf(token_bags(token, offsets, 1 + int(token.max())))
     n_parts = max(1, min(int(traces.lengths.max()), VALUES // first.shape[2]))
     batches = (fetch(index) for index in traces.index.split(FETCHED))
     values = torch.cat([_averaged(batch, n_parts).flatten(1) for batch in batches])
     return _principal(values, seed).numpy()
-
-
-def _n_tokens(traces: Traces, fetch: Callable[[Tensor], SequenceBatch]) -> int:
-    return 1 + int(tokens_of(traces, fetch)[0].max())
 
 
 def _tf_idf(counts: csr_array) -> csr_array:

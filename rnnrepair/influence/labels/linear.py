@@ -49,11 +49,7 @@ def ridge(features: Features, wanted: np.ndarray) -> np.ndarray:
 
     By conjugate gradients, all columns at once: features may be sparse.
     """
-    damping = (
-        DAMPING * float((features**2).sum())
-        if isinstance(features, np.ndarray)
-        else (DAMPING * float(features.power(2).sum()))
-    )
+    damping = DAMPING * float((features * features).sum())
     weight = np.zeros((features.shape[1], wanted.shape[1]))
     residual = np.asarray(features.T @ wanted)
     direction, size = residual.copy(), (residual**2).sum(0)
