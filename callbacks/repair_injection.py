@@ -1,37 +1,32 @@
 """Makes and mends training samples, round by round, and keeps the ledger."""
 
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from tqdm import tqdm
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
+from rnnrepair.callbacks.repair_context import repair_context, with_labels_judged
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
-from rnnrepair.influence import Evidence, step_distance
+from rnnrepair.influence import Evidence
 from rnnrepair.protocols import Split, names_of_samples
 from rnnrepair.repair import (
-    Action,
     Campaign,
     GuidedRepair,
     LedgerRow,
     Proposal,
-    RepairContext,
     RepairStrategy,
     StopReason,
     ledger_rows,
     taken_back,
-    trace_inputs,
     write_ledger,
 )
 from rnnrepair.scores import Monitor, confusion, score
@@ -313,51 +308,13 @@ class RepairInjection(AnalysisCallback):
         data.train_on(("fit", "repair"), n_originals, edits=edits)
 
     def _propose(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, seed: int) -> Proposal:
-        collector = upstream(trainer, TraceCollector, self)
-        abstraction = upstream(trainer, StateAbstraction, self).abstraction
-        model, fit = abstraction.model, abstraction.traces["fit"]
-        data = repairable_data(trainer)
-        originals = data.indices("fit")
-        judge = partial(trace_inputs, collector.network, model)
-        context = RepairContext(
-            evidence=evidence,
-            originals=originals,
-            # Traces are in ascending order of index, as the split is; injected samples follow.
-            original_label=fit.label[: len(originals)],
-            original_correct=fit.correct[: len(originals)],
-            fetch=data.fetch,
-            judge=judge,
-            distance=step_distance(model, "aligned"),
-            edits=self.edits,
-            seed=seed,
-            unknown=data.spec.unknown,
-            progress=partial(
-                tqdm, desc="Judging candidates", leave=False, disable=not collector.progress
-            ),
-        )
+        context = repair_context(trainer, self, evidence, self.edits, seed)
         if self.strategy.cleans:
-            context = self._with_labels_judged(trainer, context)
+            context = with_labels_judged(trainer, self, context, self.ledger)
         served = int(self.strategy.serves(context).sum())
         if served == 0:
             return Proposal.empty(context)
         return self.strategy.propose(context, -(-wanted // served)).limited(wanted)
-
-    def _with_labels_judged(self, trainer: pl.Trainer, context: RepairContext) -> RepairContext:
-        """Add what cleaning needs to know: of labels, and of what was mended before."""
-        source = upstream(trainer, InfluenceAnalysis, self)
-        mends = sorted((r for r in self.ledger if r.action != Action.ADD), key=lambda r: r.new_id)
-        index = torch.tensor([row.new_id for row in mends], dtype=torch.int64)
-        was = torch.tensor([row.was for row in mends], dtype=torch.int64)
-        holds = torch.tensor([row.holds for row in mends], dtype=torch.bool)
-        holds &= torch.isin(index, context.originals)
-        return replace(
-            context,
-            suspicion=source.suspicion(),
-            doubt=source.doubt(trainer),
-            settled=index,
-            mended=index[holds],
-            mended_label=was[holds],
-        )
 
     @property
     def trains_on_repair(self) -> bool:

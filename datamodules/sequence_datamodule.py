@@ -19,12 +19,12 @@ from rnnrepair.datamodules.batching import (
     FetchedBatches,
     batch_loader,
 )
-from rnnrepair.datamodules.corrections import read_corrections
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.planted_trigger import PlantedTrigger
+from rnnrepair.datamodules.planting import prepare
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
@@ -36,7 +36,6 @@ from rnnrepair.protocols import Split
 from rnnrepair.sequences import (
     Changes,
     DataSpec,
-    Names,
     Poison,
     SampleNames,
     SequenceBatch,
@@ -142,40 +141,21 @@ class SequenceDataModule(pl.LightningDataModule):
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)
             first += size
-        if self.planted is not None:
-            label = self.planted.plant(data.label, self.num_classes, self._splits)
-        if self.trigger is not None:
-            data, label = self._poisoned(self.trigger, data, label)
-        if self.corrections is not None:
-            names = data.names or SampleNames(np.arange(len(label)))
-            of_class = Names.of(self.spec).number_of(self.num_classes)
-            found = read_corrections(self.corrections, names, label, of_class)
-            label, self._splits = found.apply(label, self._splits)
-        self._training = TrainingSet(Store(data.sequences, label), self._splits)
+        made = prepare(
+            *(data, self.spec, self._splits, self.planted, self.trigger, self.corrections)
+        )
+        data, self.spec, self._splits = made.data, made.spec, made.splits
+        self._poison = made.poison
+        self._training = TrainingSet(Store(data.sequences, made.label), self._splits)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
-            *data.sequences.fingerprinted(), label, *self._splits.values()
+            *data.sequences.fingerprinted(), made.label, *self._splits.values()
         )
         self._data = data
 
     @property
     def _store(self) -> Store:
         return self._training.store
-
-    def _poisoned(
-        self, trigger: PlantedTrigger, data: LoadedData, label: Tensor
-    ) -> tuple[LoadedData, Tensor]:
-        """Return the data with a backdoor, and their (N,) labels."""
-        if not isinstance(data.sequences, Sequences):
-            raise ConfigurationError(
-                "trigger changes sequences in memory, and these are read when they are needed: "
-                "leave it out."
-            )
-        planted = trigger.plant(data.sequences, label, self.spec, self._splits["fit"])
-        self._poison = planted.poison
-        longest = int(planted.sequences.lengths.max())
-        self.spec = replace(self.spec, max_steps=longest)
-        return replace(data, sequences=planted.sequences), planted.label
 
     def shows_bars(self, wanted: bool) -> bool:
         """Return whether progress bars are shown: where they are wanted and the trainer has one."""

@@ -40,6 +40,15 @@ class Neighbour:
         """
         return self.end - max(self.run, min(self.end, 1)), self.end
 
+    def plain(self) -> dict[str, Any]:
+        """Return numbers and strings, for a checkpoint."""
+        return asdict(self) | {"role": self.role.value}
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> "Neighbour":
+        """Return the neighbour that ``plain`` told."""
+        return cls(**{**told, "role": Role(told["role"])})
+
 
 @dataclass(frozen=True)
 class Injected:
@@ -94,20 +103,14 @@ class Failure:
 
     def plain(self) -> dict[str, Any]:
         """Return tensors, numbers and strings, for a checkpoint."""
-        told = asdict(self)
-        for neighbour in told["neighbours"]:
-            neighbour["role"] = neighbour["role"].value
-        return told
+        return asdict(self) | {"neighbours": [n.plain() for n in self.neighbours]}
 
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "Failure":
         """Return the failure that ``plain`` told, or that was told as JSON and tensors."""
         changed = {
             "segment": _span(told["segment"]),
-            "neighbours": tuple(
-                Neighbour(**{**neighbour, "role": Role(neighbour["role"])})
-                for neighbour in told["neighbours"]
-            ),
+            "neighbours": tuple(map(Neighbour.of_plain, told["neighbours"])),
             "injected": tuple(
                 Injected(**{**sample, "piece": _span(sample["piece"])})
                 for sample in told["injected"]

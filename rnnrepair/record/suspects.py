@@ -43,19 +43,12 @@ class Suspect:
 
     def plain(self) -> dict[str, Any]:
         """Return numbers and strings, for a checkpoint."""
-        told = asdict(self)
-        for neighbour in told["neighbours"]:
-            neighbour["role"] = neighbour["role"].value
-        return told
+        return asdict(self) | {"neighbours": [n.plain() for n in self.neighbours]}
 
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "Suspect":
         """Return the suspect that was told as plain values."""
-        neighbours = tuple(
-            Neighbour(**{**neighbour, "role": Role(neighbour["role"])})
-            for neighbour in told["neighbours"]
-        )
-        return cls(**{**told, "neighbours": neighbours})
+        return cls(**{**told, "neighbours": tuple(map(Neighbour.of_plain, told["neighbours"]))})
 
 
 def gather_suspects(

@@ -4,11 +4,11 @@ import importlib.util
 import time
 
 import torch
-from benchmarks.measure import Measure, at_least, in_turns, seconds_of
-from benchmarks.workbench import Workbench
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
+from benchmarks.measure import Measure, at_least, in_turns, seconds_of
+from benchmarks.workbench import Workbench
 from rnnrepair.influence import LossGradients, Parts
 
 # Largest difference between captum's scores and ours, relative to the largest score.
@@ -68,15 +68,17 @@ def _captum(bench: Workbench, ours: float, size: str) -> Measure:
     )
 
 
-class _Logits(nn.Module):
-    """What captum wants: inputs to logits."""
+class InputsToLogits(nn.Module):
+    """What other libraries want: a module from inputs to logits."""
 
     def __init__(self, rnn: nn.Module, head: nn.Module) -> None:
+        """Take the parts of a network."""
         super().__init__()
         self.rnn = rnn
         self.head = head
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the (B, C) logits of (B, T, F) inputs."""
         return self.head(self.rnn(inputs)[0][:, -1])
 
 
@@ -89,7 +91,7 @@ def captum_scores(bench: Workbench, train: Tensor, queries: Tensor) -> tuple[Ten
 
     samples, goal = bench.datamodule.fetch(train), bench.datamodule.fetch(queries)
     tracin = TracInCP(
-        _Logits(bench.model.rnn, bench.model.head),
+        InputsToLogits(bench.model.rnn, bench.model.head),
         TensorDataset(samples.inputs, samples.label),
         # Our one checkpoint is the network as it is, with rate 1.
         ["now"],

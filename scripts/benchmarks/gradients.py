@@ -5,10 +5,10 @@ import time
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import cross_entropy
 
-from benchmarks.attribution import captum_scores
+from benchmarks.attribution import InputsToLogits, captum_scores
 from benchmarks.measure import Measure, at_least, at_most, in_turns, seconds_of
 from benchmarks.workbench import Workbench
 from rnnrepair.influence import (
@@ -95,7 +95,7 @@ def _opacus(bench: Workbench) -> Measure:
     parts = _network(nn.LSTM)
     layer = DPLSTM(28, 100, batch_first=True)
     layer.load_state_dict(parts.rnn.state_dict())
-    theirs = GradSampleModule(_LastState(layer, nn.Linear(100, 10)), loss_reduction="sum")
+    theirs = GradSampleModule(InputsToLogits(layer, nn.Linear(100, 10)), loss_reduction="sum")
     batch = bench.datamodule.fetch(bench.train_index[:BATCH])
     gradients = LossGradients(parts)
 
@@ -119,18 +119,6 @@ def _opacus(bench: Workbench) -> Measure:
         at_least(5),
         seconds,
     )
-
-
-class _LastState(nn.Module):
-    """What opacus wraps: inputs to logits."""
-
-    def __init__(self, rnn: nn.Module, head: nn.Module) -> None:
-        super().__init__()
-        self.rnn = rnn
-        self.head = head
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.head(self.rnn(inputs)[0][:, -1])
 
 
 def _koh_liang(bench: Workbench) -> Measure:
