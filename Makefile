@@ -37,8 +37,8 @@ test: install-dev ## Run all tests (ARGS="-k ranking")
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install-dev ## Check style and types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
 	rm -rf build/types && mkdir -p build/types && cp -Rp rnnrepair build/types
 	cp -Rp callbacks configs datamodules build/types/rnnrepair
 	$(BIN)/mypy

@@ -13,6 +13,10 @@ from typing import Any
 import hydra
 import pytorch_lightning as pl
 import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
 from benchmarks import (
     analysis,
     attribution,
@@ -33,10 +37,6 @@ from benchmarks import (
 )
 from benchmarks.measure import Measure
 from benchmarks.workbench import Workbench
-from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
-
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.process import collector_at_rest, tune_process

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from benchmarks.measure import Measure, at_most, in_turns
-from benchmarks.workbench import Workbench
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from benchmarks.measure import Measure, at_most, in_turns
+from benchmarks.workbench import Workbench
 from rnnrepair.datamodules import DatasetDataModule
 from rnnrepair.sequences import SequenceBatch
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
+
 from benchmarks.measure import Measure, at_most, in_turns
 from benchmarks.workbench import Workbench, make_trainer
 

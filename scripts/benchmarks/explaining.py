@@ -4,10 +4,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measure import Measure, at_most, in_turns, seconds_of
-from benchmarks.workbench import Workbench
 from hydra.utils import instantiate
 
+from benchmarks.measure import Measure, at_most, in_turns, seconds_of
+from benchmarks.workbench import Workbench
 from rnnrepair import explain
 from rnnrepair.explanation import Explanation
 from rnnrepair.network.evaluating import evaluating

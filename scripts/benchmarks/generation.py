@@ -3,10 +3,10 @@
 from functools import partial
 
 import torch
-from benchmarks.measure import Measure, at_least, in_turns, seconds_of
-from benchmarks.workbench import Analysed, Workbench
 from hydra.utils import instantiate
 
+from benchmarks.measure import Measure, at_least, in_turns, seconds_of
+from benchmarks.workbench import Analysed, Workbench
 from rnnrepair.influence import Role, TrainingView, find_evidence, step_distance
 from rnnrepair.repair import GuidedRepair, RepairContext, trace_inputs
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from benchmarks.measure import Measure, at_most
-from benchmarks.workbench import CHAIN, Workbench, make_trainer
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from typing_extensions import override
+
+from benchmarks.measure import Measure, at_most
+from benchmarks.workbench import CHAIN, Workbench, make_trainer
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+
 from benchmarks import naive
 from benchmarks.measure import Measure, at_least, at_most, in_turns, seconds_of
 from benchmarks.workbench import Analysed, Workbench
-
 from rnnrepair.influence import TraceIndex, step_distance
 from rnnrepair.traces import Traces
 

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+
 from benchmarks.measure import Measure, at_most
 from benchmarks.memory import peak_mb, reset_peak
 from benchmarks.workbench import Workbench
-
 from rnnrepair.datamodules.series.reading import read_series
 from rnnrepair.datamodules.series.tables import Columns
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import torch
-from benchmarks.measure import Measure, at_most, in_turns, seconds_of
-from benchmarks.workbench import Workbench
 from torch import Tensor, nn
 
+from benchmarks.measure import Measure, at_most, in_turns, seconds_of
+from benchmarks.workbench import Workbench
 from rnnrepair.network import TracedNetwork
 from rnnrepair.network.evaluating import evaluating
 from rnnrepair.sequences import DataSpec, SequenceBatch

@@ -1,9 +1,9 @@
 """Small networks that are trained as one stack against one after another."""
 
-from benchmarks.measure import Measure, at_least, in_turns, seconds_of
-from benchmarks.workbench import Workbench
 from omegaconf import OmegaConf
 
+from benchmarks.measure import Measure, at_least, in_turns, seconds_of
+from benchmarks.workbench import Workbench
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.retraining import TrainAgain
 from rnnrepair.sequences import Changes

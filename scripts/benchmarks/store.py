@@ -5,10 +5,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
+
 from benchmarks.measure import Measure, at_least, at_most
 from benchmarks.memory import peak_mb, reset_peak
 from benchmarks.workbench import Workbench
-
 from rnnrepair.datamodules import Sequences
 from rnnrepair.datamodules.store import Store
 from rnnrepair.sequences import Changes

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from benchmarks.measure import Measure, at_least, at_most, in_turns, seconds_of
-from benchmarks.memory import peak_mb, reset_peak
-from benchmarks.workbench import Workbench
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
+from benchmarks.measure import Measure, at_least, at_most, in_turns, seconds_of
+from benchmarks.memory import peak_mb, reset_peak
+from benchmarks.workbench import Workbench
 from rnnrepair.studies import FinishedRun, KSweep, feature_table, fit_simnn
 from rnnrepair.traces import Traces
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from benchmarks import naive_contexts
-from benchmarks.measure import Measure, at_least, at_most, in_turns
-from benchmarks.workbench import Workbench
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch.nn.functional import cross_entropy
 
+from benchmarks import naive_contexts
+from benchmarks.measure import Measure, at_least, at_most, in_turns
+from benchmarks.workbench import Workbench
 from rnnrepair.abstraction import abstract, collect, pca_sample
 from rnnrepair.datamodules.text import TextDataModule
 from rnnrepair.errors import MissingDataError
