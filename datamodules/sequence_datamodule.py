@@ -252,6 +252,10 @@ class SequenceDataModule(pl.LightningDataModule):
             return None
         return self._store.loaded_label_of(index) != self._data.label[index]
 
+    def true_labels(self, index: Tensor) -> Tensor:
+        """Return the (n,) labels of loaded sequences before any was made wrong."""
+        return self._set_up().label[index]
+
     @property
     def poison(self) -> Poison | None:
         """Which loaded sequences hold a trigger, and where; None where none do."""

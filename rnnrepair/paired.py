@@ -1,6 +1,7 @@
 """What is told of paired differences without assuming a distribution, and of many at a time."""
 
 import numpy as np
+from scipy import stats
 
 # With fewer pairs no p-value is given: the smallest possible one is 2 / 2^pairs.
 MIN_PAIRS = 10
@@ -62,6 +63,14 @@ def holm(p: np.ndarray) -> np.ndarray:
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
     return corrected
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Return the t interval of the mean of independent values (NaN for fewer than two)."""
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    half = stats.sem(values) * stats.t.ppf((1 + level) / 2, len(values) - 1)
+    return float(values.mean() - half), float(values.mean() + half)
 
 
 def interval_within(

@@ -121,6 +121,10 @@ class KnowsWrongLabels(Protocol):
         """Return (n,) bool: sequences whose label was made wrong; None where none were."""
         ...
 
+    def true_labels(self, index: Tensor) -> Tensor:
+        """Return the (n,) labels that loaded sequences had before."""
+        ...
+
 
 @runtime_checkable
 class KnowsPoison(Protocol):

@@ -1,8 +1,8 @@
 """Turn a multirun into one table: ``python scripts/summarize.py <multirun folder> [--wandb]``.
 
 Writes ``summary/`` into the folder: the table, a figure for every metric, and all jobs as parallel
-coordinates. With ``--study validity``, puts the rows of that study of all jobs together instead, as
-``study/validity/``.
+coordinates. With ``--study mislabel`` or ``--study validity``, puts the rows of that study of all
+jobs together instead, as ``study/NAME/``.
 """
 
 import argparse
@@ -21,10 +21,13 @@ from rnnrepair.report.sweep_figures import sweep_figures
 from rnnrepair.report.sweep_table import print_sweep
 from rnnrepair.runs import METRICS, read_sweep
 from rnnrepair.runs.jobs import jobs_of, outcome_lines
-from rnnrepair.studies import StudyResult, validity_tables
+from rnnrepair.studies import StudyResult, mislabel_tables, validity_tables
 
 # Studies whose rows can be put together: how, and what is said of them.
-MERGED = {"validity": (validity_tables.merged, validity_tables.told)}
+MERGED = {
+    "mislabel": (mislabel_tables.merged, mislabel_tables.told),
+    "validity": (validity_tables.merged, validity_tables.told),
+}
 
 
 def main() -> None:

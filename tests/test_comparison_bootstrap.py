@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rnnrepair.paired import interval
 from rnnrepair.record import Contrast
 from rnnrepair.runs.comparison import bootstrap as module
-from rnnrepair.runs.comparison import interval
 from rnnrepair.runs.comparison.bootstrap import Bootstrap
 from tests.comparison_runs import random_right, runs_of
 

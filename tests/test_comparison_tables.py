@@ -5,14 +5,13 @@ import pandas as pd
 import pytest
 
 from rnnrepair.errors import DataError
-from rnnrepair.paired import holm, sign_flip_p
+from rnnrepair.paired import holm, interval, sign_flip_p
 from rnnrepair.record import Contrast, RunRecord, summary_of
 from rnnrepair.runs.comparison import (
     Runs,
     arm_table,
     class_accuracies,
     contrast_table,
-    interval,
     lacking_seeds,
     metric_table,
     parse_contrast,

@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rnnrepair.paired import MAX_EXACT, RANDOM_PATTERNS, holm, interval_within, sign_flip_p
-from rnnrepair.runs.comparison import interval
+from rnnrepair.paired import (
+    MAX_EXACT,
+    RANDOM_PATTERNS,
+    holm,
+    interval,
+    interval_within,
+    sign_flip_p,
+)
 
 
 def brute_force(of, against):

@@ -38,6 +38,7 @@ from rnnrepair.influence.sgd_influence import SGDInfluence
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.spectral import SpectralSignatures
 from rnnrepair.influence.state_similarity import StateSimilarity
+from rnnrepair.influence.suspects import SuspectLabels
 from rnnrepair.influence.suspicion import Suspicion, look_alikes, suspect_labels
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.tracin import TracIn
@@ -89,6 +90,7 @@ __all__ = [
     "StateSimilarity",
     "Step",
     "StepDistance",
+    "SuspectLabels",
     "Suspicion",
     "TracIn",
     "TraceIndex",

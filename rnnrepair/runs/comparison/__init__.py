@@ -4,7 +4,6 @@ from rnnrepair.runs.comparison.bootstrap import SEEDS_ONLY
 from rnnrepair.runs.comparison.checks import lacking_seeds, unequal_injected, unequal_steps
 from rnnrepair.runs.comparison.export import read_export, write_export
 from rnnrepair.runs.comparison.folder import read_folder
-from rnnrepair.runs.comparison.interval import interval
 from rnnrepair.runs.comparison.metrics import class_accuracies, metric_table
 from rnnrepair.runs.comparison.runs import Runs
 from rnnrepair.runs.comparison.tables import arm_table, contrast_table, parse_contrast
@@ -15,7 +14,6 @@ __all__ = [
     "arm_table",
     "class_accuracies",
     "contrast_table",
-    "interval",
     "lacking_seeds",
     "metric_table",
     "parse_contrast",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
+from rnnrepair.paired import interval
 from rnnrepair.record import Contrast
-from rnnrepair.runs.comparison.interval import interval
 from rnnrepair.runs.comparison.metrics import (
     Counts,
     classes_of,

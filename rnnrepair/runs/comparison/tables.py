@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.errors import DataError
-from rnnrepair.paired import MIN_PAIRS, holm, sign_flip_p
+from rnnrepair.paired import MIN_PAIRS, holm, interval, sign_flip_p
 from rnnrepair.record import Contrast
 from rnnrepair.runs.comparison.bootstrap import NO_INTERVAL, Bootstrap
-from rnnrepair.runs.comparison.interval import interval
 from rnnrepair.runs.comparison.metrics import metric_table
 from rnnrepair.runs.comparison.runs import Runs
 

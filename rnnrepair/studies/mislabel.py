@@ -1,0 +1,205 @@
+"""Who finds labels that were made wrong on purpose."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import pandas as pd
+from torch import Tensor
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence import (
+    InfluenceMethod,
+    Need,
+    OwnScorer,
+    Scorer,
+    TrainingView,
+    check_method,
+    tie_order,
+)
+from rnnrepair.protocols import KnowsWrongLabels
+from rnnrepair.sequences import Changes
+from rnnrepair.settings import Count, at_least, check_settings, one_of
+from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.found_labels import found_labels, most_suspicious_first
+from rnnrepair.studies.restored_labels import AT_ONCE, restored_labels
+from rnnrepair.studies.study import StudyResult
+from rnnrepair.studies.training import Retraining
+from rnnrepair.traces import Traces
+
+# Which failures methods that need some are shown.
+TARGETS = ("failures", "caused")
+
+
+class Mislabel:
+    """Ranks training samples by every method, and counts the planted labels among the first.
+
+    A method that scores samples by themselves has a row ``itself``; one that scores them for given
+    failures has a row ``targets``, by the mean over the same failures for all. *Fitted* are the
+    wrong labels that the network has learnt: it predicts them.
+
+    Source: RNNRepair section 4.2, with what docs/method.md 8.8 lists changed.
+    """
+
+    name = "mislabel"
+
+    def __init__(
+        self,
+        methods: Mapping[str, InfluenceMethod],
+        n_components: Count = 32,
+        targets: Annotated[str, one_of(TARGETS)] = "failures",
+        best: Annotated[int, at_least(0)] = 0,
+        shares: Sequence[float] = (0.05, 0.1, 0.15, 0.2, 0.3),
+    ) -> None:
+        """Choose who looks, and what for.
+
+        Args:
+            methods: by name.
+            n_components: K.
+            targets: ``failures`` of the test split, or those ``caused`` by the wrong labels: the
+                network that is trained once more on the true labels gets them right. The latter is
+                an oracle, as published.
+            best: methods, those with the largest AUC of all wrong labels, by whose order labels are
+                put right and the network is trained again; 0 trains nothing.
+            shares: of the training samples, which are looked at before.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(Mislabel, {k: v for k, v in locals().items() if k != "methods"})
+        self.methods = dict(methods)
+        self.n_components = n_components
+        self.targets = targets
+        self.best = best
+        self.shares = list(shares)
+
+    def check(self, run: FinishedRun) -> None:
+        """Refuse data without planted labels, and methods that cannot read the run.
+
+        Raises:
+            ConfigurationError: says what to give.
+        """
+        planted_of(run)
+        run.check_sizes([self.n_components], "Mislabel.n_components")
+        if run.train is None and (self.best > 0 or self.targets == "caused"):
+            raise ConfigurationError(
+                f"Mislabel(targets={self.targets!r}, best={self.best}) trains the network again, "
+                "and FinishedRun.train is None: give it a Train, as train.py and scripts/study.py "
+                "do, or targets='failures', best=0."
+            )
+        # The recorder has nothing before training; what it lacks afterwards is told then.
+        missing: dict[Need, str] = {
+            need: why for need, why in run.missing().items() if need is not Need.DYNAMICS
+        }
+        for method in self.methods.values():
+            check_method(method, run.network, run.data, missing)
+
+    def __call__(self, run: FinishedRun) -> StudyResult:
+        """Rank, count and, where asked for, train again."""
+        data, wrong = planted_of(run)
+        model, traces = run.abstraction(self.n_components)
+        fit, test = traces["fit"], traces["test"]
+        states = run.states()["fit"]
+        view = TrainingView(fit, model, len(fit), run.network, run.data.fetch, run.dynamics, states)
+        failures = self._targets(run, data, fit, test.select(~test.correct))
+        kinds = {"all": wrong, "fitted": wrong & fit.correct}
+        order = tie_order(fit.index, run.settings.seed)
+        rows, ranked = [], {}
+        for name, method in run.progress(list(self.methods.items()), "Looking for wrong labels"):
+            began = time.perf_counter()
+            scorer = method.fit(view)
+            for way, scores in _scores(scorer, failures).items():
+                seconds = time.perf_counter() - began
+                for kind, looked_for in kinds.items():
+                    found = found_labels(scores, looked_for, wrong, order)
+                    told = {"method": name, "by": way, "flips": kind, **found}
+                    rows.append(told | {"seconds": seconds, "seed": run.settings.seed})
+                if way == "itself":
+                    ranked[name] = fit.index[most_suspicious_first(scores, order)]
+                began = time.perf_counter()
+        tables = {"mislabel": pd.DataFrame(rows)}
+        said = _conclusion(tables["mislabel"], kinds, len(fit), len(failures))
+        if self.best > 0 and run.train is not None:
+            names = _best(tables["mislabel"], self.best)
+            orders = {name: ranked[name] for name in names}
+            curve = restored_labels(run, run.train, orders, self.shares, data.true_labels)
+            tables["restored"] = curve.assign(seed=run.settings.seed)
+            said.append(_told_of_restored(curve))
+        return StudyResult(tables, said)
+
+    def _targets(
+        self, run: FinishedRun, data: KnowsWrongLabels, fit: Traces, failures: Traces
+    ) -> Traces:
+        """Return the failures that methods are shown."""
+        if self.targets == "failures" or run.train is None or len(failures) == 0:
+            return failures
+        true = data.true_labels(fit.index)
+        changed = true != fit.label
+        truth = Changes(relabelled=fit.index[changed], new_label=true[changed])
+        (clean,) = run.train([Retraining(truth, run.settings.seed)])
+        said = clean.predict(run.data.fetch(part) for part in failures.index.split(AT_ONCE))
+        return failures.select(said.predicted == said.label)
+
+
+def planted_of(run: FinishedRun) -> tuple[KnowsWrongLabels, Tensor]:
+    """Return the data, and (N,) bool: training samples whose label was made wrong.
+
+    Raises:
+        ConfigurationError: none was.
+    """
+    data = run.data
+    if isinstance(data, KnowsWrongLabels):
+        wrong = data.mislabelled(data.indices("fit"))
+        if wrong is not None and bool(wrong.any()):
+            return data, wrong
+    raise ConfigurationError(
+        "Mislabel counts labels that were made wrong on purpose, and the fit split has none: give "
+        "the data planted labels (planted=PlantedLabels(share=0.1))."
+    )
+
+
+def _scores(scorer: Scorer, targets: Traces) -> dict[str, Tensor]:
+    """Return (N,) scores by how they come about."""
+    scores = {"itself": scorer.own()}
+    # Who knows samples by themselves alone knows no more of them for a failure.
+    if len(targets) and not isinstance(scorer, OwnScorer):
+        scores["targets"] = scorer.group_scores(targets)
+    return scores
+
+
+def _best(table: pd.DataFrame, n: int) -> list[str]:
+    """Return the methods with the largest AUC of all wrong labels."""
+    own = table[(table["flips"] == "all") & (table["by"] == "itself")]
+    names: list[str] = own.nlargest(n, "auc")["method"].tolist()
+    return names
+
+
+def _conclusion(
+    table: pd.DataFrame, kinds: Mapping[str, Tensor], n_samples: int, n_targets: int
+) -> list[str]:
+    n_wrong, n_fitted = (int(kind.sum()) for kind in kinds.values())
+    said = [
+        f"{n_wrong} of {n_samples} training labels are wrong, and the network has learnt "
+        f"{n_fitted} of them. Methods that need failures are shown {n_targets}."
+    ]
+    for kind in kinds:
+        own = table[table["flips"] == kind]
+        if own["auc"].notna().any():
+            best = own.loc[own["auc"].idxmax()]
+            said.append(
+                f"Of {kind} wrong labels {best['method']} (by {best['by']}) tells most: AUC "
+                f"{best['auc']:.3f}; {best['found_at_rate']:.0%} are among as many as there are "
+                "wrong ones."
+            )
+    return said
+
+
+def _told_of_restored(curve: pd.DataFrame) -> str:
+    accuracy = curve.set_index("method")["accuracy"]
+    some = curve[~curve["method"].isin(["nothing", "everything"])]
+    best = some.loc[some["accuracy"].idxmax()]
+    return (
+        f"Trained again on the labels as they are {accuracy['nothing']:.4f} of test is right, on "
+        f"the true ones {accuracy['everything']:.4f}; on what {best['method']} finds in the first "
+        f"{best['share']:.0%} of the samples {best['accuracy']:.4f}."
+    )

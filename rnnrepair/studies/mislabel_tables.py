@@ -1,0 +1,87 @@
+"""What the rows of the mislabel study say of several seeds."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from rnnrepair.paired import holm, interval, sign_flip_p
+
+# Tables of rows, which seeds have in common.
+ROWS = ("mislabel", "restored")
+# Who is compared with all others.
+OURS = "suspicion"
+KEYS = ["method", "by", "flips"]
+
+
+def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Return the rows of several seeds, and two tables that they make.
+
+    ``methods``: a row for each method, way and kind of flips: seeds, mean AUC with its t interval,
+    means of shares found and of seconds. ``contrasts``: suspicion against every other row of the
+    same kind of flips, in AUC and in the share found at the rate: difference with its t interval,
+    p of the sign-flip test over seeds and Holm's over all rows.
+
+    Args:
+        studies: tables of each seed.
+    """
+    rows = {
+        name: pd.concat([s[name] for s in studies if name in s], ignore_index=True)
+        for name in ROWS
+        if any(name in s for s in studies)
+    }
+    table = rows["mislabel"]
+    return {**rows, "methods": _methods(table), "contrasts": _contrasts(table)}
+
+
+def _methods(table: pd.DataFrame) -> pd.DataFrame:
+    found = []
+    for key, own in table.groupby(KEYS, sort=False):
+        low, high = interval(own["auc"].dropna().to_numpy())
+        means = own[["auc", *_shares(table), "seconds"]].mean().to_dict()
+        named = dict(zip(KEYS, key, strict=True))
+        found.append({**named, "seeds": len(own), **means, "auc_low": low, "auc_high": high})
+    return pd.DataFrame(found)
+
+
+def _contrasts(table: pd.DataFrame) -> pd.DataFrame:
+    columns = ["flips", "metric", "against", "by", "pairs", "difference", "low", "high", "p"]
+    rows = []
+    for flips, own in table.groupby("flips", sort=False):
+        ours = own[(own["method"] == OURS) & (own["by"] == "itself")].set_index("seed")
+        others = own[own["method"] != OURS]
+        for (method, by), other in others.groupby(["method", "by"], sort=False):
+            for metric in ("auc", "found_at_rate"):
+                pair = pd.concat([ours[metric], other.set_index("seed")[metric]], axis=1).dropna()
+                of, against = pair.to_numpy(float).T
+                low, high = interval(of - against)
+                mean = (of - against).mean() if len(of) else float("nan")
+                p = sign_flip_p(of, against)
+                rows.append((flips, metric, method, by, len(of), mean, low, high, p))
+    made = pd.DataFrame(rows, columns=columns)
+    return made.assign(p_holm=holm(made["p"].to_numpy(float)) if len(made) else [])
+
+
+def _shares(table: pd.DataFrame) -> list[str]:
+    return [name for name in table if str(name).startswith("found_at_")]
+
+
+def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Say of each kind of flips who tells most, and where suspicion stands."""
+    said = []
+    for flips, own in tables["methods"].groupby("flips", sort=False):
+        own = own.dropna(subset="auc")
+        if own.empty:
+            said.append(f"No seed has {flips} wrong labels.")
+            continue
+        best = own.loc[own["auc"].idxmax()]
+        low, high = best["auc_low"], best["auc_high"]
+        said.append(
+            f"Of {flips} wrong labels {best['method']} (by {best['by']}) tells most: AUC "
+            f"{best['auc']:.4f} ({low:.4f} to {high:.4f}); {best['found_at_rate']:.1%} are among "
+            f"as many as there are wrong ones ({best['seeds']} seeds)."
+        )
+        ours = own[own["method"] == OURS]
+        if len(ours) and best["method"] != OURS:
+            row = ours.iloc[0]
+            said.append(f"{OURS}: AUC {row['auc']:.4f}, {row['found_at_rate']:.1%}.")
+    return said

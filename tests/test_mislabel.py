@@ -1,0 +1,218 @@
+"""Who finds wrong labels: counts against brute force, and labels put right as by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.datamodules import PlantedLabels
+from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.influence import (
+    AverageMargin,
+    FinalLoss,
+    RandomInfluence,
+    SuspectLabels,
+    TraceSimilarity,
+    TrainingView,
+    suspect_labels,
+)
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import verified
+from rnnrepair.report.studies import read_studies, write_study
+from rnnrepair.sequences import Changes
+from rnnrepair.studies import FinishedRun, Mislabel, Retraining, mislabel_tables
+from rnnrepair.studies.found_labels import LOOKED_AT, found_labels, most_suspicious_first
+from rnnrepair.studies.restored_labels import restored_labels
+from tests.conftest import trained
+from tests.test_validity import FullBatch
+
+METHODS = {
+    "random": RandomInfluence(),
+    "suspicion": SuspectLabels(),
+    "final_loss": FinalLoss(),
+    "similarity": TraceSimilarity(),
+}
+
+
+@pytest.fixture
+def make_run(make_data):
+    def make(**options):
+        data = make_data(repair_share=0.2, **options)
+        network = trained(SequenceClassifier(4, 3, hidden_size=8), data)
+        settings = AbstractionSettings(n_components=6, reduction_dims=3)
+        return FinishedRun(verified(network, data), data, settings, train=FullBatch(data))
+
+    return make
+
+
+@pytest.fixture
+def run(make_run):
+    return make_run(planted=PlantedLabels(0.2, splits=["fit"]))
+
+
+@pytest.fixture
+def wrong(run):
+    return run.data.mislabelled(run.data.indices("fit"))
+
+
+def test_counts_are_those_of_a_brute_force():
+    g = torch.Generator().manual_seed(0)
+    scores = torch.randn(40, generator=g).round(decimals=1)
+    scores[[3, 17]] = torch.nan
+    wrong = torch.rand(40, generator=g) < 0.3
+    looked_for = wrong & (torch.rand(40, generator=g) < 0.6)
+    order = torch.randperm(40, generator=g)
+    found = found_labels(scores, looked_for, wrong, order)
+    middle = float(scores[~scores.isnan()].double().median())
+    known = [middle if np.isnan(s) else s for s in scores.double().tolist()]
+    pairs = [
+        (known[a] > known[b]) + 0.5 * (known[a] == known[b])
+        for a in looked_for.nonzero()[:, 0].tolist()
+        for b in (~wrong).nonzero()[:, 0].tolist()
+    ]
+    assert found["auc"] == pytest.approx(np.mean(pairs))
+    place = {row: p for p, row in enumerate(order.tolist())}
+    ranked = sorted(range(40), key=lambda row: (-known[row], place[row]))
+    firsts = {f"found_at_{share:g}": round(40 * share) for share in LOOKED_AT}
+    for name, n in {**firsts, "found_at_rate": int(wrong.sum())}.items():
+        hits = sum(bool(looked_for[row]) for row in ranked[:n])
+        assert found[name] == pytest.approx(hits / int(looked_for.sum()))
+
+
+def test_nothing_to_find_is_no_score():
+    nothing = torch.zeros(5, dtype=torch.bool)
+    found = found_labels(torch.rand(5), nothing, nothing, torch.arange(5))
+    assert np.isnan(found["auc"])
+    assert found["n"] == 0
+
+
+def test_unknown_samples_come_last_when_labels_are_put_right():
+    scores = torch.tensor([torch.nan, 1.0, 2.0, 1.0, -torch.inf])
+    ranked = most_suspicious_first(scores, torch.tensor([4, 3, 2, 1, 0]))
+    assert ranked[:3].tolist() == [2, 3, 1]
+
+
+def test_every_method_is_asked_for_the_same_wrong_labels(run, wrong):
+    table = Mislabel(METHODS, n_components=6)(run).tables["mislabel"]
+    assert set(table["method"]) == set(METHODS)
+    ways = table.groupby("method")["by"].unique().map(set)
+    assert ways["similarity"] == {"itself", "targets"}
+    assert ways["final_loss"] == {"itself"}
+    said = run.network.predict(run.data.loader("fit"))
+    order = said.index.argsort()
+    learnt = (said.predicted == said.label)[order] & wrong
+    for kind, n in (("all", wrong.sum()), ("fitted", learnt.sum())):
+        assert (table[table["flips"] == kind]["n"] == int(n)).all()
+    # By hand, for one of them.
+    model, traces = run.abstraction(6)
+    view = TrainingView(traces["fit"], model, len(wrong), run.network, run.data.fetch)
+    own = suspect_labels(view).score
+    row = table[(table["method"] == "suspicion") & (table["flips"] == "all")].iloc[0]
+    assert row.auc == pytest.approx(roc_auc_score(wrong.numpy(), own.double().numpy()))
+
+
+def test_targets_may_be_those_that_the_wrong_labels_have_caused(run):
+    said = Mislabel({"similarity": TraceSimilarity()}, n_components=6, targets="caused")(run)
+    fit = run.data.indices("fit")
+    true, given = run.data.true_labels(fit), run.data.fetch(fit).label
+    changed = true != given
+    truth = Changes(relabelled=fit[changed], new_label=true[changed])
+    (clean,) = run.train([Retraining(truth)])
+    test = run.data.fetch(run.data.indices("test"))
+    was = run.network.predict([test])
+    now = clean.predict([test])
+    caused = int(((was.predicted != was.label) & (now.predicted == now.label)).sum())
+    assert f"are shown {caused}." in said.conclusion[0]
+
+
+def test_what_is_found_is_put_right_and_nothing_else(run, wrong):
+    fit = run.data.indices("fit")
+    order = fit.flip(0)
+    curve = restored_labels(
+        run, run.train, {"last_first": order}, [0.25, 0.5], run.data.true_labels
+    )
+    by_share = curve.set_index(["method", "share"])
+    assert by_share.loc[("nothing", 0.0), "restored"] == 0
+    assert by_share.loc[("everything", 1.0), "restored"] == int(wrong.sum())
+    for share in (0.25, 0.5):
+        seen = order[: round(share * len(fit))]
+        mended = fit[wrong & torch.isin(fit, seen)]
+        assert by_share.loc[("last_first", share), "restored"] == len(mended)
+        changes = Changes(relabelled=mended, new_label=run.data.true_labels(mended))
+        (network,) = run.train([Retraining(changes)])
+        said = network.predict(run.data.loader("test"))
+        right = float((said.predicted == said.label).float().mean())
+        assert by_share.loc[("last_first", share), "accuracy"] == pytest.approx(right)
+
+
+def test_equal_sets_are_trained_once(run):
+    orders = {name: run.data.indices("fit") for name in ("one", "another")}
+    restored_labels(run, run.train, orders, [0.5, 1.0], run.data.true_labels)
+    # Nothing, half, and everything.
+    assert [n for n, _, _ in run.train.asked] == [3]
+
+
+def test_the_study_trains_the_best_and_is_told_with_figures(run, tmp_path):
+    found = Mislabel(METHODS, n_components=6, best=2, shares=[0.2])(run)
+    curve = found.tables["restored"]
+    assert len(curve) == 2 + 2
+    write_study(tmp_path, "mislabel", found)
+    (written,) = read_studies(tmp_path)
+    assert set(written.figures) == {"mislabel", "mislabel_restored"}
+
+
+def test_data_without_wrong_labels_are_refused(make_run):
+    with pytest.raises(ConfigurationError, match="planted"):
+        Mislabel(METHODS, n_components=6).check(make_run())
+
+
+def test_a_run_that_nobody_can_train_is_refused_where_it_would_be(run):
+    run.train = None
+    Mislabel(METHODS, n_components=6).check(run)
+    for asked in ({"best": 1}, {"targets": "caused"}):
+        with pytest.raises(ConfigurationError, match="train"):
+            Mislabel(METHODS, n_components=6, **asked).check(run)
+
+
+def test_methods_that_read_training_wait_for_it(run):
+    study = Mislabel({"margin": AverageMargin()}, n_components=6)
+    study.check(run)
+    with pytest.raises(ConfigurationError, match="dynamics"):
+        study(run)
+
+
+def test_settings_are_checked():
+    with pytest.raises(SettingsError, match=r"(?s)targets.*best"):
+        Mislabel(METHODS, targets="all", best=-1)
+
+
+def test_true_labels_are_those_before_planting(make_data):
+    clean = make_data()
+    planted = make_data(planted=PlantedLabels(0.3))
+    index = planted.indices("fit")
+    assert torch.equal(planted.true_labels(index), clean.fetch(index).label)
+
+
+def test_seeds_are_put_together():
+    def rows(seed, ours, theirs):
+        keys = {"by": "itself", "n": 9, "found_at_0.1": 0.5, "found_at_rate": ours, "seconds": 1.0}
+        both = [("suspicion", ours), ("loss", theirs)]
+        made = [
+            {"method": m, "flips": f, "auc": auc, "seed": seed, **keys}
+            for m, auc in both
+            for f in ("all", "fitted")
+        ]
+        return {"mislabel": pd.DataFrame(made)}
+
+    tables = mislabel_tables.merged([rows(0, 0.9, 0.7), rows(1, 0.8, 0.7), rows(2, 1.0, np.nan)])
+    methods = tables["methods"].set_index(["method", "flips"])
+    assert methods.loc[("suspicion", "all"), "auc"] == pytest.approx(0.9)
+    assert methods.loc[("suspicion", "all"), "seeds"] == 3
+    contrasts = tables["contrasts"].set_index(["flips", "metric"])
+    auc = contrasts.loc[("fitted", "auc")]
+    # The third seed has no pair.
+    assert auc["pairs"] == 2
+    assert auc["difference"] == pytest.approx(0.15)
+    assert "suspicion" in " ".join(mislabel_tables.told(tables))
