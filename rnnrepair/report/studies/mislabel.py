@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, legend, panel, panels
+from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, panel, panels, shared_legend
 
 _METRICS = {
-    "auc": "area under the ROC curve",
-    "found_at_rate": "share found among as many as are wrong",
+    "auc": "Area under the ROC curve",
+    "found_at_rate": "Share found among as many as are wrong",
 }
 _BOUNDS = {"nothing": "labels as they are", "everything": "true labels"}
 
@@ -27,16 +27,17 @@ def _found(table: pd.DataFrame) -> Figure:
     methods = list(dict.fromkeys(table["method"]))
     kinds = [kind for kind in ("all", "fitted") if kind in set(table["flips"])]
     figure = canvas(1, len(_METRICS), width=5.4, height=1.2 + 0.34 * len(methods))
-    for axes, (metric, name) in zip(
-        panels(figure, 1, len(_METRICS)), _METRICS.items(), strict=True
-    ):
-        panel(axes, name.capitalize(), "", "")
+    every = panels(figure, 1, len(_METRICS))
+    for axes, (metric, name) in zip(every, _METRICS.items(), strict=True):
+        panel(axes, name, "", "")
         for place, (kind, by) in enumerate((k, b) for k in kinds for b in ("itself", "targets")):
             shown = [m for m in methods if (m, by, kind) in means.index]
             axes.plot(
                 [means.loc[(m, by, kind), metric] for m in shown],
-                [methods.index(m) for m in shown],
+                # Apart, where they say the same.
+                [methods.index(m) + (place - 1.5) * 0.18 for m in shown],
                 MARKERS[place],
+                markersize=5,
                 color=LINES[place],
                 label=f"{kind} wrong labels, " + ("alone" if by == "itself" else "for failures"),
             )
@@ -45,7 +46,7 @@ def _found(table: pd.DataFrame) -> Figure:
         axes.invert_yaxis()
         if metric == "auc":
             axes.axvline(0.5, color="#555555", linewidth=0.8)
-            legend(axes, "lower left")
+    shared_legend(figure, every[0])
     return figure
 
 
@@ -62,5 +63,5 @@ def _restored(table: pd.DataFrame) -> Figure:
         marker, colour = MARKERS[place % len(MARKERS)], LINES[place % len(LINES)]
         axes.plot(curve.index, curve.values, marker=marker, color=colour, label=method)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    legend(axes)
+    shared_legend(figure, axes)
     return figure
