@@ -11,7 +11,7 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder, dynamics_of
-from rnnrepair.callbacks.trajectory_recorder import TrajectoryRecorder
+from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of, trajectory_of
 from rnnrepair.influence import (
     Evidence,
     InfluenceMethod,
@@ -21,7 +21,6 @@ from rnnrepair.influence import (
     Suspicion,
     TraceSimilarity,
     TrainingView,
-    Trajectory,
     check_method,
     doubt_labels,
     find_evidence,
@@ -105,7 +104,7 @@ class InfluenceAnalysis(AnalysisCallback):
             reason = recorder.why_not(trainer, pl_module)
             if reason is not None:
                 missing[Need.DYNAMICS] = reason
-        if not _recorders(trainer):
+        if steps_recorder_of(trainer) is None:
             missing[Need.TRAJECTORY] = (
                 "nobody records the steps of the training: add TrajectoryRecorder() to its "
                 "callbacks."
@@ -187,7 +186,7 @@ class InfluenceAnalysis(AnalysisCallback):
         return TrainingView(
             *(fit, abstraction.model, n_original, network, data.fetch),
             dynamics=dynamics_of(trainer),
-            trajectory=_trajectory(trainer),
+            trajectory=trajectory_of(trainer),
         )
 
     def _evidence(self, trainer: pl.Trainer, view: TrainingView, failures: Traces) -> Evidence:
@@ -195,17 +194,6 @@ class InfluenceAnalysis(AnalysisCallback):
         _tell_never_right(originals, failures, repairable_data(trainer).spec)
         scorer = self.method.fit(view)
         return find_evidence(scorer, view, failures, self.roles, self.top, self.seed)
-
-
-def _recorders(trainer: pl.Trainer) -> list[TrajectoryRecorder]:
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    return [c for c in callbacks if isinstance(c, TrajectoryRecorder)]
-
-
-def _trajectory(trainer: pl.Trainer) -> Trajectory | None:
-    """Return the steps of the training where they are recorded."""
-    recorders = _recorders(trainer)
-    return recorders[0].trajectory if recorders else None
 
 
 def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> None:

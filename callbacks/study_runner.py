@@ -1,6 +1,7 @@
 """Runs studies on the network that training ends with."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from typing_extensions import override
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.analysis import log, output_folder
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
-from rnnrepair.callbacks.training_dynamics import dynamics_of
+from rnnrepair.callbacks.training_dynamics import dynamics_of, recorder_of
+from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of, trajectory_of
 from rnnrepair.callbacks.wandb.tables import log_study
+from rnnrepair.influence import Need
 from rnnrepair.progress import silent
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import write_study
@@ -57,15 +60,28 @@ class StudyRunner(Callback):
         network = view_of(trainer, pl_module, data, *told)
         return FinishedRun(
             *(network, data, self.settings, bars),
-            dynamics=dynamics_of(trainer),
             train=self.train,
         )
+
+    def _before_training(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> FinishedRun:
+        """Return the run with what is going to be recorded, for the checks."""
+        dynamics, recorded = recorder_of(trainer), set[Need]()
+        if dynamics is not None and dynamics.why_not(trainer, pl_module) is None:
+            recorded.add(Need.DYNAMICS)
+        if steps_recorder_of(trainer) is not None:
+            recorded.add(Need.TRAJECTORY)
+        return replace(self._run_of(trainer, pl_module), recorded=frozenset(recorded))
+
+    def _after_training(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> FinishedRun:
+        run = self._run_of(trainer, pl_module)
+        dynamics, trajectory = dynamics_of(trainer), trajectory_of(trainer)
+        return replace(run, dynamics=dynamics, trajectory=trajectory)
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
             output_folder(trainer, self.output_dir)
-            run = self._run_of(trainer, pl_module)
+            run = self._before_training(trainer, pl_module)
             for study in self.studies:
                 study.check(run)
 
@@ -73,7 +89,9 @@ class StudyRunner(Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         folder = output_folder(trainer, self.output_dir)
         try:
-            run_studies(self._run_of(trainer, pl_module), self.studies, folder, trainer.loggers)
+            run_studies(
+                self._after_training(trainer, pl_module), self.studies, folder, trainer.loggers
+            )
         finally:
             # What was found before a study failed is shown.
             write_page(folder, repairable_data(trainer))

@@ -186,3 +186,15 @@ def _refused(told: list[str]) -> MisconfigurationException:
     return MisconfigurationException(
         "SGDInfluence knows steps of plain SGD, from the first one on; " + "; ".join(told) + "."
     )
+
+
+def steps_recorder_of(trainer: pl.Trainer) -> TrajectoryRecorder | None:
+    """Return the trainer's recorder of steps, None where it has none."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return next((c for c in callbacks if isinstance(c, TrajectoryRecorder)), None)
+
+
+def trajectory_of(trainer: pl.Trainer) -> Trajectory | None:
+    """Return the steps made so far, None where nobody records them."""
+    recorder = steps_recorder_of(trainer)
+    return None if recorder is None else recorder.trajectory

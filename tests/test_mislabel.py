@@ -1,5 +1,7 @@
 """Who finds wrong labels: counts against brute force, and labels put right as by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.influence import (
     AverageMargin,
     FinalLoss,
+    Need,
     RandomInfluence,
     SuspectLabels,
     TraceSimilarity,
@@ -178,9 +181,9 @@ def test_a_run_that_nobody_can_train_is_refused_where_it_would_be(run):
 
 def test_methods_that_read_training_wait_for_it(run):
     study = Mislabel({"margin": AverageMargin()}, n_components=6)
-    study.check(run)
-    with pytest.raises(ConfigurationError, match="dynamics"):
-        study(run)
+    with pytest.raises(ConfigurationError, match="TrainingDynamicsRecorder"):
+        study.check(run)
+    study.check(replace(run, recorded=frozenset({Need.DYNAMICS})))
 
 
 def test_settings_are_checked():

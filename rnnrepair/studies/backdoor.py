@@ -119,7 +119,7 @@ class Backdoor:
             return StudyResult(
                 {}, ["No test sample could be attacked: none is right, or has room."]
             )
-        view = TrainingView(fit, model, len(fit), run.network, run.data.fetch)
+        view = run.training_view(model, fit)
         found, left_out = self._search(view, poison, seed)
         cues = SegmentCues(seed).fit(view).cues(TOLD)
         before = measured(run.network, run, poison, attacks)

@@ -13,7 +13,6 @@ from rnnrepair.influence import (
     Doubting,
     LabelDoubt,
     Suspicion,
-    TrainingView,
     doubt_labels,
     responsible_step,
     suspect_labels,
@@ -163,10 +162,7 @@ class Breakdown:
 def _judge(run: FinishedRun) -> Callable[[Tensor], Suspicion]:
     """Return what judges labels of training samples, by the traces that the run's settings make."""
     chosen = run.chosen()
-    fit = chosen.traces["fit"]
-    view = TrainingView(
-        fit, chosen.model, len(fit), run.network, run.data.fetch, dynamics=run.dynamics
-    )
+    view = run.training_view(chosen.model, chosen.traces["fit"])
     return partial(suspect_labels, view, run.settings.seed)
 
 

@@ -23,7 +23,7 @@ from rnnrepair.abstraction import (
     sample_steps,
 )
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Need, TrainingDynamics
+from rnnrepair.influence import Need, TrainingDynamics, TrainingView, Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.progress import Progress, silent
 from rnnrepair.protocols import RepairableData, Split
@@ -33,6 +33,7 @@ from rnnrepair.traces import Traces
 
 # What studies look at; the failures of `repair` are no business of theirs.
 SPLITS: tuple[Split, ...] = ("fit", "val", "test")
+_RECORDERS = {Need.DYNAMICS: "TrainingDynamicsRecorder", Need.TRAJECTORY: "TrajectoryRecorder"}
 
 
 @dataclass
@@ -48,6 +49,8 @@ class FinishedRun:
         progress: see ``Progress``.
         checkpoint: which network it is, for the reader.
         dynamics: what its training has shown of each sample; None where nobody has recorded it.
+        trajectory: every step of its training; None where nobody has recorded it.
+        recorded: which of the two will be there when training has ended.
         train: trains the network again, on changed data; None where nobody has said how.
     """
 
@@ -57,18 +60,33 @@ class FinishedRun:
     progress: Progress = silent
     checkpoint: str = "as training ended"
     dynamics: TrainingDynamics | None = None
+    trajectory: Trajectory | None = None
+    recorded: frozenset[Need] = frozenset()
     train: Train | None = None
     _collected: Collected | None = None
 
     def missing(self) -> dict[Need, str]:
         """Return what influence methods cannot be given, each with the reason."""
-        missing = {Need.TRAJECTORY: "studies are not given the steps of the training."}
-        if self.dynamics is None:
-            missing[Need.DYNAMICS] = (
-                "nobody has recorded the training: list TrainingDynamicsRecorder among its "
-                "callbacks."
-            )
-        return missing
+        there = {Need.DYNAMICS: self.dynamics, Need.TRAJECTORY: self.trajectory}
+        return {
+            need: f"nobody has recorded the training: list {_RECORDERS[need]} among its callbacks."
+            for need, recorded in there.items()
+            if recorded is None and need not in self.recorded
+        }
+
+    def training_view(self, model: AbstractModel, fit: Traces) -> TrainingView:
+        """Return what influence methods read of the training samples.
+
+        Args:
+            model: that made the traces, as ``abstraction`` returns it.
+            fit: of all training samples.
+        """
+        return TrainingView(
+            *(fit, model, len(fit), self.network, self.data.fetch),
+            dynamics=self.dynamics,
+            states=self.states()["fit"],
+            trajectory=self.trajectory,
+        )
 
     @property
     def n_classes(self) -> int:

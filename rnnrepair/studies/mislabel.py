@@ -10,10 +10,8 @@ from torch import Tensor
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import (
     InfluenceMethod,
-    Need,
     OwnScorer,
     Scorer,
-    TrainingView,
     check_method,
     tie_order,
 )
@@ -87,20 +85,15 @@ class Mislabel:
                 "and FinishedRun.train is None: give it a Train, as train.py and scripts/study.py "
                 "do, or targets='failures', best=0."
             )
-        # The recorder has nothing before training; what it lacks afterwards is told then.
-        missing: dict[Need, str] = {
-            need: why for need, why in run.missing().items() if need is not Need.DYNAMICS
-        }
         for method in self.methods.values():
-            check_method(method, run.network, run.data, missing)
+            check_method(method, run.network, run.data, run.missing())
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Rank, count and, where asked for, train again."""
         data, wrong = planted_of(run)
         model, traces = run.abstraction(self.n_components)
         fit, test = traces["fit"], traces["test"]
-        states = run.states()["fit"]
-        view = TrainingView(fit, model, len(fit), run.network, run.data.fetch, run.dynamics, states)
+        view = run.training_view(model, fit)
         failures = self._targets(run, data, fit, test.select(~test.correct))
         kinds = {"all": wrong, "fitted": wrong & fit.correct}
         order = tie_order(fit.index, run.settings.seed)

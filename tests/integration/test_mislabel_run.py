@@ -1,28 +1,61 @@
 """The mislabel study as users run it, and its seeds put together."""
 
 import pandas as pd
+import pytest
 
+from rnnrepair.errors import ConfigurationError
 from tests.integration.conftest import QUICK, composed, train
 
 
-def test_a_run_ends_with_the_study(tmp_path):
+def trained_in(folder, *options):
+    """Train on two of the embedded digits, and return the folder of the study."""
     cfg = composed(
         "+experiment=mnist_mislabelled",
         *QUICK,
-        f"paths.output_dir={tmp_path}",
-        f"paths.cache_dir={tmp_path}/cache",
-        "schedule.final_epochs=0",
+        f"paths.output_dir={folder}",
+        f"paths.cache_dir={folder}/cache",
         "schedule.base_epochs=4",
-        "model.optimizer.lr=0.1",
-        "study.mislabel.best=1",
-        "study.mislabel.shares=[0.2]",
+        "schedule.final_epochs=0",
         "study.mislabel.n_components=12",
+        *options,
     )
     train(cfg)
-    folder = f"{cfg.paths.output_dir}/study/mislabel"
+    return f"{folder}/study/mislabel"
+
+
+def test_a_run_ends_with_the_study(tmp_path):
+    methods = list(composed("+experiment=mnist_mislabelled").study.mislabel.methods)
+    options = ["model.optimizer.lr=0.1", "study.mislabel.best=1", "study.mislabel.shares=[0.2]"]
+    folder = trained_in(tmp_path, *options)
     table = pd.read_csv(f"{folder}/mislabel.csv")
-    assert table["method"].unique().tolist() == list(cfg.study.mislabel.methods)
+    assert table["method"].unique().tolist() == methods
     own = table[(table["flips"] == "all") & (table["by"] == "itself")].set_index("method")["auc"]
     assert own["suspicion"] > 0.9 > 0.6 > own["random"]
     curve = pd.read_csv(f"{folder}/restored.csv").set_index("method")["restored"]
     assert curve["everything"] == table["n"].max()
+
+
+def test_sgd_influence_reads_the_steps_that_were_recorded(tmp_path):
+    few = [f"~study.mislabel.methods.{m}" for m in ("tracin", "error_states", "overlap", "inputs")]
+    options = [
+        "+callbacks.trajectory_recorder={_target_: rnnrepair.callbacks.TrajectoryRecorder}",
+        "+study.mislabel.methods.sgd={_target_: rnnrepair.influence.SGDInfluence}",
+        "schedule.share_base=false",
+        "model.hidden_size=8",
+        "schedule.base_epochs=2",
+        *few,
+    ]
+    table = pd.read_csv(f"{trained_in(tmp_path, *options)}/mislabel.csv")
+    assert table[table["method"] == "sgd"]["auc"].notna().any()
+
+
+def test_methods_that_nothing_was_recorded_for_are_refused_before_training(tmp_path):
+    options = [
+        "~callbacks.training_dynamics",
+        "+study.mislabel.methods.sgd={_target_: rnnrepair.influence.SGDInfluence}",
+    ]
+    with pytest.raises(ConfigurationError, match="TrainingDynamicsRecorder"):
+        trained_in(tmp_path, *options)
+    with pytest.raises(ConfigurationError, match="TrajectoryRecorder"):
+        trained_in(tmp_path, options[1])
+    assert not list(tmp_path.rglob("*.ckpt"))
