@@ -41,7 +41,7 @@ from rnnrepair.record import (
     numbers_of,
     shown_roles,
     summary_of,
-    with_neighbours,
+    with_evidence,
     write_summary,
     write_suspects,
 )
@@ -183,7 +183,7 @@ class RepairReport(AnalysisCallback):
             suspects = gather_suspects(
                 source.suspicion(), source.view, source.evidence, source.doubt(trainer)
             )
-            shown = with_neighbours(suspects, source.view, self.max_cards, self.seed)
+            shown = with_evidence(suspects, source.view, self.max_cards, self.seed)
         self._suspects = tuple(shown)
 
     def _predict(self, trainer: pl.Trainer) -> dict[str, Predictions]:

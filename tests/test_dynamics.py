@@ -69,6 +69,10 @@ def test_all_four_numbers_are_those_of_a_loop_over_samples():
         else:
             assert dynamics.margin[i].isnan()
             assert dynamics.loss[i].isnan()
+        known = dynamics.margins[i][~dynamics.margins[i].isnan()]
+        assert known.tolist() == pytest.approx(margin[i], abs=2e-3)
+        seen = [number for number, _ in right[i]]
+        assert (~dynamics.margins[i].isnan()).nonzero()[:, 0].tolist() == seen
     assert int(dynamics.forgotten.sum()) > 0
     assert int(dynamics.epochs.max()) > int(dynamics.epochs.min()) == 0
 
@@ -119,7 +123,8 @@ def assert_same(left, right):
     assert one.keys() == other.keys()
     assert one.pop("n_epochs") == other.pop("n_epochs")
     for name in one:
-        assert torch.equal(one[name], other[name]), name
+        assert one[name].dtype == other[name].dtype
+        assert torch.equal(one[name].nan_to_num(9), other[name].nan_to_num(9)), name
 
 
 def test_a_sample_with_another_label_begins_anew():
@@ -136,6 +141,8 @@ def test_a_sample_with_another_label_begins_anew():
     dynamics, alone = recorded(changed), recorded(later)
     for name in ("margin", "loss", "forgotten", "first_right", "epochs", "label"):
         assert getattr(dynamics, name)[own] == getattr(alone, name)[own], name
+    assert dynamics.margins[own, :3].isnan().all()
+    assert torch.equal(dynamics.margins[own, 3:], alone.margins[own, 3:])
     untouched = recorded(epochs)
     others = torch.arange(N) != own
     for name in ("margin", "forgotten", "first_right", "epochs"):

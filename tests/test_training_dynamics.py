@@ -25,6 +25,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import AverageMargin, TrainingDynamics
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.sequences import Changes
+from tests.test_dynamics import assert_same
 
 N_EPOCHS = 3
 
@@ -67,14 +68,6 @@ def counted(written, n_samples):
             dynamics.update(*batch)
         dynamics.end_epoch()
     return dynamics
-
-
-def assert_same(left, right):
-    one, other = left.state_dict(), right.state_dict()
-    assert one.keys() == other.keys()
-    assert one.pop("n_epochs") == other.pop("n_epochs")
-    for name in one:
-        assert torch.equal(one[name], other[name]), name
 
 
 class Trains(pl.Callback):

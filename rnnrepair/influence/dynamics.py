@@ -71,6 +71,8 @@ class TrainingDynamics:
         self._right = torch.zeros(n_samples, dtype=torch.int32)
         self._margin_now = torch.zeros(n_samples, dtype=torch.float64)
         self._loss_now = torch.zeros(n_samples, dtype=torch.float64)
+        # Of each epoch that has ended: to be looked at, so half precision will do.
+        self._margins: list[Tensor] = []
 
     def __len__(self) -> int:
         return len(self.label)
@@ -87,6 +89,12 @@ class TrainingDynamics:
     def loss(self) -> Tensor:
         """(N,) float64 cross entropy, mean over epochs; NaN of samples that no epoch has shown."""
         return self._loss_sum / self.epochs
+
+    @property
+    def margins(self) -> Tensor:
+        """(N, n_epochs) float16 margin of each epoch, NaN where it has not shown the sample."""
+        nothing = torch.empty(len(self), 0, dtype=torch.float16)
+        return torch.stack(self._margins, 1) if self._margins else nothing
 
     def knows(self, index: Tensor, label: Tensor) -> Tensor:
         """Return (n,) bool: samples of which an epoch has ended that showed them with this label.
@@ -137,6 +145,8 @@ class TrainingDynamics:
         new = rows[right & (self.first_right[rows] < 0)]
         self.first_right[new] = self.n_epochs
         self._was_right[rows] = right
+        self._margins.append(torch.full((len(self),), torch.nan, dtype=torch.float16))
+        self._margins[-1][rows] = margin.half()
         self.n_epochs += 1
         for name in OF_THIS_EPOCH:
             getattr(self, name).zero_()
@@ -147,6 +157,7 @@ class TrainingDynamics:
         pending = OF_THIS_EPOCH if bool(self._seen.any()) else ()
         return {
             "n_epochs": self.n_epochs,
+            "margins": self.margins,
             **{name: getattr(self, name).clone() for name in (*OF_EPOCHS, *pending)},
         }
 
@@ -162,6 +173,7 @@ class TrainingDynamics:
                 f"and the data have {len(self)}: go on with the data that it was made with."
             )
         self.n_epochs = state_dict["n_epochs"]
+        self._margins = list(state_dict["margins"].clone().unbind(1))
         for name in (*OF_EPOCHS, *OF_THIS_EPOCH):
             counted: Tensor = getattr(self, name)
             # Nothing is pending at the end of an epoch.
@@ -178,5 +190,7 @@ class TrainingDynamics:
         """Forget what is known of samples under the label that they had."""
         for name in (*OF_EPOCHS, *OF_THIS_EPOCH):
             getattr(self, name)[index] = 0
+        for margins in self._margins:
+            margins[index] = torch.nan
         self.first_right[index] = -1
         self.label[index] = label.int()

@@ -16,7 +16,7 @@ from rnnrepair.record.parts import (
 from rnnrepair.record.record import RunRecord
 from rnnrepair.record.story import story
 from rnnrepair.record.summary import numbers_of, summary_of, write_summary
-from rnnrepair.record.suspects import Suspect, gather_suspects, with_neighbours, write_suspects
+from rnnrepair.record.suspects import Suspect, gather_suspects, with_evidence, write_suspects
 
 __all__ = [
     "AnalysedEpoch",
@@ -40,7 +40,7 @@ __all__ = [
     "smallest",
     "story",
     "summary_of",
-    "with_neighbours",
+    "with_evidence",
     "write_summary",
     "write_suspects",
 ]

@@ -1,6 +1,7 @@
 """Samples whose label may be wrong: what the record tells of them, and a table to fill in."""
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ class Suspect:
         suggested: that the evidence speaks for.
         score: how suspicious it is, in [0, 1].
         neighbours: nearest training samples; none for most suspects.
+        margins: of its label in every epoch, None of those that have not shown it; none for most.
     """
 
     index: int
@@ -40,6 +42,7 @@ class Suspect:
     suggested: int
     score: float
     neighbours: tuple[Neighbour, ...] = ()
+    margins: tuple[float | None, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return numbers and strings, for a checkpoint."""
@@ -48,7 +51,8 @@ class Suspect:
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "Suspect":
         """Return the suspect that was told as plain values."""
-        return cls(**{**told, "neighbours": tuple(map(Neighbour.of_plain, told["neighbours"]))})
+        near = tuple(map(Neighbour.of_plain, told["neighbours"]))
+        return cls(**{**told, "neighbours": near, "margins": tuple(told["margins"])})
 
 
 def gather_suspects(
@@ -81,10 +85,13 @@ def gather_suspects(
     ]
 
 
-def with_neighbours(
+def with_evidence(
     suspects: Sequence[Suspect], view: TrainingView, at_most: int, seed: int = 0
 ) -> list[Suspect]:
-    """Return the suspects, the first training samples among them with their nearest neighbours."""
+    """Return the suspects, the first training samples among them with what speaks against them.
+
+    That is their nearest neighbours, and their margins where training was recorded.
+    """
     shown = [suspect for suspect in suspects if suspect.split == "fit"][:at_most]
     if not shown:
         return list(suspects)
@@ -101,7 +108,15 @@ def with_neighbours(
                 *(c[row[found]].tolist() for c in samples), far[found].tolist(), strict=True
             )
         )
-    return [replace(s, neighbours=told.get(s.index, ())) for s in suspects]
+    curves: dict[int, tuple[float | None, ...]] = {}
+    if view.dynamics is not None:
+        margins = view.dynamics.margins[index].float()
+        for suspect, own in zip(shown, margins.tolist(), strict=True):
+            curves[suspect.index] = tuple(None if math.isnan(m) else m for m in own)
+    return [
+        replace(s, neighbours=told.get(s.index, ()), margins=curves.get(s.index, ()))
+        for s in suspects
+    ]
 
 
 def write_suspects(

@@ -10,6 +10,8 @@ from rnnrepair.record import Suspect
 from rnnrepair.report.card_view import Figure, Sample
 from rnnrepair.report.cards import ShownData, fetched
 from rnnrepair.report.colours import class_colours
+from rnnrepair.report.drawing import Drawing
+from rnnrepair.report.margin_curve import margin_curve
 from rnnrepair.report.pictures import thumbnail, value_range
 from rnnrepair.report.text_figure import sample_text
 from rnnrepair.sequences import Kind, Names, SampleNames
@@ -27,6 +29,7 @@ class SuspectView:
         suggested: of the one that the evidence speaks for.
         sample: its picture or text.
         neighbours: nearest training samples, nearest first.
+        margins: of its label while the network was trained; None where nobody has recorded it.
     """
 
     number: str
@@ -36,6 +39,7 @@ class SuspectView:
     suggested: str
     sample: Sample
     neighbours: tuple[Sample, ...]
+    margins: Drawing | None
 
 
 def suspect_views(
@@ -63,6 +67,7 @@ def _view(suspect: Suspect, data: ShownData, names: Names, samples: SampleNames)
         suggested=names.of_class(suspect.suggested),
         sample=shown[0],
         neighbours=tuple(shown[1:]),
+        margins=margin_curve(suspect.margins),
     )
 
 

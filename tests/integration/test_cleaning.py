@@ -61,6 +61,10 @@ def test_what_a_run_suspects_can_be_given_back(quick, tmp_path):
     assert len(table) == record.n_suspects > len(record.suspects) > 0
     assert [s.index for s in record.suspects] == table["index"][: len(record.suspects)].tolist()
     assert all(len(s.neighbours) == 8 for s in record.suspects)
+    # The epochs before the analysis, each of which shows every sample.
+    for suspect in record.suspects:
+        assert None not in suspect.margins
+        assert len(suspect.margins) == cfg.schedule.base_epochs
     index = torch.tensor(table["index"].tolist())
     assert data.fetch(index).label.tolist() == table["label"].tolist()
     table["action"] = "relabel"
