@@ -30,13 +30,17 @@ log = logging.getLogger("study")
 
 def study(cfg: DictConfig) -> None:
     """Run the chosen studies on a finished run, and show them on its page."""
-    wrong = [*misplaced_studies(cfg.study), *faults_in(cfg, "study")]
-    if wrong:
-        raise ConfigurationError("; ".join(wrong) + ".")
+    misplaced = misplaced_studies(cfg.study)
+    if misplaced:
+        raise ConfigurationError("; ".join(misplaced) + ".")
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    # Studies read it.
     cfg.seed = finished.cfg.seed if cfg.seed is None else cfg.seed
+    wrong = faults_in(cfg, "study")
+    if wrong:
+        raise ConfigurationError("; ".join(wrong) + ".")
     studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
     keep_log(finished.folder / "study.log")
     run = finished_run(finished, cfg)

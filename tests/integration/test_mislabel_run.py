@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from rnnrepair.errors import ConfigurationError
+from scripts.study import study
 from tests.integration.conftest import QUICK, composed, train
+from tests.integration.test_studies import as_command_line, compose_finished
 
 
 def trained_in(folder, *options):
@@ -19,6 +21,7 @@ def trained_in(folder, *options):
         "study.mislabel.n_components=12",
         *options,
     )
+    as_command_line(cfg, folder)
     train(cfg)
     return f"{folder}/study/mislabel"
 
@@ -33,6 +36,11 @@ def test_a_run_ends_with_the_study(tmp_path):
     assert own["suspicion"] > 0.9 > 0.6 > own["random"]
     curve = pd.read_csv(f"{folder}/restored.csv").set_index("method")["restored"]
     assert curve["everything"] == table["n"].max()
+    # A finished run answers the same.
+    again = ["study=mislabel", "study.mislabel.n_components=12"]
+    study(compose_finished(tmp_path, *again))
+    told = pd.read_csv(f"{folder}/mislabel.csv")
+    pd.testing.assert_frame_equal(told.drop(columns="seconds"), table.drop(columns="seconds"))
 
 
 def test_sgd_influence_reads_the_steps_that_were_recorded(tmp_path):
@@ -55,7 +63,7 @@ def test_methods_that_nothing_was_recorded_for_are_refused_before_training(tmp_p
         "+study.mislabel.methods.sgd={_target_: rnnrepair.influence.SGDInfluence}",
     ]
     with pytest.raises(ConfigurationError, match="TrainingDynamicsRecorder"):
-        trained_in(tmp_path, *options)
+        trained_in(tmp_path / "dynamics", *options)
     with pytest.raises(ConfigurationError, match="TrajectoryRecorder"):
-        trained_in(tmp_path, options[1])
+        trained_in(tmp_path / "steps", options[1])
     assert not list(tmp_path.rglob("*.ckpt"))
