@@ -1,5 +1,6 @@
 """Ranking of all training traces for many failures by table look-up."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ from rnnrepair.traces import Traces, merge_runs
 
 # Queries ranked at a time: the tables then stay in the processor's cache.
 QUERY_CHUNK = 32
-# Training traces whose nearest one is found before any are sorted.
+# Training traces whose nearest one is found before any are sorted, at most.
 BLOCK_ROWS = 32
 
 
@@ -173,8 +174,8 @@ def smallest(distance: Tensor, top: int) -> Ranking:
     best = torch.full((n_queries, top), torch.inf)
     if kept == 0:
         return Ranking(row, best)
-    # Never fewer blocks than values wanted.
-    block_rows = max(1, min(BLOCK_ROWS, n_rows // kept))
+    # As many minima as values that are looked at behind them, and so the fewest of both.
+    block_rows = max(1, min(BLOCK_ROWS, math.isqrt(n_rows // kept)))
     n_whole = n_rows - n_rows % block_rows
     minima = distance[:n_whole].view(-1, block_rows, n_queries).amin(1)
     if n_whole < n_rows:

@@ -5,8 +5,8 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from rnnrepair.influence.inputs import nearest_by
 from rnnrepair.influence.labels.features import Features
+from rnnrepair.influence.ranking import smallest
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.seeding import torch_generator
 
@@ -15,7 +15,7 @@ from rnnrepair.seeding import torch_generator
 NEAREST = 20
 LOOKED_AMONG = 5000
 # Samples whose neighbours are looked for at a time.
-AT_A_TIME = 2000
+AT_A_TIME = 1000
 
 
 def neighbour_labels(features: Features, label: Tensor, n_classes: int, seed: int = 0) -> Tensor:
@@ -33,15 +33,11 @@ def neighbour_labels(features: Features, label: Tensor, n_classes: int, seed: in
     asked = torch.zeros(n, dtype=torch.bool)
     asked[drawn[:LOOKED_AMONG]] = True
     order = order[asked[order]]
-    shares = []
+    voters, shares = features[order.numpy()], []
     for rows in torch.arange(n).split(AT_A_TIME):
-        here = features[rows.numpy()]
-
-        def to_queries(block: Tensor, here: Features = here) -> Tensor:
-            return _distances(features[block.numpy()], here)
-
         # One more, for each may be its own neighbour.
-        near = nearest_by(to_queries, order, NEAREST + 1).row
+        place = smallest(_distances(voters, features[rows.numpy()]), NEAREST + 1).row
+        near = torch.where(place >= 0, order[place], -1)
         other = (near >= 0) & (near != rows[:, None])
         other &= other.cumsum(1) <= NEAREST
         votes = torch.zeros(len(rows), n_classes)
