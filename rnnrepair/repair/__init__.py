@@ -16,6 +16,7 @@ from rnnrepair.repair.controls import (
 )
 from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
 from rnnrepair.repair.guided import GuidedRepair, HardRepair
+from rnnrepair.repair.interpolation import Curve, curve_of, interpolated
 from rnnrepair.repair.judge import trace_inputs
 from rnnrepair.repair.ledger import (
     LedgerRow,
@@ -44,6 +45,7 @@ __all__ = [
     "CleanLabels",
     "CleanThen",
     "ContrastRepair",
+    "Curve",
     "FailureRepair",
     "FitFailureRepair",
     "GuidedRepair",
@@ -64,8 +66,10 @@ __all__ = [
     "RepairStrategy",
     "StopReason",
     "TrainOnAll",
+    "curve_of",
     "graft",
     "grafted",
+    "interpolated",
     "ledger_rows",
     "marked",
     "proposal_of",

@@ -1,10 +1,20 @@
 """Reads the runs of a folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rnnrepair.errors import DataError
-from rnnrepair.record import RunRecord, summary_of
-from rnnrepair.runs.comparison.runs import SUMMARY_METRICS, About, Answers, Run, Runs, base_of
+from rnnrepair.protocols import Split
+from rnnrepair.record import Repair, RunRecord, SplitAnswers, summary_of
+from rnnrepair.runs.comparison.runs import (
+    INTERPOLATED,
+    SUMMARY_METRICS,
+    About,
+    Answers,
+    Run,
+    Runs,
+    base_of,
+)
 from rnnrepair.runs.sweep import look_up
 
 # Splits that are no test: the comparison rests on none of their answers.
@@ -33,7 +43,7 @@ def _read_run(folder: Path) -> Run:
     record = RunRecord.load(folder)
     summary = summary_of(record)
     answers = {} if record.repair is None else record.repair.answers
-    tests = {split: of for split, of in answers.items() if split not in NO_TESTS}
+    tests = _tests(answers)
     # Copies and groups stay together, so the sizes of splits differ from seed to seed; their sum
     # does not. That runs of one seed have the same splits, their common base tells.
     sizes = summary["data"]
@@ -52,6 +62,18 @@ def _read_run(folder: Path) -> Run:
         base=base_of(tests),
         # NaN where the experiment does not measure it.
         values={name: float("nan") if v is None else v for name, v in found.items()},
-        splits={split: Answers.of(of) for split, of in tests.items()},
+        splits={split: Answers.of(of) for split, of in (tests | _between(record.repair)).items()},
         origin=str(folder),
     )
+
+
+def _tests(answers: Mapping[Split, SplitAnswers]) -> dict[str, SplitAnswers]:
+    return {split: of for split, of in answers.items() if split not in NO_TESTS}
+
+
+def _between(repair: Repair | None) -> dict[str, SplitAnswers]:
+    """Return the answers of the network between the unrepaired and the final one, if it is told."""
+    if repair is None or repair.interpolation is None:
+        return {}
+    tests = _tests(repair.interpolation.answers)
+    return {f"{INTERPOLATED}{split}": of for split, of in tests.items()}
