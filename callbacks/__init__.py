@@ -1,5 +1,6 @@
 """Lightning glue: thin callbacks, every number comes from a pure function in ``rnnrepair``."""
 
+from rnnrepair.callbacks.anchor import Anchor
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.callbacks.chain import repair_chain
@@ -17,6 +18,7 @@ from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
 from rnnrepair.callbacks.trajectory_recorder import TrajectoryRecorder
 
 __all__ = [
+    "Anchor",
     "BaseCheckpoint",
     "Calendar",
     "EpochSeed",

@@ -6,6 +6,7 @@ from typing import Any
 from pytorch_lightning import Callback
 
 from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks.anchor import Anchor
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
@@ -37,6 +38,7 @@ def repair_chain(
     experiment: str = "",
     output_dir: str | None = None,
     monitor: str = Monitor.ACCURACY,
+    anchor: float = 0.0,
     interpolate: bool = False,
     **injection: Any,
 ) -> list[Callback]:
@@ -56,8 +58,9 @@ def repair_chain(
         experiment: name of the run, for its summary.
         output_dir: gets summary.json, report.html and the rest; the trainer's root where None.
         monitor: the score on val that decides when the repair stops, see ``Monitor``.
-        interpolate: see ``RepairReport``; ``output_dir``, which must be given then, keeps the
-            unrepaired network in ``checkpoints/base.ckpt``.
+        anchor: weight of the term that holds the network near the unrepaired one, see ``Anchor``.
+        interpolate: see ``RepairReport``. For this and for an anchor ``output_dir`` must be given,
+            and keeps the unrepaired network in ``checkpoints/base.ckpt``.
         **injection: see ``RepairInjection`` (patience, max_share, seed ...).
 
     Raises:
@@ -67,12 +70,13 @@ def repair_chain(
         Callbacks for ``pl.Trainer(callbacks=...)``, which must also be told
         ``reload_dataloaders_every_n_epochs=1``, or it never sees the injected samples.
     """
-    base = [_base(output_dir, start_epoch)] if interpolate else []
+    base = [_base(output_dir, start_epoch)] if interpolate or anchor else []
     end = start_epoch + (rounds - 1) * every_n_epochs
     calendar = Calendar(start_epoch, every_n_epochs, end)
     return [
         TrainingDynamicsRecorder(),
         *base,
+        *([Anchor(anchor)] if anchor else []),
         TraceCollector(calendar, tap, call),
         StateAbstraction(settings, output_dir),
         InfluenceAnalysis(method, output_dir=output_dir),

@@ -1,5 +1,6 @@
 """Repair: training samples that are made or mended, and what they change."""
 
+from rnnrepair.repair.anchor import KeptAnswers, anchor_term
 from rnnrepair.repair.campaign import Campaign
 from rnnrepair.repair.clean import CleanLabels
 from rnnrepair.repair.clean_then import CleanThen
@@ -52,6 +53,7 @@ __all__ = [
     "HardRepair",
     "InfluenceRepair",
     "InsertionRepair",
+    "KeptAnswers",
     "LedgerRow",
     "Mend",
     "MutatedFailureRepair",
@@ -66,6 +68,7 @@ __all__ = [
     "RepairStrategy",
     "StopReason",
     "TrainOnAll",
+    "anchor_term",
     "curve_of",
     "graft",
     "grafted",

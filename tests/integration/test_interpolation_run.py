@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from rnnrepair.callbacks import BaseCheckpoint, TraceCollector, repair_chain
+from rnnrepair.callbacks import Anchor, BaseCheckpoint, TraceCollector, repair_chain
 from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import verified
@@ -151,3 +151,5 @@ def test_a_chain_of_ones_own_keeps_the_unrepaired_network(tmp_path):
     assert kinds.index(BaseCheckpoint) < kinds.index(TraceCollector)
     assert (base.path, base.base_epochs) == (tmp_path / "checkpoints" / "base.ckpt", 2)
     assert BaseCheckpoint not in map(type, repair_chain(start_epoch=2))
+    held = [type(c) for c in repair_chain(start_epoch=2, anchor=0.5, output_dir=str(tmp_path))]
+    assert held[1:3] == [BaseCheckpoint, Anchor]

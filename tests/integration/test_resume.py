@@ -92,3 +92,20 @@ def test_kill_leaves_a_loadable_checkpoint_and_a_consistent_ledger(tmp_path, kin
 
 def _has_rows(ledger):
     return ledger.is_file() and len(ledger.read_text().splitlines()) > 1
+
+
+@pytest.mark.parametrize("share", [0, 0.75])
+def test_resumed_run_with_an_anchor_equals_uninterrupted(quick, share):
+    options = ("model.dropout=0.2", "repair.anchor=0.5", f"augmentation.share={share}")
+    whole_summary, whole = train(quick(*options, folder="whole"))
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(quick(*options, folder="broken"), Crash(4, 3))
+    last = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    summary, resumed = train(quick(*options, f"ckpt_path='{last}'", folder="resumed"))
+    assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
+    assert summary["after"] == whole_summary["after"]
+    # Runs without an anchor share what comes before the repair, and go another way from there.
+    without, free = train(quick(*options[::2], folder="without"))
+    assert without["before"] == summary["before"]
+    assert len(list(Path(quick().paths.cache_dir).glob("base/*.ckpt"))) == 1
+    assert not torch.equal(weights(free["model"]), weights(whole["model"]))
