@@ -6,6 +6,7 @@ from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.callbacks.chain import repair_chain
 from rnnrepair.callbacks.epoch_seed import EpochSeed
 from rnnrepair.callbacks.epoch_timer import EpochTimer
+from rnnrepair.callbacks.final_average import FinalAverage
 from rnnrepair.callbacks.from_scratch import FromScratch
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_injection import RepairInjection
@@ -23,6 +24,7 @@ __all__ = [
     "Calendar",
     "EpochSeed",
     "EpochTimer",
+    "FinalAverage",
     "FromScratch",
     "InfluenceAnalysis",
     "RepairInjection",

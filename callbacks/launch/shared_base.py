@@ -35,6 +35,7 @@ NOT_OF_THE_BASE = {
     "enable_model_summary",
     "log_every_n_steps",
     "epoch_timer",
+    "final_average",
     "from_scratch",
     "kept_checkpoints",
     "progress_bar",
