@@ -37,6 +37,7 @@ MIN_SEEDS = 5
 PERCENT = {
     *("test_repaired_share", "repaired_share", "efficiency"),
     *("interpolated_repaired_share", "interpolated_efficiency"),
+    "repaired_share_at_equal_broken",
 }
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from rnnrepair.errors import DataError
-from rnnrepair.record import RunRecord, summary_of
+from rnnrepair.record import CurvePoint, RunRecord, summary_of
 from rnnrepair.runs.comparison import (
     arm_table,
     contrast_table,
@@ -15,6 +15,7 @@ from rnnrepair.runs.comparison import (
     read_folder,
     write_export,
 )
+from rnnrepair.runs.comparison.equal_broken import share_within
 from tests.comparison_runs import write_run
 
 # Of the interpolated network -> of the final one.
@@ -81,11 +82,50 @@ def test_metrics_are_those_of_the_summary(tmp_path):
     assert values["interpolation_factor"] == 0.5
 
 
+def point(broken, share):
+    return CurvePoint(0.0, "test", 0.0, 0.0, 0, share, broken)
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(0, 0.1), (2, 0.2), (3, 0.25), (4, 0.3), (6, 0.3), (7, 0.4), (8, 0.5), (9, 0.6), (99, 0.6)],
+)
+def test_the_share_at_a_number_of_broken_is_read_off_the_curve(most, expected):
+    # It may repair before it breaks, and go back: what counts is the best that is allowed.
+    curve = [
+        point(*sides) for sides in ((0, 0.0), (0, 0.1), (4, 0.3), (6, 0.3), (9, 0.6), (8, 0.5))
+    ]
+    assert share_within(curve, most) == pytest.approx(expected)
+    assert share_within(curve[:1], most) == 0
+    assert np.isnan(share_within([point(0, None)], most))
+
+
+def test_arms_are_compared_where_they_break_as_many_as_none(tmp_path):
+    #         right before: 6 of 10; each network breaks the first few, and repairs the last few
+    def side(broken, repaired):
+        return [i >= broken for i in range(6)] + [i < repaired for i in range(4)]
+
+    before = side(0, 0)
+    write_run(tmp_path, "none", 0, before, side(2, 1), between=side(1, 1))
+    write_run(tmp_path, "guided", 0, before, side(4, 4), between=side(1, 2))
+    # Without the arm none nobody says how many may be broken.
+    write_run(tmp_path, "guided", 1, before, side(4, 4), between=side(1, 2))
+    runs = read_folder(tmp_path)
+    found = metric_table(runs)["repaired_share_at_equal_broken"]
+    assert found["none", 0] == 1 / 4
+    # From 2 repaired at 1 broken to 4 at 4: 2 2/3 at 2.
+    assert found["guided", 0] == pytest.approx((2 + 2 / 3) / 4)
+    assert np.isnan(found["guided", 1])
+    write_export(runs, tmp_path / "kept")
+    again = metric_table(read_export(tmp_path / "kept"))["repaired_share_at_equal_broken"]
+    pd.testing.assert_series_equal(again, found, check_exact=True)
+
+
 def test_what_was_compared_before_is_compared_as_before(tmp_path):
     runs, plain = write_all(tmp_path / "way", with_way), write_all(tmp_path / "plain", without)
     table = metric_table(plain)
     pd.testing.assert_frame_equal(metric_table(runs)[list(table)], table, check_exact=True)
-    assert not [name for name in table if "interpolat" in name]
+    assert not [name for name in table if "interpolat" in name or "equal" in name]
     assert [run.base for run in runs] == [run.base for run in plain]
 
 

@@ -1,11 +1,12 @@
 """Reads the runs of a folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rnnrepair.errors import DataError
 from rnnrepair.protocols import Split
-from rnnrepair.record import Repair, RunRecord, SplitAnswers, summary_of
+from rnnrepair.record import CurvePoint, Repair, RunRecord, SplitAnswers, summary_of
+from rnnrepair.runs.comparison.equal_broken import with_equal_broken
 from rnnrepair.runs.comparison.runs import (
     INTERPOLATED,
     SUMMARY_METRICS,
@@ -36,10 +37,11 @@ def read_folder(folder: Path) -> Runs:
             f"{folder} holds no run with a record: name the folder of a multirun that has finished "
             "runs. Runs of older versions have none: make them again."
         )
-    return Runs(_read_run(file.parents[1]) for file in files)
+    return Runs(with_equal_broken(_read_run(file.parents[1]) for file in files))
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> tuple[Run, Sequence[CurvePoint]]:
+    """Return a run, and the networks on its way on the test split."""
     record = RunRecord.load(folder)
     summary = summary_of(record)
     answers = {} if record.repair is None else record.repair.answers
@@ -55,7 +57,7 @@ def _read_run(folder: Path) -> Run:
         name: look_up(summary, f"after/{name}" if name in summary["after"] else name)
         for name in SUMMARY_METRICS
     }
-    return Run(
+    run = Run(
         arm=record.arm,
         seed=record.seed,
         about=About(record.experiment, data, record.contrasts),
@@ -65,6 +67,8 @@ def _read_run(folder: Path) -> Run:
         splits={split: Answers.of(of) for split, of in (tests | _between(record.repair)).items()},
         origin=str(folder),
     )
+    way = None if record.repair is None else record.repair.interpolation
+    return run, () if way is None else way.points("test")
 
 
 def _tests(answers: Mapping[Split, SplitAnswers]) -> dict[str, SplitAnswers]:

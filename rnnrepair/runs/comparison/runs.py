@@ -13,7 +13,7 @@ from rnnrepair.record import Contrast, SplitAnswers
 # Metrics that a run tells as one number; all others are computed from its test items.
 SUMMARY_METRICS = (
     *("repaired_share", "targets_share", "targets_right", "injected", "steps"),
-    "interpolation_factor",
+    *("interpolation_factor", "repaired_share_at_equal_broken"),
 )
 # Put before the name of a test split: what the network between the unrepaired and the final one,
 # that is best on val, says of its items. And before the metrics of that.
