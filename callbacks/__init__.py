@@ -9,6 +9,7 @@ from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.final_average import FinalAverage
 from rnnrepair.callbacks.from_scratch import FromScratch
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.repair_report import RepairReport
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
@@ -27,6 +28,7 @@ __all__ = [
     "FinalAverage",
     "FromScratch",
     "InfluenceAnalysis",
+    "LabelOrTask",
     "RepairInjection",
     "RepairReport",
     "StateAbstraction",

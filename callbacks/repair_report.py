@@ -15,6 +15,7 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -303,6 +304,7 @@ class RepairReport(AnalysisCallback):
                 rounds=injection.campaign.rounds_made,
                 stop_reason=injection.campaign.stop_reason,
                 cleaned=_cleaned(injection),
+                **_label_or_task(trainer),
             ),
             seconds=self._seconds(trainer),
             epochs=trainer.current_epoch,
@@ -374,6 +376,14 @@ def _cleaned(injection: RepairInjection) -> Cleaned | None:
         taken_back=sum(not row.holds for row in injection.ledger),
         withheld=injection.withheld,
     )
+
+
+def _label_or_task(trainer: pl.Trainer) -> dict[str, int]:
+    """Return how many teachers were asked, and at how many failures all fail; nothing if nobody."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, LabelOrTask) and callback.n_found is not None:
+            return {"teachers": callback.n_teachers, "label_or_task": callback.n_found}
+    return {}
 
 
 def _planted(data: RepairableData) -> list[str]:

@@ -38,6 +38,7 @@ NOT_OF_THE_BASE = {
     "final_average",
     "from_scratch",
     "kept_checkpoints",
+    "label_or_task",
     "progress_bar",
     "model_checkpoint",
     "last_checkpoint",

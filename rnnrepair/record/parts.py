@@ -88,6 +88,8 @@ class Effort:
         rounds: made.
         stop_reason: why no more were made.
         cleaned: what was mended, None for strategies that do not clean.
+        teachers: networks of other seeds that were asked about the failures, None for nobody.
+        label_or_task: failures of the unrepaired network that all of them fail at.
     """
 
     injected: int
@@ -98,6 +100,8 @@ class Effort:
     rounds: int
     stop_reason: StopReason
     cleaned: Cleaned | None = None
+    teachers: int | None = None
+    label_or_task: int | None = None
 
 
 @dataclass(frozen=True)

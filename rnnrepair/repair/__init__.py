@@ -38,6 +38,7 @@ from rnnrepair.repair.segment_controls import (
 )
 from rnnrepair.repair.stop_reason import StopReason
 from rnnrepair.repair.strategy import RepairStrategy
+from rnnrepair.repair.teachers import Teachers, propose_without, write_label_or_task
 
 __all__ = [
     "Action",
@@ -67,6 +68,7 @@ __all__ = [
     "RepairContext",
     "RepairStrategy",
     "StopReason",
+    "Teachers",
     "TrainOnAll",
     "anchor_term",
     "curve_of",
@@ -76,10 +78,12 @@ __all__ = [
     "ledger_rows",
     "marked",
     "proposal_of",
+    "propose_without",
     "read_ledger",
     "rebuild",
     "rounds_held",
     "taken_back",
     "trace_inputs",
+    "write_label_or_task",
     "write_ledger",
 ]
