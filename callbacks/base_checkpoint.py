@@ -3,8 +3,10 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback
 from torch.optim.lr_scheduler import LambdaLR
 from typing_extensions import override
@@ -12,6 +14,7 @@ from typing_extensions import override
 from rnnrepair.abstraction import AbstractionSettings, reduction_fingerprint
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.analysis import log
+from rnnrepair.safe_loading import read_checkpoint
 
 
 class BaseCheckpoint(Callback):
@@ -53,6 +56,32 @@ class BaseCheckpoint(Callback):
             return None
         name = f"{self.shared.stem}-{reduction_fingerprint(settings, tap)[:12]}.safetensors"
         return self.shared.with_name(name)
+
+    def check_kept(self, trainer: pl.Trainer, asker: str) -> None:
+        """Refuse a training, as it starts, of which the unrepaired network will not be known.
+
+        Args:
+            trainer: that has begun.
+            asker: the argument that needs the network.
+
+        Raises:
+            MisconfigurationException: names the file that is missing.
+        """
+        if trainer.current_epoch >= self.base_epochs and not self.path.is_file():
+            raise MisconfigurationException(
+                f"{asker} needs the unrepaired network, and there is no {self.path}: put "
+                f"{self.path.name} of the run beside the checkpoint that training goes on from, "
+                f"or go on without {asker}."
+            )
+
+    def weights(self) -> dict[str, Any]:
+        """Return the weights of the unrepaired network, by name, on the CPU.
+
+        Raises:
+            IncompatibleCheckpointError: its file is damaged, or missing (see ``check_kept``).
+        """
+        saved: dict[str, Any] = read_checkpoint(self.path)["state_dict"]
+        return saved
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,10 +1,13 @@
 """The chain of a repair, for programs of one's own."""
 
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback
 
 from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks.anchor import Anchor
+from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_injection import RepairInjection
@@ -13,6 +16,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
 from rnnrepair.edits import EditFamily
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import InfluenceMethod
 from rnnrepair.network.calls import Call
 from rnnrepair.repair import RepairStrategy
@@ -34,6 +38,8 @@ def repair_chain(
     experiment: str = "",
     output_dir: str | None = None,
     monitor: str = Monitor.ACCURACY,
+    anchor: float = 0.0,
+    interpolate: bool = False,
     **injection: Any,
 ) -> list[Callback]:
     """Return the callbacks that record, analyse, repair and report, in their order.
@@ -52,16 +58,25 @@ def repair_chain(
         experiment: name of the run, for its summary.
         output_dir: gets summary.json, report.html and the rest; the trainer's root where None.
         monitor: the score on val that decides when the repair stops, see ``Monitor``.
+        anchor: weight of the term that holds the network near the unrepaired one, see ``Anchor``.
+        interpolate: see ``RepairReport``. For this and for an anchor ``output_dir`` must be given,
+            and keeps the unrepaired network in ``checkpoints/base.ckpt``.
         **injection: see ``RepairInjection`` (patience, max_share, seed ...).
+
+    Raises:
+        ConfigurationError: there is no ``output_dir`` to keep the unrepaired network in.
 
     Returns:
         Callbacks for ``pl.Trainer(callbacks=...)``, which must also be told
         ``reload_dataloaders_every_n_epochs=1``, or it never sees the injected samples.
     """
+    base = [_base(output_dir, start_epoch)] if interpolate or anchor else []
     end = start_epoch + (rounds - 1) * every_n_epochs
     calendar = Calendar(start_epoch, every_n_epochs, end)
     return [
         TrainingDynamicsRecorder(),
+        *base,
+        *([Anchor(anchor)] if anchor else []),
         TraceCollector(calendar, tap, call),
         StateAbstraction(settings, output_dir),
         InfluenceAnalysis(method, output_dir=output_dir),
@@ -74,5 +89,14 @@ def repair_chain(
             monitor=monitor,
             **injection,
         ),
-        RepairReport(experiment, output_dir=output_dir, monitor=monitor),
+        RepairReport(experiment, output_dir=output_dir, monitor=monitor, interpolate=interpolate),
     ]
+
+
+def _base(output_dir: str | None, start_epoch: int) -> BaseCheckpoint:
+    if output_dir is None:
+        raise ConfigurationError(
+            "output_dir: expected a folder, which keeps the unrepaired network, got None: give "
+            "one, such as output_dir='outputs/own'."
+        )
+    return BaseCheckpoint(Path(output_dir).resolve() / "checkpoints" / "base.ckpt", start_epoch)

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
 from rnnrepair.callbacks.repair_context import repair_context, with_labels_judged
 from rnnrepair.callbacks.scheduler_check import check_schedulers
@@ -26,6 +28,7 @@ from rnnrepair.repair import (
     RepairStrategy,
     StopReason,
     ledger_rows,
+    propose_without,
     taken_back,
     write_ledger,
 )
@@ -97,7 +100,7 @@ class RepairInjection(AnalysisCallback):
         self.output_dir = output_dir
         self.ledger: list[LedgerRow] = []
         self.judged = 0
-        # Failures of the first round that got no samples, because labels at them are suspect.
+        # Failures of the first round that got no samples, because labels at them are in doubt.
         self.withheld = 0
         # Optimizer steps and epochs at which training began anew, None where it did not.
         self.anew_step: int | None = None
@@ -122,6 +125,11 @@ class RepairInjection(AnalysisCallback):
                 "in_place is for protocols whose repair split may be a part of the test set, and "
                 f"the strategy {self.called} or release_epoch would train on it: choose "
                 "another strategy, and release_epoch=None."
+            )
+        if self.strategy.cleans and any(c.n_teachers for c in _teachers(trainer)):
+            raise MisconfigurationException(
+                f"teachers and the strategy {self.called} both withhold samples where labels are "
+                "in doubt: choose teachers=0, or a strategy that does not clean."
             )
         self.campaign.max_samples = int(self.max_share * len(data.indices("fit")))
 
@@ -314,7 +322,11 @@ class RepairInjection(AnalysisCallback):
         served = int(self.strategy.serves(context).sum())
         if served == 0:
             return Proposal.empty(context)
-        return self.strategy.propose(context, -(-wanted // served)).limited(wanted)
+        withheld = torch.zeros(len(evidence), dtype=torch.bool)
+        for teachers in _teachers(trainer):
+            withheld |= teachers.fail_at(evidence.failures.index)
+        per_failure = -(-wanted // served)
+        return propose_without(self.strategy, context, withheld, per_failure).limited(wanted)
 
     @property
     def trains_on_repair(self) -> bool:
@@ -356,5 +368,11 @@ def _told(proposal: Proposal) -> str:
     if proposal.mends:
         told += f"; {len(proposal.mends)} samples with suspect labels mended"
     if proposal.withheld:
-        told += f"; {proposal.withheld} failures get no samples, for labels at them are suspect"
+        told += f"; {proposal.withheld} failures get no samples, for their labels are in doubt"
     return told
+
+
+def _teachers(trainer: pl.Trainer) -> list[LabelOrTask]:
+    """Return who tells of failures that other networks fail at too; none where nobody is listed."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return [c for c in callbacks if isinstance(c, LabelOrTask)]

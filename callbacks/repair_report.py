@@ -12,8 +12,10 @@ import torch
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
+from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -23,6 +25,7 @@ from rnnrepair.protocols import (
     KnowsPoison,
     KnowsWrongLabels,
     RepairableData,
+    Split,
     names_of_samples,
 )
 from rnnrepair.record import (
@@ -31,6 +34,7 @@ from rnnrepair.record import (
     Contrast,
     Effort,
     Failure,
+    Interpolation,
     Repair,
     RunRecord,
     Seconds,
@@ -42,10 +46,11 @@ from rnnrepair.record import (
     shown_roles,
     summary_of,
     with_evidence,
+    write_curve,
     write_summary,
     write_suspects,
 )
-from rnnrepair.repair import Action, LedgerRow
+from rnnrepair.repair import Action, LedgerRow, curve_of
 from rnnrepair.report import print_failures, print_summary, write_page
 from rnnrepair.runs import still_rising
 from rnnrepair.scores import Monitor, unequal_classes
@@ -77,6 +82,7 @@ class RepairReport(AnalysisCallback):
         notes: tuple[str, ...] = (),
         monitor: Annotated[str, one_of(Monitor)] = Monitor.ACCURACY,
         base_length: str = "start_epoch",
+        interpolate: bool = False,
     ) -> None:
         """Choose what is reported.
 
@@ -91,6 +97,9 @@ class RepairReport(AnalysisCallback):
             notes: warnings that must stand in every output, such as a leaking protocol.
             monitor: the score that chooses on val, see ``Monitor``.
             base_length: what a user raises to train longer before the first repair, for a hint.
+            interpolate: look, once training has ended, at the networks between the unrepaired and
+                the final one too (``rnnrepair.repair.interpolated``); seven passes over val and
+                the test splits. The trainer needs a ``BaseCheckpoint``.
 
         Raises:
             SettingsError: no such score.
@@ -106,6 +115,7 @@ class RepairReport(AnalysisCallback):
         self.notes = tuple(notes)
         self.monitor = Monitor(monitor)
         self.base_length = base_length
+        self.interpolate = interpolate
         self.summary: dict[str, Any] = {}
         # On val after each epoch before the first repair, where the network logs it.
         self._val_accuracies: list[float] = []
@@ -133,6 +143,13 @@ class RepairReport(AnalysisCallback):
                 log.warning("%s", hint)
             self._folder = output_folder(trainer, self.output_dir)
             self._start = time.perf_counter()
+            if self.interpolate:
+                upstream(trainer, BaseCheckpoint, self)
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.interpolate:
+            upstream(trainer, BaseCheckpoint, self).check_kept(trainer, "interpolate")
 
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -190,6 +207,26 @@ class RepairReport(AnalysisCallback):
         network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
         return {split: network.predict(data.loader(split)) for split in (*SPLITS, *data.more_tests)}
 
+    def _interpolated(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        after: Mapping[Split, Predictions],
+    ) -> Interpolation | None:
+        """Return the way to the final network where it is asked for; ``after`` are its answers."""
+        if not self.interpolate:
+            return None
+        network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
+        wanted = [split for split in after if split != "repair"]  # in the end it is trained on
+        curve = curve_of(
+            pl_module,
+            upstream(trainer, BaseCheckpoint, self).weights(),
+            lambda split: network.predict(data.loader(split)),
+            {split: self._before[split] for split in wanted},
+            {split: after[split] for split in wanted},
+        )
+        return Interpolation.of(curve, self.monitor)
+
     def _row(self, trainer: pl.Trainer, epoch: int) -> AnalysedEpoch:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         return AnalysedEpoch(
@@ -215,10 +252,12 @@ class RepairReport(AnalysisCallback):
             )
             return
         data, ledger = repairable_data(trainer), upstream(trainer, RepairInjection, self).ledger
-        repair = self._repair(trainer)
+        repair = self._repair(trainer, pl_module)
         record = self._record(trainer, repair)
         record.save(self._folder)
         write_summary(record, self._folder)
+        if repair.interpolation is not None:
+            write_curve(repair.interpolation, self._folder)
         write_suspects(self._suspects, Names.of(data.spec), names_of_samples(data), self._folder)
         page = write_page(self._folder, data)
         print_summary(record, data)
@@ -246,7 +285,7 @@ class RepairReport(AnalysisCallback):
             class_sizes=self._class_sizes,
         )
 
-    def _repair(self, trainer: pl.Trainer) -> Repair:
+    def _repair(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Repair:
         injection = upstream(trainer, RepairInjection, self)
         after = self._predict(trainer)
         return Repair(
@@ -265,11 +304,13 @@ class RepairReport(AnalysisCallback):
                 rounds=injection.campaign.rounds_made,
                 stop_reason=injection.campaign.stop_reason,
                 cleaned=_cleaned(injection),
+                **_label_or_task(trainer),
             ),
             seconds=self._seconds(trainer),
             epochs=trainer.current_epoch,
             suspects=self._suspects[: self.max_cards],
             n_suspects=len(self._suspects),
+            interpolation=self._interpolated(trainer, pl_module, after),
         )
 
     def _seconds(self, trainer: pl.Trainer) -> Seconds:
@@ -335,6 +376,14 @@ def _cleaned(injection: RepairInjection) -> Cleaned | None:
         taken_back=sum(not row.holds for row in injection.ledger),
         withheld=injection.withheld,
     )
+
+
+def _label_or_task(trainer: pl.Trainer) -> dict[str, int]:
+    """Return how many teachers were asked, and at how many failures all fail; nothing if nobody."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, LabelOrTask) and callback.n_found is not None:
+            return {"teachers": callback.n_teachers, "label_or_task": callback.n_found}
+    return {}
 
 
 def _planted(data: RepairableData) -> list[str]:

@@ -12,15 +12,11 @@ from torch.utils.hooks import RemovableHandle
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import be_heard, log
-from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
-from rnnrepair.errors import ConfigurationError, NonFiniteError
+from rnnrepair.callbacks.step_answers import find_answer, samples_of
+from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.influence import TrainingDynamics
-from rnnrepair.network import AnswerInTraining, TracedNetwork, decoded
-from rnnrepair.protocols import KnowsLabels, RepairableData, TellsBatches
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.network import AnswerInTraining, decoded
 
-# Sequences, spread over the fit split, among which the place of the answers is looked for.
-LOOKED_AT = 200
 # Logits that are kept before they are counted together: a megabyte of them.
 KEPT = 2**18
 
@@ -63,7 +59,9 @@ class TrainingDynamicsRecorder(Callback):
         Callbacks may ask in their ``setup``, where ``TraceCollector`` has been set up before.
         """
         if self._answer is None and self._reason is None:
-            self._look(trainer, pl_module)
+            self._answer, self._reason = find_answer(trainer, pl_module)
+            if self._answer is not None:
+                log.info("Training dynamics are read from %s.", self._answer.told)
         return self._reason
 
     def begin_anew(self) -> None:
@@ -118,7 +116,7 @@ class TrainingDynamicsRecorder(Callback):
         if self._answer is None:
             return
         self._n_batches_kept = len(self._kept)
-        samples = self._samples_of(trainer, batch)
+        samples = samples_of(trainer, batch, self._number)
         self._number += 1
         if samples is not None:
             index, label = samples
@@ -182,48 +180,6 @@ class TrainingDynamicsRecorder(Callback):
             self._dynamics.load_state_dict(state_dict)
             self._loaded = True
 
-    def _look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Find where the answers are made in training, or why they cannot be seen."""
-        data = repairable_data(trainer)
-        if trainer.world_size > 1:
-            self._reason = (
-                f"the trainer uses {trainer.world_size} devices, and each sees a part of the "
-                "samples: Trainer(devices=1)."
-            )
-            return
-        index = data.indices("fit")
-        sample = data.fetch(index[:: max(len(index) // LOOKED_AT, 1)])
-        if not _tells_samples(data, sample):
-            self._reason = (
-                f"the training batches of {type(data).__name__} do not tell which samples they "
-                "hold: let them be rnnrepair.sequences.SequenceBatch, or wrap data sets in "
-                "rnnrepair.datamodules.DatasetDataModule (loading={'in_order': False} hides it)."
-            )
-            return
-        try:
-            network = _network_of(trainer, pl_module, data)
-        except (ConfigurationError, NonFiniteError) as error:
-            self._reason = f"the network cannot be read. {error}"
-            return
-        self._answer = network.answer_in_training(sample)
-        if self._answer is None:
-            self._reason = (
-                f"no part of {type(pl_module).__name__} returns its answers in training_step: call "
-                "self(...) there and not self.forward(...), or let the last layer be a module."
-            )
-            return
-        log.info("Training dynamics are read from %s.", self._answer.told)
-
-    def _samples_of(self, trainer: pl.Trainer, batch: Any) -> tuple[Tensor, Tensor] | None:
-        """Return the (b,) indices and labels of a training batch, None where nobody tells them."""
-        if isinstance(batch, SequenceBatch):
-            return batch.index, batch.label
-        sampler = getattr(trainer.train_dataloader, "sampler", None)
-        if not isinstance(sampler, TellsBatches) or self._number >= len(sampler.drawn):
-            return None
-        index = sampler.drawn[self._number]
-        return index, _labels(repairable_data(trainer), index)
-
     def _keep(self, answer: AnswerInTraining, output: Any, index: Tensor, label: Tensor) -> None:
         try:
             logits = decoded(answer, output, len(index))
@@ -261,26 +217,3 @@ def dynamics_of(trainer: pl.Trainer) -> TrainingDynamics | None:
     """Return what the trainer's recorder has recorded, None where it has none or nothing is."""
     recorder = recorder_of(trainer)
     return None if recorder is None else recorder.dynamics
-
-
-def _network_of(
-    trainer: pl.Trainer, pl_module: pl.LightningModule, data: RepairableData
-) -> TracedNetwork:
-    """Return the view that an analysis has, or one of our own where nothing is analysed."""
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    collectors = [c for c in callbacks if isinstance(c, TraceCollector)]
-    return collectors[0].network if collectors else view_of(trainer, pl_module, data)
-
-
-def _tells_samples(data: RepairableData, sample: SequenceBatch) -> bool:
-    """Whether it can be known which samples a training batch holds."""
-    given, _ = data.training_form(sample.rows(slice(2)))
-    if isinstance(given, SequenceBatch):
-        return True
-    loader = data.train_dataloader() if isinstance(data, pl.LightningDataModule) else None
-    sampler = getattr(loader, "sampler", None)
-    return isinstance(sampler, TellsBatches) and getattr(loader, "in_order", True)
-
-
-def _labels(data: RepairableData, index: Tensor) -> Tensor:
-    return data.labels_of(index) if isinstance(data, KnowsLabels) else data.fetch(index).label

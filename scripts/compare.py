@@ -34,7 +34,11 @@ from rnnrepair.runs.comparison import (
 
 # Fewer say too little of their spread: t intervals of two seeds reach far beyond any share.
 MIN_SEEDS = 5
-PERCENT = {"test_repaired_share", "repaired_share", "efficiency"}
+PERCENT = {
+    *("test_repaired_share", "repaired_share", "efficiency"),
+    *("interpolated_repaired_share", "interpolated_efficiency"),
+    "repaired_share_at_equal_broken",
+}
 
 
 def main() -> None:
@@ -206,7 +210,8 @@ def _number(value: object, metric: str, *, sign: bool = False) -> str:
     plus = "+" if sign else ""
     if metric in PERCENT:
         return f"{value:{plus}.1%}"
-    return f"{value:{plus}.4f}" if metric.endswith("_accuracy") else f"{value:{plus}.2f}"
+    precise = metric.endswith(("_accuracy", "_factor"))
+    return f"{value:{plus}.4f}" if precise else f"{value:{plus}.2f}"
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 import numpy as np
 import torch
 
-from rnnrepair.record import Contrast, SplitAnswers
+from rnnrepair.network import Predictions
+from rnnrepair.record import Contrast, Interpolation, SplitAnswers
+from rnnrepair.repair import Curve
 from rnnrepair.runs.comparison import Runs
-from rnnrepair.runs.comparison.runs import About, Answers, Run
+from rnnrepair.runs.comparison.runs import SUMMARY_METRICS, About, Answers, Run
+from rnnrepair.scores import Monitor
 from tests.records import answers_of, effort_of, record_of, repair_of
 
 
@@ -23,6 +26,7 @@ def write_run(
     /,
     *,
     rare=None,
+    between=None,
     index=None,
     label=None,
     share=0.5,
@@ -30,7 +34,8 @@ def write_run(
 ):
     """Write the record of a run whose test items are right as given; return its folder.
 
-    ``share`` of the failures on the repair split are repaired, None where there are none.
+    ``share`` of the failures on the repair split are repaired, None where there are none;
+    ``between`` says which items the network halfway gets right, which is the best on val.
     """
     before, after = np.array(before, bool), np.array(after, bool)
     index = np.arange(len(before)) if index is None else np.array(index)
@@ -53,9 +58,26 @@ def write_run(
     }
     contrasts = tuple(Contrast(**named) for named in told.pop("contrasts", ()))
     run = folder / f"{strategy}-{seed}"
-    repair = repair_of(answers, effort=effort_of(**effort))
+    way = None if between is None else halfway(answers, np.array(between, bool), rare)
+    repair = repair_of(answers, effort=effort_of(**effort), interpolation=way)
     record_of(repair, contrasts=contrasts, **about | told).save(run)
     return run
+
+
+def halfway(answers, right, rare=None):
+    """Return the way of a network that is best on val halfway, where test is right as given."""
+    label = answers["test"].label.numpy()
+    middle = {"val": answers["val"].label, "test": torch.from_numpy(predictions(label, right))}
+    if rare is not None:
+        middle["test_rare"] = middle["test"][rare]
+    curve = {
+        split: tuple(
+            Predictions(answers[split].index, answers[split].label, predicted)
+            for predicted in (answers[split].before, middle[split], answers[split].after)
+        )
+        for split in middle
+    }
+    return Interpolation.of(Curve((0.0, 0.5, 1.0), curve), Monitor.ACCURACY)
 
 
 def repaired(share):
@@ -74,7 +96,7 @@ def runs_of(right, *, contrasts=(), values=None, indices=None):
     for (arm, seed), (before, after) in right.items():
         index = np.arange(len(before)) if indices is None else indices[seed]
         answers = Answers(index, index % 3, np.array(before, bool), np.array(after, bool))
-        told = dict.fromkeys(("repaired_share", "targets_share", "targets_right"), float("nan"))
+        told = dict.fromkeys(SUMMARY_METRICS, float("nan"))
         told |= {"injected": 10.0, "steps": 100.0} | (values or {}).get((arm, seed), {})
         about = About("toy", {"source": "toy"}, tuple(Contrast(*c) for c in contrasts))
         runs.append(Run(arm, seed, about, f"base {seed}", told, {"test": answers}))

@@ -12,6 +12,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.launch.check import check_config, check_folders
 from rnnrepair.callbacks.launch.checkpoints import check_checkpoint
 from rnnrepair.callbacks.launch.keys import keys_told
@@ -116,11 +117,14 @@ def _callbacks(cfg: DictConfig, datamodule: Any) -> list[pl.Callback]:
         for name, config in cfg.callbacks.items()
         if name != "progress_bar" or cfg.trainer.enable_progress_bar
     ]
+    train = TrainAgain(cfg, datamodule)
+    for callback in callbacks:
+        if isinstance(callback, LabelOrTask):
+            callback.train = train
     studies = [instantiate(config, _convert_="all") for config in cfg.study.values()]
     if studies:
         settings = instantiate(cfg.abstraction, _convert_="all")
         bars = cfg.trainer.enable_progress_bar
-        train = TrainAgain(cfg, datamodule)
         output = cfg.paths.output_dir
         callbacks.append(StudyRunner(studies, settings, output, progress=bars, train=train))
     return callbacks

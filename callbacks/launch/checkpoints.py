@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from rnnrepair.callbacks.launch.weights import weights_that_differ
 from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.network.weights import weights_that_differ
 from rnnrepair.safe_loading import read_checkpoint
 
 
@@ -30,7 +30,7 @@ def check_checkpoint(path: str, model: pl.LightningModule) -> None:
             f"ckpt_path={path} is no checkpoint of a run, which training could go on from: name "
             "checkpoints/last.ckpt of one."
         )
-    differing = weights_that_differ(saved["state_dict"], model)
+    differing = weights_that_differ(saved["state_dict"], model.state_dict())
     if differing:
         raise IncompatibleCheckpointError(
             f"ckpt_path={path} is of another network; {differing}. Give the settings of the run "

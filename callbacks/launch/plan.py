@@ -50,6 +50,13 @@ def plan_epochs(cfg: DictConfig, steps_per_epoch: int) -> None:
             f"inside the {plan.base_epochs} base epochs: raise schedule.total_epochs, or lower "
             "schedule.base_epochs or schedule.final_epochs."
         )
+    if plan.final_average:
+        if not plan.final_epochs:
+            raise ConfigurationError(
+                "schedule.final_average=true averages over the final epochs, and there are none: "
+                "raise schedule.final_steps (or schedule.final_epochs) above 0."
+            )
+        plan.average_epoch = plan.total_epochs - plan.final_epochs
     if not 0 <= plan.settle_epochs <= plan.base_epochs:
         raise ConfigurationError(
             f"schedule.settle_epochs={plan.settle_epochs} must lie in 0 .. {plan.base_epochs}, the "

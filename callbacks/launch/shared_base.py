@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair import edits, models, seeding, traces
-from rnnrepair.callbacks import epoch_seed, training_dynamics
+from rnnrepair.callbacks import epoch_seed, step_answers, training_dynamics
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.launch.checkpoints import is_whole
 from rnnrepair.callbacks.trace_collector import TraceCollector
@@ -28,14 +28,17 @@ BASE = "base.ckpt"
 # Parts of trainer and callbacks that change nothing of what the base training leaves: its weights
 # and its dynamics. So the recorder of dynamics is none of them: a base without is another.
 NOT_OF_THE_BASE = {
+    "anchor",
     "max_epochs",
     "default_root_dir",
     "enable_progress_bar",
     "enable_model_summary",
     "log_every_n_steps",
     "epoch_timer",
+    "final_average",
     "from_scratch",
     "kept_checkpoints",
+    "label_or_task",
     "progress_bar",
     "model_checkpoint",
     "last_checkpoint",
@@ -97,6 +100,7 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
                 Path(answers.__file__),
                 Path(dynamics.__file__),
                 Path(training_dynamics.__file__),
+                Path(step_answers.__file__),
                 Path(inspect.getfile(type(model))),
                 *_package_of(cfg.datamodule),
                 *Path(models.__path__[0]).rglob("*.py"),

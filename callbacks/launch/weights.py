@@ -9,11 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.network.weights import listed, weights_that_differ
 
 log = logging.getLogger(__name__)
-
-# Names told of each kind of difference, at most.
-TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ def load_weights(module: nn.Module, saved: Mapping[str, Any], name: str) -> None
         IncompatibleCheckpointError: names the keys that are missing, unexpected or of another
             shape, or the entries that fit alike.
     """
-    stored = list(_stored(saved))
-    fitting = [each for each in stored if not weights_that_differ(each.weights, module)]
+    stored, wanted = list(_stored(saved)), module.state_dict()
+    fitting = [each for each in stored if not weights_that_differ(each.weights, wanted)]
     if len(fitting) > 1:
         raise IncompatibleCheckpointError(
             f"{name} holds several weights of this {type(module).__name__}: "
@@ -86,38 +84,15 @@ def _misfit(
 ) -> str:
     """Say why nothing in a checkpoint fits, by what comes nearest."""
     if not stored:
-        entries = _listed([str(key) for key in saved])
+        entries = listed([str(key) for key in saved])
         return (
             f"{name} holds no weights: its entries are {entries}. Save them by themselves: "
             "torch.save(network.state_dict(), ...)."
         )
-    wanted = module.state_dict().keys()
-    nearest = max(stored, key=lambda each: len(wanted & each.weights.keys()))
+    wanted = module.state_dict()
+    nearest = max(stored, key=lambda each: len(wanted.keys() & each.weights.keys()))
     return (
         f"{name} holds no weights of this {type(module).__name__}; those {nearest} come nearest; "
-        f"{weights_that_differ(nearest.weights, module)}. Make the network as it was trained (its "
+        f"{weights_that_differ(nearest.weights, wanted)}. Make the network as it was trained (its "
         "class, its sizes, its number of classes)."
     )
-
-
-def weights_that_differ(given: Mapping[str, Any], module: nn.Module) -> str:
-    """Return the keys that are missing, unexpected or of another shape; empty where none is."""
-    wanted = module.state_dict()
-    missing = [key for key in wanted if key not in given]
-    unexpected = [key for key in given if key not in wanted]
-    shapes = [
-        f"{key} {_shape(given[key])} instead of {_shape(wanted[key])}"
-        for key in wanted
-        if key in given and _shape(given[key]) != _shape(wanted[key])
-    ]
-    parts = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
-    return "; ".join(f"{kind}: {_listed(keys)}" for kind, keys in parts.items() if keys)
-
-
-def _shape(value: Any) -> Any:
-    return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-
-
-def _listed(keys: list[str]) -> str:
-    more = f" and {len(keys) - TOLD} more" if len(keys) > TOLD else ""
-    return ", ".join(keys[:TOLD]) + more

@@ -226,6 +226,11 @@ class TracedNetwork:
             torch.cat(index)[order], torch.cat(label)[order], found.argmax(-1), found
         )
 
+    def logits(self, batch: SequenceBatch) -> Tensor:
+        """Return the (B, C) float32 logits of the module's own answers to a batch, in its order."""
+        with evaluating(self.module), self._unchanged():
+            return self._logits(batch).float()
+
     def answer_in_training(self, batch: SequenceBatch) -> AnswerInTraining | None:
         """Find where the module's training step makes its answers; ask a verified network.
 

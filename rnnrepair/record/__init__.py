@@ -4,6 +4,7 @@ from rnnrepair.record.answers import SplitAnswers
 from rnnrepair.record.failure import Failure, Injected, Neighbour, Span
 from rnnrepair.record.files import smallest
 from rnnrepair.record.gather import gather_failures, shown_roles
+from rnnrepair.record.interpolation import CurvePoint, Interpolation, write_curve
 from rnnrepair.record.parts import (
     AnalysedEpoch,
     Cleaned,
@@ -22,9 +23,11 @@ __all__ = [
     "AnalysedEpoch",
     "Cleaned",
     "Contrast",
+    "CurvePoint",
     "Effort",
     "Failure",
     "Injected",
+    "Interpolation",
     "Neighbour",
     "Repair",
     "RunRecord",
@@ -41,6 +44,7 @@ __all__ = [
     "story",
     "summary_of",
     "with_evidence",
+    "write_curve",
     "write_summary",
     "write_suspects",
 ]

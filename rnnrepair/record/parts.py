@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 from rnnrepair.record.failure import Failure
+from rnnrepair.record.interpolation import Interpolation
 from rnnrepair.record.suspects import Suspect
 from rnnrepair.repair import StopReason
 
@@ -87,6 +88,8 @@ class Effort:
         rounds: made.
         stop_reason: why no more were made.
         cleaned: what was mended, None for strategies that do not clean.
+        teachers: networks of other seeds that were asked about the failures, None for nobody.
+        label_or_task: failures of the unrepaired network that all of them fail at.
     """
 
     injected: int
@@ -97,6 +100,8 @@ class Effort:
     rounds: int
     stop_reason: StopReason
     cleaned: Cleaned | None = None
+    teachers: int | None = None
+    label_or_task: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,7 @@ class Repair:
         epochs: completed epochs of the final network, None in records of earlier versions.
         suspects: samples whose label is suspect, the first of them.
         n_suspects: how many there are.
+        interpolation: the way from the unrepaired to the final network, None where nobody asked.
     """
 
     trained_on: bool
@@ -150,6 +156,7 @@ class Repair:
     epochs: int | None = None
     suspects: tuple[Suspect, ...] = ()
     n_suspects: int = 0
+    interpolation: Interpolation | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Return its tensors by name; the steps of failures stand one behind the other."""
@@ -162,19 +169,24 @@ class Repair:
         }
         for split, answers in self.answers.items():
             found |= {f"answers/{split}/{name}": t for name, t in answers.tensors().items()}
-        return found
+        return found if self.interpolation is None else found | self.interpolation.tensors()
 
     @classmethod
     def of_plain(cls, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Repair":
         """Return the repair that was told as JSON, with its tensors."""
+        answers = {split: _answers(split, tensors) for split in told["answers"]}
+        way = told.get("interpolation")
         changed = {
             "history": tuple(AnalysedEpoch(**epoch) for epoch in told["history"]),
-            "answers": {split: _answers(split, tensors) for split in told["answers"]},
+            "answers": answers,
             "targets": tensors["targets"],
             "failures": _failures(told["failures"], tensors),
             "effort": _effort(told["effort"]),
             "suspects": tuple(Suspect.of_plain(suspect) for suspect in told.get("suspects", ())),
             "seconds": Seconds(**told["seconds"]),
+            "interpolation": (
+                None if way is None else Interpolation.of_plain(way, tensors, answers)
+            ),
         }
         return cls(**{**told, **changed})
 

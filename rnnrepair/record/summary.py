@@ -62,11 +62,25 @@ def _of_repair(repair: Repair) -> dict[str, Any]:
             "newly_broken": test.newly_broken,
             "targets_share": float(targets.double().mean()) if len(targets) else None,
             **{f"{split}_accuracy": outcomes[split].after for split in more},
+            **_of_interpolation(repair),
         },
         **{name: value for name, value in effort.items() if value is not None},
         "stop_reason": repair.effort.stop_reason.value,
         "time_s": {name: value for name, value in seconds.items() if name != "epoch"},
         "epoch_time_s": repair.seconds.epoch,
+    }
+
+
+def _of_interpolation(repair: Repair) -> dict[str, Any]:
+    """Return what the network between both, that is best on val, does on the test split."""
+    if repair.interpolation is None:
+        return {}
+    point = repair.interpolation.chosen("test")
+    return {
+        "interpolation_factor": point.factor,
+        "interpolated_test_accuracy": point.accuracy,
+        "interpolated_repaired_share": point.repaired_share,
+        "interpolated_newly_broken": point.newly_broken,
     }
 
 

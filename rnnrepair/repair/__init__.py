@@ -1,5 +1,6 @@
 """Repair: training samples that are made or mended, and what they change."""
 
+from rnnrepair.repair.anchor import KeptAnswers, anchor_term
 from rnnrepair.repair.campaign import Campaign
 from rnnrepair.repair.clean import CleanLabels
 from rnnrepair.repair.clean_then import CleanThen
@@ -16,6 +17,7 @@ from rnnrepair.repair.controls import (
 )
 from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
 from rnnrepair.repair.guided import GuidedRepair, HardRepair
+from rnnrepair.repair.interpolation import Curve, curve_of, interpolated
 from rnnrepair.repair.judge import trace_inputs
 from rnnrepair.repair.ledger import (
     LedgerRow,
@@ -36,6 +38,7 @@ from rnnrepair.repair.segment_controls import (
 )
 from rnnrepair.repair.stop_reason import StopReason
 from rnnrepair.repair.strategy import RepairStrategy
+from rnnrepair.repair.teachers import Teachers, propose_without, write_label_or_task
 
 __all__ = [
     "Action",
@@ -44,12 +47,14 @@ __all__ = [
     "CleanLabels",
     "CleanThen",
     "ContrastRepair",
+    "Curve",
     "FailureRepair",
     "FitFailureRepair",
     "GuidedRepair",
     "HardRepair",
     "InfluenceRepair",
     "InsertionRepair",
+    "KeptAnswers",
     "LedgerRow",
     "Mend",
     "MutatedFailureRepair",
@@ -63,16 +68,22 @@ __all__ = [
     "RepairContext",
     "RepairStrategy",
     "StopReason",
+    "Teachers",
     "TrainOnAll",
+    "anchor_term",
+    "curve_of",
     "graft",
     "grafted",
+    "interpolated",
     "ledger_rows",
     "marked",
     "proposal_of",
+    "propose_without",
     "read_ledger",
     "rebuild",
     "rounds_held",
     "taken_back",
     "trace_inputs",
+    "write_label_or_task",
     "write_ledger",
 ]

@@ -26,6 +26,11 @@ class Outcome:
     repaired_share: float | None
     newly_broken: int
 
+    @property
+    def repaired(self) -> int:
+        """Samples that were wrong and are right now."""
+        return round((self.repaired_share or 0) * self.failures_before)
+
     @classmethod
     def of(cls, before: Predictions, after: Predictions) -> "Outcome":
         """Compare two predictions of one split.

@@ -77,7 +77,7 @@ class Proposal:
         context: (n,) int64 transitions, tokens included, that parent and failure have in common
             where the sample was edited; -1 for samples that no context was looked for.
         mends: of samples that are there already, most suspicious first.
-        withheld: failures that nothing is made for, because labels at them are suspect.
+        withheld: failures that nothing is made for, because labels at them are in doubt.
     """
 
     inputs: Tensor

@@ -2,11 +2,12 @@
 
 from rnnrepair.report.cards import ShownData
 from rnnrepair.report.page import render, write_explanation, write_page
-from rnnrepair.report.terminal import print_failures, print_summary
+from rnnrepair.report.terminal import print_failures, print_interpolation, print_summary
 
 __all__ = [
     "ShownData",
     "print_failures",
+    "print_interpolation",
     "print_summary",
     "render",
     "write_explanation",

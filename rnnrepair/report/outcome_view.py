@@ -29,14 +29,17 @@ class SplitView:
         role: what it is for.
         size: samples.
         outcome: accuracies and failures.
-        repaired: failures of the unrepaired network that are right now.
     """
 
     name: Split
     role: str
     size: int
     outcome: Outcome
-    repaired: int
+
+    @property
+    def repaired(self) -> int:
+        """Failures of the unrepaired network that are right now."""
+        return self.outcome.repaired
 
     @property
     def still_wrong(self) -> int:
@@ -75,8 +78,7 @@ def split_views(repair: Repair) -> dict[Split, SplitView]:
         role = ROLES.get(name, ROLES["test"])
         if name == "repair" and repair.trained_on:
             role = TRAINED_ON
-        repaired = int((~answers.unrepaired.correct & answers.final.correct).sum())
-        views[name] = SplitView(name, role, len(answers.index), answers.outcome, repaired)
+        views[name] = SplitView(name, role, len(answers.index), answers.outcome)
     return views
 
 

@@ -15,6 +15,7 @@ from rnnrepair.report import wording
 from rnnrepair.report.card_view import CardView, card_view
 from rnnrepair.report.cards import ShownData, failure_cards
 from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts, repair_rows
+from rnnrepair.report.interpolation_figure import interpolation_figure
 from rnnrepair.report.outcome_view import class_views, confusions, split_views, unequal_hint
 from rnnrepair.report.studies import StudyView, read_studies, study_view
 from rnnrepair.report.suspect_view import suspect_views
@@ -92,6 +93,8 @@ def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names)
         "phases": _phases(repair.seconds),
         "charts": charts(REPAIR_PANELS, repair_rows(repair)),
         "ends_final": repair.epochs is not None,
+        "way": repair.interpolation,
+        "way_figure": repair.interpolation and interpolation_figure(repair.interpolation),
         "cards": cards,
         "suspects": suspect_views(repair.suspects, data, names, samples),
         "n_suspects": repair.n_suspects,

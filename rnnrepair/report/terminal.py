@@ -7,11 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from rnnrepair.protocols import names_of_samples
-from rnnrepair.record import Repair, RunRecord, summary_of
+from rnnrepair.record import CurvePoint, Interpolation, Repair, RunRecord, summary_of
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
-from rnnrepair.report.wording import count
+from rnnrepair.report.wording import count, percent
 from rnnrepair.sequences import Kind, Names
 
 PRINTED = 5
@@ -55,6 +55,8 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     if "cleaned" in summary:
         mended = ", ".join(f"{n} {what}" for what, n in summary["cleaned"].items())
         console.print(f"labels: {mended.replace('_', ' ')}")
+    if record.repair is not None and record.repair.interpolation is not None:
+        print_interpolation(record.repair.interpolation, console)
     if record.repair is not None:
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
@@ -74,6 +76,22 @@ def _classes(record: RunRecord, repair: Repair, names: Names) -> Table:
         accuracies = (f"{view.before:.4f}", f"{view.after:.4f}")
         table.add_row(escape(names.of_class(view.number)), trained, str(view.tested), *accuracies)
     return table
+
+
+def print_interpolation(way: Interpolation, console: Console | None = None) -> None:
+    """Print what the networks between the unrepaired and the final one repair and break."""
+    table = Table(title=f"from the unrepaired (0) to the final network (1); val chose {way.factor}")
+    for column in ("factor", "split", "accuracy", "repaired", "share", "newly broken"):
+        table.add_column(column, justify="left" if column == "split" else "right")
+    for point in way.curve:
+        style = "bold" if point.factor == way.factor else None
+        table.add_row(*_cells(point), style=style, end_section=point.factor == 1)
+    (console or Console()).print(table)
+
+
+def _cells(point: CurvePoint) -> tuple[str, ...]:
+    changed = (str(point.repaired), percent(point.repaired_share), str(point.newly_broken))
+    return (f"{point.factor:g}", point.split, f"{point.accuracy:.4f}", *changed)
 
 
 def print_failures(repair: Repair, data: ShownData, console: Console | None = None) -> None:

@@ -92,3 +92,55 @@ def test_kill_leaves_a_loadable_checkpoint_and_a_consistent_ledger(tmp_path, kin
 
 def _has_rows(ledger):
     return ledger.is_file() and len(ledger.read_text().splitlines()) > 1
+
+
+@pytest.mark.parametrize("share", [0, 0.75])
+def test_resumed_run_with_an_anchor_equals_uninterrupted(quick, share):
+    options = ("model.dropout=0.2", "repair.anchor=0.5", f"augmentation.share={share}")
+    whole_summary, whole = train(quick(*options, folder="whole"))
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(quick(*options, folder="broken"), Crash(4, 3))
+    last = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    summary, resumed = train(quick(*options, f"ckpt_path='{last}'", folder="resumed"))
+    assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
+    assert summary["after"] == whole_summary["after"]
+    # Runs without an anchor share what comes before the repair, and go another way from there.
+    without, free = train(quick(*options[::2], folder="without"))
+    assert without["before"] == summary["before"]
+    assert len(list(Path(quick().paths.cache_dir).glob("base/*.ckpt"))) == 1
+    assert not torch.equal(weights(free["model"]), weights(whole["model"]))
+
+
+def test_a_run_that_is_averaged_at_its_end(quick):
+    options = ("model.dropout=0.2", "schedule.final_epochs=2", "repair.interpolate=true")
+    plain_summary, plain = train(quick(*options, folder="plain"))
+    averaged = (*options, "schedule.final_average=true")
+    summary, whole = train(quick(*averaged, folder="whole"))
+    # The same base and rounds, of one shared base; another final network.
+    assert len(list(Path(quick().paths.cache_dir).glob("base/*.ckpt"))) == 1
+    assert summary["before"] == plain_summary["before"]
+    assert summary["injected"] == plain_summary["injected"]
+    folders = {name: Path(quick(folder=name).paths.output_dir) for name in ("plain", "whole")}
+    base = [
+        torch.load(folder / "checkpoints" / "base.ckpt", weights_only=True)["state_dict"]
+        for folder in folders.values()
+    ]
+    assert all(torch.equal(value, base[1][name]) for name, value in base[0].items())
+    assert not torch.equal(weights(plain["model"]), weights(whole["model"]))
+    last = torch.load(folders["whole"] / "checkpoints" / "last.ckpt", weights_only=True)
+    model = whole["model"].state_dict()
+    assert all(torch.equal(value, model[name]) for name, value in last["state_dict"].items())
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(quick(*averaged, folder="broken"), Crash(6, 3))
+    stopped = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    again, resumed = train(quick(*averaged, f"ckpt_path='{stopped}'", folder="resumed"))
+    assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
+    assert again["after"] == summary["after"]
+
+
+def test_an_average_of_no_epochs_is_refused(quick):
+    from rnnrepair.errors import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match=r"schedule\.final_average=true"):
+        train(quick("schedule.final_average=true", "schedule.final_epochs=0"))

@@ -1,10 +1,21 @@
 """Reads the runs of a folder."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rnnrepair.errors import DataError
-from rnnrepair.record import RunRecord, summary_of
-from rnnrepair.runs.comparison.runs import SUMMARY_METRICS, About, Answers, Run, Runs, base_of
+from rnnrepair.protocols import Split
+from rnnrepair.record import CurvePoint, Repair, RunRecord, SplitAnswers, summary_of
+from rnnrepair.runs.comparison.equal_broken import with_equal_broken
+from rnnrepair.runs.comparison.runs import (
+    INTERPOLATED,
+    SUMMARY_METRICS,
+    About,
+    Answers,
+    Run,
+    Runs,
+    base_of,
+)
 from rnnrepair.runs.sweep import look_up
 
 # Splits that are no test: the comparison rests on none of their answers.
@@ -26,14 +37,15 @@ def read_folder(folder: Path) -> Runs:
             f"{folder} holds no run with a record: name the folder of a multirun that has finished "
             "runs. Runs of older versions have none: make them again."
         )
-    return Runs(_read_run(file.parents[1]) for file in files)
+    return Runs(with_equal_broken(_read_run(file.parents[1]) for file in files))
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> tuple[Run, Sequence[CurvePoint]]:
+    """Return a run, and the networks on its way on the test split."""
     record = RunRecord.load(folder)
     summary = summary_of(record)
     answers = {} if record.repair is None else record.repair.answers
-    tests = {split: of for split, of in answers.items() if split not in NO_TESTS}
+    tests = _tests(answers)
     # Copies and groups stay together, so the sizes of splits differ from seed to seed; their sum
     # does not. That runs of one seed have the same splits, their common base tells.
     sizes = summary["data"]
@@ -45,13 +57,27 @@ def _read_run(folder: Path) -> Run:
         name: look_up(summary, f"after/{name}" if name in summary["after"] else name)
         for name in SUMMARY_METRICS
     }
-    return Run(
+    run = Run(
         arm=record.arm,
         seed=record.seed,
         about=About(record.experiment, data, record.contrasts),
         base=base_of(tests),
         # NaN where the experiment does not measure it.
         values={name: float("nan") if v is None else v for name, v in found.items()},
-        splits={split: Answers.of(of) for split, of in tests.items()},
+        splits={split: Answers.of(of) for split, of in (tests | _between(record.repair)).items()},
         origin=str(folder),
     )
+    way = None if record.repair is None else record.repair.interpolation
+    return run, () if way is None else way.points("test")
+
+
+def _tests(answers: Mapping[Split, SplitAnswers]) -> dict[str, SplitAnswers]:
+    return {split: of for split, of in answers.items() if split not in NO_TESTS}
+
+
+def _between(repair: Repair | None) -> dict[str, SplitAnswers]:
+    """Return the answers of the network between the unrepaired and the final one, if it is told."""
+    if repair is None or repair.interpolation is None:
+        return {}
+    tests = _tests(repair.interpolation.answers)
+    return {f"{INTERPOLATED}{split}": of for split, of in tests.items()}

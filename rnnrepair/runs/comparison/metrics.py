@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rnnrepair.runs.comparison.runs import SUMMARY_METRICS, Answers, Run, Runs
+from rnnrepair.runs.comparison.runs import INTERPOLATED, SUMMARY_METRICS, Answers, Run, Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,15 @@ def item_metrics(runs: Runs) -> dict[str, tuple[str, Metric]]:
         for split in ("test", *others)
         for name, metric in ACCURACIES.items()
     }
-    return accuracies | {name: ("test", metric) for name, metric in TEST_METRICS.items()}
+    sides = {name: ("test", metric) for name, metric in TEST_METRICS.items()}
+    between = f"{INTERPOLATED}test"
+    if between in runs.splits:
+        # All of them are of the test split, as in the summary of a run.
+        sides |= {
+            f"{INTERPOLATED}{name.removeprefix('test_')}": (between, metric)
+            for name, metric in TEST_METRICS.items()
+        }
+    return accuracies | sides
 
 
 def metric_table(runs: Runs) -> pd.DataFrame:

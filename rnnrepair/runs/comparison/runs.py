@@ -11,7 +11,13 @@ from rnnrepair.errors import DataError
 from rnnrepair.record import Contrast, SplitAnswers
 
 # Metrics that a run tells as one number; all others are computed from its test items.
-SUMMARY_METRICS = ("repaired_share", "targets_share", "targets_right", "injected", "steps")
+SUMMARY_METRICS = (
+    *("repaired_share", "targets_share", "targets_right", "injected", "steps"),
+    *("interpolation_factor", "repaired_share_at_equal_broken"),
+)
+# Put before the name of a test split: what the network between the unrepaired and the final one,
+# that is best on val, says of its items. And before the metrics of that.
+INTERPOLATED = "interpolated_"
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,8 @@ class Run:
         about: what it must share with all other runs.
         base: see ``base_of``; what it must share with all runs of its seed.
         values: ``SUMMARY_METRICS``, NaN where not measured.
-        splits: name of a test split -> answers; none for runs that measure targets alone.
+        splits: name of a test split -> answers; none for runs that measure targets alone. With
+            ``INTERPOLATED`` before the name those of another network of the run.
         origin: where it was read from, for messages.
     """
 
@@ -174,7 +181,8 @@ def _refuse_unlike(runs: list[Run]) -> None:
         runs,
         lambda run: sorted(run.splits),
         "test splits",
-        "Some were made by an older version: make them again.",
+        "Some were made by an older version, or are not interpolated (scripts/interpolate.py): "
+        "make them alike.",
     )
     for seed in sorted({run.seed for run in runs}):
         _refuse_differing(
