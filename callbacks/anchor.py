@@ -213,8 +213,8 @@ def _trains_anew(trainer: pl.Trainer) -> bool:
 def _kept_answers(
     trainer: pl.Trainer, pl_module: pl.LightningModule, weights: dict[str, Any]
 ) -> KeptAnswers:
-    """Return what the unrepaired network says; it is a copy, which is left as it is."""
-    module = copy.deepcopy(pl_module).requires_grad_(requires_grad=False).eval()
+    """Return what the unrepaired network says; it is a copy, which nobody trains."""
+    module = copy.deepcopy(pl_module)
     module.load_state_dict(weights)
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     collectors = [c for c in callbacks if isinstance(c, TraceCollector)]
