@@ -97,7 +97,10 @@ class TrainAgain:
         if not _stacks(modules, changes, trainer):
             for module, own in zip(modules, changes, strict=True):
                 trainer = self._trainer(seed, epochs)
-                trainer.fit(module, ChangedBatches(self._data.train_dataloader(), own))
+                loader = self._data.train_dataloader()
+                # The run that asks may be in a later one, and Lightning tells epochs from 1 on.
+                loader.sampler.set_epoch(0)
+                trainer.fit(module, ChangedBatches(loader, own))
             return
         clipping = Clipping(
             trainer.gradient_clip_val, trainer.gradient_clip_algorithm in (None, "norm")

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -80,6 +81,14 @@ def test_what_a_repair_has_changed_is_left_out_and_put_back(again):
     (found,) = of(trainer([Retraining(seed=0)], epochs=1))
     assert torch.equal(found, expected)
     assert (data.seed, data.n_injected) == (seed, n_injected)
+
+
+def test_a_run_in_a_later_epoch_is_told_the_same(again):
+    trainer, data = again
+    (expected,) = of(trainer([Retraining()], epochs=2))
+    data.trainer = SimpleNamespace(current_epoch=7)
+    (found,) = of(trainer([Retraining()], epochs=2))
+    assert torch.equal(found, expected)
 
 
 def test_random_numbers_of_others_stay(again):
