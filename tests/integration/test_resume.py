@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,13 @@ def test_kill_leaves_a_loadable_checkpoint_and_a_consistent_ledger(tmp_path, kin
         "repair.max_share=10",
         "repair.patience=40",
     ]
-    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"WANDB_MODE": "offline"})
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"WANDB_MODE": "offline"},
+        # A shell that runs the tests in the background has them ignore it, and all they start.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not _has_rows(run / "ledger.csv"):
