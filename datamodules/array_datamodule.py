@@ -185,6 +185,8 @@ def _names(labels: list[Any]) -> list[str]:
 
 def _items(columns: dict[str, list[Any]], names: list[str]) -> list[tuple[Any, ...]]:
     sizes = {name: len(values) for name, values in columns.items() if values}
+    if not sizes:
+        raise DataError("Expected sequences, got none: x is empty.")
     if len(set(sizes.values())) != 1:
         raise DataError(f"Expected as many entries of each, got {sizes}.")
     labels = [names.index(str(y)) if names else _class(y, i) for i, y in enumerate(columns["y"])]

@@ -65,6 +65,8 @@ def parsed(
             )
     except UnicodeDecodeError:
         raise
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{name} is empty: expected a line of column names and rows.") from error
     except (ValueError, pd.errors.ParserWarning) as error:
         raise DataError(
             f"{name} cannot be read as a table ({str(error).strip()}): it may be cut, have fields "

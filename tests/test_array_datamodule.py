@@ -129,3 +129,8 @@ def test_a_sequence_of_another_width_is_named_by_its_own_number(row):
     x = [*X[:row], X[row][:, :2], *X[row + 1 :]]
     with pytest.raises(DataError, match=rf"x\[{row}\] is .*\(6, 2\), x\[0\] .*\(6, 4\)"):
         module_of(x, Y)
+
+
+def test_arrays_without_a_sequence_are_called_empty():
+    with pytest.raises(DataError, match="x is empty"):
+        ArrayDataModule(np.zeros((0, 5, 3)), np.zeros(0, dtype=int))

@@ -138,13 +138,19 @@ def test_paths_that_cannot_be_read_are_named(tmp_path, path, error, message):
 
 @pytest.mark.parametrize(
     "content",
-    ["text,label\nGreat, fun,pos\nNice, but,neg\n", "text,label\nfine,pos\nNice, but,neg\n", ""],
+    ["text,label\nGreat, fun,pos\nNice, but,neg\n", "text,label\nfine,pos\nNice, but,neg\n"],
 )
 def test_rows_with_more_fields_than_columns_are_refused_and_not_shifted(tmp_path, content):
     path = tmp_path / "a.csv"
     path.write_text(content)
     with pytest.raises(DataError, match="not in quotes"):
         csv_module(path)
+
+
+def test_an_empty_file_is_called_so(tmp_path):
+    (tmp_path / "a.csv").write_text("")
+    with pytest.raises(DataError, match=r"a\.csv is empty"):
+        csv_module(tmp_path / "a.csv")
 
 
 def test_a_file_of_a_header_alone_is_told_before_anything_else(tmp_path, caplog):

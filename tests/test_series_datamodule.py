@@ -180,6 +180,8 @@ def test_windows_of_one_recording_stay_in_one_split(tmp_path, caplog):
     assert len(owner) == 60 - short
     with pytest.raises(DataError, match=r"window=99 is longer than every recording"):
         module_of(path, window=99)
+    with pytest.raises(DataError, match=r"window=28 leaves out \d\d of 60 .* give no window"):
+        module_of(path, window=28)
 
 
 @pytest.fixture

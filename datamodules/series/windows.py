@@ -10,6 +10,9 @@ from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
 
+# Recordings that are shorter than a window, as a share of all, at most.
+MOST_LEFT_OUT = 0.5
+
 
 def window_steps(
     offsets: np.ndarray, window: int, stride: int
@@ -45,7 +48,7 @@ def windows_of(recordings: Recordings, window: int, stride: int) -> Recordings:
         stride: steps from the start of a window to that of the next.
 
     Raises:
-        DataError: no recording is as long as a window.
+        DataError: no recording is as long as a window, or less than half of them.
     """
     lengths = np.diff(recordings.offsets)
     steps, offsets, of = window_steps(recordings.offsets, window, stride)
@@ -55,6 +58,12 @@ def windows_of(recordings: Recordings, window: int, stride: int) -> Recordings:
             "steps: lower it."
         )
     short = int((lengths < window).sum())
+    if short > MOST_LEFT_OUT * len(lengths):
+        raise DataError(
+            f"window={window} leaves out {short} of {len(lengths)} recordings, which are shorter: "
+            f"lower it (half of them have at least {int(np.median(lengths))} steps, the shortest "
+            f"{int(lengths.min())}), or give no window: recordings may be of any length."
+        )
     if short:
         log.warning(
             "%d of %d recordings are shorter than window=%d (the shortest has %d steps) and are "
