@@ -11,7 +11,11 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
-from rnnrepair.callbacks.repair_context import repair_context, with_labels_judged
+from rnnrepair.callbacks.repair_context import (
+    repair_context,
+    with_labels_judged,
+    with_patterns_sought,
+)
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -256,6 +260,8 @@ class RepairInjection(AnalysisCallback):
         seed = derive_seed(self.seed, "repair", epoch)
         proposal = self._propose(trainer, evidence, wanted, seed)
         self.judged += proposal.judged
+        for found in self.strategy.told:
+            log.info("Pattern: %s.", found)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
         if self.strategy.injects and len(proposal) < wanted and not proposal.withheld:
@@ -311,6 +317,8 @@ class RepairInjection(AnalysisCallback):
         context = repair_context(trainer, self, evidence, self.edits, seed)
         if self.strategy.cleans:
             context = with_labels_judged(trainer, self, context, self.ledger)
+        if self.strategy.seeks_patterns:
+            context = with_patterns_sought(trainer, self, context)
         served = int(self.strategy.serves(context).sum())
         if served == 0:
             return Proposal.empty(context)
@@ -330,6 +338,7 @@ class RepairInjection(AnalysisCallback):
             "withheld": self.withheld,
             "anew_step": self.anew_step,
             "anew_epoch": self.anew_epoch,
+            "strategy": self.strategy.state_dict(),
         }
 
     @override
@@ -342,6 +351,9 @@ class RepairInjection(AnalysisCallback):
         self.withheld = state_dict.get("withheld", 0)
         self.anew_step = state_dict["anew_step"]
         self.anew_epoch = state_dict["anew_epoch"]
+        # A base training is shared by strategies, and none has learnt anything before it ends.
+        if learnt := state_dict.get("strategy"):
+            self.strategy.load_state_dict(learnt)
 
 
 def _told(proposal: Proposal) -> str:
