@@ -79,18 +79,19 @@ def still(kind: Kind) -> Sweep:
 def sweeps_of(spec: DataSpec) -> list[Sweep]:
     """Return the wide edits of a kind of data; none of texts."""
     if spec.kind == Kind.IMAGE:
-        return _of_images()
+        return _of_images(spec)
     return _of_series(spec) if spec.kind == Kind.SERIES else []
 
 
-def _of_images() -> list[Sweep]:
+def _of_images(spec: DataSpec) -> list[Sweep]:
     jitter = IMAGE_JITTER
+    across, along = (2 / 7 * size for size in (spec.step_width, spec.max_steps or spec.step_width))
     swept = [
         Sweep("rotation", "turned by {low} to {high} degrees", "angle", -90, 90, jitter),
         Sweep("shear", "sheared by {low} to {high} degrees", "shear", -45, 45, jitter),
         Sweep("scale", "scaled by {low} to {high}", "scale", 0.5, 1.6, jitter, by_factor=True),
-        Sweep("right", "moved right by {low} to {high} pixels", "right", -8, 8, jitter),
-        Sweep("down", "moved down by {low} to {high} pixels", "down", -8, 8, jitter),
+        Sweep("right", "moved right by {low} to {high} pixels", "right", -across, across, jitter),
+        Sweep("down", "moved down by {low} to {high} pixels", "down", -along, along, jitter),
         Sweep(
             *("contrast", "contrast times {low} to {high}", "contrast", 0.3, 3, jitter),
             by_factor=True,

@@ -2,29 +2,27 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-# Parts of samples of similar difficulty, at most, with as many failures each.
-STRATA = 10
-FAILURES_A_STRATUM = 8
+# Where samples of similar difficulty part, as shares of all, hardest first. Parts are so large that
+# a pattern of one sample in a hundred does not fill one: it is compared with samples beside it.
+PARTS = (0.04, 0.08, 0.16, 0.32)
 # Added to the variance: a few samples that happen to fail are no pattern.
 PRIOR = 4.0
 # Candidates compared at a time: in float32 they take 4 bytes a sample.
 AT_A_TIME = 512
 
 
-def strata_of(difficulty: Tensor, failed: Tensor) -> Tensor:
-    """Return (S,) int64: parts of similar difficulty with about as many failures each.
+def strata_of(difficulty: Tensor) -> Tensor:
+    """Return (S,) int64: parts of samples of similar difficulty, 0 the hardest.
 
     Args:
         difficulty: (S,).
-        failed: (S,) bool.
     """
-    n_failures = int(failed.sum())
-    n_strata = max(1, min(STRATA, n_failures // FAILURES_A_STRATUM))
     order = difficulty.argsort(descending=True, stable=True)
-    before = failed[order].long().cumsum(0) - failed[order].long()
+    place = torch.arange(len(order), dtype=torch.float64) / len(order)
     stratum = torch.empty_like(order)
-    stratum[order] = (before * n_strata // max(n_failures, 1)).clamp_max(n_strata - 1)
+    stratum[order] = torch.bucketize(place, torch.tensor(PARTS, dtype=torch.float64), right=True)
     return stratum
 
 
@@ -43,14 +41,15 @@ class Chance:
             generator: of the shuffles.
         """
         self.failed = failed
+        self.stratum = one_hot(stratum).float()
+        self.size = self.stratum.sum(0)
+        self.rate = (failed.float() @ self.stratum) / self.size.clamp_min(1)
         self.shuffled = torch.zeros(len(failed), shuffles)
-        self.expected = torch.zeros(len(failed))
         for number in stratum.unique().tolist():
             rows = (stratum == number).nonzero()[:, 0]
             n_failed = int(failed[rows].sum())
             order = torch.rand(len(rows), shuffles, generator=generator).argsort(0)
             self.shuffled[rows] = (order < n_failed).float()
-            self.expected[rows] = n_failed / len(rows)
 
     def excess(self, inside: Tensor) -> Tensor:
         """Return (n,) by how much more failures lie inside than expected, in standard deviations.
@@ -66,6 +65,9 @@ class Chance:
         return torch.stack(list(parts)).amax(0)
 
     def _of(self, inside: Tensor, flags: Tensor) -> Tensor:
-        expected = inside @ self.expected
-        variance = inside @ (self.expected * (1 - self.expected))
+        number = inside @ self.stratum
+        expected = number @ self.rate
+        # Of draws without replacement: a stratum that lies inside as a whole tells nothing.
+        spread = number * (self.size - number) / (self.size - 1).clamp_min(1)
+        variance = spread @ (self.rate * (1 - self.rate))
         return (inside @ flags - expected[:, None]) / (variance + PRIOR).sqrt()[:, None]

@@ -15,6 +15,8 @@ from rnnrepair.seeding import torch_generator
 # Samples, and failures among them, that a pattern has at least.
 LEAST_INSIDE = 8
 LEAST_FAILURES = 5
+# Share of the largest excess from which on a candidate is as surprising as the best.
+AS_GOOD = 0.9
 
 
 def find_patterns(
@@ -48,8 +50,10 @@ def find_patterns(
     open_, found = torch.ones(len(context), dtype=torch.bool), list[Pattern]()
     while len(found) < at_most:
         generator = torch_generator(context.seed, "shuffled failures", len(found))
+        far = torch.tensor([candidate.far for _, candidate in tried])
         best, p = _best(
-            inside[:, open_], context.failed[open_], difficulty[open_], shuffles, generator
+            *(inside[:, open_], far, context.failed[open_], difficulty[open_]),
+            *(shuffles, generator),
         )
         if best is None or p > level:
             break
@@ -65,6 +69,7 @@ def find_patterns(
 
 def _best(
     inside: Tensor,
+    far: Tensor,
     failed: Tensor,
     difficulty: Tensor,
     shuffles: int,
@@ -74,6 +79,7 @@ def _best(
 
     Args:
         inside: (n, S) bool.
+        far: (n,), see ``Candidate``.
         failed: (S,) bool.
         difficulty: (S,).
         shuffles: how often flags are shuffled.
@@ -83,11 +89,13 @@ def _best(
     large = (inside.sum(1) >= LEAST_INSIDE).nonzero()[:, 0]
     if len(large) == 0 or int(failed.sum()) < LEAST_FAILURES:
         return None, 1.0
-    chance = Chance(failed, strata_of(difficulty, failed), shuffles, generator)
+    chance = Chance(failed, strata_of(difficulty), shuffles, generator)
     excess = chance.excess(inside[large])
-    best = int(excess.argmax())
     by_chance = chance.largest_by_chance(inside[large])
-    p = (1 + int((by_chance >= excess[best]).sum())) / (1 + shuffles)
+    p = (1 + int((by_chance >= excess.max()).sum())) / (1 + shuffles)
+    # Edits of several kinds bring training samples near to the same failures.
+    surprising = excess >= AS_GOOD * excess.max()
+    best = int(far[large].masked_fill(~surprising, torch.inf).argmin())
     return int(large[best]), p
 
 

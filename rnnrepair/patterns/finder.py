@@ -1,5 +1,6 @@
 """What every way to look for patterns can do."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from torch import Tensor
@@ -37,5 +38,14 @@ class Finder(Protocol):
             context: that it was found in.
             candidate: of this finder.
             difficulty: (S,) of the samples.
+        """
+        ...
+
+    def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
+        """Return (S,) bool: other samples that have what a pattern's have.
+
+        Args:
+            context: the other samples, and the same training samples.
+            parameters: of a pattern of this finder.
         """
         ...

@@ -1,6 +1,6 @@
 """Failures that the data themselves put into one group."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -24,51 +24,85 @@ class GroupPatterns:
     name = "group"
 
     def candidates(self, context: PatternContext, difficulty: Tensor) -> list[Candidate]:
-        """Return the samples of every group, with the training samples that belong to it."""
+        """Return the samples of every group."""
         del difficulty
         return [*_classes(context), *_lengths(context), *_columns(context)]
 
     def refined(
         self, context: PatternContext, candidate: Candidate, difficulty: Tensor
     ) -> Candidate:
-        """Return the group as it is."""
-        del context, difficulty
-        return candidate
-
-
-def _classes(context: PatternContext) -> Iterator[Candidate]:
-    names = Names.of(context.spec)
-    for label in context.label.unique().tolist():
-        own = context.originals[context.original_label == label]
-        name = names.of_class(label)
-        parameters: dict[str, float | str] = {"column": "class", "value": name}
-        yield Candidate(
-            *("group", f"class {name}", context.label == label, parameters, own[:SAMPLES])
+        """Add the training samples of the group."""
+        del difficulty
+        batch = context.fetch(context.originals)
+        own = _has(context, batch.index, batch.label, batch.lengths, candidate.parameters)
+        return Candidate(
+            *(candidate.kind, candidate.told, candidate.inside, candidate.parameters),
+            batch.index[own][:SAMPLES],
         )
 
+    def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
+        """Return (S,) bool: the samples of the same group."""
+        return _inside(context, parameters)
 
-def _lengths(context: PatternContext) -> Iterator[Candidate]:
+
+def _inside(context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
+    return _has(context, context.index, context.label, context.batch.lengths, parameters)
+
+
+def _has(
+    context: PatternContext,
+    index: Tensor,
+    label: Tensor,
+    lengths: Tensor,
+    parameters: Mapping[str, float | str],
+) -> Tensor:
+    """Return (n,) bool: samples that belong to a group.
+
+    Args:
+        context: the data.
+        index: (n,) of the samples.
+        label: (n,) their classes.
+        lengths: (n,) their steps.
+        parameters: of the group.
+    """
+    column = str(parameters["column"])
+    if column == "class":
+        return label == int(parameters["number"])
+    if column == "length":
+        return (lengths >= int(parameters["low"])) & (lengths <= int(parameters["high"]))
+    values = context.columns[column]
+    return torch.tensor([values[i] == parameters["value"] for i in index.tolist()])
+
+
+def _candidate(context: PatternContext, told: str, parameters: dict[str, float | str]) -> Candidate:
+    return Candidate("group", told, _inside(context, parameters), parameters)
+
+
+def _classes(context: PatternContext) -> list[Candidate]:
+    names = Names.of(context.spec)
+    return [
+        _candidate(context, f"class {names.of_class(n)}", {"column": "class", "number": n})
+        for n in context.label.unique().tolist()
+    ]
+
+
+def _lengths(context: PatternContext) -> list[Candidate]:
     """Return the shortest, ... and the longest samples, where they differ in length."""
-    lengths = context.batch.lengths
     parts = torch.linspace(0, 1, LENGTHS + 1, dtype=torch.float64)
-    edges = lengths.double().quantile(parts).round().long().unique().tolist()
-    if len(edges) < 2:
-        return
-    chosen = context.originals[: SAMPLES * LENGTHS]
-    training = context.fetch(chosen).lengths
-    for low, high in zip(edges, [*edges[1:-1], edges[-1] + 1], strict=False):
-        inside, own = (lengths >= low) & (lengths < high), (training >= low) & (training < high)
-        parameters: dict[str, float | str] = {"column": "length", "low": low, "high": high - 1}
-        told = f"{low} to {high - 1} steps long"
-        yield Candidate("group", told, inside, parameters, chosen[own][:SAMPLES])
+    edges = context.batch.lengths.double().quantile(parts).round().long().unique().tolist()
+    ends = [edge - 1 for edge in edges[1:-1]] + edges[-1:]
+    return [
+        _candidate(
+            *(context, f"{low} to {high} steps long"),
+            {"column": "length", "low": low, "high": high},
+        )
+        for low, high in zip(edges[:-1], ends, strict=False)
+    ]
 
 
-def _columns(context: PatternContext) -> Iterator[Candidate]:
-    for column, values in context.columns.items():
-        own = [values[i] for i in context.index.tolist()]
-        training = [values[i] for i in context.originals.tolist()]
-        for value in sorted(set(own)):
-            inside = torch.tensor([v == value for v in own])
-            samples = context.originals[torch.tensor([v == value for v in training])]
-            parameters: dict[str, float | str] = {"column": column, "value": value}
-            yield Candidate("group", f"{column} {value}", inside, parameters, samples[:SAMPLES])
+def _columns(context: PatternContext) -> list[Candidate]:
+    return [
+        _candidate(context, f"{column} {value}", {"column": column, "value": value})
+        for column, values in context.columns.items()
+        for value in sorted({values[i] for i in context.index.tolist()})
+    ]

@@ -1,6 +1,6 @@
 """Failures that take the same way through the abstract states, or read the same word."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -55,6 +55,14 @@ class PathPatterns:
             *(candidate.kind, candidate.told, candidate.inside, candidate.parameters),
             own[:SAMPLES],
         )
+
+    def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
+        """Return (S,) bool: samples that take the same way; none without traces."""
+        inside = torch.zeros(len(context), dtype=torch.bool)
+        if context.traces is not None:
+            number, row = _OF[str(parameters["of"])](context.traces)
+            inside[row[number == int(parameters["number"])]] = True
+        return inside
 
 
 def _shared(

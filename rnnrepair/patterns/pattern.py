@@ -20,6 +20,8 @@ class Candidate:
         inside: (S,) bool, the samples that have it.
         parameters: of it, plain values by name.
         samples: (n,) int64 training samples that have it, the nearest first.
+        far: how far its samples are from what it says, 1 where that says nothing of distances; of
+            equally surprising candidates the nearest is named.
     """
 
     kind: str
@@ -27,6 +29,7 @@ class Candidate:
     inside: Tensor
     parameters: dict[str, float | str] = field(default_factory=dict)
     samples: Tensor = field(default_factory=_none)
+    far: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing_extensions import override
 from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import sweeps_of
 from rnnrepair.influence import Role
-from rnnrepair.patterns import EditPatterns, Finder, GroupPatterns, find_patterns
+from rnnrepair.patterns import EditPatterns, Finder, find_patterns
 from rnnrepair.repair.controls import InfluenceRepair
 from rnnrepair.repair.edited import edited_proposal, unjudged
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe
@@ -19,6 +19,9 @@ from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import ProperShare, check_settings
+
+# A pattern gets fewer samples once this share of what was wrong or doubtful in it is left.
+FULL = 1 / 3
 
 
 class PatternRepair(RepairStrategy):
@@ -48,7 +51,7 @@ class PatternRepair(RepairStrategy):
         """
         check_settings(PatternRepair, {"share": share})
         self.share = share
-        self.finders = list(finders or (EditPatterns(), GroupPatterns()))
+        self.finders = list(finders or (EditPatterns(),))
         self.known: list[KnownPattern] = []
         self.seeks = True
 
@@ -59,11 +62,9 @@ class PatternRepair(RepairStrategy):
             self.known += self._new_patterns(sought)
         total = budget * len(context.evidence)
         parts, taught = [], torch.zeros(len(context.evidence), dtype=torch.bool)
-        at_first = sum(known.unsafe for known in self.known)
-        for number, known in enumerate(self.known):
+        for number, n in enumerate(self._doses(total, sought)):
+            known = self.known[number]
             failing = torch.isin(context.evidence.failures.index, known.inside)
-            left = unsafe(known.inside, sought)
-            n = round(self.share * total * min(left / max(at_first, 1), 1.0))
             if n and bool(failing.any()):
                 parts.append(_taught(known, n, failing.nonzero()[:, 0], context, number))
                 taught |= failing
@@ -72,6 +73,12 @@ class PatternRepair(RepairStrategy):
         if len(rest) and n_rest:
             parts.append(_by_influence(context, rest, n_rest))
         return Proposal.joined(parts) if parts else Proposal.empty(context)
+
+    def _doses(self, total: int, sought: Sought) -> list[int]:
+        """Return how many of all samples each pattern gets: by what is left of it."""
+        at_first = sum(known.unsafe for known in self.known)
+        left = [min(unsafe(known.inside, sought) / FULL, known.unsafe) for known in self.known]
+        return [int(self.share * total * n / at_first) for n in left]
 
     def _new_patterns(self, sought: Sought) -> list[KnownPattern]:
         """Look among the samples that no known pattern has."""

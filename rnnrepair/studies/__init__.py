@@ -10,6 +10,7 @@ from rnnrepair.studies.features import FeatureComparison
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.influential import InfluentialImages
 from rnnrepair.studies.k_sweep import KSweep
+from rnnrepair.studies.patterns import Patterns
 from rnnrepair.studies.simnn import SimNN, fit_simnn
 from rnnrepair.studies.study import Study, StudyResult
 from rnnrepair.studies.training import Retraining, Train
@@ -26,6 +27,7 @@ __all__ = [
     "FinishedRun",
     "InfluentialImages",
     "KSweep",
+    "Patterns",
     "Retraining",
     "SimNN",
     "Study",
