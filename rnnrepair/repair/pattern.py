@@ -18,6 +18,7 @@ from rnnrepair.repair.known_pattern import KnownPattern, unsafe
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import Kind
 from rnnrepair.settings import ProperShare, check_settings
 
 # A pattern gets fewer samples once this share of what was wrong or doubtful in it is left.
@@ -35,6 +36,8 @@ class PatternRepair(RepairStrategy):
     """
 
     name = "pattern"
+    # No wide edits of texts are known (rnnrepair/edits/sweep.py).
+    fits = frozenset({Kind.IMAGE, Kind.SERIES})
     needs = frozenset({Role.PARENTS})
     edits_samples = True
     seeks_patterns = True
@@ -44,7 +47,7 @@ class PatternRepair(RepairStrategy):
 
         Args:
             share: of the samples of a round that patterns get at most, together.
-            finders: of the patterns; edits and groups where None.
+            finders: of the patterns; edits where None.
 
         Raises:
             SettingsError: a value out of range.
