@@ -17,7 +17,7 @@ from tests.conftest import case_of, trained
 
 
 class OneEdit:
-    """Finds one edit, in the same samples, as long as nobody has taken them."""
+    """Finds one edit, in the same samples."""
 
     name = "edit"
 
@@ -150,7 +150,7 @@ def test_state_is_what_a_resumed_repair_goes_on_with(case, inside, monkeypatch):
     assert left.edits == right.edits
     assert first.state_dict() == again.state_dict()
     assert len(first.known) == 1
-    assert not first.seeks  # the second search found nothing new
+    assert not again.seeks
 
 
 def test_without_patterns_it_is_influence(case, monkeypatch):

@@ -28,9 +28,10 @@ FULL = 1 / 3
 class PatternRepair(RepairStrategy):
     """``pattern``: edits that failures were found to share, on many different training samples.
 
-    Patterns are looked for before the first round, and again as long as a round has found some.
-    Failures outside of them get what ``influence`` gives them. The samples of a pattern become
-    fewer as its failures become right, and none is made once all of them are.
+    Patterns are looked for once, before the first round: what later rounds leave of the failures
+    tells what has been taught, and a search costs about as much as an epoch. Failures outside of
+    them get what ``influence`` gives them. The samples of a pattern become fewer as its failures
+    become right, and none is made once all of them are.
 
     Source: ours.
     """
@@ -62,7 +63,7 @@ class PatternRepair(RepairStrategy):
         """Propose samples by pattern, and for the failures without one by influence."""
         sought = context.looked_through()
         if self.seeks:
-            self.known += self._new_patterns(sought)
+            self.known, self.seeks = self._patterns(sought), False
         total = budget * len(context.evidence)
         parts, taught = [], torch.zeros(len(context.evidence), dtype=torch.bool)
         for number, n in enumerate(self._doses(total, sought)):
@@ -83,13 +84,8 @@ class PatternRepair(RepairStrategy):
         left = [min(unsafe(known.inside, sought) / FULL, known.unsafe) for known in self.known]
         return [int(self.share * total * n / at_first) for n in left]
 
-    def _new_patterns(self, sought: Sought) -> list[KnownPattern]:
-        """Look among the samples that no known pattern has."""
-        context = sought.samples
-        inside = [torch.isin(context.index, known.inside) for known in self.known]
-        free = ~torch.stack(inside).any(0) if inside else torch.ones(len(context)).bool()
-        found = find_patterns(context.select(free.nonzero()[:, 0]), self.finders)
-        self.seeks = bool(found)
+    def _patterns(self, sought: Sought) -> list[KnownPattern]:
+        found = find_patterns(sought.samples, self.finders)
         return [KnownPattern.of(pattern, unsafe(pattern.inside, sought)) for pattern in found]
 
     @property

@@ -24,8 +24,8 @@ class Crash(Callback):
             raise RuntimeError("power cut")
 
 
-# In epoch 1 nothing is injected yet, in 3 one round is, in 5 both are. What pattern has found in the
-# first round it knows in the second.
+# In epoch 1 nothing is injected yet, in 3 one round is, in 5 both are. What pattern has found in
+# the first round it knows in the second.
 @pytest.mark.parametrize(
     ("epoch", "strategy"), [(1, "guided"), (3, "guided"), (5, "guided"), (3, "pattern")]
 )
