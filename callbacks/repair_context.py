@@ -17,6 +17,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence, step_distance
 from rnnrepair.network import logits_of, margin_of
 from rnnrepair.patterns import PatternContext
+from rnnrepair.protocols import columns_of_samples
 from rnnrepair.repair import Action, LedgerRow, RepairContext, Sought, trace_inputs
 
 
@@ -106,6 +107,7 @@ def with_patterns_sought(
         seed=context.seed,
         traces=repair,
         fit=traces["fit"],
+        columns=columns_of_samples(data),
     )
     logits = logits_of(collector.network, data.fetch, repair.index)
     return replace(context, sought=Sought(samples, margin_of(logits, repair.label)))

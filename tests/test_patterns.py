@@ -206,6 +206,8 @@ def test_a_group_of_the_users_own_columns_is_named():
     assert torch.equal(pattern.inside, context.index[own])
     assert (pattern.samples % 4 == 2).all()
     assert len(pattern.samples) == 500
+    only = GroupPatterns(columns_only=True).candidates(context, torch.zeros(len(context)))
+    assert [c.told for c in only] == [f"speaker {name}" for name in speaker]
 
 
 def test_groups_of_lengths_part_all_samples():

@@ -23,10 +23,19 @@ class GroupPatterns:
 
     name = "group"
 
+    def __init__(self, columns_only: bool = False) -> None:
+        """Choose where to look.
+
+        Args:
+            columns_only: whether classes and lengths are left out.
+        """
+        self.columns_only = columns_only
+
     def candidates(self, context: PatternContext, difficulty: Tensor) -> list[Candidate]:
         """Return the samples of every group."""
         del difficulty
-        return [*_classes(context), *_lengths(context), *_columns(context)]
+        own = [] if self.columns_only else [*_classes(context), *_lengths(context)]
+        return [*own, *_columns(context)]
 
     def refined(
         self, context: PatternContext, candidate: Candidate, difficulty: Tensor

@@ -11,7 +11,7 @@ from typing_extensions import override
 from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import sweeps_of
 from rnnrepair.influence import Role
-from rnnrepair.patterns import EditPatterns, Finder, find_patterns
+from rnnrepair.patterns import EditPatterns, Finder, GroupPatterns, find_patterns
 from rnnrepair.repair.controls import InfluenceRepair
 from rnnrepair.repair.edited import edited_proposal, unjudged
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe
@@ -48,14 +48,14 @@ class PatternRepair(RepairStrategy):
 
         Args:
             share: of the samples of a round that patterns get at most, together.
-            finders: of the patterns; edits where None.
+            finders: of the patterns; edits and the user's columns where None.
 
         Raises:
             SettingsError: a value out of range.
         """
         check_settings(PatternRepair, {"share": share})
         self.share = share
-        self.finders = list(finders or (EditPatterns(),))
+        self.finders = list(finders or (EditPatterns(), GroupPatterns(columns_only=True)))
         self.known: list[KnownPattern] = []
         self.seeks = True
 

@@ -16,7 +16,7 @@ from rnnrepair.patterns import (
     PatternContext,
     find_patterns,
 )
-from rnnrepair.protocols import names_of_samples
+from rnnrepair.protocols import columns_of_samples, names_of_samples
 from rnnrepair.sequences import Kind, Names
 from rnnrepair.settings import Count, ProperShare, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
@@ -102,6 +102,7 @@ def _context(run: FinishedRun, traces: Traces, fit: Traces) -> PatternContext:
         seed=run.settings.seed,
         traces=traces,
         fit=fit,
+        columns=columns_of_samples(run.data),
     )
 
 
