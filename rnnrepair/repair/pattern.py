@@ -43,7 +43,7 @@ class PatternRepair(RepairStrategy):
     edits_samples = True
     seeks_patterns = True
 
-    def __init__(self, share: ProperShare = 0.8, finders: Sequence[Finder] | None = None) -> None:
+    def __init__(self, share: ProperShare = 0.95, finders: Sequence[Finder] | None = None) -> None:
         """Choose how much is spent on patterns.
 
         Args:
