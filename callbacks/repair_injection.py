@@ -258,10 +258,11 @@ class RepairInjection(AnalysisCallback):
 
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
+        n_told = len(self.strategy.told)
         proposal = self._propose(trainer, evidence, wanted, seed)
         self.judged += proposal.judged
-        for found in self.strategy.told:
-            log.info("Pattern: %s.", found)
+        for found in self.strategy.told[n_told:]:
+            log.info("Found: %s.", found)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
         if self.strategy.injects and len(proposal) < wanted and not proposal.withheld:
