@@ -13,7 +13,11 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
-from rnnrepair.callbacks.repair_context import repair_context, with_labels_judged
+from rnnrepair.callbacks.repair_context import (
+    repair_context,
+    with_labels_judged,
+    with_patterns_sought,
+)
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -262,8 +266,11 @@ class RepairInjection(AnalysisCallback):
 
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
+        n_told = len(self.strategy.told)
         proposal = self._propose(trainer, evidence, wanted, seed)
         self.judged += proposal.judged
+        for found in self.strategy.told[n_told:]:
+            log.info("Found: %s.", found)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
         if self.strategy.injects and len(proposal) < wanted and not proposal.withheld:
@@ -319,6 +326,8 @@ class RepairInjection(AnalysisCallback):
         context = repair_context(trainer, self, evidence, self.edits, seed)
         if self.strategy.cleans:
             context = with_labels_judged(trainer, self, context, self.ledger)
+        if self.strategy.seeks_patterns:
+            context = with_patterns_sought(trainer, self, context)
         served = int(self.strategy.serves(context).sum())
         if served == 0:
             return Proposal.empty(context)
@@ -342,6 +351,7 @@ class RepairInjection(AnalysisCallback):
             "withheld": self.withheld,
             "anew_step": self.anew_step,
             "anew_epoch": self.anew_epoch,
+            "strategy": self.strategy.state_dict(),
         }
 
     @override
@@ -354,6 +364,9 @@ class RepairInjection(AnalysisCallback):
         self.withheld = state_dict.get("withheld", 0)
         self.anew_step = state_dict["anew_step"]
         self.anew_epoch = state_dict["anew_epoch"]
+        # A base training is shared by strategies, and none has learnt anything before it ends.
+        if learnt := state_dict.get("strategy"):
+            self.strategy.load_state_dict(learnt)
 
 
 def _told(proposal: Proposal) -> str:

@@ -1,7 +1,7 @@
 """Sequences with their splits, as the base of all data modules."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -245,6 +245,11 @@ class SequenceDataModule(pl.LightningDataModule):
         data = self._set_up()
         names = SampleNames(np.arange(len(data.label))) if data.names is None else data.names
         return replace(names, origin=self._store.added_origin)
+
+    @property
+    def sample_columns(self) -> Mapping[str, Sequence[str]]:
+        """What else is known of each sample that was loaded, by the name of the column."""
+        return self._set_up().columns
 
     def mislabelled(self, index: Tensor) -> Tensor | None:
         """Return (n,) bool: loaded sequences whose label was made wrong; None where none were."""

@@ -18,7 +18,7 @@ from rnnrepair.settings import Factors, Share, Size, at_least, at_most, check_se
 # Where in a series its speed changes, as a share of its steps.
 TURN = (1 / 3, 2 / 3)
 # Kinds of edits that can spare channels.
-KINDS = ("magnitude", "shift", "warp", "local_warp", "noise", "dropped", "rotation")
+KINDS = ("magnitude", "shift", "warp", "local_warp", "noise", "dropped", "rotation", "drift")
 
 
 class SeriesEdits:
@@ -40,6 +40,7 @@ class SeriesEdits:
         local_warp: Factors | None = None,
         dropped: Share | None = None,
         rotation: Annotated[float, at_least(0), at_most(180)] | None = None,
+        drift: Size | None = None,
         spared: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         """Set the limits.
@@ -56,6 +57,8 @@ class SeriesEdits:
             rotation: largest angle in degrees by which the vectors that channels 0 to 2, 3 to 5,
                 ... make are turned about an axis drawn at random, None for none. Only for sensors
                 that may be worn any way round.
+            drift: largest change of the zero of a sensor from the first step to the last, up or
+                down, in units of the data, None for none.
             spared: channels (from 0) that a kind of edit leaves alone, by its name, such as
                 ``{"noise": [3]}``; a rotation leaves out every three that hold one.
 
@@ -70,6 +73,7 @@ class SeriesEdits:
         self.local_warp = local_warp
         self.dropped = dropped
         self.rotation = rotation
+        self.drift = drift
         self.spared = dict(spared or {})
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
@@ -91,6 +95,8 @@ class SeriesEdits:
             parameters["rotation"] = uniform(-self.rotation, self.rotation, n, generator)
             parameters["axis_height"] = uniform(-1, 1, n, generator)
             parameters["axis_angle"] = uniform(-180, 180, n, generator)
+        if self.drift is not None:
+            parameters["drift"] = uniform(-self.drift, self.drift, n, generator)
         return EditBatch("series", parameters | spared_channels(self.spared, n))
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
@@ -125,6 +131,8 @@ class SeriesEdits:
             edited = rotated(edited, p, on("rotation"))
         magnitude, deviation = of("magnitude", 1.0).to(inputs), of("noise", 0.0).to(inputs)
         edited = edited * magnitude + deviation * _noise(inputs, edits)
+        if "drift" in p:
+            edited = edited + (of("drift", 0.0) * steps / last.clamp_min(1)).to(inputs)
         if "dropped" in p:
             lost, chosen = held(edited, p["dropped"], p["dropped_seed"]), on("dropped")
             edited = lost if chosen is None else torch.where(chosen[:, None], lost, edited)

@@ -29,7 +29,8 @@ from rnnrepair.repair.ledger import (
 )
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.repair.outcome import Outcome
-from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.pattern import PatternRepair
+from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.rebuild import rebuild
 from rnnrepair.repair.segment_controls import (
     InsertionRepair,
@@ -60,6 +61,7 @@ __all__ = [
     "MutatedFailureRepair",
     "NoRepair",
     "Outcome",
+    "PatternRepair",
     "Pick",
     "Proposal",
     "RandomContextRepair",
@@ -67,6 +69,7 @@ __all__ = [
     "RandomSampleRepair",
     "RepairContext",
     "RepairStrategy",
+    "Sought",
     "StopReason",
     "Teachers",
     "TrainOnAll",

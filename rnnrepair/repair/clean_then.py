@@ -1,6 +1,8 @@
 """Cleaning together with a strategy that makes samples."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,11 +44,24 @@ class CleanThen(RepairStrategy):
         self.name = f"{self.clean.name}+{then.name}"
         self.fits, self.needs = then.fits, then.needs
         self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
-        self.augments = then.augments
+        self.augments, self.seeks_patterns = then.augments, then.seeks_patterns
 
     @override
     def check(self, budget: int) -> None:
         self.then.check(budget)
+
+    @property
+    @override
+    def told(self) -> Sequence[str]:
+        return self.then.told
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return self.then.state_dict()
+
+    @override
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.then.load_state_dict(state)
 
     @override
     def serves(self, context: RepairContext) -> Tensor:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits import Edit, EditFamily
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion
+from rnnrepair.patterns import PatternContext
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.sequences import Changes, SequenceBatch
 from rnnrepair.traces import Traces
@@ -15,6 +17,20 @@ from rnnrepair.traces import Traces
 
 def _no_numbers() -> Tensor:
     return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Where patterns are looked for: all samples that supply failures, right ones too.
+
+    Attributes:
+        samples: S of them.
+        margin: (S,) float32 probability of the true class minus that of the next; below 0 where
+            the network is wrong.
+    """
+
+    samples: PatternContext
+    margin: Tensor
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,7 @@ class RepairContext:
             mended twice.
         mended: (m,) int64 those original training samples among them whose mending holds.
         mended_label: (m,) int64 classes that these had before.
+        sought: where patterns are looked for; None for strategies that seek none.
     """
 
     evidence: Evidence
@@ -57,6 +74,20 @@ class RepairContext:
     settled: Tensor = field(default_factory=_no_numbers)
     mended: Tensor = field(default_factory=_no_numbers)
     mended_label: Tensor = field(default_factory=_no_numbers)
+    sought: Sought | None = None
+
+    def looked_through(self) -> Sought:
+        """Return where patterns are looked for.
+
+        Raises:
+            ConfigurationError: nobody has said it.
+        """
+        if self.sought is None:
+            raise ConfigurationError(
+                "sought: expected the samples that patterns are looked for in, got None: a "
+                "strategy that seeks patterns says so (seeks_patterns)."
+            )
+        return self.sought
 
 
 @dataclass(frozen=True)

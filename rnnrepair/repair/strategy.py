@@ -1,6 +1,8 @@
 """What every way to repair has in common."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +24,7 @@ class RepairStrategy(ABC):
         edits_samples: whether it changes them by the repair's edits.
         lengthens: whether they have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
+        seeks_patterns: whether it looks for what failures have in common; it is told where, then.
         augments: whether it needs training to be augmented, by the repair's edits.
     """
 
@@ -33,6 +36,7 @@ class RepairStrategy(ABC):
     edits_samples: bool = False
     lengthens: bool = False
     starts_anew: bool = False
+    seeks_patterns: bool = False
     augments: bool = False
 
     def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)
@@ -45,6 +49,18 @@ class RepairStrategy(ABC):
     def serves(self, context: RepairContext) -> Tensor:
         """Return (M,) bool: the failures that the strategy can make samples for."""
         return torch.ones(len(context.evidence), dtype=torch.bool)
+
+    @property
+    def told(self) -> Sequence[str]:
+        """What it has found out, for people: one sentence each."""
+        return ()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it has learnt in the rounds before, as plain values: checkpoints hold it."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (most learn nothing)
+        """Take up what it had learnt."""
 
     @abstractmethod
     def propose(self, context: RepairContext, budget: int) -> Proposal:

@@ -17,6 +17,7 @@ ARMS = (
     "hard",
     "influence",
     "guided",
+    "pattern",
     "failures",
     "mutated_failures",
     "fit_failures",
