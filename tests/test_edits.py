@@ -7,7 +7,7 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from rnnrepair.edits import Edit, EditBatch, ImageEdits, SeriesEdits, TokenEdits
+from rnnrepair.edits import Edit, EditBatch, ImageEdits, RangedEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind, check_fits
 
@@ -21,6 +21,12 @@ FAMILIES = {
         rotation=40,
         drift=0.5,
         spared={"noise": [0, 27], "shift": [3], "local_warp": [4], "rotation": [8], "dropped": [1]},
+    ),
+    "known of images": RangedEdits(
+        {"angle": (60, 90), "inverted": (1, 1), "covered": (0.2, 0.4)}, ImageEdits()
+    ),
+    "known of series": RangedEdits(
+        {"magnitude": (0, 0), "warp": (0.5, 0.6)}, SeriesEdits(), 0.5, {"magnitude": [0, 27]}
     ),
 }
 LEFT_ALONE = {"angle": 0.0, "right": 0.0, "down": 0.0, "scale": 1.0, "shear": 0.0}
@@ -460,3 +466,39 @@ def test_drift_moves_the_last_real_step_by_its_size_and_the_first_by_nothing():
     assert not moved[:, :, 2].any()  # spared
     assert not moved[1, 4:].any()
     assert not moved[2].any()
+
+
+def test_chosen_parameters_lie_in_their_ranges_in_their_share_of_the_edits():
+    usual = ImageEdits()
+    family = RangedEdits({"angle": (60, 90), "contrast": (0.4, 0.6)}, usual, 0.3)
+    drawn = family.draw(2000, torch.Generator().manual_seed(0)).parameters
+    known = drawn["angle"] > usual.rotation
+    assert 0.25 < known.double().mean() < 0.35
+    assert drawn["angle"][known].min() >= 60
+    assert drawn["angle"][known].max() <= 90
+    assert torch.equal((drawn["contrast"] >= 0.4) & (drawn["contrast"] <= 0.6), known)
+    assert (drawn["contrast"][~known] == 1).all()
+    assert drawn["scale"].unique().numel() == 2000
+
+
+def test_channels_are_spared_in_the_chosen_edits_alone():
+    family = RangedEdits(
+        {"magnitude": (0, 0)}, SeriesEdits(noise=0, shift=0), 0.5, {"magnitude": [1]}
+    )
+    edits = family.draw(50, torch.Generator().manual_seed(0))
+    known = edits.parameters["magnitude"] == 0
+    x = torch.randn(50, 9, 2, generator=torch.Generator().manual_seed(1)) + 5
+    edited = family.apply(x, edits)
+    assert 10 < known.sum() < 40
+    assert (edited[known][..., 0] == 0).all()
+    assert (edited[known][..., 1] != 0).all()
+    assert (edited[~known] != 0).all()
+
+
+def test_parameters_that_a_family_does_not_have_are_refused():
+    with pytest.raises(ConfigurationError, match=r"'tilt'.*'angle'"):
+        RangedEdits({"tilt": (1, 2)}, ImageEdits())
+    with pytest.raises(ConfigurationError, match="angle must have a least and a largest"):
+        RangedEdits({"angle": (9, 3)}, ImageEdits())
+    with pytest.raises(ConfigurationError, match="rotates"):
+        RangedEdits({"magnitude": (1, 2)}, SeriesEdits(), spared={"rotates": [0]})

@@ -1,7 +1,7 @@
 """Label-preserving edits of images that are read as sequences of rows."""
 
 import logging
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,19 @@ class ImageEdits:
 
     name = "image"
     fits = frozenset({Kind.IMAGE})
+    # Parameters that need no other one, with the values that change nothing.
+    neutral: ClassVar[dict[str, float]] = {
+        "angle": 0,
+        "right": 0,
+        "down": 0,
+        "scale": 1,
+        "shear": 0,
+        "contrast": 1,
+        "blur": 0,
+        "inverted": 0,
+        "covered": 0,
+        "side": 0,
+    }
 
     def __init__(
         self,
@@ -117,7 +130,8 @@ class ImageEdits:
         if "inverted" in p:
             images = torch.where((p["inverted"] == 1)[:, None, None], 1 - images, images)
         if "covered" in p:
-            images = images.masked_fill(_behind(images, p["covered"], p["side"]), 0)
+            side = p.get("side", torch.zeros(len(images)))
+            images = images.masked_fill(_behind(images, p["covered"], side), 0)
         return images
 
 

@@ -1,7 +1,7 @@
 """Label-preserving edits of time series."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ class SeriesEdits:
 
     name = "series"
     fits = frozenset({Kind.SERIES, Kind.IMAGE})
+    # Parameters that need no other one, with the values that change nothing.
+    neutral: ClassVar[dict[str, float]] = dict(magnitude=1, shift=0, warp=1, noise=0, drift=0)  # noqa: C408
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class SeriesEdits:
         Raises:
             SettingsError: a limit is out of range, or ``spared`` names no kind of edit or channel.
         """
-        check_settings(SeriesEdits, locals(), _known_kinds)
+        check_settings(SeriesEdits, locals(), known_kinds)
         self.magnitude = magnitude
         self.shift = shift
         self.warp = warp
@@ -149,7 +151,8 @@ def _noise(inputs: Tensor, edits: EditBatch) -> Tensor:
     ).to(inputs)
 
 
-def _known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:
+def known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:
+    """Return what is wrong with the channels that kinds of edits leave alone; None if nothing."""
     for kind, channels in (spared or {}).items():
         if kind not in KINDS:
             return f"{kind!r} is no kind of edit, known are {list(KINDS)}"
