@@ -266,11 +266,11 @@ class RepairInjection(AnalysisCallback):
 
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
-        n_told = len(self.strategy.told)
+        n_found = len(self.strategy.patterns)
         proposal = self._propose(trainer, evidence, wanted, seed)
         self.judged += proposal.judged
-        for found in self.strategy.told[n_told:]:
-            log.info("Found: %s.", found)
+        for pattern in self.strategy.patterns[n_found:]:
+            log.info("Found: %s.", pattern.name)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
         if self.strategy.injects and len(proposal) < wanted and not proposal.withheld:

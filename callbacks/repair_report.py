@@ -16,6 +16,7 @@ from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.label_or_task import LabelOrTask
+from rnnrepair.callbacks.pattern_outcome import found_patterns
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -288,10 +289,11 @@ class RepairReport(AnalysisCallback):
     def _repair(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Repair:
         injection = upstream(trainer, RepairInjection, self)
         after = self._predict(trainer)
+        answers = {split: SplitAnswers.of(self._before[split], after[split]) for split in after}
         return Repair(
             trained_on=injection.trains_on_repair,
             history=tuple(self._history),
-            answers={split: SplitAnswers.of(self._before[split], after[split]) for split in after},
+            answers=answers,
             targets=self._targets,
             failures=tuple(_with_what_holds(f, injection.ledger) for f in self._failures),
             effort=Effort(
@@ -310,6 +312,7 @@ class RepairReport(AnalysisCallback):
             epochs=trainer.current_epoch,
             suspects=self._suspects[: self.max_cards],
             n_suspects=len(self._suspects),
+            patterns=found_patterns(trainer, self, answers),
             interpolation=self._interpolated(trainer, pl_module, after),
         )
 

@@ -60,7 +60,7 @@ class RareEdit:
             "%d of %d training samples are edited on purpose, and copies of the %d test samples.",
             *(n_rare, data.n_train, len(test)),
         )
-        # Copies stay those of the samples as they were: what loading has learnt of the fit split holds.
+        # Copies stay those of the samples as they were, for loading has learnt from the fit split.
         copies = data.copies
         if copies is not None:
             copies = torch.cat([copies, copies.max() + 1 + torch.arange(len(test))])

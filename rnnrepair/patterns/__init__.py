@@ -2,7 +2,7 @@
 
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.edit_patterns import EditPatterns
-from rnnrepair.patterns.find import find_patterns
+from rnnrepair.patterns.find import find_patterns, members_of
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.path_patterns import PathPatterns
@@ -17,4 +17,5 @@ __all__ = [
     "Pattern",
     "PatternContext",
     "find_patterns",
+    "members_of",
 ]

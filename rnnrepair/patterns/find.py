@@ -67,6 +67,18 @@ def find_patterns(
     return found
 
 
+def members_of(context: PatternContext, pattern: Pattern, finders: Sequence[Finder]) -> Tensor:
+    """Return (S,) bool: which other samples have a pattern.
+
+    Args:
+        context: the other samples, and the training samples that it was found with.
+        pattern: found by one of the finders.
+        finders: those that looked for it.
+    """
+    (finder,) = (f for f in finders if f.name == pattern.kind)
+    return finder.again(context, pattern.parameters)
+
+
 def _best(
     inside: Tensor,
     far: Tensor,

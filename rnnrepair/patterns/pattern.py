@@ -1,6 +1,8 @@
 """What some failures have in common."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,6 +74,16 @@ class Pattern:
             f"{self.error_outside:.1%} outside"
         )
 
+    def plain(self) -> dict[str, Any]:
+        """Return numbers, strings and lists, for a checkpoint or JSON."""
+        return asdict(self) | {name: getattr(self, name).tolist() for name in _NUMBERS}
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> "Pattern":
+        """Return the pattern that was told as plain values."""
+        numbers = {name: torch.tensor(told[name], dtype=torch.int64) for name in _NUMBERS}
+        return cls(**{**told, **numbers})
+
     @classmethod
     def of(cls, candidate: Candidate, index: Tensor, failed: Tensor, p: float) -> "Pattern":
         """Name what a candidate's samples have in common.
@@ -94,3 +106,7 @@ class Pattern:
             candidate.parameters,
             candidate.samples,
         )
+
+
+# Attributes of patterns that are indices.
+_NUMBERS = ("members", "inside", "samples")

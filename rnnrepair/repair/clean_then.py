@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.errors import Fault, SettingsError
+from rnnrepair.patterns import Pattern
 from rnnrepair.repair.clean import CleanLabels, judged_labels
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
@@ -45,6 +46,7 @@ class CleanThen(RepairStrategy):
         self.fits, self.needs = then.fits, then.needs
         self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
         self.augments, self.seeks_patterns = then.augments, then.seeks_patterns
+        self.finders = then.finders
 
     @override
     def check(self, budget: int) -> None:
@@ -52,8 +54,8 @@ class CleanThen(RepairStrategy):
 
     @property
     @override
-    def told(self) -> Sequence[str]:
-        return self.then.told
+    def patterns(self) -> Sequence[Pattern]:
+        return self.then.patterns
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""A pattern that a repair has found, as its checkpoints hold it."""
+"""A pattern that a repair has found, and how much of it there was to mend."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,54 +17,35 @@ SAFE = 0.5
 
 @dataclass(frozen=True)
 class KnownPattern:
-    """What is needed to teach a pattern, in plain tensors and values.
+    """What teaching needs of a pattern.
 
     Attributes:
-        told: its name when it was found.
-        inside: (m,) int64 indices of the samples that have it, failures or not.
-        unsafe: how many of these were not right by a safe margin when it was found.
-        edit: name of the sweep; empty where no edit explains it.
-        low: least place on the sweep.
-        high: largest.
-        samples: (k,) int64 training samples that have it.
+        pattern: as it was found.
+        unsafe: how many of its samples were not right by a safe margin then.
     """
 
-    told: str
-    inside: Tensor
+    pattern: Pattern
     unsafe: int
-    edit: str
-    low: float
-    high: float
-    samples: Tensor
-
-    @classmethod
-    def of(cls, pattern: Pattern, n_unsafe: int) -> "KnownPattern":
-        """Keep what teaching needs of a pattern."""
-        values = pattern.parameters
-        return cls(
-            told=pattern.name,
-            inside=pattern.inside,
-            unsafe=n_unsafe,
-            edit=str(values.get("edit", "")),
-            low=float(values.get("from", 0)),
-            high=float(values.get("to", 0)),
-            samples=pattern.samples,
-        )
 
     def sweep(self, sweeps: Sequence[Sweep]) -> Sweep | None:
         """Return the sweep that its edits are drawn by; None where no edit explains it."""
-        return next((sweep for sweep in sweeps if sweep.name == self.edit), None)
+        wanted = self.pattern.parameters.get("edit")
+        return next((sweep for sweep in sweeps if sweep.name == wanted), None)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and largest place of its edits on their sweep."""
+        values = self.pattern.parameters
+        return float(values["from"]), float(values["to"])
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        values = asdict(self)
-        return values | {name: values[name].tolist() for name in ("inside", "samples")}
+        return {"pattern": self.pattern.plain(), "unsafe": self.unsafe}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> "KnownPattern":
         """Return what ``state_dict`` was made of."""
-        tensors = {name: torch.tensor(state[name]).long() for name in ("inside", "samples")}
-        return cls(**{**state, **tensors})
+        return cls(Pattern.of_plain(state["pattern"]), state["unsafe"])
 
 
 def unsafe(index: Tensor, sought: Sought) -> int:

@@ -11,7 +11,7 @@ from typing_extensions import override
 from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import sweeps_of
 from rnnrepair.influence import Role
-from rnnrepair.patterns import EditPatterns, Finder, GroupPatterns, find_patterns
+from rnnrepair.patterns import EditPatterns, Finder, GroupPatterns, Pattern, find_patterns
 from rnnrepair.repair.controls import InfluenceRepair
 from rnnrepair.repair.edited import edited_proposal, unjudged
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe
@@ -68,7 +68,7 @@ class PatternRepair(RepairStrategy):
         parts, taught = [], torch.zeros(len(context.evidence), dtype=torch.bool)
         for number, n in enumerate(self._doses(total, sought)):
             known = self.known[number]
-            failing = torch.isin(context.evidence.failures.index, known.inside)
+            failing = torch.isin(context.evidence.failures.index, known.pattern.inside)
             if n and bool(failing.any()):
                 parts.append(_taught(known, n, failing.nonzero()[:, 0], context, number))
                 taught |= failing
@@ -81,17 +81,19 @@ class PatternRepair(RepairStrategy):
     def _doses(self, total: int, sought: Sought) -> list[int]:
         """Return how many of all samples each pattern gets: by what is left of it."""
         at_first = sum(known.unsafe for known in self.known)
-        left = [min(unsafe(known.inside, sought) / FULL, known.unsafe) for known in self.known]
+        left = [
+            min(unsafe(known.pattern.inside, sought) / FULL, known.unsafe) for known in self.known
+        ]
         return [int(self.share * total * n / at_first) for n in left]
 
     def _patterns(self, sought: Sought) -> list[KnownPattern]:
         found = find_patterns(sought.samples, self.finders)
-        return [KnownPattern.of(pattern, unsafe(pattern.inside, sought)) for pattern in found]
+        return [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
 
     @property
     @override
-    def told(self) -> list[str]:
-        return [known.told for known in self.known]
+    def patterns(self) -> list[Pattern]:
+        return [known.pattern for known in self.known]
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -118,11 +120,12 @@ def _taught(
     generator = torch_generator(context.seed, "pattern", number)
     failure = failing[torch.arange(n) % len(failing)]
     sweep = known.sweep(sweeps_of(context.looked_through().samples.spec))
-    pool = context.originals if sweep is not None else known.samples
+    pool = context.originals if sweep is not None else known.pattern.samples
     parents = context.fetch(pool[torch.randint(len(pool), (n,), generator=generator)])
     if sweep is None:
         return edited_proposal(parents, failure, replace(context, seed=context.seed + 1 + number))
-    place = known.low + (known.high - known.low) * torch.rand(n, generator=generator)
+    low, high = known.ends
+    place = low + (high - low) * torch.rand(n, generator=generator)
     edits = sweep.draw(place, generator)
     inputs = apply_edits(parents.inputs, edits, parents.lengths)
     return unjudged(parents, inputs, failure, edits.to_list())

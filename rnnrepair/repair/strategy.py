@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence import Role
+from rnnrepair.patterns import Finder, Pattern
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.sequences import EVERY_KIND, Kind
 
@@ -25,6 +26,7 @@ class RepairStrategy(ABC):
         lengthens: whether they have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
         seeks_patterns: whether it looks for what failures have in common; it is told where, then.
+        finders: of such patterns.
         augments: whether it needs training to be augmented, by the repair's edits.
     """
 
@@ -37,6 +39,7 @@ class RepairStrategy(ABC):
     lengthens: bool = False
     starts_anew: bool = False
     seeks_patterns: bool = False
+    finders: Sequence[Finder] = ()
     augments: bool = False
 
     def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)
@@ -51,8 +54,8 @@ class RepairStrategy(ABC):
         return torch.ones(len(context.evidence), dtype=torch.bool)
 
     @property
-    def told(self) -> Sequence[str]:
-        """What it has found out, for people: one sentence each."""
+    def patterns(self) -> Sequence[Pattern]:
+        """What it has found that failures have in common."""
         return ()
 
     def state_dict(self) -> dict[str, Any]:

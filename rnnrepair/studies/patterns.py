@@ -15,6 +15,7 @@ from rnnrepair.patterns import (
     Pattern,
     PatternContext,
     find_patterns,
+    members_of,
 )
 from rnnrepair.protocols import columns_of_samples, names_of_samples
 from rnnrepair.sequences import Kind, Names
@@ -75,7 +76,7 @@ class Patterns:
         finders: list[Finder] = [EditPatterns(), GroupPatterns(), PathPatterns()]
         found = find_patterns(context, finders, self.level, self.shuffles)
         table = pd.DataFrame(
-            [_row(p, _again(p, other, finders), other, OTHER[self.split]) for p in found],
+            [_row(p, members_of(other, p, finders), other, OTHER[self.split]) for p in found],
             columns=list(COLUMNS),
         )
         failures = _failures(run, traces[self.split], found)
@@ -104,12 +105,6 @@ def _context(run: FinishedRun, traces: Traces, fit: Traces) -> PatternContext:
         fit=fit,
         columns=columns_of_samples(run.data),
     )
-
-
-def _again(pattern: Pattern, other: PatternContext, finders: Sequence[Finder]) -> Tensor:
-    """Return (S,) bool: samples of the other split that have it too."""
-    (finder,) = (f for f in finders if f.name == pattern.kind)
-    return finder.again(other, pattern.parameters)
 
 
 def _row(
