@@ -273,7 +273,8 @@ class RepairInjection(AnalysisCallback):
             log.info("Found: %s.", pattern.name)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
-        if self.strategy.injects and len(proposal) < wanted and not proposal.withheld:
+        spends = self.strategy.injects and not self.strategy.saves
+        if spends and len(proposal) < wanted and not proposal.withheld:
             log.warning(
                 "Strategy %s found %d of %d samples, original samples are drawn in place of the "
                 "others: lower budget, or give the strategy more to choose from (its settings, "

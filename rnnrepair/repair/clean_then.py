@@ -45,7 +45,8 @@ class CleanThen(RepairStrategy):
         self.name = f"{self.clean.name}+{then.name}"
         self.fits, self.needs = then.fits, then.needs
         self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
-        self.augments, self.seeks_patterns = then.augments, then.seeks_patterns
+        self.augments, self.saves = then.augments, then.saves
+        self.seeks_patterns = then.seeks_patterns
         self.finders = then.finders
 
     @override

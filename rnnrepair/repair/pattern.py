@@ -42,6 +42,7 @@ class PatternRepair(RepairStrategy):
     needs = frozenset({Role.PARENTS})
     edits_samples = True
     seeks_patterns = True
+    saves = True
 
     def __init__(self, share: ProperShare = 0.95, finders: Sequence[Finder] | None = None) -> None:
         """Choose how much is spent on patterns.
@@ -64,27 +65,33 @@ class PatternRepair(RepairStrategy):
         sought = context.looked_through()
         if self.seeks:
             self.known, self.seeks = self._patterns(sought), False
-        total = budget * len(context.evidence)
-        parts, taught = [], torch.zeros(len(context.evidence), dtype=torch.bool)
-        for number, n in enumerate(self._doses(total, sought)):
-            known = self.known[number]
-            failing = torch.isin(context.evidence.failures.index, known.pattern.inside)
-            if n and bool(failing.any()):
-                parts.append(_taught(known, n, failing.nonzero()[:, 0], context, number))
-                taught |= failing
+        index, total = context.evidence.failures.index, budget * len(context.evidence)
+        inside = [torch.isin(index, known.pattern.inside) for known in self.known]
+        taught = torch.zeros(len(index), dtype=torch.bool)
+        for failing in inside:
+            taught |= failing
+        # What influence would not use is spent on patterns.
+        most = total if bool(taught.all()) else int(self.share * total)
+        parts = [
+            _taught(known, n, failing.nonzero()[:, 0], context, number)
+            for number, (known, n, failing) in enumerate(
+                zip(self.known, self._doses(most, sought), inside, strict=True)
+            )
+            if n and bool(failing.any())
+        ]
         rest = (~taught).nonzero()[:, 0]
         n_rest = total - sum(len(part) for part in parts)
         if len(rest) and n_rest:
             parts.append(_by_influence(context, rest, n_rest))
         return Proposal.joined(parts) if parts else Proposal.empty(context)
 
-    def _doses(self, total: int, sought: Sought) -> list[int]:
-        """Return how many of all samples each pattern gets: by what is left of it."""
+    def _doses(self, most: int, sought: Sought) -> list[int]:
+        """Return how many of at most so many samples each pattern gets: by what is left of it."""
         at_first = sum(known.unsafe for known in self.known)
         left = [
             min(unsafe(known.pattern.inside, sought) / FULL, known.unsafe) for known in self.known
         ]
-        return [int(self.share * total * n / at_first) for n in left]
+        return [int(most * n / at_first) for n in left]
 
     def _patterns(self, sought: Sought) -> list[KnownPattern]:
         found = find_patterns(sought.samples, self.finders)

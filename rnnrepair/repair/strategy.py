@@ -27,6 +27,7 @@ class RepairStrategy(ABC):
         starts_anew: whether it trains a new network on all the data instead of repairing one.
         seeks_patterns: whether it looks for what failures have in common; it is told where, then.
         finders: of such patterns.
+        saves: whether it makes fewer samples than it may, where less is left to teach.
         augments: whether it needs training to be augmented, by the repair's edits.
     """
 
@@ -40,6 +41,7 @@ class RepairStrategy(ABC):
     starts_anew: bool = False
     seeks_patterns: bool = False
     finders: Sequence[Finder] = ()
+    saves: bool = False
     augments: bool = False
 
     def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)
