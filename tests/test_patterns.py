@@ -10,7 +10,7 @@ import torch
 from rnnrepair.edits.sweep import still, sweeps_of
 from rnnrepair.patterns import EditPatterns, GroupPatterns, PathPatterns, find_patterns
 from rnnrepair.patterns.chance import PRIOR, Chance, strata_of
-from rnnrepair.patterns.difficulty import NEAREST, OF_A_CLASS, OF_ALL, difficulty
+from rnnrepair.patterns.difficulty import NEAREST, OF_A_CLASS, OF_ALL, difficulty, harder_half
 from rnnrepair.patterns.pools import make_pool, near
 from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
 from rnnrepair.traces import Traces
@@ -147,19 +147,39 @@ def test_a_sample_is_never_near_to_itself():
     assert not (found.parent == own.index[:, None, None]).any()
 
 
-def test_difficulty_is_the_ratio_of_mean_distances():
+def test_difficulty_is_the_ratio_of_least_mean_distances_with_edits_for_the_harder_half():
     context, _ = images_with(None)
     context = context.select(torch.arange(30))
     found = difficulty(context)
     size = max(OF_A_CLASS, OF_ALL // 10)
-    for row in range(len(context)):
+    plain = [still(Kind.IMAGE)]
+
+    def ratio(row, sweeps):
         means = []
         for label in range(10):
-            pool = make_pool(context, still(Kind.IMAGE), label, size, purpose="difficulty")
-            apart = (pool.vectors - context.vectors[row]).norm(dim=1)
-            means.append(float(apart.sort().values[:NEAREST].mean()))
+            means.append(torch.inf)
+            for sweep in sweeps:
+                pool = make_pool(context, sweep, label, size, purpose="difficulty")
+                apart = (pool.vectors - context.vectors[row]).norm(dim=1)
+                means[-1] = min(means[-1], float(apart.sort().values[:NEAREST].mean()))
         own = means.pop(int(context.label[row]))
-        assert float(found[row]) == pytest.approx(own / min(means), rel=1e-3)
+        return own / min(means)
+
+    unedited = torch.tensor([ratio(row, plain) for row in range(30)])
+    easy, hard = unedited.argsort()[:15], unedited.argsort()[15:]
+    assert sorted(hard.tolist()) == harder_half(found).tolist()
+    assert found[easy].argsort().tolist() == list(range(15))
+    assert found[easy].max() < found[hard].min()
+    for row in hard.tolist():
+        expected = ratio(row, [*plain, *sweeps_of(context.spec)])
+        assert float(found[row]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_what_only_an_edit_makes_hard_is_easy():
+    context, planted = images_with({"inverted": 1.0})
+    inside = torch.isin(context.index, planted)
+    place = difficulty(context).argsort().argsort()[inside].double() / len(context)
+    assert place.median() < 0.9
 
 
 def test_strata_hold_samples_of_like_difficulty():

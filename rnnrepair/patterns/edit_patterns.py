@@ -1,6 +1,6 @@
 """Failures that look like training samples under some edit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnrepair.edits.sweep import Sweep, still, sweeps_of
 from rnnrepair.patterns.chance import Chance, strata_of
 from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.difficulty import harder_half
 from rnnrepair.patterns.pattern import Candidate
 from rnnrepair.patterns.pools import Near, near, size_of_bins
 from rnnrepair.seeding import torch_generator
@@ -20,6 +21,10 @@ BINS = 12
 WIDTHS = (2, 3, 4, 6)
 # A sample is explained by an edit if it is among so many of all that come nearest, as a share.
 EXPLAINED = (0.005, 0.01, 0.02, 0.04, 0.08)
+# The same where a pattern that has been found is seen more closely.
+EXPLAINED_CLOSELY = tuple(0.005 * 2 ** (n / 2) for n in range(9))
+# Share of the largest excess from which on a narrower set of samples is as surprising.
+AS_GOOD = 0.95
 # Neighbouring parts on either side that are looked at closely, and how many ends are tried there.
 BESIDE = 2
 EDGES = 24
@@ -57,7 +62,7 @@ class EditPatterns:
         sweeps = sweeps_of(context.spec)
         if not sweeps:
             return []
-        hard = difficulty.argsort(stable=True)[len(difficulty) // 2 :].sort().values
+        hard = harder_half(difficulty)
         half = context.select(hard)
         plain = self._near(half, still(context.spec.kind))
         found = []
@@ -133,7 +138,7 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
         for first in range(BINS - width + 1):
             low, high = first / BINS, (first + width) / BINS
             ratio = (edited.mean(first, first + width) / unedited).nan_to_num(torch.inf)
-            for inside in _nearest(ratio):
+            for inside in _nearest(ratio, EXPLAINED):
                 parameters = _parameters(sweep, low, high)
                 far = float(ratio[inside].mean()) if bool(inside.any()) else 1.0
                 found.append(
@@ -159,23 +164,27 @@ def _ratio(edited: Near, plain: Near) -> Tensor:
     return (edited.mean(0, 1) / plain.mean(0, 1)).nan_to_num(torch.inf)
 
 
-def _nearest(ratio: Tensor) -> list[Tensor]:
-    """Return (S,) bool each: the samples of smallest ratio, as long as it is below 1."""
+def _nearest(ratio: Tensor, shares: Sequence[float]) -> list[Tensor]:
+    """Return (S,) bool each: shares of the samples, of smallest ratio, as long as it is below 1."""
     ascending = ratio.sort().values
-    ends = [float(ascending[int(share * len(ratio))]) for share in EXPLAINED]
+    ends = [float(ascending[int(share * len(ratio))]) for share in shares]
     return [ratio < min(end, 1.0) for end in ends]
 
 
 def _best(ratio: Tensor, chance: Chance) -> Tensor:
-    """Return those samples of smallest ratio among which failures exceed chance most."""
-    choices = torch.stack(_nearest(ratio))
-    return choices[chance.excess(choices).argmax()]
+    """Return the fewest samples of smallest ratio among which failures exceed chance most.
+
+    Samples that come less near and are hard otherwise fail too, and would go along with it.
+    """
+    choices = torch.stack(_nearest(ratio, EXPLAINED_CLOSELY))
+    excess = chance.excess(choices)
+    return choices[int((excess >= AS_GOOD * excess.max()).int().argmax())]
 
 
 def _region(
     place: Tensor, inside: Tensor, ends: tuple[float, float], chance: Chance
 ) -> tuple[float, float]:
-    """Return the part of a sweep where failures exceed chance most, the narrowest of equal ones.
+    """Return the narrowest part of a sweep where failures exceed chance as much as anywhere.
 
     Widened a little: the edits that come nearest lie inwards of the ends.
 
@@ -190,7 +199,7 @@ def _region(
     low, high = edges[parts[:, 0]], edges[parts[:, 1]]
     within = inside & (place >= low[:, None]) & (place <= high[:, None])
     excess = chance.excess(within)
-    width = (high - low).masked_fill(excess < excess.max(), torch.inf)
+    width = (high - low).masked_fill(excess < AS_GOOD * excess.max(), torch.inf)
     best = int(width.argmin())
     room = float(edges[1] - edges[0])
     return max(float(low[best]) - room, 0.0), min(float(high[best]) + room, 1.0)

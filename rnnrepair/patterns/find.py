@@ -16,7 +16,7 @@ from rnnrepair.seeding import torch_generator
 LEAST_INSIDE = 8
 LEAST_FAILURES = 5
 # Share of the largest excess from which on a candidate is as surprising as the best.
-AS_GOOD = 0.9
+AS_GOOD = 0.85
 
 
 def find_patterns(
