@@ -17,10 +17,11 @@ from rnnrepair.patterns import (
     find_patterns,
     members_of,
 )
-from rnnrepair.protocols import columns_of_samples, names_of_samples
+from rnnrepair.protocols import names_of_samples
 from rnnrepair.sequences import Kind, Names
 from rnnrepair.settings import Count, ProperShare, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.shared_causes import pattern_context
 from rnnrepair.studies.study import StudyResult
 from rnnrepair.traces import Traces
 
@@ -71,8 +72,8 @@ class Patterns:
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Name the patterns, and look whether they hold on the other split."""
         traces = run.chosen().traces
-        context = _context(run, traces[self.split], traces["fit"])
-        other = _context(run, traces[OTHER[self.split]], traces["fit"])
+        context = pattern_context(run, traces[self.split], traces["fit"])
+        other = pattern_context(run, traces[OTHER[self.split]], traces["fit"])
         finders: list[Finder] = [EditPatterns(), GroupPatterns(), PathPatterns()]
         found = find_patterns(context, finders, self.level, self.shuffles)
         table = pd.DataFrame(
@@ -89,22 +90,6 @@ class Patterns:
             _conclusion(table, int(context.failed.sum()), self.split),
             pictures=pictures,
         )
-
-
-def _context(run: FinishedRun, traces: Traces, fit: Traces) -> PatternContext:
-    return PatternContext(
-        spec=run.data.spec,
-        fetch=run.data.fetch,
-        originals=fit.index,
-        original_label=fit.label,
-        index=traces.index,
-        label=traces.label,
-        failed=~traces.correct,
-        seed=run.settings.seed,
-        traces=traces,
-        fit=fit,
-        columns=columns_of_samples(run.data),
-    )
 
 
 def _row(
