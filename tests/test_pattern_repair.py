@@ -11,7 +11,14 @@ from rnnrepair.influence import Role
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import logits_of, margin_of, verified
 from rnnrepair.patterns import Candidate, PatternContext
-from rnnrepair.repair import InfluenceRepair, PatternRepair, Sought, ledger_rows, rebuild
+from rnnrepair.repair import (
+    FailureRepair,
+    InfluenceRepair,
+    PatternRepair,
+    Sought,
+    ledger_rows,
+    rebuild,
+)
 from rnnrepair.repair.known_pattern import SAFE
 from tests.conftest import case_of, trained
 
@@ -174,3 +181,19 @@ def test_margin_is_below_zero_where_the_answer_is_wrong():
     p = logits.softmax(1)
     expected = torch.stack([p[0, 0] - p[0, 1], p[1, 2] - p[1, 0], p[2, 0] - p[2, 0]])
     assert torch.allclose(margin, expected)
+
+
+def test_groups_are_copied_where_the_rest_is_not_edited(case, inside, monkeypatch):
+    strategy = strategy_of(monkeypatch, OneGroup(inside), rest=FailureRepair())
+    assert not strategy.edits_samples
+    proposal = strategy.propose(case.context, 4)
+    taught = torch.isin(case.failures.index[proposal.failure], inside)
+    assert 0 < taught.sum() < len(proposal)
+    assert {edit.name for edit in proposal.edits} == {"copy"}
+    assert torch.isin(proposal.parent[taught], case.context.originals[:7]).all()
+    # The others are copies of the failures themselves.
+    others = proposal.failure[~taught]
+    assert torch.equal(proposal.parent[~taught], case.failures.index[others])
+    parents = case.context.fetch(proposal.parent)
+    assert torch.equal(proposal.label, parents.label)
+    assert torch.equal(proposal.inputs[taught], parents.inputs[taught])

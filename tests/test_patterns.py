@@ -8,7 +8,13 @@ import pytest
 import torch
 
 from rnnrepair.edits.sweep import still, sweeps_of
-from rnnrepair.patterns import EditPatterns, GroupPatterns, PathPatterns, find_patterns
+from rnnrepair.patterns import (
+    EditPatterns,
+    GroupPatterns,
+    PathPatterns,
+    WordPatterns,
+    find_patterns,
+)
 from rnnrepair.patterns.chance import PRIOR, Chance, strata_of
 from rnnrepair.patterns.difficulty import NEAREST, OF_A_CLASS, OF_ALL, difficulty, harder_half
 from rnnrepair.patterns.pools import make_pool, near
@@ -287,12 +293,34 @@ def texts():
 
 def test_a_word_that_failures_read_is_named_with_its_training_samples(texts):
     context, held = texts
-    pattern = find_patterns(context, [PathPatterns(), GroupPatterns()])[0]
+    pattern = find_patterns(context, [WordPatterns(), PathPatterns(), GroupPatterns()])[0]
     assert pattern.told == "reads word 'w7'"
     assert set(pattern.inside.tolist()) == {i for i in held.tolist() if i >= 600}
     assert set(pattern.samples.tolist()) == {i for i in held.tolist() if i < 600}
-    again = PathPatterns().again(context, pattern.parameters)
+    again = WordPatterns().again(context, pattern.parameters)
     assert torch.equal(context.index[again], pattern.inside)
+
+
+def test_candidates_of_words_are_all_words_and_pairs_that_enough_texts_hold(texts):
+    context, _ = texts
+    batch = context.fetch(context.index)
+    lengths = 1 + torch.arange(len(batch)) % 8
+    batch = replace(batch, lengths=lengths)
+    context = replace(context, fetch=lambda i: batch.rows(torch.searchsorted(batch.index, i)))
+    found = WordPatterns().candidates(context, torch.zeros(len(context)))
+    holders = {}
+    for row, (words, n) in enumerate(zip(batch.inputs.tolist(), lengths.tolist(), strict=True)):
+        for parts in (words[:n], list(pairwise(words[:n]))):
+            for part in set(parts):
+                holders.setdefault(part, set()).add(row)
+    expected = {part: rows for part, rows in holders.items() if len(rows) >= 8}
+    assert len(expected) > 40
+    read = {}
+    for candidate in found:
+        word, follows = (candidate.parameters.get(name) for name in ("word", "next"))
+        key = word if follows is None else (word, follows)
+        read[key] = set(candidate.inside.nonzero()[:, 0].tolist())
+    assert read == expected
 
 
 def test_texts_have_no_sweeps_and_no_edit_is_tried(texts):

@@ -1,4 +1,4 @@
-"""Failures that take the same way through the abstract states, or read the same word."""
+"""Failures that take the same way through the abstract states."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,7 +7,6 @@ from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.pattern import Candidate
-from rnnrepair.sequences import Names
 from rnnrepair.traces import Traces
 
 # Samples that a way is shared by, at least.
@@ -17,7 +16,7 @@ SAMPLES = 500
 
 
 class PathPatterns:
-    """Failures whose traces share a state, a transition, or a word with the state it led to.
+    """Failures whose traces share a state or a transition.
 
     States and transitions are those of the first half of the steps: later ones tell what the
     network answers, and so that it fails, not why.
@@ -32,13 +31,10 @@ class PathPatterns:
         del difficulty
         if context.traces is None:
             return []
-        found = [
+        return [
             *_shared(context, _states, lambda k: f"comes through state {k}", "state"),
             *_shared(context, _transitions, _told_transition(context), "transition"),
         ]
-        if context.traces.token is not None:
-            found += _shared(context, _tokens, _told_token(context), "token")
-        return found
 
     def refined(
         self, context: PatternContext, candidate: Candidate, difficulty: Tensor
@@ -107,20 +103,9 @@ def _transitions(traces: Traces) -> tuple[Tensor, Tensor]:
     return (state[:-1] * traces.n_states + state[1:])[inside], row[1:][inside]
 
 
-def _tokens(traces: Traces) -> tuple[Tensor, Tensor]:
-    if traces.token is None:
-        return torch.empty(0).long(), torch.empty(0).long()
-    return traces.token.long(), torch.arange(len(traces)).repeat_interleave(traces.lengths)
-
-
-_OF: dict[str, Numbered] = {"state": _states, "transition": _transitions, "token": _tokens}
+_OF: dict[str, Numbered] = {"state": _states, "transition": _transitions}
 
 
 def _told_transition(context: PatternContext) -> Callable[[int], str]:
     n_states = 1 if context.traces is None else context.traces.n_states
     return lambda number: "goes from state {} to {}".format(*divmod(number, n_states))
-
-
-def _told_token(context: PatternContext) -> Callable[[int], str]:
-    names = Names.of(context.spec)
-    return lambda number: f"reads {names.token} {names.of_tokens(torch.tensor([number]))[0]!r}"

@@ -17,7 +17,7 @@ class Candidate:
     """Something that samples may have in common, before anybody has asked whether they fail more.
 
     Attributes:
-        kind: ``edit``, ``path`` or ``group``.
+        kind: ``edit``, ``word``, ``path`` or ``group``.
         told: what they have in common, for people.
         inside: (S,) bool, the samples that have it.
         parameters: of it, plain values by name.
@@ -39,7 +39,7 @@ class Pattern:
     """Failures that have one thing in common, more of them than chance explains.
 
     Attributes:
-        kind: ``edit``, ``path`` or ``group``.
+        kind: ``edit``, ``word``, ``path`` or ``group``.
         told: what they have in common, for people.
         members: (n,) int64 indices of the failures, ascending.
         inside: (m,) int64 indices of all samples that have it, failures or not, ascending.

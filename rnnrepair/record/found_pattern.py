@@ -32,7 +32,7 @@ class FoundPattern:
     """A pattern of the unrepaired network's failures on the repair split.
 
     Attributes:
-        kind: ``edit``, ``path`` or ``group``.
+        kind: ``edit``, ``word``, ``path`` or ``group``.
         told: what the failures have in common.
         failures: their indices.
         samples: indices of training samples that have it too, the nearest first.

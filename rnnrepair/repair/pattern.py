@@ -8,17 +8,22 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.edits import apply_edits
+from rnnrepair.edits import IDENTITY, apply_edits
 from rnnrepair.edits.sweep import sweeps_of
-from rnnrepair.influence import Role
-from rnnrepair.patterns import EditPatterns, Finder, GroupPatterns, Pattern, find_patterns
+from rnnrepair.patterns import (
+    EditPatterns,
+    Finder,
+    GroupPatterns,
+    Pattern,
+    WordPatterns,
+    find_patterns,
+)
 from rnnrepair.repair.controls import InfluenceRepair
 from rnnrepair.repair.edited import edited_proposal, unjudged
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import Kind
 from rnnrepair.settings import ProperShare, check_settings
 
 # A pattern gets fewer samples once this share of what was wrong or doubtful in it is left.
@@ -37,26 +42,33 @@ class PatternRepair(RepairStrategy):
     """
 
     name = "pattern"
-    # No wide edits of texts are known (rnnrepair/edits/sweep.py).
-    fits = frozenset({Kind.IMAGE, Kind.SERIES})
-    needs = frozenset({Role.PARENTS})
-    edits_samples = True
     seeks_patterns = True
     saves = True
 
-    def __init__(self, share: ProperShare = 0.95, finders: Sequence[Finder] | None = None) -> None:
+    def __init__(
+        self,
+        share: ProperShare = 0.95,
+        finders: Sequence[Finder] | None = None,
+        rest: RepairStrategy | None = None,
+    ) -> None:
         """Choose how much is spent on patterns.
 
         Args:
             share: of the samples of a round that patterns get at most, together.
-            finders: of the patterns; edits and the user's columns where None.
+            finders: of the patterns; edits, words and the user's columns where None.
+            rest: makes the samples for failures outside of patterns, ``InfluenceRepair`` where
+                None. Training samples of words and columns are edited where it edits samples.
 
         Raises:
             SettingsError: a value out of range.
         """
         check_settings(PatternRepair, {"share": share})
         self.share = share
-        self.finders = list(finders or (EditPatterns(), GroupPatterns(columns_only=True)))
+        default = EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)
+        self.finders = list(finders or default)
+        self.rest = rest or InfluenceRepair()
+        self.fits, self.needs = self.rest.fits, self.rest.needs
+        self.edits_samples, self.lengthens = self.rest.edits_samples, self.rest.lengthens
         self.known: list[KnownPattern] = []
         self.seeks = True
 
@@ -73,7 +85,7 @@ class PatternRepair(RepairStrategy):
         # What influence would not use is spent on patterns.
         most = total if bool(taught.all()) else int(self.share * total)
         parts = [
-            _taught(known, n, failing.nonzero()[:, 0], context, number)
+            self._taught(known, n, failing.nonzero()[:, 0], context, number)
             for number, (known, n, failing) in enumerate(
                 zip(self.known, self._doses(most, sought), inside, strict=True)
             )
@@ -82,7 +94,7 @@ class PatternRepair(RepairStrategy):
         rest = (~taught).nonzero()[:, 0]
         n_rest = total - sum(len(part) for part in parts)
         if len(rest) and n_rest:
-            parts.append(_by_influence(context, rest, n_rest))
+            parts.append(self._of_rest(context, rest, n_rest))
         return Proposal.joined(parts) if parts else Proposal.empty(context)
 
     def _doses(self, most: int, sought: Sought) -> list[int]:
@@ -95,7 +107,43 @@ class PatternRepair(RepairStrategy):
 
     def _patterns(self, sought: Sought) -> list[KnownPattern]:
         found = find_patterns(sought.samples, self.finders)
+        # Nobody can teach what no training sample has.
+        found = [p for p in found if p.kind == EditPatterns.name or len(p.samples)]
         return [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
+
+    def _taught(
+        self, known: KnownPattern, n: int, failing: Tensor, context: RepairContext, number: int
+    ) -> Proposal:
+        """Return n samples that have what a pattern's failures have in common.
+
+        Args:
+            known: the pattern.
+            n: samples.
+            failing: (m,) rows of its failures.
+            context: of the round.
+            number: of the pattern.
+        """
+        generator = torch_generator(context.seed, "pattern", number)
+        failure = failing[torch.arange(n) % len(failing)]
+        sweep = known.sweep(sweeps_of(context.looked_through().samples.spec))
+        pool = context.originals if sweep is not None else known.pattern.samples
+        parents = context.fetch(pool[torch.randint(len(pool), (n,), generator=generator)])
+        if sweep is not None:
+            low, high = known.ends
+            place = low + (high - low) * torch.rand(n, generator=generator)
+            edits = sweep.draw(place, generator)
+            inputs = apply_edits(parents.inputs, edits, parents.lengths)
+            return unjudged(parents, inputs, failure, edits.to_list())
+        if self.edits_samples:
+            seeded = replace(context, seed=context.seed + 1 + number)
+            return edited_proposal(parents, failure, seeded)
+        return unjudged(parents, parents.inputs, failure, [IDENTITY] * n)
+
+    def _of_rest(self, context: RepairContext, rows: Tensor, n: int) -> Proposal:
+        """Return n samples for some failures outside of patterns."""
+        own = replace(context, evidence=context.evidence.select(rows))
+        made = self.rest.propose(own, -(-n // len(rows))).limited(n)
+        return replace(made, failure=rows[made.failure])
 
     @property
     @override
@@ -110,36 +158,3 @@ class PatternRepair(RepairStrategy):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.seeks = state["seeks"]
         self.known = [KnownPattern.of_state(known) for known in state["known"]]
-
-
-def _taught(
-    known: KnownPattern, n: int, failing: Tensor, context: RepairContext, number: int
-) -> Proposal:
-    """Return n samples that have what a pattern's failures have in common.
-
-    Args:
-        known: the pattern.
-        n: samples.
-        failing: (m,) rows of its failures.
-        context: of the round.
-        number: of the pattern.
-    """
-    generator = torch_generator(context.seed, "pattern", number)
-    failure = failing[torch.arange(n) % len(failing)]
-    sweep = known.sweep(sweeps_of(context.looked_through().samples.spec))
-    pool = context.originals if sweep is not None else known.pattern.samples
-    parents = context.fetch(pool[torch.randint(len(pool), (n,), generator=generator)])
-    if sweep is None:
-        return edited_proposal(parents, failure, replace(context, seed=context.seed + 1 + number))
-    low, high = known.ends
-    place = low + (high - low) * torch.rand(n, generator=generator)
-    edits = sweep.draw(place, generator)
-    inputs = apply_edits(parents.inputs, edits, parents.lengths)
-    return unjudged(parents, inputs, failure, edits.to_list())
-
-
-def _by_influence(context: RepairContext, rows: Tensor, n: int) -> Proposal:
-    """Return n samples for some failures, made as ``influence`` makes them."""
-    own = replace(context, evidence=context.evidence.select(rows))
-    made = InfluenceRepair().propose(own, -(-n // len(rows))).limited(n)
-    return replace(made, failure=rows[made.failure])

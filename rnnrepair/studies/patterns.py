@@ -14,6 +14,7 @@ from rnnrepair.patterns import (
     PathPatterns,
     Pattern,
     PatternContext,
+    WordPatterns,
     find_patterns,
     members_of,
 )
@@ -74,7 +75,12 @@ class Patterns:
         traces = run.chosen().traces
         context = pattern_context(run, traces[self.split], traces["fit"])
         other = pattern_context(run, traces[OTHER[self.split]], traces["fit"])
-        finders: list[Finder] = [EditPatterns(), GroupPatterns(), PathPatterns()]
+        finders: list[Finder] = [
+            EditPatterns(),
+            GroupPatterns(),
+            WordPatterns(),
+            PathPatterns(),
+        ]
         found = find_patterns(context, finders, self.level, self.shuffles)
         table = pd.DataFrame(
             [_row(p, members_of(other, p, finders), other, OTHER[self.split]) for p in found],

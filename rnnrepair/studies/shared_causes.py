@@ -12,6 +12,7 @@ from rnnrepair.patterns import (
     GroupPatterns,
     Pattern,
     PatternContext,
+    WordPatterns,
     find_patterns,
 )
 from rnnrepair.protocols import columns_of_samples
@@ -46,8 +47,8 @@ def pattern_context(run: FinishedRun, traces: Traces, fit: Traces) -> PatternCon
 
 
 def shared_patterns(run: FinishedRun, traces: Traces, fit: Traces) -> list[Pattern]:
-    """Return the edits and the values of the user's columns that failures were found to share."""
-    finders: list[Finder] = [EditPatterns(), GroupPatterns(columns_only=True)]
+    """Return the edits, words and values of columns that failures were found to share."""
+    finders: list[Finder] = [EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)]
     return find_patterns(pattern_context(run, traces, fit), finders)
 
 
