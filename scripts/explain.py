@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair import explain
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import make_folder, write_file
+from rnnrepair.callbacks.launch.check import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
@@ -138,6 +139,7 @@ def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, 
 def main(cfg: DictConfig) -> None:
     """Explain; what a user can mend ends the program with one message."""
     with ending_in_one_line(log):
+        check_keys(cfg, "explain")
         explained(cfg)
 
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from rnnrepair.callbacks.launch.build import build
 from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.messages import naming_keys
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.wandb.logger import finish_wandb
@@ -31,7 +32,8 @@ def objective(cfg: DictConfig) -> float | None:
     """Run one experiment and return its score on val, by ``monitor``."""
     failed = True
     try:
-        summary = build(cfg).train()
+        with naming_keys(cfg):
+            summary = build(cfg).train()
         failed = False
     finally:
         finish_wandb(failed=failed)
