@@ -124,10 +124,20 @@ def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, 
     Raises:
         ConfigurationError: it is not said which.
     """
-    if not (cfg.module and cfg.data and cfg.checkpoint != "last"):
+    missing = [
+        told
+        for told, given in {
+            "module=package.Class": cfg.module,
+            "checkpoint=FILE": cfg.checkpoint != "last",
+            "data=package:function": cfg.data,
+        }.items()
+        if not given
+    ]
+    if missing:
         raise ConfigurationError(
             "Say which network: run=<folder of a run>, or all of module=package.Class, "
-            "checkpoint=FILE and data=package:function."
+            "checkpoint=FILE (of its weights) and data=package:function; "
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."
         )
     arguments = OmegaConf.to_container(cfg.arguments, resolve=True)
     module = trained_network(cfg.module, cfg.checkpoint, arguments)  # type: ignore[arg-type]

@@ -172,20 +172,40 @@ def test_a_checkpoint_without_the_weights_says_what_it_holds(stranger, saved, me
         trained_network("stranger_to_explain.Net", "odd.pt", {})
 
 
+def follow(refused):
+    """Run the lines that a refusal advises, as they stand, in a program of their own."""
+    lines = [line.strip() for line in str(refused.value).splitlines()[1:]]
+    Path("save_again.py").write_text("\n".join(lines) + "\n")
+    ran = subprocess.run(
+        [sys.executable, "save_again.py"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_a_checkpoint_that_could_run_code_is_refused_and_can_be_saved_again(stranger):
     torch.save(stranger.Net(), "whole.pt")
     with pytest.raises(IncompatibleCheckpointError, match=r"not read") as refused:
         explained(configured(*GIVEN, "checkpoint=whole.pt", *FEW))
-    lines = [line.strip() for line in str(refused.value).splitlines()[1:]]
-    assert len(lines) == 2
-    exec("\n".join(lines), {"torch": torch})  # the two lines do what they say
+    follow(refused)
     assert len(explained(configured(*GIVEN, "checkpoint=whole_weights.pt", *FEW))) == 3
     odd = {"state_dict": stranger.Net().state_dict(), "more": stranger.Odd()}
     torch.save(odd, "odd.pt")
     with pytest.raises(IncompatibleCheckpointError, match=r"not read") as refused:
         explained(configured(*GIVEN, "checkpoint=odd.pt", *FEW))
-    exec("\n".join(line.strip() for line in str(refused.value).splitlines()[1:]), {"torch": torch})
+    follow(refused)
     assert len(explained(configured(*GIVEN, "checkpoint=odd_weights.pt", *FEW))) == 3
+
+
+def test_a_network_that_its_own_program_has_pickled_can_be_saved_again(stranger, tmp_path):
+    """Pickle then knows its class by ``__main__``, which is another program where it is read."""
+    code = (tmp_path / "stranger_to_explain.py").read_text()
+    whole = '\n\nif __name__ == "__main__":\n    torch.save(Net(), "whole.pt")\n'
+    (tmp_path / "stranger_to_explain.py").write_text(code + whole)
+    subprocess.run([sys.executable, "stranger_to_explain.py"], check=True)
+    with pytest.raises(IncompatibleCheckpointError, match=r"import Net") as refused:
+        explained(configured(*GIVEN, "checkpoint=whole.pt", *FEW))
+    follow(refused)
+    assert len(explained(configured(*GIVEN, "checkpoint=whole_weights.pt", *FEW))) == 3
 
 
 def keep(path, saved):
@@ -204,7 +224,8 @@ def keep(path, saved):
         (lambda net: None, ("module=stranger_to_explain.No",), ConfigurationError, "package.Class"),
         (lambda net: None, ("module=stranger_to_explain.Odd",), ConfigurationError, "no torch.nn"),
         (lambda net: None, ("data=nowhere:data",), ConfigurationError, "package:function"),
-        (lambda net: None, ("module=null",), ConfigurationError, "Say which network"),
+        (lambda net: None, ("module=null",), ConfigurationError, "module=package.Class is missing"),
+        (lambda net: None, ("checkpoint=last",), ConfigurationError, "checkpoint=FILE is missing"),
     ],
 )
 def test_what_is_no_network_of_the_data_is_refused(stranger, prepare, options, error, message):
