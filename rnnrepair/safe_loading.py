@@ -48,16 +48,18 @@ def read_checkpoint(path: Path, module: str = "mynet") -> dict[str, Any]:
 
 
 def _imports(path: Path, module: str) -> str:
-    """Return the line that lets a file be unpickled which was written by the program of its classes.
+    """Return the line that makes classes known which pickle looks for in ``__main__``.
 
-    Pickle names them by ``__main__`` then, which is whatever program reads the file.
+    That is the program that wrote the file, where it defined them, and whatever program reads it.
     """
     try:
         needed = get_unsafe_globals_in_checkpoint(path)
     except ValueError:  # of a form before the present one
         return ""
     names = sorted({name.split(".")[1] for name in needed if name.startswith("__main__.")})
-    return f"    from {module} import {', '.join(names)}  # the file with its code\n" if names else ""
+    return (
+        f"    from {module} import {', '.join(names)}  # the file with its code\n" if names else ""
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> IncompatibleCheckpointError:

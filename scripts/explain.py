@@ -38,7 +38,7 @@ NAMED = 4
 
 
 def explained(cfg: DictConfig) -> Explanation:
-    """Explain what a configuration asks for, print it, and write the table and the page."""
+    """Explain what a configuration asks for, print it, and write table and page of what is told."""
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     module, data, settings, output, tap = _of_run(cfg) if cfg.run else _of_stranger(cfg)
@@ -58,6 +58,9 @@ def explained(cfg: DictConfig) -> Explanation:
         progress=progress_bars if cfg.progress else silent,
     )
     print(found)
+    if len(found) == 0:
+        log.info("No failure is told, so no table and no page is written.")
+        return found
     stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names)
     table = write_table(found.to_dataframe(), output / f"{stem}.parquet")
     page = write_explanation(found, data, output / f"{stem}.html")

@@ -45,6 +45,12 @@ def data():
     return Noise(num_classes=2)
 
 
+def data_set_up():
+    noise = data()
+    noise.setup()
+    return noise
+
+
 class Odd:
     pass
 """
@@ -124,6 +130,17 @@ def test_a_network_of_ones_own_is_explained(stranger, tmp_path, caplog):
         assert [f.index for f in one.failures] == [index]
     assert page.read_text() == every
     assert (tmp_path / "explain" / f"test_{index}.html").is_file()
+
+
+def test_samples_that_are_right_leave_no_empty_files(stranger, tmp_path, capsys):
+    every = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW))
+    wrong, before = every.failing.tolist(), sorted(tmp_path.rglob("*"))
+    right = next(i for i in stranger.data_set_up().indices("test").tolist() if i not in wrong)
+    capsys.readouterr()
+    found = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW, f"index=[{right}]"))
+    assert found.right.tolist() == [right]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert f"such as {wrong[0]}" in capsys.readouterr().out
 
 
 def test_a_lightning_checkpoint_says_how_its_network_is_made(stranger):
