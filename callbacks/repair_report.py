@@ -192,8 +192,8 @@ class RepairReport(AnalysisCallback):
                 f"The unrepaired network is at chance: {self.monitor.value} "
                 f"{score(confusion(val.label, val.predicted), self.monitor):.3f} on val, where one "
                 f"answer for all has {constant_score(val.label, self.monitor):.3f}. A repair mends "
-                "failures of a network that has learnt its task: train longer before it (raise "
-                f"{self.base_length}), or mend learning rate, network or data first."
+                "failures of a network that has learnt its task. Train longer before it: raise "
+                f"{self.base_length}. Or mend learning rate, network or data first."
             )
         if still_rising(self._val_accuracies, len(data.indices("val"))):
             told.append(
