@@ -132,6 +132,11 @@ def test_a_network_of_ones_own_is_explained(stranger, tmp_path, caplog):
     assert (tmp_path / "explain" / f"test_{index}.html").is_file()
 
 
+def test_names_of_two_words_are_asked_for_as_the_readme_says():
+    assert configured('names=["x_test 36","x_test 3"]').names == ["x_test 36", "x_test 3"]
+    assert configured("names=[49,r17]").names == [49, "r17"]
+
+
 def test_samples_that_are_right_leave_no_empty_files(stranger, tmp_path, capsys):
     every = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW))
     wrong, before = every.failing.tolist(), sorted(tmp_path.rglob("*"))
