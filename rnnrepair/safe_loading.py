@@ -34,8 +34,12 @@ def read_checkpoint(path: Path, module: str = "mynet") -> dict[str, Any]:
             "a program in the folder of your code:\n"
             f"    import torch\n{_imports(path, module)}"
             f"    saved = torch.load({str(path)!r}, map_location='cpu', weights_only=False)\n"
-            "    torch.save(getattr(saved, 'state_dict', lambda: saved['state_dict'])(), "
-            f"{str(path.with_name(path.stem + '_weights.pt'))!r})"
+            "    parts = saved if isinstance(saved, dict) else {'state_dict': saved}\n"
+            "    parts = {k: v.state_dict() if hasattr(v, 'state_dict') else v "
+            "for k, v in parts.items()}\n"
+            "    weights = {k: v for k, v in parts.items() if isinstance(v, dict) "
+            "and any(map(torch.is_tensor, v.values()))}\n"
+            f"    torch.save(weights, {str(path.with_name(path.stem + '_weights.pt'))!r})"
         ) from error
     except (OSError, RuntimeError, EOFError, LookupError, ValueError) as error:
         raise _unreadable(path, error) from error
