@@ -212,7 +212,12 @@ class RepairInjection(AnalysisCallback):
         elif took_back:
             self._train_on(trainer, ("fit",))
         if self.campaign.stopped is not None:
-            log.info("Repair stops: %s.", self.campaign.stopped.message)
+            log.info(
+                "Repair stops after %d of %d rounds: %s.",
+                self.campaign.rounds_made,
+                self.campaign.rounds,
+                self.campaign.stopped.message,
+            )
         told = {"injected": self.n_injected, "rounds": self.campaign.rounds_made}
         if self.strategy.cleans:
             told["mended"] = self.n_mended

@@ -167,7 +167,7 @@ class DatasetDataModule(SequenceDataModule):
         self._read = read_sequences(items, form, self._keep_bytes, bars, repeats=repeats)
         self._check_collate(n_train)
         self._chance = chances_of(self._sampler, n_train)
-        rank_zero_info(f"Items of {self._called}: {self._read.form.told}.")
+        rank_zero_info(f"Items of {self._called} are read so: {self._read.form.told}.")
         n_val = len(items.parts["val"]) if "val" in items.parts else 0
         return LoadedData(
             self._read,

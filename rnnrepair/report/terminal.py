@@ -17,6 +17,7 @@ from rnnrepair.record import (
     RunRecord,
     summary_of,
 )
+from rnnrepair.repair import StopReason
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
@@ -34,7 +35,8 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         f"strategy {summary['strategy']}",
         caption=f"{count(summary['injected'], 'sample')} injected in "
         f"{count(summary['rounds'], 'round')}; stopped: "
-        f"{summary['stop_reason']}; data: {summary['data']['source']}; "
+        f"{escape(StopReason(summary['stop_reason']).message)}; data: "
+        f"{escape(summary['data']['source'])}; "
         f"{summary['time_s']['total']:.0f} s",
     )
     for column in (

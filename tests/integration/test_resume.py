@@ -49,6 +49,23 @@ def test_resumed_run_equals_uninterrupted(quick, epoch, strategy):
     assert len(ledgers[0]) == summary["injected"] > 0
 
 
+def test_going_on_with_a_run_that_has_ended_says_that_nothing_is_left(quick, caplog):
+    cfg = quick("schedule.share_base=false", folder="ended")
+    first, _ = train(cfg)
+    assert "Nothing is left" not in caplog.text
+    last = Path(cfg.paths.output_dir) / "checkpoints" / "last.ckpt"
+    again, _ = train(quick("schedule.share_base=false", f"ckpt_path='{last}'", folder="again"))
+    assert "Nothing is left" in caplog.text
+    assert "max_epochs" in caplog.text
+    assert again["after"] == first["after"]
+    # What is advised does train longer.
+    caplog.clear()
+    longer = ("schedule.total_epochs=8", f"ckpt_path='{last}'")
+    _, objects = train(quick("schedule.share_base=false", *longer, folder="longer"))
+    assert "Nothing is left" not in caplog.text
+    assert objects["trainer"].current_epoch == 8
+
+
 def test_resume_with_other_data_is_refused(quick):
     from rnnrepair.errors import IncompatibleCheckpointError
 
