@@ -52,7 +52,7 @@ from rnnrepair.record import (
     write_suspects,
 )
 from rnnrepair.repair import Action, LedgerRow, curve_of
-from rnnrepair.report import print_failures, print_summary, write_page
+from rnnrepair.report import print_failures, print_summary, write_page, write_pattern_figure
 from rnnrepair.runs import at_chance, constant_score, still_rising
 from rnnrepair.scores import Monitor, confusion, score, unequal_classes
 from rnnrepair.sequences import Names
@@ -283,6 +283,8 @@ class RepairReport(AnalysisCallback):
             write_curve(repair.interpolation, self._folder)
         write_suspects(self._suspects, Names.of(data.spec), names_of_samples(data), self._folder)
         page = write_page(self._folder, data)
+        if repair.patterns:
+            write_pattern_figure(repair.patterns, data, self._folder, trained_on=repair.trained_on)
         print_summary(record, data)
         self._tell_rounds_left(trainer)
         print_failures(repair, data)

@@ -1,12 +1,16 @@
 """Patterns that a repair has found: what is counted, kept and shown of them."""
 
 import json
+from dataclasses import replace
 
 import torch
 
 from rnnrepair.patterns import Pattern
 from rnnrepair.record import FoundPattern, PatternErrors, RunRecord, summary_of
-from rnnrepair.report import print_summary
+from rnnrepair.report import print_summary, write_pattern_figure
+from rnnrepair.report.pattern_figure import pattern_figure
+from rnnrepair.report.taught import taught_inputs
+from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
 from tests.records import ANSWERS, answers_of, record_of, repair_of
 from tests.report_page import Sequences
 
@@ -76,3 +80,48 @@ def test_further_test_splits_stand_in_the_table_with_all_their_columns(capsys):
     assert [cell.strip() for cell in line.strip("│ ").split("│")] == [
         *("test_rare", "0.5000", "0.5000", "2", "50.0%", "1")
     ]
+
+
+class Digits:
+    """Dim images of 28 rows; the sample's number is its class."""
+
+    spec = DataSpec(Kind.IMAGE, 28, 200, max_steps=28)
+
+    def fetch(self, index):
+        g = torch.Generator().manual_seed(1)
+        images = 0.3 * torch.rand(200, 28, 28, generator=g)
+        return SequenceBatch(index, images[index], torch.full((len(index),), 28), index)
+
+
+def test_what_was_taught_are_its_training_samples_with_its_edit():
+    parameters = {"edit": "inverted", "from": 0.0, "to": 1.0}
+    told = replace(found({}), samples=tuple(range(100, 120)), parameters=parameters)
+    taught = taught_inputs(told, Digits(), 7)
+    assert len(taught) == 7
+    parents = Digits().fetch(torch.arange(100, 107)).inputs
+    inside = slice(6, -6)
+    for one, parent in zip(taught, parents, strict=True):
+        assert one.shape == (28, 28)
+        assert float(one[inside, inside].min()) > 0.6
+        assert float(parent.max()) < 0.4
+    word = replace(told, kind="word", parameters={"word": 3})
+    assert taught_inputs(word, Digits(), 7) == []
+
+
+def test_the_figure_shows_failures_what_was_taught_and_errors_that_say_something(tmp_path):
+    parameters = {"edit": "rotation", "from": 0.8, "to": 1.0}
+    inside = {"repair": PATTERN.inside, "test": torch.tensor([100, 104])}
+    told = replace(found(inside), parameters=parameters)
+    figure = pattern_figure([told], Digits(), trained_on=True)
+    axes = figure.findobj(lambda part: hasattr(part, "get_xticklabels"))
+    (bars,) = [a for a in axes if a.get_title(loc="left").startswith("Error")]
+    assert [label.get_text() for label in bars.get_xticklabels()] == ["test\n(2)"]
+    heights = [patch.get_height() for patch in bars.patches]
+    assert heights == [1.0, 0.0]
+    pictures = [a for a in axes if a.images]
+    assert len(pictures) == len(told.failures) + len(told.samples)
+    both = pattern_figure([told], Digits(), trained_on=False)
+    names = [t.get_text() for t in both.findobj(lambda part: hasattr(part, "get_text"))]
+    assert "repair\n(3)" in names
+    path = write_pattern_figure([told], Digits(), tmp_path, trained_on=True)
+    assert path.read_bytes().startswith(b"\x89PNG")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from rnnrepair.protocols import Split
 from rnnrepair.record import FoundPattern, PatternErrors
@@ -11,6 +12,7 @@ from rnnrepair.report.card_view import Sample
 from rnnrepair.report.cards import ShownData, fetched
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.sample_figures import sample_figures
+from rnnrepair.report.taught import taught_inputs
 from rnnrepair.sequences import Names, SampleNames
 
 # Failures and training samples shown of a pattern, at most.
@@ -31,6 +33,7 @@ class PatternView:
         splits: what became of the samples that have it.
         failures: the first of its failures.
         samples: training samples nearest to it.
+        taught: the same with the edit that was taught; none where no edit explains it.
     """
 
     told: str
@@ -42,6 +45,7 @@ class PatternView:
     splits: Mapping[Split, PatternErrors]
     failures: tuple[Sample, ...]
     samples: tuple[Sample, ...]
+    taught: tuple[Sample, ...]
 
 
 def pattern_views(
@@ -59,6 +63,7 @@ def pattern_views(
             splits=pattern.splits,
             failures=_shown(pattern.failures, data, names, samples, "failure with the pattern"),
             samples=_shown(pattern.samples, data, names, samples, "training sample near to it"),
+            taught=_taught(pattern, data, names, samples),
         )
         for pattern in patterns
     ]
@@ -67,13 +72,32 @@ def pattern_views(
 def _shown(
     index: Sequence[int], data: ShownData, names: Names, samples: SampleNames, described: str
 ) -> tuple[Sample, ...]:
-    chosen = list(index[:SHOWN])
-    if not chosen:
+    return _samples(fetched(data, list(index[:SHOWN])), index, data, names, samples, described)
+
+
+def _taught(
+    pattern: FoundPattern, data: ShownData, names: Names, samples: SampleNames
+) -> tuple[Sample, ...]:
+    inputs = taught_inputs(pattern, data, SHOWN)
+    return _samples(inputs, pattern.samples, data, names, samples, "training sample with the edit")
+
+
+def _samples(
+    inputs: list[Tensor],
+    index: Sequence[int],
+    data: ShownData,
+    names: Names,
+    samples: SampleNames,
+    described: str,
+) -> tuple[Sample, ...]:
+    """Return the first samples, with these inputs."""
+    if not inputs:
         return ()
-    label = data.fetch(torch.tensor(chosen)).label.tolist()
+    chosen = torch.tensor(list(index[: len(inputs)]))
+    label = data.fetch(chosen).label.tolist()
     colours = class_colours(label)
-    figures = sample_figures(fetched(data, chosen), data, names, described)
-    called = samples.numbered(torch.tensor(chosen))
+    figures = sample_figures(inputs, data, names, described)
+    called = samples.numbered(chosen)
     return tuple(
         Sample(figure, names.of_class(c), colours[c], caption)
         for figure, c, caption in zip(figures, label, called, strict=True)

@@ -48,13 +48,13 @@ class FailureKind(StrEnum):
 
 REMEDIES: dict[FailureKind, str] = {
     FailureKind.TRIGGER: "Look at the training samples that hold it, and remove or relabel those "
-    "that somebody has put there (datamodule.corrections).",
+    "that somebody has put there.",
     FailureKind.LABEL: "Look at the labels of these failures and of their neighbours, and correct "
     "them before anything else: a repair would teach the network the fault.",
     FailureKind.COPY: "Decide which label is right and give it to both; where both are right, the "
     "inputs lack what tells the classes apart, and no network can know.",
-    FailureKind.PATTERN: "Repair them together: repair.strategy=pattern teaches what they have in "
-    "common; or get more such samples. study=patterns shows them.",
+    FailureKind.PATTERN: "Repair them together: the strategy pattern teaches what they have in "
+    "common; or get more such samples. The study patterns shows them.",
     FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
     FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
     "balanced accuracy or macro F1.",

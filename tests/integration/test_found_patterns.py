@@ -51,4 +51,6 @@ def test_samples_of_every_split_that_have_a_pattern_are_counted(quick):
         assert told.after == int((fours & (answers.after != 4)).sum())
     page = (Path(cfg.paths.output_dir) / "report.html").read_text()
     assert "is a four" in page
+    assert "What is taught" in page
+    assert (Path(cfg.paths.output_dir) / "patterns.png").is_file()
     assert torch.isin(torch.tensor(found.failures), repair.answers["repair"].index).all()
