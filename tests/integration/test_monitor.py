@@ -39,7 +39,7 @@ def test_macro_f1_decides_everywhere(quick):
 def test_sweepers_get_the_score_that_decides(quick, monkeypatch):
     told = {"after": {"val_accuracy": 0.9, "val_balanced_accuracy": 0.7}}
     run = type("Run", (), {"train": lambda self: told})()
-    monkeypatch.setattr(sys.modules[objective.__module__], "build", lambda cfg: run)
+    monkeypatch.setattr(sys.modules[objective.__module__], "build", lambda cfg, *callbacks: run)
     assert objective(quick("monitor=balanced_accuracy")) == 0.7
     assert objective(quick()) == 0.9
 
