@@ -32,17 +32,17 @@ class CleanThen(RepairStrategy):
             clean: mends labels; ``CleanLabels()`` where None.
 
         Raises:
-            SettingsError: ``then`` makes no samples.
+            SettingsError: ``then`` makes no samples, or trains a new network.
         """
-        if not then.injects or then.cleans:
-            told = f"expected a strategy that makes samples, got {then.name}"
+        if not then.injects or then.cleans or then.starts_anew:
+            told = f"expected a strategy that makes samples for the same network, got {then.name}"
             raise SettingsError(type(self).__name__, [Fault("then", told)])
         self.then = then
         self.clean = clean or CleanLabels()
         self.name = f"{self.clean.name}+{then.name}"
         self.fits, self.needs = then.fits, then.needs
         self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
-        self.augments = then.augments
+        self.augments, self.reads_phrases = then.augments, then.reads_phrases
 
     @override
     def check(self, budget: int) -> None:

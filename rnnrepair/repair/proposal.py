@@ -9,7 +9,7 @@ from torch import Tensor
 from rnnrepair.edits import Edit, EditFamily
 from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion
 from rnnrepair.repair.mend import Action, Mend
-from rnnrepair.sequences import Changes, SequenceBatch
+from rnnrepair.sequences import Changes, Phrases, SequenceBatch
 from rnnrepair.traces import Traces
 
 
@@ -39,6 +39,9 @@ class RepairContext:
             mended twice.
         mended: (m,) int64 those original training samples among them whose mending holds.
         mended_label: (m,) int64 classes that these had before.
+        fit: traces of the training samples; None for strategies that read none.
+        state_counts: (K, C) int64 step predictions of those in each abstract state.
+        phrases: labelled parts of original samples and failures; None for strategies without.
     """
 
     evidence: Evidence
@@ -57,6 +60,9 @@ class RepairContext:
     settled: Tensor = field(default_factory=_no_numbers)
     mended: Tensor = field(default_factory=_no_numbers)
     mended_label: Tensor = field(default_factory=_no_numbers)
+    fit: Traces | None = None
+    state_counts: Tensor = field(default_factory=_no_numbers)
+    phrases: Phrases | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class RepairStrategy(ABC):
         lengthens: whether they have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
         augments: whether it needs training to be augmented, by the repair's edits.
+        reads_phrases: whether it is made of labelled phrases, which the data must know then.
     """
 
     name: str
@@ -34,6 +35,7 @@ class RepairStrategy(ABC):
     lengthens: bool = False
     starts_anew: bool = False
     augments: bool = False
+    reads_phrases: bool = False
 
     def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)
         """Refuse settings that can never fill the budget.
