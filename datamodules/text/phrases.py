@@ -62,7 +62,7 @@ def read_phrases(
             n_other,
             len(sentences),
         )
-    return Phrases(*torch.tensor(found, dtype=torch.int64).reshape(-1, 4).unbind(1))
+    return Phrases(*torch.tensor(found, dtype=torch.int64).reshape(-1, 4).T.contiguous())
 
 
 def _may_be_learnt(words: np.ndarray, never: set[bytes], unknown: int) -> bool:

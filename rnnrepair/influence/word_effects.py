@@ -50,6 +50,7 @@ def log_odds(counts: Tensor) -> Tensor:
     One more count, in the shares that all rows have together, keeps them finite and lets rows of
     few counts say little.
     """
+    counts = counts.double()
     share = (counts.sum(0) + 1) / (counts.sum() + counts.shape[1])
     own = counts + share
     return (own / (own.sum(1, keepdim=True) - own)).log()

@@ -45,7 +45,8 @@ class PhraseRepair(RepairStrategy):
     it turns: in "not bad" the part and the whole have different labels. So each failure is answered
     by the phrases of its own sentence that hold the responsible word, those that are most like the
     responsible segment first, and by phrases of the nearest training sentences that hold the same
-    word, of each label in turn. No phrase is injected twice for a failure in a round.
+    word, of each label in turn. No phrase is injected twice for a failure in a round. Where these
+    do not suffice, other phrases of its sentence fill up.
 
     Source: ours; the treebank was made to train on phrases (Socher et al. 2013).
     """
@@ -79,36 +80,40 @@ class PhraseRepair(RepairStrategy):
         holders = found(evidence.holders, Role.HOLDERS).index[row]
         sentences = torch.cat([evidence.failures.index[row : row + 1], holders[holders >= 0]])
         texts = dict(zip(sentences.tolist(), context.fetch(sentences).sequences(), strict=True))
-        own = deque(around_failure(phrases, evidence, row))
-        near = deque(_around_holders(phrases, context, row, texts))
         seen: set[bytes] = set()
+        own, rest = (
+            deque(_different(phrases, rows, texts, seen))
+            for rows in of_failure(phrases, evidence, row)
+        )
+        others = _different(phrases, _around_holders(phrases, context, row, texts), texts, seen)
+        is_same = (phrases.label == evidence.failures.label[row])[others].tolist()
+        by_label = [[p for p, s in zip(others, is_same, strict=True) if s == w] for w in (0, 1)]
+        near = deque(_in_turn(by_label))
         picks: list[Pick] = []
-        while (own or near) and len(picks) < budget:
+        while (own or near or rest) and len(picks) < budget:
             # Evenly over the picks, so that a round that leaves some out keeps the mixture.
             due = int((len(picks) + 1) * self.own + 0.5) > int(len(picks) * self.own + 0.5)
-            phrase = (own if own and (due or not near) else near).popleft()
-            pick = pick_of(phrases, phrase, row)
-            words = grafted(texts[pick.parent], texts[pick.parent], pick.edit).numpy().tobytes()
-            if words not in seen:
-                seen.add(words)
-                picks.append(pick)
+            queue = own if own and (due or not near) else near or rest
+            picks.append(pick_of(phrases, queue.popleft(), row))
         return picks
 
 
-def around_failure(phrases: Phrases, evidence: Evidence, row: int) -> list[int]:
-    """Return the rows of a failure's own phrases that hold its responsible step.
+def of_failure(phrases: Phrases, evidence: Evidence, row: int) -> tuple[list[int], list[int]]:
+    """Return the rows of a failure's phrases that hold its responsible step, and of its others.
 
     Those come first that have most steps in common with the responsible segment, as a share of all
     steps that either has; of equal ones the shorter.
     """
-    sentence, step = int(evidence.failures.index[row]), int(evidence.step[row])
+    own = phrases.of_one(int(evidence.failures.index[row]))
+    own = own[phrases.lengths[own].argsort(stable=True)]
+    first, end = phrases.first[own], phrases.end[own]
     begin, stop = evidence.segment[row].tolist()
-    rows = phrases.around(sentence, step)
-    first, end = phrases.first[rows], phrases.end[rows]
-    shared = end.clamp_max(stop) - first.clamp_min(begin)
-    like = shared / (end.clamp_min(stop) - first.clamp_max(begin))
-    order: list[int] = rows[like.argsort(descending=True, stable=True)].tolist()
-    return order
+    shared = (end.clamp_max(stop) - first.clamp_min(begin)).clamp_min(0)
+    like = shared / (end - first + stop - begin - shared)
+    own = own[like.argsort(descending=True, stable=True)]
+    step = int(evidence.step[row])
+    holds = (phrases.first[own] <= step) & (step < phrases.end[own])
+    return own[holds].tolist(), own[~holds].tolist()
 
 
 def _around_holders(
@@ -116,8 +121,7 @@ def _around_holders(
 ) -> list[int]:
     """Return rows of phrases around a failure's responsible word in other sentences.
 
-    The shortest of every sentence, nearest sentence first, then the second shortest, ...; of this
-    order one of another label than the failure's and one of the same in turn.
+    The shortest of every sentence, nearest sentence first, then the second shortest, ...
 
     Args:
         phrases: that are known.
@@ -134,9 +138,22 @@ def _around_holders(
         for sentence, tokens in texts.items()
         if sentence != int(failures.index[row])
     ]
-    is_same = phrases.label == failures.label[row]
-    by_turn = _in_turn(nested)
-    return _in_turn([[p for p in by_turn if bool(is_same[p]) == same] for same in (False, True)])
+    return _in_turn(nested)
+
+
+def _different(
+    phrases: Phrases, rows: Sequence[int], texts: Mapping[int, Tensor], seen: set[bytes]
+) -> list[int]:
+    """Return the rows whose words are not among those seen, and add their words to these."""
+    kept = []
+    for row in rows:
+        pick = pick_of(phrases, row, 0)
+        text = texts[pick.parent]
+        words = grafted(text, text, pick.edit).numpy().tobytes()
+        if words not in seen:
+            seen.add(words)
+            kept.append(row)
+    return kept
 
 
 def _in_turn(queues: Sequence[Sequence[int]]) -> list[int]:

@@ -40,11 +40,14 @@ class Phrases:
         """Return the phrases of the sequences with these (n,) indices."""
         return self.select(torch.isin(self.sequence, sequences))
 
+    def of_one(self, sequence: int) -> Tensor:
+        """Return the (n,) rows of the phrases of one sequence."""
+        between = torch.tensor([sequence, sequence + 1])
+        begin, stop = torch.searchsorted(self.sequence, between).tolist()
+        return torch.arange(begin, stop)
+
     def around(self, sequence: int, step: int) -> Tensor:
         """Return the (n,) rows of the phrases of a sequence that hold a step, shortest first."""
-        begin, stop = torch.searchsorted(
-            self.sequence, torch.tensor([sequence, sequence + 1])
-        ).tolist()
-        first, end = self.first[begin:stop], self.end[begin:stop]
-        rows = begin + ((first <= step) & (step < end)).nonzero()[:, 0]
+        rows = self.of_one(sequence)
+        rows = rows[(self.first[rows] <= step) & (step < self.end[rows])]
         return rows[self.lengths[rows].argsort(stable=True)]
