@@ -81,11 +81,10 @@ class PhraseRepair(RepairStrategy):
         sentences = torch.cat([evidence.failures.index[row : row + 1], holders[holders >= 0]])
         texts = dict(zip(sentences.tolist(), context.fetch(sentences).sequences(), strict=True))
         seen: set[bytes] = set()
-        own, rest = (
-            deque(_different(phrases, rows, texts, seen))
-            for rows in of_failure(phrases, evidence, row)
-        )
+        holding, not_holding = of_failure(phrases, evidence, row)
+        own = deque(_different(phrases, holding, texts, seen))
         others = _different(phrases, _around_holders(phrases, context, row, texts), texts, seen)
+        rest = deque(_different(phrases, not_holding, texts, seen))
         is_same = (phrases.label == evidence.failures.label[row])[others].tolist()
         by_label = [[p for p, s in zip(others, is_same, strict=True) if s == w] for w in (0, 1)]
         near = deque(_in_turn(by_label))
