@@ -15,7 +15,10 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence, step_distance
-from rnnrepair.repair import Action, LedgerRow, RepairContext, trace_inputs
+from rnnrepair.network import logits_of, margin_of
+from rnnrepair.patterns import PatternContext
+from rnnrepair.protocols import columns_of_samples
+from rnnrepair.repair import Action, LedgerRow, RepairContext, Sought, trace_inputs
 
 
 def repair_context(
@@ -80,3 +83,33 @@ def with_labels_judged(
         mended=index[holds],
         mended_label=was[holds],
     )
+
+
+def with_patterns_sought(
+    trainer: pl.Trainer, reader: Callback, context: RepairContext
+) -> RepairContext:
+    """Add the samples that patterns are looked for in: the repair split, right ones too.
+
+    Args:
+        trainer: with the callbacks of the chain.
+        reader: that asks.
+        context: of the round.
+    """
+    collector = upstream(trainer, TraceCollector, reader)
+    traces = upstream(trainer, StateAbstraction, reader).abstraction.traces
+    data, repair = repairable_data(trainer), traces["repair"]
+    samples = PatternContext(
+        spec=data.spec,
+        fetch=data.fetch,
+        originals=context.originals,
+        original_label=context.original_label,
+        index=repair.index,
+        label=repair.label,
+        failed=~repair.correct,
+        seed=context.seed,
+        traces=repair,
+        fit=traces["fit"],
+        columns=columns_of_samples(data),
+    )
+    logits = logits_of(collector.network, data.fetch, repair.index)
+    return replace(context, sought=Sought(samples, margin_of(logits, repair.label)))

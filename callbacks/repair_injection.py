@@ -13,7 +13,11 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
-from rnnrepair.callbacks.repair_context import repair_context, with_labels_judged
+from rnnrepair.callbacks.repair_context import (
+    repair_context,
+    with_labels_judged,
+    with_patterns_sought,
+)
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -204,7 +208,12 @@ class RepairInjection(AnalysisCallback):
         elif took_back:
             self._train_on(trainer, ("fit",))
         if self.campaign.stopped is not None:
-            log.info("Repair stops: %s.", self.campaign.stopped.message)
+            log.info(
+                "Repair stops after %d of %d rounds: %s.",
+                self.campaign.rounds_made,
+                self.campaign.rounds,
+                self.campaign.stopped.message,
+            )
         told = {"injected": self.n_injected, "rounds": self.campaign.rounds_made}
         if self.strategy.cleans:
             told["mended"] = self.n_mended
@@ -274,11 +283,15 @@ class RepairInjection(AnalysisCallback):
 
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
+        n_found = len(self.strategy.patterns)
         proposal = self._propose(trainer, evidence, wanted, seed)
         self.judged += proposal.judged
+        for pattern in self.strategy.patterns[n_found:]:
+            log.info("Found: %s.", pattern.name)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
-        if self.strategy.injects and len(proposal) < wanted and not proposal.withheld:
+        spends = self.strategy.injects and not self.strategy.saves
+        if spends and len(proposal) < wanted and not proposal.withheld:
             log.warning(
                 "Strategy %s found %d of %d samples, original samples are drawn in place of the "
                 "others: lower budget, or give the strategy more to choose from (its settings, "
@@ -332,6 +345,8 @@ class RepairInjection(AnalysisCallback):
             context = replace(context, phrases=phrases_of(repairable_data(trainer)))
         if self.strategy.cleans:
             context = with_labels_judged(trainer, self, context, self.ledger)
+        if self.strategy.seeks_patterns:
+            context = with_patterns_sought(trainer, self, context)
         served = int(self.strategy.serves(context).sum())
         if served == 0:
             return Proposal.empty(context)
@@ -355,6 +370,7 @@ class RepairInjection(AnalysisCallback):
             "withheld": self.withheld,
             "anew_step": self.anew_step,
             "anew_epoch": self.anew_epoch,
+            "strategy": self.strategy.state_dict(),
         }
 
     @override
@@ -367,6 +383,9 @@ class RepairInjection(AnalysisCallback):
         self.withheld = state_dict.get("withheld", 0)
         self.anew_step = state_dict["anew_step"]
         self.anew_epoch = state_dict["anew_epoch"]
+        # A base training is shared by strategies, and none has learnt anything before it ends.
+        if learnt := state_dict.get("strategy"):
+            self.strategy.load_state_dict(learnt)
 
 
 def _told(proposal: Proposal) -> str:

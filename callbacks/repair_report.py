@@ -16,6 +16,7 @@ from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.label_or_task import LabelOrTask
+from rnnrepair.callbacks.pattern_outcome import found_patterns
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -51,9 +52,9 @@ from rnnrepair.record import (
     write_suspects,
 )
 from rnnrepair.repair import Action, LedgerRow, curve_of
-from rnnrepair.report import print_failures, print_summary, write_page
-from rnnrepair.runs import still_rising
-from rnnrepair.scores import Monitor, unequal_classes
+from rnnrepair.report import print_failures, print_summary, write_page, write_pattern_figure
+from rnnrepair.runs import at_chance, constant_score, still_rising
+from rnnrepair.scores import Monitor, confusion, score, unequal_classes
 from rnnrepair.sequences import Names
 from rnnrepair.settings import check_settings, one_of
 
@@ -147,6 +148,19 @@ class RepairReport(AnalysisCallback):
                 upstream(trainer, BaseCheckpoint, self)
 
     @override
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_start(trainer, pl_module)
+        last = trainer.max_epochs
+        if last is not None and 0 <= last <= self._loaded_epochs and self._loaded_epochs:
+            log.warning(
+                "Nothing is left to train: the checkpoint has made %d epochs (max_epochs=%d), so "
+                "only the report is written again. Raise max_epochs to train longer; for further "
+                "rounds of repair begin anew with more rounds.",
+                self._loaded_epochs,
+                last,
+            )
+
+    @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.interpolate:
             upstream(trainer, BaseCheckpoint, self).check_kept(trainer, "interpolate")
@@ -161,9 +175,9 @@ class RepairReport(AnalysisCallback):
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         """Remember the unrepaired network's predictions, and what this round has done."""
         if not self._before:
+            self._before = self._predict(trainer)
             for note in self._found_notes(repairable_data(trainer)):
                 log.warning("%s", note)
-            self._before = self._predict(trainer)
             for predicted in self._before.values():
                 SplitAnswers.of(predicted, predicted)  # refused now, not once training has ended
             self._remember_failures(trainer)
@@ -173,6 +187,15 @@ class RepairReport(AnalysisCallback):
     def _found_notes(self, data: RepairableData) -> tuple[str, ...]:
         """Return what must stand in every output beside what the user has said."""
         told = []
+        val = self._before["val"]
+        if at_chance(val.label, val.predicted, self.monitor):
+            told.append(
+                f"The unrepaired network is at chance: {self.monitor.value} "
+                f"{score(confusion(val.label, val.predicted), self.monitor):.3f} on val, where one "
+                f"answer for all has {constant_score(val.label, self.monitor):.3f}. A repair mends "
+                "failures of a network that has learnt its task. Train longer before it: raise "
+                f"{self.base_length}. Or mend learning rate, network or data first."
+            )
         if still_rising(self._val_accuracies, len(data.indices("val"))):
             told.append(
                 "val accuracy was still rising when the repair began: raise "
@@ -260,12 +283,28 @@ class RepairReport(AnalysisCallback):
             write_curve(repair.interpolation, self._folder)
         write_suspects(self._suspects, Names.of(data.spec), names_of_samples(data), self._folder)
         page = write_page(self._folder, data)
+        if repair.patterns:
+            write_pattern_figure(repair.patterns, data, self._folder, trained_on=repair.trained_on)
         print_summary(record, data)
+        self._tell_rounds_left(trainer)
         print_failures(repair, data)
         log.info("Report: %s", page)
         self.summary = summary_of(record)
         self.log_metrics(trainer, numbers_of(self.summary))
         log_tables(trainer, repair, ledger, data)
+
+    def _tell_rounds_left(self, trainer: pl.Trainer) -> None:
+        """Say which limit ended a repair before its last round, and what would move it."""
+        campaign = upstream(trainer, RepairInjection, self).campaign
+        reason = campaign.stop_reason
+        if reason.advice and campaign.rounds_made < campaign.rounds:
+            log.info(
+                "%d of %d rounds were made: %s. For more, %s.",
+                campaign.rounds_made,
+                campaign.rounds,
+                reason.message,
+                reason.advice,
+            )
 
     def _record(self, trainer: pl.Trainer, repair: Repair) -> RunRecord:
         strategy = upstream(trainer, RepairInjection, self).called
@@ -288,10 +327,11 @@ class RepairReport(AnalysisCallback):
     def _repair(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Repair:
         injection = upstream(trainer, RepairInjection, self)
         after = self._predict(trainer)
+        answers = {split: SplitAnswers.of(self._before[split], after[split]) for split in after}
         return Repair(
             trained_on=injection.trains_on_repair,
             history=tuple(self._history),
-            answers={split: SplitAnswers.of(self._before[split], after[split]) for split in after},
+            answers=answers,
             targets=self._targets,
             failures=tuple(_with_what_holds(f, injection.ledger) for f in self._failures),
             effort=Effort(
@@ -310,6 +350,7 @@ class RepairReport(AnalysisCallback):
             epochs=trainer.current_epoch,
             suspects=self._suspects[: self.max_cards],
             n_suspects=len(self._suspects),
+            patterns=found_patterns(trainer, self, answers),
             interpolation=self._interpolated(trainer, pl_module, after),
         )
 

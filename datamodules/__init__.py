@@ -6,9 +6,9 @@ from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.mnist import MNISTRowsDataModule
 from rnnrepair.datamodules.mnist_published import MNISTPublishedDataModule
-from rnnrepair.datamodules.mnist_rare import MNISTRareDataModule
 from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.planted_trigger import PlantedPatch, PlantedSpike, PlantedWord
+from rnnrepair.datamodules.rare_edit import RareEdit
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.series import SeriesDataModule
@@ -19,12 +19,12 @@ __all__ = [
     "DatasetDataModule",
     "LoadedData",
     "MNISTPublishedDataModule",
-    "MNISTRareDataModule",
     "MNISTRowsDataModule",
     "PlantedLabels",
     "PlantedPatch",
     "PlantedSpike",
     "PlantedWord",
+    "RareEdit",
     "SequenceDataModule",
     "Sequences",
     "SeriesDataModule",

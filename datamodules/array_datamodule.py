@@ -56,7 +56,8 @@ class ArrayDataModule(DatasetDataModule):
             group: an entry for each sequence of x, then x_test, which must be given.
             test_share: share that is carved as the test set, the same for every seed.
             padding: what sequences are padded with.
-            **options: see ``DatasetDataModule``.
+            **options: see ``DatasetDataModule``; ``columns`` have an entry for each sequence of x,
+                then x_test.
 
         Raises:
             DataError: entries that do not fit each other.
@@ -106,6 +107,8 @@ class ArrayDataModule(DatasetDataModule):
         )
         # Positions in x of train and then test, where test was drawn from it.
         self._drawn = drawn
+        if drawn is not None:
+            self._columns = {name: _drawn(v, drawn, name) for name, v in self._columns.items()}
 
     def load(self) -> LoadedData:
         """Read every sequence once; see ``DatasetDataModule``."""
@@ -130,6 +133,20 @@ class ArrayDataModule(DatasetDataModule):
         val = [f"val {place}" for place in range(len(items.parts["val"]))]
         n_train = len(items.parts["train"])
         return SampleNames(np.array([*places[:n_train], *val, *places[n_train:]]), "", told)
+
+
+def _drawn(values: list[str], drawn: Tensor, name: str) -> list[str]:
+    """Return an entry for each sequence in the order in which they were drawn.
+
+    Raises:
+        DataError: there are more or fewer.
+    """
+    if len(values) != len(drawn):
+        raise DataError(
+            f"columns[{name!r}] has {len(values)} entries, expected one for each of {len(drawn)} "
+            "sequences of x."
+        )
+    return [values[place] for place in drawn.tolist()]
 
 
 class _Padded:

@@ -1,5 +1,6 @@
 """Labels that somebody has looked at: a table that says which to change, and what to drop."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from rnnrepair.datamodules.tables import open_table
 from rnnrepair.errors import DataError
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import SampleNames
+
+log = logging.getLogger(__name__)
 
 ACTIONS = ("relabel", "drop", "keep")
 # Rows that a message names.
@@ -87,11 +90,18 @@ def read_corrections(
     Raises:
         DataError: names the rows that are wrong, and what to write.
     """
-    table = open_table(path, [("corrections", "action")], tell=False).texts().fillna("")
+    file = open_table(path, [("corrections", "action")], tell=False)
+    table = file.texts().fillna("")
     if not {"name", "index"} & set(table.columns):
         raise DataError(
             f"{path} has the columns {list(table.columns)}: one called name or index must say "
             "which sample a row is of."
+        )
+    if (table["action"].astype(str).str.strip() == "").all():
+        log.warning(
+            "%s changes nothing, for no row has an action: write %s into its column action.",
+            path,
+            " or ".join(ACTIONS),
         )
     changed: dict[int, int | None] = {}
     wrong = []
@@ -104,10 +114,11 @@ def read_corrections(
             if changed.setdefault(index, new) != new:
                 raise ValueError(f"sample {index} has another action further up")
         except ValueError as error:
-            wrong.append(f"row {number} ({error})")
+            wrong.append((number, error))
     if wrong:
         more = f" and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
-        raise DataError(f"{path}: {'; '.join(wrong[:TOLD])}{more}. Rows count from 0.")
+        told = [f"{file.place(number)} ({error})" for number, error in wrong[:TOLD]]
+        raise DataError(f"{path}: {'; '.join(told)}{more}.")
     relabelled = {index: new for index, new in changed.items() if new is not None}
     return Corrections(
         str(path),

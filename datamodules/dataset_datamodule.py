@@ -57,6 +57,7 @@ class DatasetDataModule(SequenceDataModule):
         token_names: Sequence[str] = (),
         between_tokens: str = " ",
         unknown: int | None = None,
+        columns: Mapping[str, Sequence[Any]] | None = None,
         source: str = "data set",
         keep_bytes: Annotated[int, at_least(0)] = 2_000_000_000,
         loading: Mapping[str, Any] | None = None,
@@ -88,6 +89,9 @@ class DatasetDataModule(SequenceDataModule):
             between_tokens: stands between two tokens where they are shown as text; empty for
                 characters.
             unknown: token of all words without a number.
+            columns: what else is known of the items, by the name of the column (speaker, device,
+                site), an entry for each item of train, then val, then test. Patterns of failures
+                are looked for in them.
             source: what the data are called.
             keep_bytes: see above.
             loading: further options of the ``DataLoader``s, such as ``num_workers``.
@@ -125,6 +129,7 @@ class DatasetDataModule(SequenceDataModule):
         self._sampler = sampler
         self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
         self._between_tokens = between_tokens
+        self._columns = {name: [str(v) for v in values] for name, values in (columns or {}).items()}
         self._called = source
         self._keep_bytes = keep_bytes
         self._loading = dict(loading or {})
@@ -162,7 +167,7 @@ class DatasetDataModule(SequenceDataModule):
         self._read = read_sequences(items, form, self._keep_bytes, bars, repeats=repeats)
         self._check_collate(n_train)
         self._chance = chances_of(self._sampler, n_train)
-        rank_zero_info(f"Items of {self._called}: {self._read.form.told}.")
+        rank_zero_info(f"Items of {self._called} are read so: {self._read.form.told}.")
         n_val = len(items.parts["val"]) if "val" in items.parts else 0
         return LoadedData(
             self._read,
@@ -177,6 +182,7 @@ class DatasetDataModule(SequenceDataModule):
             between_tokens=self._between_tokens,
             unknown=self._unknown,
             names=self.item_names(items),
+            columns=self._columns,
         )
 
     def item_names(self, items: Items) -> SampleNames:

@@ -1,6 +1,6 @@
 """What a data set gives to a data module, and what it is refused for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -38,6 +38,8 @@ class LoadedData:
         units: by feature of a series, as far as they are known.
         names: what the n samples are called where they came from; None where that is their number
             here.
+        columns: what else is known of the n samples, by the name of the column, such as a speaker:
+            failures are asked whether they gather there.
     """
 
     sequences: Base
@@ -56,6 +58,7 @@ class LoadedData:
     channel_names: Sequence[str] = ()
     units: Sequence[str] = ()
     names: SampleNames | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def grouped(self) -> Groups:
         """Return which samples must stand in one split."""
@@ -126,11 +129,14 @@ def check_loaded(data: LoadedData) -> None:
                 f"{data.source}: {name} has shape {tuple(given.shape)}, expected a number for each "
                 f"of {len(data.label)} samples."
             )
-    if data.names is not None and len(data.names) != len(data.label):
-        raise DataError(
-            f"{data.source}: names has {len(data.names)} entries, expected one for each of "
-            f"{len(data.label)} samples."
-        )
+    entries = {f"columns[{name!r}]": len(values) for name, values in data.columns.items()}
+    entries |= {} if data.names is None else {"names": len(data.names)}
+    for name, number in entries.items():
+        if number != len(data.label):
+            raise DataError(
+                f"{data.source}: {name} has {number} entries, expected one for each of "
+                f"{len(data.label)} samples."
+            )
     if data.groups is not None:
         refuse_labels(data.groups, data.label, data.source)
     trained, tested = (labels.unique() for labels in (data.label[: data.n_train], data.label))

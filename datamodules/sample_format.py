@@ -17,12 +17,12 @@ Key = int | str
 
 
 class Ends(StrEnum):
-    """How the length of a sequence is known."""
+    """How the length of a sequence is known: which of the steps of an item are read."""
 
-    WHOLE = "all its steps"
-    LENGTH = "its length"
-    MASK = "its mask"
-    PADDING = "what it is padded with"
+    WHOLE = "all are read (no length, mask or padding was found)"
+    LENGTH = "as many are read as its length says"
+    MASK = "as many are read as its mask says"
+    PADDING = "those before the padding are read"
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class SampleFormat:
         static, beside = (list(map(self.name_of, keys)) for keys in (self.static, self.beside))
         parts += [f"further inputs {static}"] if static else []
         parts += [f"further inputs a step {beside}"] if beside else []
-        steps = f"{self.width} steps" if self.width else "any number of steps"
+        steps = f"of {self.width} steps" if self.width else "of any number of steps"
         padded = "" if self.ends is Ends.WHOLE else f", padded with {self.padding:g}"
-        return f"{', '.join(parts)}; {steps}{padded}, a sequence ends with {self.ends.value}"
+        return f"{', '.join(parts)}; {steps}{padded}, {self.ends.value}"
 
     def read(self, item: Any) -> Sample:
         """Return what an analysis reads of an item.

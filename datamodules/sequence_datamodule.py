@@ -1,7 +1,7 @@
 """Sequences with their splits, as the base of all data modules."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +25,7 @@ from rnnrepair.datamodules.loaded import LoadedData, check_loaded
 from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.planted_trigger import PlantedTrigger
 from rnnrepair.datamodules.planting import prepare
+from rnnrepair.datamodules.rare_edit import RareEdit
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
@@ -68,6 +69,7 @@ class SequenceDataModule(pl.LightningDataModule):
         planted: PlantedLabels | None = None,
         corrections: str | None = None,
         trigger: PlantedTrigger | None = None,
+        rare: RareEdit | None = None,
     ) -> None:
         """Choose splits and batches.
 
@@ -86,6 +88,7 @@ class SequenceDataModule(pl.LightningDataModule):
             corrections: table of samples that are relabelled or dropped once splits are drawn, see
                 ``read_corrections``; None for none.
             trigger: puts a backdoor into some samples of the fit split, to see who finds them.
+            rare: gives few training samples a pattern, to see who finds it.
 
         Raises:
             SettingsError: a size below 1, or a share out of range.
@@ -103,6 +106,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self.planted = planted
         self.corrections = None if corrections is None else Path(corrections).expanduser()
         self.trigger = trigger if trigger is not None and trigger.n else None
+        self.rare = rare
         self._poison: Poison | None = None
         self.source = ""
         self.fingerprint = ""
@@ -129,6 +133,8 @@ class SequenceDataModule(pl.LightningDataModule):
             self.num_classes = max(len(np.unique(data.label)), 2)
         label = class_numbers(data.label, self.num_classes, data.source)
         data = replace(data, label=label)
+        if self.rare is not None:
+            data = self.rare.plant(data)
         check_loaded(data)
         self.spec = data.spec(self.num_classes)
         if self.augmentation is not None and self.augments:
@@ -245,6 +251,11 @@ class SequenceDataModule(pl.LightningDataModule):
         data = self._set_up()
         names = SampleNames(np.arange(len(data.label))) if data.names is None else data.names
         return replace(names, origin=self._store.added_origin)
+
+    @property
+    def sample_columns(self) -> Mapping[str, Sequence[str]]:
+        """What else is known of each sample that was loaded, by the name of the column."""
+        return self._set_up().columns
 
     def mislabelled(self, index: Tensor) -> Tensor | None:
         """Return (n,) bool: loaded sequences whose label was made wrong; None where none were."""

@@ -1,6 +1,6 @@
 """What the callbacks ask of a user's model and data; anything that answers will do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -167,6 +167,16 @@ class KnowsNames(Protocol):
 
 
 @runtime_checkable
+class KnowsColumns(Protocol):
+    """Data that know more of each sample than its class: a speaker, a device, a site."""
+
+    @property
+    def sample_columns(self) -> Mapping[str, Sequence[str]]:
+        """Values by the name of the column, one of each sample that was loaded, by its number."""
+        ...
+
+
+@runtime_checkable
 class KnowsLabels(Protocol):
     """Data that know labels without reading the sequences."""
 
@@ -194,6 +204,11 @@ def phrases_of(data: Any) -> Phrases | None:
 def names_of_samples(data: Any) -> SampleNames:
     """Return what samples of data are called; their numbers where the data know no names."""
     return data.sample_names if isinstance(data, KnowsNames) else SampleNames()
+
+
+def columns_of_samples(data: Any) -> Mapping[str, Sequence[str]]:
+    """Return what data know of each sample beside its class; nothing where they do not say."""
+    return data.sample_columns if isinstance(data, KnowsColumns) else {}
 
 
 def missing_members(data: Any) -> list[str]:

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair import explain
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import make_folder, write_file
+from rnnrepair.callbacks.launch.check import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
@@ -37,7 +38,7 @@ NAMED = 4
 
 
 def explained(cfg: DictConfig) -> Explanation:
-    """Explain what a configuration asks for, print it, and write the table and the page."""
+    """Explain what a configuration asks for, print it, and write table and page of what is told."""
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     module, data, settings, output, tap = _of_run(cfg) if cfg.run else _of_stranger(cfg)
@@ -57,6 +58,9 @@ def explained(cfg: DictConfig) -> Explanation:
         progress=progress_bars if cfg.progress else silent,
     )
     print(found)
+    if len(found) == 0:
+        log.info("No failure is told, so no table and no page is written.")
+        return found
     stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names)
     table = write_table(found.to_dataframe(), output / f"{stem}.parquet")
     page = write_explanation(found, data, output / f"{stem}.html")
@@ -123,10 +127,20 @@ def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, 
     Raises:
         ConfigurationError: it is not said which.
     """
-    if not (cfg.module and cfg.data and cfg.checkpoint != "last"):
+    missing = [
+        told
+        for told, given in {
+            "module=package.Class": cfg.module,
+            "checkpoint=FILE": cfg.checkpoint != "last",
+            "data=package:function": cfg.data,
+        }.items()
+        if not given
+    ]
+    if missing:
         raise ConfigurationError(
             "Say which network: run=<folder of a run>, or all of module=package.Class, "
-            "checkpoint=FILE and data=package:function."
+            "checkpoint=FILE (of its weights) and data=package:function; "
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."
         )
     arguments = OmegaConf.to_container(cfg.arguments, resolve=True)
     module = trained_network(cfg.module, cfg.checkpoint, arguments)  # type: ignore[arg-type]
@@ -138,6 +152,7 @@ def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, 
 def main(cfg: DictConfig) -> None:
     """Explain; what a user can mend ends the program with one message."""
     with ending_in_one_line(log):
+        check_keys(cfg, "explain")
         explained(cfg)
 
 

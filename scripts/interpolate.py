@@ -15,6 +15,7 @@ import torch
 from omegaconf import DictConfig
 
 from rnnrepair.atomic import write_file
+from rnnrepair.callbacks.launch.check import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
@@ -105,6 +106,7 @@ def _way(
 def main(cfg: DictConfig) -> None:
     """Interpolate; what a user can mend ends the program with one line."""
     with ending_in_one_line(log):
+        check_keys(cfg, "interpolate")
         interpolate(cfg)
 
 

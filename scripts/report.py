@@ -10,6 +10,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from rnnrepair.callbacks.launch.check import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import IncompatibleCheckpointError
@@ -41,6 +42,7 @@ def report(cfg: DictConfig) -> None:
 def main(cfg: DictConfig) -> None:
     """Render the page; what a user can mend ends the program with one line."""
     with ending_in_one_line(log):
+        check_keys(cfg, "report")
         report(cfg)
 
 

@@ -12,6 +12,7 @@ import torch
 from omegaconf import DictConfig
 
 from rnnrepair.atomic import write_file
+from rnnrepair.callbacks.launch.check import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.callbacks.launch.rollback import without_rounds
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
@@ -52,6 +53,7 @@ def rollback(cfg: DictConfig) -> Path:
 def main(cfg: DictConfig) -> None:
     """Write the checkpoint; what a user can mend ends the program with one line."""
     with ending_in_one_line(log):
+        check_keys(cfg, "rollback")
         rollback(cfg)
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 from rnnrepair.callbacks import run_studies
-from rnnrepair.callbacks.launch.check import misplaced_studies
+from rnnrepair.callbacks.launch.check import check_keys, misplaced_studies
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in
 from rnnrepair.callbacks.launch.retraining import TrainAgain
@@ -92,6 +92,7 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
 def main(cfg: DictConfig) -> None:
     """Run the studies; what a user can mend ends the program with one line."""
     with ending_in_one_line(log):
+        check_keys(cfg, "finished")
         study(cfg)
 
 

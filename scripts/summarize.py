@@ -2,7 +2,7 @@
 
 Writes ``summary/`` into the folder: the table, a figure for every metric, and all jobs as parallel
 coordinates. With ``--study mislabel`` or ``--study validity``, puts the rows of that study of all
-jobs together instead, as ``study/NAME/``.
+runs in the folder together instead, as ``study/NAME/``.
 """
 
 import argparse
@@ -66,18 +66,19 @@ def main() -> None:
 
 
 def put_together(folder: Path, name: str) -> WrittenStudy:
-    """Write the rows of a study of all jobs of a multirun as one study.
+    """Write the rows of a study of all runs in a folder, such as a multirun, as one study.
 
     Raises:
-        DataError: no job has left such a study.
+        DataError: no run has left such a study.
         IncompatibleCheckpointError: one cannot be read.
     """
-    studies = [study for job in jobs_of(folder) for study in read_studies(job.folder)]
+    runs = sorted(path.parents[2] for path in folder.glob(f"*/study/{name}/study.json"))
+    studies = [study for run in runs for study in read_studies(run)]
     tables = [{t: s.table(t) for t in s.tables} for s in studies if s.name == name and s.tables]
     if not tables:
         raise DataError(
-            f"{folder} holds no job with the study {name}: expected folders with job.json and "
-            f"study/{name}/ in it, as train.py -m ... study={name} leaves them."
+            f"{folder} holds no run with the study {name}: expected folders with study/{name}/ in "
+            f"them, as train.py -m ... study={name} leaves them."
         )
     merge, tell = MERGED[name]
     found = merge(tables)

@@ -134,3 +134,19 @@ def test_a_sequence_of_another_width_is_named_by_its_own_number(row):
 def test_arrays_without_a_sequence_are_called_empty():
     with pytest.raises(DataError, match="x is empty"):
         ArrayDataModule(np.zeros((0, 5, 3)), np.zeros(0, dtype=int))
+
+
+@pytest.mark.parametrize("test_given", [False, True])
+def test_columns_follow_their_sequences(test_given):
+    x = torch.arange(60, dtype=torch.float32)[:, None, None].expand(-1, 3, 2)
+    y = torch.arange(60) % 2
+    speaker = [f"speaker {i}" for i in range(60)]
+    arrays = (x[:40], y[:40], x[40:], y[40:]) if test_given else (x, y)
+    data = module_of(*arrays, columns={"speaker": speaker})
+    data.setup()
+    for split in ("fit", "repair", "val", "test"):
+        batch = data.fetch(data.indices(split))
+        own = [data.sample_columns["speaker"][i] for i in batch.index.tolist()]
+        assert own == [f"speaker {int(v)}" for v in batch.inputs[:, 0, 0]]
+    with pytest.raises(DataError, match=r"columns\['speaker'\].*59"):
+        module_of(*arrays, columns={"speaker": speaker[1:]}).setup()

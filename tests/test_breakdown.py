@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -13,6 +14,7 @@ from rnnrepair.errors import SettingsError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report.studies import read_studies, write_study
+from rnnrepair.report.studies.breakdown import breakdown_figures
 from rnnrepair.studies import Breakdown, FinishedRun, StudyResult
 from rnnrepair.studies.breakdown import FailureKind, first_that_holds
 from tests.conftest import trained
@@ -135,6 +137,20 @@ def test_it_stands_first_in_the_report_with_its_figure(run, tmp_path):
     assert (first.name, second.name) == ("breakdown", "automaton")
     assert first.figures == ("breakdown",)
     assert isinstance(first.table("failures"), pd.DataFrame)
+
+
+@pytest.mark.parametrize("longest", [9, 10612, 1234567])
+def test_the_label_of_the_longest_bar_has_room_within_its_axes(longest):
+    kinds = [kind.value for kind in FailureKind]
+    table = pd.DataFrame({"kind": kinds, "failures": [longest] + [1] * (len(kinds) - 1)})
+    table["share"] = table["failures"] / table["failures"].sum()
+    figure = breakdown_figures({"breakdown": table})["breakdown"]
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    labels = [text.get_window_extent() for text in axes.texts]
+    assert len(labels) == len(kinds)
+    assert max(label.x1 for label in labels) <= axes.bbox.x1
 
 
 def test_values_out_of_range_are_refused_together():

@@ -86,6 +86,21 @@ def test_rows_that_make_no_sense_are_refused(make_data, tmp_path, row, told):
         make_data(corrections=written(tmp_path, [row]))
 
 
+def test_a_wrong_row_is_told_by_its_line_in_the_file(make_data, tmp_path):
+    path = tmp_path / "corrections.csv"
+    path.write_text("index,action,label\n3,keep,\n\n4,delete,\n")
+    with pytest.raises(DataError, match=r"line 4 \(action 'delete'"):
+        make_data(corrections=str(path))
+
+
+@pytest.mark.parametrize(("actions", "told"), [(("", " "), True), (("", "keep"), False)])
+def test_corrections_without_any_action_are_warned_of(make_data, tmp_path, caplog, actions, told):
+    rows = [{"index": i, "action": action, "label": "1"} for i, action in enumerate(actions)]
+    data = make_data(corrections=written(tmp_path, rows))
+    assert data.fingerprint == make_data().fingerprint
+    assert ("no row has an action" in caplog.text) == told
+
+
 def test_two_actions_for_one_sample_are_refused(make_data, tmp_path):
     rows = [{"index": 3, "action": "drop"}, {"name": "3", "action": "relabel", "label": "1"}]
     with pytest.raises(DataError, match="another action"):

@@ -189,3 +189,15 @@ def test_half_an_archive_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="download it again"):
         csv_module(path)
+
+
+def test_columns_follow_their_texts(tmp_path):
+    path = tmp_path / "a.csv"
+    lines = [f'"{t}",{y},{i % 4}' for i, (t, y) in enumerate(ROWS)]
+    path.write_text("text,label,source\n" + "\n".join(lines))
+    module = csv_module(path, columns=["source"])
+    for i in range(60):
+        (number,) = module.sample_names.of(torch.tensor([i]))
+        assert module.sample_columns["source"][i] == str(number % 4)
+    with pytest.raises(DataError, match="site"):
+        csv_module(path, columns=["site"])

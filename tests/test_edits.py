@@ -7,19 +7,26 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from rnnrepair.edits import Edit, EditBatch, ImageEdits, SeriesEdits, TokenEdits
+from rnnrepair.edits import Edit, EditBatch, ImageEdits, RangedEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind, check_fits
 
 FAMILIES = {
     "image": ImageEdits(),
-    "image with all": ImageEdits(contrast=(0.5, 1.2), blur=1.0, noise=0.1),
+    "image with all": ImageEdits(contrast=(0.5, 1.2), blur=1.0, noise=0.1, covered=0.5),
     "series": SeriesEdits(),
     "series with all": SeriesEdits(
         local_warp=(0.8, 1.2),
         dropped=0.3,
         rotation=40,
+        drift=0.5,
         spared={"noise": [0, 27], "shift": [3], "local_warp": [4], "rotation": [8], "dropped": [1]},
+    ),
+    "known of images": RangedEdits(
+        {"angle": (60, 90), "inverted": (1, 1), "covered": (0.2, 0.4)}, ImageEdits()
+    ),
+    "known of series": RangedEdits(
+        {"magnitude": (0, 0), "warp": (0.5, 0.6)}, SeriesEdits(), 0.5, {"magnitude": [0, 27]}
     ),
 }
 LEFT_ALONE = {"angle": 0.0, "right": 0.0, "down": 0.0, "scale": 1.0, "shear": 0.0}
@@ -431,3 +438,67 @@ def test_a_text_is_never_hidden_as_a_whole():
 def test_token_edits_name_the_key_when_out_of_range(hidden):
     with pytest.raises(ConfigurationError, match=r"TokenEdits\.hidden"):
         TokenEdits(hidden)
+
+
+@pytest.mark.parametrize(("side", "axis", "flipped"), [(0, 1, 0), (1, 1, 1), (2, 0, 0), (3, 0, 1)])
+def test_a_covered_side_is_empty_and_the_rest_untouched(images, side, axis, flipped):
+    found = ImageEdits().apply(images, image_edit(covered=0.25, side=float(side)))
+    plain = ImageEdits().apply(images, image_edit())
+    lines = [t.transpose(1, 2) if axis else t for t in (found, plain)]
+    found, plain = (t.flip(1) if flipped else t for t in lines)
+    assert not found[:, :7].any()
+    assert torch.equal(found[:, 7:], plain[:, 7:])
+
+
+def test_an_inverted_image_is_one_minus_the_image(images):
+    plain = ImageEdits().apply(images, image_edit())
+    assert torch.equal(ImageEdits().apply(images, image_edit(inverted=1.0)), 1 - plain)
+    assert torch.equal(ImageEdits().apply(images, image_edit(inverted=0.0)), plain)
+
+
+def test_drift_moves_the_last_real_step_by_its_size_and_the_first_by_nothing():
+    inputs = torch.rand(3, 6, 4, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([6, 4, 1])
+    found = SeriesEdits().apply(inputs, series_edit(drift=0.9, spared_drift_0=4.0), lengths)
+    moved = found - inputs
+    assert moved[0, :, 0].tolist() == pytest.approx([0.18 * t for t in range(6)], abs=1e-6)
+    assert moved[1, :4, 3].tolist() == pytest.approx([0.3 * t for t in range(4)], abs=1e-6)
+    assert not moved[:, :, 2].any()  # spared
+    assert not moved[1, 4:].any()
+    assert not moved[2].any()
+
+
+def test_chosen_parameters_lie_in_their_ranges_in_their_share_of_the_edits():
+    usual = ImageEdits()
+    family = RangedEdits({"angle": (60, 90), "contrast": (0.4, 0.6)}, usual, 0.3)
+    drawn = family.draw(2000, torch.Generator().manual_seed(0)).parameters
+    known = drawn["angle"] > usual.rotation
+    assert 0.25 < known.double().mean() < 0.35
+    assert drawn["angle"][known].min() >= 60
+    assert drawn["angle"][known].max() <= 90
+    assert torch.equal((drawn["contrast"] >= 0.4) & (drawn["contrast"] <= 0.6), known)
+    assert (drawn["contrast"][~known] == 1).all()
+    assert drawn["scale"].unique().numel() == 2000
+
+
+def test_channels_are_spared_in_the_chosen_edits_alone():
+    family = RangedEdits(
+        {"magnitude": (0, 0)}, SeriesEdits(noise=0, shift=0), 0.5, {"magnitude": [1]}
+    )
+    edits = family.draw(50, torch.Generator().manual_seed(0))
+    known = edits.parameters["magnitude"] == 0
+    x = torch.randn(50, 9, 2, generator=torch.Generator().manual_seed(1)) + 5
+    edited = family.apply(x, edits)
+    assert 10 < known.sum() < 40
+    assert (edited[known][..., 0] == 0).all()
+    assert (edited[known][..., 1] != 0).all()
+    assert (edited[~known] != 0).all()
+
+
+def test_parameters_that_a_family_does_not_have_are_refused():
+    with pytest.raises(ConfigurationError, match=r"'tilt'.*'angle'"):
+        RangedEdits({"tilt": (1, 2)}, ImageEdits())
+    with pytest.raises(ConfigurationError, match="angle must have a least and a largest"):
+        RangedEdits({"angle": (9, 3)}, ImageEdits())
+    with pytest.raises(ConfigurationError, match="rotates"):
+        RangedEdits({"magnitude": (1, 2)}, SeriesEdits(), spared={"rotates": [0]})

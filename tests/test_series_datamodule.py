@@ -357,3 +357,18 @@ def test_a_channel_that_changes_in_the_fit_split_alone_is_none_to_warn_of(tmp_pa
         one[:, 1] = one[:, 1] if i in fit else 3.1
     module_of(write_ts(tmp_path / "a.ts", made, label))
     assert "every step" not in caplog.text
+
+
+def test_columns_follow_recordings_through_parts_and_windows(tmp_path):
+    device = {f"r{i:03d}": f"device {i % 3}" for i in range(40)}
+    frame = long_frame(*recordings(40), device=list(device.values()))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    whole = module_of(tmp_path / "a.csv", columns=["device"])
+    given = [device[name] for name in whole.sample_names.of(torch.arange(40))]
+    assert list(whole.sample_columns["device"]) == given
+    cut = module_of(tmp_path / "a.csv", columns=["device"], window=3)
+    names = cut.sample_names.of(torch.arange(len(cut.sample_names)))
+    assert len(names) > 40
+    assert list(cut.sample_columns["device"]) == [device[name.split(" step")[0]] for name in names]
+    with pytest.raises(DataError, match=r"site.*columns"):
+        module_of(tmp_path / "a.csv", columns=["site"])

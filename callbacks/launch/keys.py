@@ -1,6 +1,7 @@
 """Puts the keys of the configuration before what classes say of their arguments."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -26,21 +27,62 @@ def key_of(cfg: DictConfig, path: str) -> str:
         >>> key_of(cfg, "b.settings.k"), key_of(cfg, "b.n"), key_of(cfg, "b.other")
         ('a.k', 'a.k', 'b.other')
     """
-    plain: Any = OmegaConf.to_container(cfg, resolve=False)
+    return _followed(cfg, OmegaConf.to_container(cfg, resolve=False), path)
+
+
+def keys_by_name(cfg: DictConfig) -> dict[str, list[str]]:
+    """Return for the last name of every value which keys a user sets to change what is called so.
+
+    What chooses among several is the key of what it chooses. Loggers are left out: nothing of ours
+    is called as their arguments are.
+
+    Example:
+        >>> cfg = OmegaConf.create({"a": {"k": 7, "n": 1}, "b": {"k": "${a.k}", "n": 2}})
+        >>> cfg.all, cfg.chosen, cfg.part = {"x": 1}, "x", "${all.${chosen}}"
+        >>> {name: keys for name, keys in keys_by_name(cfg).items() if name in ("k", "n", "part")}
+        {'k': ['a.k'], 'n': ['a.n', 'b.n'], 'part': ['chosen']}
+    """
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    found: dict[str, set[str]] = defaultdict(set)
+    for path, value in _values_in(plain):
+        name = path.rpartition(".")[2]
+        if path.startswith("logger.") or name.startswith("_"):
+            continue
+        inner = _INNER_REFERENCE.search(value) if isinstance(value, str) else None
+        chooses = inner and _REFERENCE.fullmatch(_chosen(cfg, value))
+        found[name].add(_followed(cfg, plain, inner[1] if inner and chooses else path))
+    return {name: sorted(keys) for name, keys in found.items()}
+
+
+def _followed(cfg: DictConfig, plain: Any, path: str) -> str:
+    """Return the key behind a path, see ``key_of``; ``plain`` is ``cfg`` with its references."""
     key = ""
     for part in path.split("."):
         key = f"{key}.{part}" if key else part
         node = plain
         for name in key.split("."):
             node = node.get(name) if isinstance(node, dict) else None
-        if not isinstance(node, str):
-            continue
-        # A name may be made of another value: ${repair.strategies.${repair.strategy}}.
-        named = _INNER_REFERENCE.sub(lambda inner: str(OmegaConf.select(cfg, inner[1])), node)
-        reference = _REFERENCE.fullmatch(named)
+        reference = _REFERENCE.fullmatch(_chosen(cfg, node)) if isinstance(node, str) else None
         if reference is not None:
-            key = key_of(cfg, reference[1])
+            key = _followed(cfg, plain, reference[1])
     return key
+
+
+def _chosen(cfg: DictConfig, value: str) -> str:
+    """Return a reference whose name is made of another value with that value in it.
+
+    Such as ``${repair.strategies.${repair.strategy}}``.
+    """
+    return _INNER_REFERENCE.sub(lambda inner: str(OmegaConf.select(cfg, inner[1])), value)
+
+
+def _values_in(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of everything that holds no further keys."""
+    if not isinstance(node, dict):
+        yield path, node
+        return
+    for name, value in node.items():
+        yield from _values_in(value, f"{path}.{name}" if path else str(name))
 
 
 def faults_in(cfg: DictConfig, *roots: str) -> list[str]:

@@ -8,9 +8,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from pytorch_lightning import Callback
 
 from rnnrepair.callbacks.launch.build import build
 from rnnrepair.callbacks.launch.check import check_config
+from rnnrepair.callbacks.launch.failed_start import TrainingBegan, remove_failed_start
+from rnnrepair.callbacks.launch.messages import naming_keys
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.wandb.logger import finish_wandb
@@ -23,15 +26,22 @@ def main(cfg: DictConfig) -> float | None:
     """Run one experiment and return its score on val, for sweepers."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep_job(cfg, HydraConfig.get().overrides.task, check_config, objective)
-    with ending_in_one_line(log):
-        return objective(cfg)
+    began = TrainingBegan()
+    try:
+        with ending_in_one_line(log):
+            return objective(cfg, began)
+    except SystemExit:
+        if not began.known:
+            remove_failed_start(cfg)
+        raise
 
 
-def objective(cfg: DictConfig) -> float | None:
-    """Run one experiment and return its score on val, by ``monitor``."""
+def objective(cfg: DictConfig, *extra: Callback) -> float | None:
+    """Run one experiment, with further callbacks, and return its score on val, by ``monitor``."""
     failed = True
     try:
-        summary = build(cfg).train()
+        with naming_keys(cfg):
+            summary = build(cfg, extra).train()
         failed = False
     finally:
         finish_wandb(failed=failed)

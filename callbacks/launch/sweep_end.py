@@ -1,6 +1,5 @@
 """Says at the end of a multirun which jobs failed. The one callback of Hydra's, not Lightning's."""
 
-import hashlib
 import logging
 import sys
 import time
@@ -8,18 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from typing_extensions import override
 
 from rnnrepair.runs.jobs import jobs_of, outcome_lines
 
 log = logging.getLogger(__name__)
-
-# Folders of jobs are named by it (configs/hydra). It stands here because Hydra imports this module
-# wherever a job runs, on another machine too.
-OmegaConf.register_new_resolver(
-    "digest", lambda text: hashlib.sha256(str(text).encode()).hexdigest()[:8], replace=True
-)
 
 
 class SweepEnd(Callback):

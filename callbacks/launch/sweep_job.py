@@ -70,10 +70,11 @@ def sweep_job(
 
 
 def job_fingerprint(cfg: DictConfig) -> str:
-    """Return a name of the configuration without its folder.
+    """Return a name of the configuration without its folder, and with or without progress bars.
 
-    A job keeps it when its multirun is given other jobs.
+    A job keeps it when its multirun is given other jobs, or goes on without a terminal.
     """
-    elsewhere = OmegaConf.merge(cfg, {"paths": {"output_dir": ""}})
+    anywhere = {"paths": {"output_dir": ""}, "trainer": {"enable_progress_bar": True}}
+    elsewhere = OmegaConf.merge(cfg, anywhere)
     plain: dict[str, Any] = OmegaConf.to_container(elsewhere, resolve=True)  # type: ignore[assignment]
     return fingerprint_config(plain)[:32]

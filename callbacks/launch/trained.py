@@ -29,7 +29,7 @@ def trained_network(module: str, checkpoint: str | Path, arguments: Mapping[str,
     made_by = named(package, name, "module=package.Class")
     if not (isinstance(made_by, type) and issubclass(made_by, nn.Module)):
         raise ConfigurationError(f"module={module} is no torch.nn.Module: name the class.")
-    saved = read_checkpoint(Path(checkpoint).expanduser())
+    saved = read_checkpoint(Path(checkpoint).expanduser(), package)
     given = {**saved.get("hyper_parameters", {}), **arguments}
     try:
         network = made_by(**given)

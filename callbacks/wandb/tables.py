@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from rnnrepair.protocols import names_of_samples
-from rnnrepair.record import Repair
+from rnnrepair.record import FoundPattern, Repair
 from rnnrepair.repair import LedgerRow
 from rnnrepair.report import ShownData
 from rnnrepair.report.cards import failure_cards
@@ -22,6 +22,10 @@ MAX_ROWS = 10_000
 # Columns of the table of failures; steps count from 1.
 _FAILURE: list[str | int] = [
     *("sample", "failure", "label", "predicted", "step", "nearest_samples", "nearest", "injected")
+]
+# Columns of the table of what failures have in common.
+_PATTERN: list[str | int] = [
+    *("pattern", "failures", "error_inside", "error_outside", "p", "injected", "became", "indices")
 ]
 
 
@@ -56,8 +60,22 @@ def _log_tables(
             _shown(wandb, card.injected, data.spec),
         )
     tables["influence/samples"] = influential
+    if repair.patterns:
+        tables["repair/patterns"] = wandb.Table(
+            _PATTERN, [_pattern(found) for found in repair.patterns]
+        )
     # No step by hand: together with Lightning's own counter it makes tables vanish.
     logger.experiment.log(tables)
+
+
+def _pattern(found: FoundPattern) -> list[str | float]:
+    became = [
+        f"{split} {e.before} to {e.after} of {e.samples}" for split, e in found.splits.items()
+    ]
+    return [
+        *(found.told, len(found.failures), found.error_inside, found.error_outside, found.p),
+        *(found.injected, "; ".join(became), ", ".join(map(str, found.failures))),
+    ]
 
 
 def _shown(wandb: object, samples: Sequence[Tensor], spec: DataSpec) -> object:

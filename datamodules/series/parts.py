@@ -32,7 +32,7 @@ def groups_of(raw: RawSeries, name: str, id_column: str, source: str) -> np.ndar
         DataError: there is no such column, it has missing values or a single one, or it tells the
             labels.
     """
-    column = _column(raw, name, "group", source)
+    column = column_of(raw, name, "group", source)
     number = group_numbers(
         column.tolist(), len(raw), f"{source}: group {name!r}", lambda i: raw.called(i, id_column)
     )
@@ -62,9 +62,9 @@ def parts_by_group(
     Raises:
         DataError: there is no such column, or a value that it does not hold.
     """
-    column = _column(raw, test_by, "test_by", source)
-    given = np.array([_name(value) for value in column.tolist()])
-    wanted = [_name(value) for value in test_groups]
+    column = column_of(raw, test_by, "test_by", source)
+    given = np.array([name_of(value) for value in column.tolist()])
+    wanted = [name_of(value) for value in test_groups]
     absent = sorted(set(wanted) - set(given.tolist()))
     if absent:
         raise DataError(
@@ -90,7 +90,18 @@ def held_out_parts(raw: RawSeries, group: np.ndarray | None, test_share: float) 
     return part
 
 
-def _column(raw: RawSeries, name: str, argument: str, source: str) -> np.ndarray:
+def column_of(raw: RawSeries, name: str, argument: str, source: str) -> np.ndarray:
+    """Return the (N,) values of a column.
+
+    Args:
+        raw: the recordings.
+        name: of the column.
+        argument: that names it.
+        source: what messages call the data.
+
+    Raises:
+        DataError: there is no such column.
+    """
     if name not in raw.columns:
         raise DataError(
             f"{source} has no column {name!r} with one value a recording, it has "
@@ -99,6 +110,6 @@ def _column(raw: RawSeries, name: str, argument: str, source: str) -> np.ndarray
     return raw.columns[name]
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
     """Return a value as people write it: 3.0 and 3 are the same."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

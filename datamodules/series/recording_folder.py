@@ -41,7 +41,7 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
         )
     named = [("id_column", columns.id), ("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
-    named += [("group or test_by", name) for name in columns.more]
+    named += [("group, test_by or columns", name) for name in columns.more]
     table = open_series_table(labels, columns, named).numbers([name for _, name in named], ())
     table = table.sort_values(columns.id, key=lambda names: names.astype(str))
     ids = [str(name) for name in table[columns.id].tolist()]

@@ -1,6 +1,7 @@
 """Recordings by number: classes, parts and groups instead of names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ class Recordings:
         part: (N,) 0 for training, 1 for an official val, 2 for test.
         group: (N,) int64 what must stay together, None where nothing is said.
         names: what each is called in the files.
+        columns: (N,) what else is known of each, by the name of the column.
     """
 
     values: np.ndarray
@@ -28,6 +30,7 @@ class Recordings:
     part: np.ndarray
     group: np.ndarray | None
     names: SampleNames
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -48,4 +51,5 @@ class Recordings:
             self.part[rows],
             group,
             self.names.select(rows),
+            {name: values[rows] for name, values in self.columns.items()},
         )

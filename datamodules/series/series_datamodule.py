@@ -20,8 +20,10 @@ from rnnrepair.datamodules.series.channels import listed, tell_constant
 from rnnrepair.datamodules.series.classes import check_classes, class_names_of
 from rnnrepair.datamodules.series.japanese_vowels import NAME, read_japanese_vowels
 from rnnrepair.datamodules.series.parts import (
+    column_of,
     groups_of,
     held_out_parts,
+    name_of,
     official_parts,
     parts_by_group,
 )
@@ -55,6 +57,7 @@ class SeriesDataModule(SequenceDataModule):
         group: str | None = None,
         test_by: str | None = None,
         test_groups: Sequence[Any] = (),
+        columns: Sequence[str] = (),
         channels: Sequence[str] | None = None,
         units: Sequence[str] = (),
         scaling: Annotated[str, one_of(scalings.WAYS)] = "standard",
@@ -85,6 +88,8 @@ class SeriesDataModule(SequenceDataModule):
             group: column (or array) whose values never stand in two splits: persons, devices.
             test_by: column (or array) that ``test_groups`` speaks of; None takes ``group``.
             test_groups: the test set is what has one of these values there, and nothing else.
+            columns: further columns (or arrays) with one value a recording, such as a device:
+                patterns of failures are looked for in them, in ``group`` and in ``test_by``.
             channels: of tables, the columns of the channels (of wide ones, of the steps); None
                 takes all that have no other meaning.
             units: of the channels, in their order, for figures.
@@ -116,9 +121,10 @@ class SeriesDataModule(SequenceDataModule):
         self.path = None if path is None else Path(path).expanduser()
         self.labels = None if labels is None else Path(labels).expanduser()
         self.test_by = test_by or group
-        more = [name for name in dict.fromkeys((group, self.test_by)) if name is not None]
+        named = dict.fromkeys((group, self.test_by, *columns))
+        self.more_columns = [name for name in named if name is not None]
         self.columns = Columns(
-            *(id_column, time_column, label_column, split_column, more, channels),
+            *(id_column, time_column, label_column, split_column, self.more_columns, channels),
             separator=separator,
             encoding=encoding,
         )
@@ -200,6 +206,10 @@ class SeriesDataModule(SequenceDataModule):
             channel_names=names,
             units=units,
             names=cut.names,
+            columns={
+                name: [name_of(value) for value in values.tolist()]
+                for name, values in cut.columns.items()
+            },
         )
 
     def model_arguments(self) -> dict[str, Any]:
@@ -249,7 +259,8 @@ class SeriesDataModule(SequenceDataModule):
             part = held_out_parts(raw, group, self.test_share) if official is None else official
         order = np.argsort(part, kind="stable")
         names = raw.named(self.columns.id, source)
-        return Recordings(raw.values, raw.offsets, label, part, group, names).select(order)
+        columns = {name: column_of(raw, name, "columns", source) for name in self.more_columns}
+        return Recordings(raw.values, raw.offsets, label, part, group, names, columns).select(order)
 
 
 def _stride_of_windows(stride: int | None, window: int | None) -> str | None:

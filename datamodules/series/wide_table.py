@@ -31,7 +31,7 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     """
     named = [("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
-    named += [("group or test_by", name) for name in columns.more]
+    named += [("group, test_by or columns", name) for name in columns.more]
     named += [("channels", name) for name in columns.channels or ()]
     file = open_series_table(path, columns, named)
     apart = {columns.id, *columns.of_recordings()}

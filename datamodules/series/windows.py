@@ -81,6 +81,13 @@ def windows_of(recordings: Recordings, window: int, stride: int) -> Recordings:
         values=np.array([f"{name} step {step}" for name, step in zip(names, first, strict=True)]),
         told=f"{recordings.names.told}, and the first step of the window, from 1",
     )
+    columns = {name: values[of] for name, values in recordings.columns.items()}
     return Recordings(
-        recordings.values[steps], offsets, recordings.label[of], recordings.part[of], group, named
+        recordings.values[steps],
+        offsets,
+        recordings.label[of],
+        recordings.part[of],
+        group,
+        named,
+        columns,
     )

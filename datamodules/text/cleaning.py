@@ -2,8 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ class LoadedTexts:
         n_val: texts of an official val set.
         groups: (n,) int64, texts with the same number never stand in two splits; None for none.
         names: what the texts are called where they came from; None where that is their number here.
+        columns: (n,) what else is known of the texts, by the name of the column.
     """
 
     texts: list[str]
@@ -42,6 +43,7 @@ class LoadedTexts:
     n_val: int = 0
     groups: Tensor | None = None
     names: SampleNames | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def first_test(self) -> int:
@@ -63,6 +65,7 @@ class LoadedTexts:
             int(kept[self.n_train : self.first_test].sum()),
             None if self.groups is None else self.groups[kept],
             None if self.names is None else self.names.select(kept),
+            {name: [values[row] for row in rows] for name, values in self.columns.items()},
         )
 
 

@@ -39,6 +39,7 @@ class CSVTextDataModule(TextDataModule):
         split_column: str | None = None,
         id_column: str | None = None,
         group_column: str | None = None,
+        columns: Sequence[str] = (),
         classes: Sequence[Any] | None = None,
         test_share: ProperShare = 0.2,
         separator: Annotated[str, one_of(CHOICES)] | None = None,
@@ -57,6 +58,8 @@ class CSVTextDataModule(TextDataModule):
             id_column: column whose values must not occur twice; texts are called by them. Where
                 None, they are called by the number of their row, from 0, as pandas counts.
             group_column: column whose values never stand in two splits (authors, products).
+            columns: further ones (source, device); patterns of failures are looked for in them, as
+                in ``group_column``.
             classes: names of the classes in the order of their numbers; None takes those found.
             test_share: share held out for test where there is no split column.
             separator: between the columns of csv, by name or as it is; None finds it.
@@ -75,6 +78,8 @@ class CSVTextDataModule(TextDataModule):
         self.split_column = split_column
         self.id_column = id_column
         self.group_column = group_column
+        named = dict.fromkeys((group_column, *columns))
+        self.more_columns = [name for name in named if name is not None]
         self.test_share = test_share
         self.separator = separator
         self.encoding = encoding
@@ -127,6 +132,10 @@ class CSVTextDataModule(TextDataModule):
             n_val=sizes[1],
             groups=None if groups is None else groups[torch.tensor(rows, dtype=torch.int64)],
             names=names.select(rows),
+            columns={
+                name: [_name(value) for value in table[name].iloc[rows].tolist()]
+                for name in self.more_columns
+            },
         )
 
     def _names(self, table: pd.DataFrame) -> SampleNames:
@@ -158,7 +167,9 @@ class CSVTextDataModule(TextDataModule):
             "id_column": self.id_column,
             "group_column": self.group_column,
         }
-        return [(argument, column) for argument, column in wanted.items() if column is not None]
+        named = [(argument, column) for argument, column in wanted.items() if column is not None]
+        known = {column for _, column in named}
+        return named + [("columns", name) for name in self.more_columns if name not in known]
 
     def _place(self, row: int) -> str:
         return place_of(row, self.path, self._columns(), self.separator, self.encoding)

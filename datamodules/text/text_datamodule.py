@@ -167,6 +167,7 @@ class TextDataModule(SequenceDataModule):
             groups=texts.groups,
             copies=copies,
             names=texts.names,
+            columns=texts.columns,
         )
 
     def setup(self, stage: str | None = None) -> None:

@@ -3,6 +3,7 @@
 from rnnrepair.edits.edit import IDENTITY, Edit, EditBatch
 from rnnrepair.edits.family import EditFamily
 from rnnrepair.edits.image_edits import ImageEdits
+from rnnrepair.edits.ranged_edits import RangedEdits
 from rnnrepair.edits.registry import apply_edits, check_known
 from rnnrepair.edits.series_edits import SeriesEdits
 from rnnrepair.edits.token_edits import TokenEdits
@@ -13,6 +14,7 @@ __all__ = [
     "EditBatch",
     "EditFamily",
     "ImageEdits",
+    "RangedEdits",
     "SeriesEdits",
     "TokenEdits",
     "apply_edits",

@@ -1,7 +1,7 @@
 """Label-preserving edits of images that are read as sequences of rows."""
 
 import logging
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from rnnrepair.edits.affine import warp
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
 from rnnrepair.sequences import Kind
-from rnnrepair.settings import Factors, Size, at_least, at_most, check_settings
+from rnnrepair.settings import Factors, Share, Size, at_least, at_most, check_settings
 
 log = logging.getLogger(__name__)
 
@@ -19,16 +19,34 @@ log = logging.getLogger(__name__)
 SAFE_ROTATION = 45.0
 # Pixels to either side that a blur reaches.
 BLUR_REACH = 2
+# Sides from which an image may be covered, in the order of their numbers.
+SIDES = ("left", "right", "top", "bottom")
 
 
 class ImageEdits:
-    """Small affine changes, and optionally contrast, blur and noise.
+    """Small affine changes, and optionally contrast, blur, noise and a covered side.
+
+    ``apply`` also inverts images (``inverted`` of 1), which is never drawn: it is one change, and
+    none that comes in sizes.
 
     Source: RNNRepair algorithm 2 (rotations and translations), with limits that keep the label.
     """
 
     name = "image"
     fits = frozenset({Kind.IMAGE})
+    # Parameters that need no other one, with the values that change nothing.
+    neutral: ClassVar[dict[str, float]] = {
+        "angle": 0,
+        "right": 0,
+        "down": 0,
+        "scale": 1,
+        "shear": 0,
+        "contrast": 1,
+        "blur": 0,
+        "inverted": 0,
+        "covered": 0,
+        "side": 0,
+    }
 
     def __init__(
         self,
@@ -39,6 +57,7 @@ class ImageEdits:
         contrast: Factors | None = None,
         blur: Size | None = None,
         noise: Size | None = None,
+        covered: Share | None = None,
     ) -> None:
         """Set the limits.
 
@@ -51,6 +70,8 @@ class ImageEdits:
             blur: largest standard deviation of a Gaussian blur in pixels, None for none.
             noise: largest standard deviation of Gaussian noise (pixels are in [0, 1]), None for
                 none.
+            covered: largest share of an image that is covered (0) from a side drawn at random,
+                None for none.
 
         Raises:
             SettingsError: a limit is out of range.
@@ -70,6 +91,7 @@ class ImageEdits:
         self.contrast = contrast
         self.blur = blur
         self.noise = noise
+        self.covered = covered
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""
@@ -87,6 +109,9 @@ class ImageEdits:
         if self.noise is not None:
             parameters["noise"] = uniform(0, self.noise, n, generator)
             parameters["noise_seed"] = seeds(n, generator)
+        if self.covered is not None:
+            parameters["covered"] = uniform(0, self.covered, n, generator)
+            parameters["side"] = uniform(0, len(SIDES), n, generator).floor()
         return EditBatch("image", parameters)
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
@@ -102,6 +127,11 @@ class ImageEdits:
         if "noise" in p:
             pattern = torch.stack([_pattern(images, int(seed)) for seed in p["noise_seed"]])
             images = (images + p["noise"][:, None, None].to(images) * pattern).clamp(0, 1)
+        if "inverted" in p:
+            images = torch.where((p["inverted"] == 1)[:, None, None], 1 - images, images)
+        if "covered" in p:
+            side = p.get("side", torch.zeros(len(images)))
+            images = images.masked_fill(_behind(images, p["covered"], side), 0)
         return images
 
 
@@ -114,6 +144,18 @@ def _blurred(images: Tensor, deviation: Tensor) -> Tensor:
     weight = (kernel[:, :, None] * kernel[:, None, :])[:, None]
     padded = pad(images[None], [BLUR_REACH] * 4, mode="reflect")
     return conv2d(padded, weight, groups=len(images))[0]
+
+
+def _behind(images: Tensor, share: Tensor, side: Tensor) -> Tensor:
+    """Return (B, H, W) bool: pixels in the first (B,) share of the lines from (B,) sides."""
+    height, width = images.shape[1:]
+    column, row = torch.arange(width), torch.arange(height)
+    lines = [column, column.flip(0), row, row.flip(0)]
+    covered = torch.zeros(images.shape, dtype=torch.bool)
+    for number, line in enumerate(lines):
+        within = (line < (share[:, None] * len(line)).round()) & (side[:, None] == number)
+        covered |= within[:, None, :] if number < 2 else within[:, :, None]
+    return covered.to(images.device)
 
 
 def _pattern(images: Tensor, seed: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Label-preserving edits of time series."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from rnnrepair.settings import Factors, Share, Size, at_least, at_most, check_se
 # Where in a series its speed changes, as a share of its steps.
 TURN = (1 / 3, 2 / 3)
 # Kinds of edits that can spare channels.
-KINDS = ("magnitude", "shift", "warp", "local_warp", "noise", "dropped", "rotation")
+KINDS = ("magnitude", "shift", "warp", "local_warp", "noise", "dropped", "rotation", "drift")
 
 
 class SeriesEdits:
@@ -30,6 +30,8 @@ class SeriesEdits:
 
     name = "series"
     fits = frozenset({Kind.SERIES, Kind.IMAGE})
+    # Parameters that need no other one, with the values that change nothing.
+    neutral: ClassVar[dict[str, float]] = dict(magnitude=1, shift=0, warp=1, noise=0, drift=0)  # noqa: C408
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class SeriesEdits:
         local_warp: Factors | None = None,
         dropped: Share | None = None,
         rotation: Annotated[float, at_least(0), at_most(180)] | None = None,
+        drift: Size | None = None,
         spared: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         """Set the limits.
@@ -56,13 +59,15 @@ class SeriesEdits:
             rotation: largest angle in degrees by which the vectors that channels 0 to 2, 3 to 5,
                 ... make are turned about an axis drawn at random, None for none. Only for sensors
                 that may be worn any way round.
+            drift: largest change of the zero of a sensor from the first step to the last, up or
+                down, in units of the data, None for none.
             spared: channels (from 0) that a kind of edit leaves alone, by its name, such as
                 ``{"noise": [3]}``; a rotation leaves out every three that hold one.
 
         Raises:
             SettingsError: a limit is out of range, or ``spared`` names no kind of edit or channel.
         """
-        check_settings(SeriesEdits, locals(), _known_kinds)
+        check_settings(SeriesEdits, locals(), known_kinds)
         self.magnitude = magnitude
         self.shift = shift
         self.warp = warp
@@ -70,6 +75,7 @@ class SeriesEdits:
         self.local_warp = local_warp
         self.dropped = dropped
         self.rotation = rotation
+        self.drift = drift
         self.spared = dict(spared or {})
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
@@ -91,6 +97,8 @@ class SeriesEdits:
             parameters["rotation"] = uniform(-self.rotation, self.rotation, n, generator)
             parameters["axis_height"] = uniform(-1, 1, n, generator)
             parameters["axis_angle"] = uniform(-180, 180, n, generator)
+        if self.drift is not None:
+            parameters["drift"] = uniform(-self.drift, self.drift, n, generator)
         return EditBatch("series", parameters | spared_channels(self.spared, n))
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
@@ -125,6 +133,8 @@ class SeriesEdits:
             edited = rotated(edited, p, on("rotation"))
         magnitude, deviation = of("magnitude", 1.0).to(inputs), of("noise", 0.0).to(inputs)
         edited = edited * magnitude + deviation * _noise(inputs, edits)
+        if "drift" in p:
+            edited = edited + (of("drift", 0.0) * steps / last.clamp_min(1)).to(inputs)
         if "dropped" in p:
             lost, chosen = held(edited, p["dropped"], p["dropped_seed"]), on("dropped")
             edited = lost if chosen is None else torch.where(chosen[:, None], lost, edited)
@@ -141,7 +151,8 @@ def _noise(inputs: Tensor, edits: EditBatch) -> Tensor:
     ).to(inputs)
 
 
-def _known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:
+def known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:
+    """Return what is wrong with the channels that kinds of edits leave alone; None if nothing."""
     for kind, channels in (spared or {}).items():
         if kind not in KINDS:
             return f"{kind!r} is no kind of edit, known are {list(KINDS)}"

@@ -2,5 +2,6 @@
 
 from rnnrepair.explanation.explain import explain
 from rnnrepair.explanation.explanation import Explanation
+from rnnrepair.explanation.told_failure import ToldFailure
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "ToldFailure", "explain"]

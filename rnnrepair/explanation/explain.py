@@ -89,6 +89,10 @@ def explain(
             and data reads them; None keeps nothing. Nothing is kept where ``call`` is given.
         progress: wraps loops in a progress bar.
 
+    Returns:
+        What prints as text, is a table as ``to_dataframe()``, and gives single failures as
+        ``[0]``. Failures count from 0 as in any list, steps from 1.
+
     Raises:
         ConfigurationError: the network cannot be read, the data have no such split, the method does
             not fit, ``keep_in`` cannot be written, or both ``index`` and ``names`` are given.
@@ -130,7 +134,7 @@ def explain(
         network=network.describe(),
         split=split,
         accuracy=traces.accuracy,
-        n_failures=int((~traces.correct).sum()),
+        failing=traces.index[~traces.correct],
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
         doubt=_doubt(*voters, failures, failed_ends, view, doubting, settings.seed),

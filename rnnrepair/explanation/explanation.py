@@ -1,13 +1,14 @@
 """What is told of the failures of a trained network, as a typed result and as a table."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, overload
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.explanation.told_failure import ToldFailure
 from rnnrepair.influence import Evidence, LabelDoubt, Role
 from rnnrepair.protocols import Split
 from rnnrepair.record import Failure, Span, story
@@ -23,13 +24,17 @@ AROUND = 100
 class Explanation:
     """M failures of a trained network, each with its story.
 
+    ``explanation[0]`` is the first that is told, and prints its story. Steps count from 1 in all
+    that is read of it: text, table, page and the failures that are got out of it one by one.
+
     Attributes:
         spec: of the data.
         network: how it is read.
         split: that the failures are of.
         accuracy: of the network on the whole split.
-        n_failures: of the whole split; as many may be told, or fewer.
-        failures: M of them, with the training samples that a card shows.
+        failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
+        failures: M of them as records hold them, with the training samples that a card shows; their
+            steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
         doubt: whether labels are suspect.
         place: (M, 2) float32, first two principal components of the last states.
@@ -42,7 +47,7 @@ class Explanation:
     network: str
     split: Split
     accuracy: float
-    n_failures: int
+    failing: Tensor
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt
@@ -54,11 +59,37 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.failures)
 
-    def __getitem__(self, row: int) -> Failure:
-        return self.failures[row]
+    @property
+    def n_failures(self) -> int:
+        """Failures of the whole split."""
+        return len(self.failing)
 
-    def __iter__(self) -> Iterator[Failure]:
-        return iter(self.failures)
+    @overload
+    def __getitem__(self, row: int) -> ToldFailure: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> list[ToldFailure]: ...
+
+    def __getitem__(self, row: int | slice) -> ToldFailure | list[ToldFailure]:
+        """Return the failure of a row of the table, from 0 on; of several rows, a list.
+
+        Raises:
+            IndexError: says how many are told, and how to ask about a sample.
+        """
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        n = len(self)
+        if not -n <= row < n:
+            raise IndexError(
+                f"failure {row}: {n} are told (of {self.n_failures} of the split {self.split}), "
+                f"which count from 0 on. A sample by its number is explain(..., index=[{row}]), by "
+                "its name names=[...]; more are told with a larger at_most."
+            )
+        told = self._row(row % n) | {"story": self._line(row % n)}
+        return ToldFailure(**{each.name: told[each.name] for each in fields(ToldFailure)})
+
+    def __iter__(self) -> Iterator[ToldFailure]:
+        return (self[row] for row in range(len(self)))
 
     def __str__(self) -> str:
         """Tell every failure in a few lines."""
@@ -69,6 +100,12 @@ class Explanation:
         if len(self.right):
             right = self.sample_names.numbered(self.right)
             head += f"; right, so nothing to tell: {', '.join(right)}"
+        if len(self.right) and len(self) == 0 and self.n_failures:
+            failing = self.sample_names.numbered(self.failing[:TOLD])
+            head += (
+                f". Ask about failures of the split, such as {', '.join(failing)}, or for all of "
+                "them: without index and names"
+            )
         if self.sample_names.told:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
         return "\n".join([head, *(self._line(row) for row in range(len(self)))])

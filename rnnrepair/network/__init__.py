@@ -3,7 +3,7 @@
 from rnnrepair.network.answers import AnswerInTraining, decoded
 from rnnrepair.network.cells import LayerStates, run_cells
 from rnnrepair.network.evaluating import device_of, evaluating
-from rnnrepair.network.logits import logits_of
+from rnnrepair.network.logits import logits_of, margin_of
 from rnnrepair.network.predictions import Predictions
 from rnnrepair.network.prefixes import Readout
 from rnnrepair.network.stream import HiddenBatch, hidden_batch
@@ -23,6 +23,7 @@ __all__ = [
     "evaluating",
     "hidden_batch",
     "logits_of",
+    "margin_of",
     "run_cells",
     "verified",
 ]

@@ -27,3 +27,15 @@ def logits_of(
         raise AssertionError("a network's own answers come with logits")
     # They come in ascending order of index.
     return said.logits[torch.searchsorted(said.index, index)]
+
+
+def margin_of(logits: Tensor, label: Tensor) -> Tensor:
+    """Return (n,) the probability of the true class minus that of the most probable other one.
+
+    Args:
+        logits: (n, C).
+        label: (n,) int64 classes.
+    """
+    probability = logits.softmax(1)
+    true = probability.gather(1, label[:, None])
+    return true[:, 0] - probability.scatter(1, label[:, None], -1.0).amax(1)

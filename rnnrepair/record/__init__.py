@@ -3,6 +3,7 @@
 from rnnrepair.record.answers import SplitAnswers
 from rnnrepair.record.failure import Failure, Injected, Neighbour, Span
 from rnnrepair.record.files import smallest
+from rnnrepair.record.found_pattern import FoundPattern, PatternErrors
 from rnnrepair.record.gather import gather_failures, shown_roles
 from rnnrepair.record.interpolation import CurvePoint, Interpolation, write_curve
 from rnnrepair.record.parts import (
@@ -26,9 +27,11 @@ __all__ = [
     "CurvePoint",
     "Effort",
     "Failure",
+    "FoundPattern",
     "Injected",
     "Interpolation",
     "Neighbour",
+    "PatternErrors",
     "Repair",
     "RunRecord",
     "Seconds",

@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 from rnnrepair.record.failure import Failure
+from rnnrepair.record.found_pattern import FoundPattern
 from rnnrepair.record.interpolation import Interpolation
 from rnnrepair.record.suspects import Suspect
 from rnnrepair.repair import StopReason
@@ -143,6 +144,7 @@ class Repair:
         epochs: completed epochs of the final network, None in records of earlier versions.
         suspects: samples whose label is suspect, the first of them.
         n_suspects: how many there are.
+        patterns: what its failures were found to have in common.
         interpolation: the way from the unrepaired to the final network, None where nobody asked.
     """
 
@@ -156,6 +158,7 @@ class Repair:
     epochs: int | None = None
     suspects: tuple[Suspect, ...] = ()
     n_suspects: int = 0
+    patterns: tuple[FoundPattern, ...] = ()
     interpolation: Interpolation | None = None
 
     def tensors(self) -> dict[str, Tensor]:
@@ -183,6 +186,7 @@ class Repair:
             "failures": _failures(told["failures"], tensors),
             "effort": _effort(told["effort"]),
             "suspects": tuple(Suspect.of_plain(suspect) for suspect in told.get("suspects", ())),
+            "patterns": tuple(FoundPattern.of_plain(found) for found in told.get("patterns", ())),
             "seconds": Seconds(**told["seconds"]),
             "interpolation": (
                 None if way is None else Interpolation.of_plain(way, tensors, answers)

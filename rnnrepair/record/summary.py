@@ -66,6 +66,7 @@ def _of_repair(repair: Repair) -> dict[str, Any]:
         },
         **{name: value for name, value in effort.items() if value is not None},
         "stop_reason": repair.effort.stop_reason.value,
+        **({"patterns": [found.plain() for found in repair.patterns]} if repair.patterns else {}),
         "time_s": {name: value for name, value in seconds.items() if name != "epoch"},
         "epoch_time_s": repair.seconds.epoch,
     }

@@ -52,7 +52,7 @@ class Suspect:
     def of_plain(cls, told: Mapping[str, Any]) -> "Suspect":
         """Return the suspect that was told as plain values."""
         near = tuple(map(Neighbour.of_plain, told["neighbours"]))
-        return cls(**{**told, "neighbours": near, "margins": tuple(told["margins"])})
+        return cls(**{**told, "neighbours": near, "margins": tuple(told.get("margins", ()))})
 
 
 def gather_suspects(

@@ -30,8 +30,9 @@ from rnnrepair.repair.ledger import (
 )
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.repair.outcome import Outcome
+from rnnrepair.repair.pattern import PatternRepair
 from rnnrepair.repair.phrase import PhraseRepair, PhrasesFromStart, RandomPhraseRepair
-from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.rebuild import rebuild
 from rnnrepair.repair.segment_controls import (
     InsertionRepair,
@@ -63,6 +64,7 @@ __all__ = [
     "MutatedFailureRepair",
     "NoRepair",
     "Outcome",
+    "PatternRepair",
     "PhraseRepair",
     "PhrasesFromStart",
     "Pick",
@@ -73,6 +75,7 @@ __all__ = [
     "RandomSampleRepair",
     "RepairContext",
     "RepairStrategy",
+    "Sought",
     "StopReason",
     "Teachers",
     "TrainOnAll",

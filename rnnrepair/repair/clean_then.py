@@ -1,12 +1,15 @@
 """Cleaning together with a strategy that makes samples."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.errors import Fault, SettingsError
+from rnnrepair.patterns import Pattern
 from rnnrepair.repair.clean import CleanLabels, judged_labels
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
@@ -42,11 +45,27 @@ class CleanThen(RepairStrategy):
         self.name = f"{self.clean.name}+{then.name}"
         self.fits, self.needs = then.fits, then.needs
         self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
-        self.augments, self.reads_phrases = then.augments, then.reads_phrases
+        self.reads_phrases = then.reads_phrases
+        self.augments, self.saves = then.augments, then.saves
+        self.seeks_patterns = then.seeks_patterns
+        self.finders = then.finders
 
     @override
     def check(self, budget: int) -> None:
         self.then.check(budget)
+
+    @property
+    @override
+    def patterns(self) -> Sequence[Pattern]:
+        return self.then.patterns
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return self.then.state_dict()
+
+    @override
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.then.load_state_dict(state)
 
     @override
     def serves(self, context: RepairContext) -> Tensor:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits import Edit, EditFamily
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion
+from rnnrepair.patterns import PatternContext
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.sequences import Changes, Phrases, SequenceBatch
 from rnnrepair.traces import Traces
@@ -15,6 +17,20 @@ from rnnrepair.traces import Traces
 
 def _no_numbers() -> Tensor:
     return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Where patterns are looked for: all samples that supply failures, right ones too.
+
+    Attributes:
+        samples: S of them.
+        margin: (S,) float32 probability of the true class minus that of the next; below 0 where
+            the network is wrong.
+    """
+
+    samples: PatternContext
+    margin: Tensor
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,7 @@ class RepairContext:
         fit: traces of the training samples; None for strategies that read none.
         state_counts: (K, C) int64 step predictions of those in each abstract state.
         phrases: labelled parts of original samples and failures; None for strategies without.
+        sought: where patterns are looked for; None for strategies that seek none.
     """
 
     evidence: Evidence
@@ -63,6 +80,20 @@ class RepairContext:
     fit: Traces | None = None
     state_counts: Tensor = field(default_factory=_no_numbers)
     phrases: Phrases | None = None
+    sought: Sought | None = None
+
+    def looked_through(self) -> Sought:
+        """Return where patterns are looked for.
+
+        Raises:
+            ConfigurationError: nobody has said it.
+        """
+        if self.sought is None:
+            raise ConfigurationError(
+                "sought: expected the samples that patterns are looked for in, got None: a "
+                "strategy that seeks patterns says so (seeks_patterns)."
+            )
+        return self.sought
 
 
 @dataclass(frozen=True)

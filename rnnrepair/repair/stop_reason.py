@@ -26,3 +26,13 @@ class StopReason(StrEnum):
             StopReason.TRAINING_ENDED: "training ended before all rounds were made",
             StopReason.TAKEN_BACK: "rounds were taken back by hand",
         }[self]
+
+    @property
+    def advice(self) -> str:
+        """What makes more rounds, by the arguments that end them; empty where nothing does."""
+        return {
+            StopReason.NO_FAILURES: "raise repair_share to look at more samples",
+            StopReason.NO_GAIN_ON_VAL: "raise patience to go on all the same",
+            StopReason.SHARE_REACHED: "raise max_share, or lower budget",
+            StopReason.TRAINING_ENDED: "raise max_epochs",
+        }.get(self, "")

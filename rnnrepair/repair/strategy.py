@@ -1,11 +1,14 @@
 """What every way to repair has in common."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from rnnrepair.influence import Role
+from rnnrepair.patterns import Finder, Pattern
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.sequences import EVERY_KIND, Kind
 
@@ -22,6 +25,9 @@ class RepairStrategy(ABC):
         edits_samples: whether it changes them by the repair's edits.
         lengthens: whether they have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
+        seeks_patterns: whether it looks for what failures have in common; it is told where, then.
+        finders: of such patterns.
+        saves: whether it makes fewer samples than it may, where less is left to teach.
         augments: whether it needs training to be augmented, by the repair's edits.
         reads_phrases: whether it is made of labelled phrases, which the data must know then.
     """
@@ -34,6 +40,9 @@ class RepairStrategy(ABC):
     edits_samples: bool = False
     lengthens: bool = False
     starts_anew: bool = False
+    seeks_patterns: bool = False
+    finders: Sequence[Finder] = ()
+    saves: bool = False
     augments: bool = False
     reads_phrases: bool = False
 
@@ -47,6 +56,18 @@ class RepairStrategy(ABC):
     def serves(self, context: RepairContext) -> Tensor:
         """Return (M,) bool: the failures that the strategy can make samples for."""
         return torch.ones(len(context.evidence), dtype=torch.bool)
+
+    @property
+    def patterns(self) -> Sequence[Pattern]:
+        """What it has found that failures have in common."""
+        return ()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it has learnt in the rounds before, as plain values: checkpoints hold it."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (most learn nothing)
+        """Take up what it had learnt."""
 
     @abstractmethod
     def propose(self, context: RepairContext, budget: int) -> Proposal:

@@ -2,6 +2,7 @@
 
 from rnnrepair.report.cards import ShownData
 from rnnrepair.report.page import render, write_explanation, write_page
+from rnnrepair.report.pattern_figure import write_pattern_figure
 from rnnrepair.report.terminal import print_failures, print_interpolation, print_summary
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "render",
     "write_explanation",
     "write_page",
+    "write_pattern_figure",
 ]

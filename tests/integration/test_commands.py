@@ -105,3 +105,26 @@ def test_example_repairs_a_model_of_its_own(tmp_path):
     assert summary["data"]["source"] == "waves"
     assert summary["injected"] > 0
     assert summary["rounds"] == 2
+
+
+def test_a_refused_start_leaves_no_folder_but_those_that_were_there(tmp_path):
+    train = (str(ROOT / "train.py"), "+experiment=csv_repair", "logger=csv")
+    assert command(tmp_path, *train).returncode == 2
+    assert list(tmp_path.glob("outputs/csv_repair/*")) == []
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("of a user")
+    ran = command(tmp_path, *train, f"hydra.run.dir={mine}")
+    assert ran.returncode == 2
+    assert (mine / "notes.txt").read_text() == "of a user"
+    assert (mine / "main.log").is_file()
+
+
+def test_what_training_itself_refuses_keeps_its_folder(tmp_path):
+    """A network that diverges has trained: its log is worth having."""
+    run = tmp_path / "run"
+    options = ("optimization@model=sgd", "model.optimizer.lr=1e38", f"hydra.run.dir={run}")
+    quick = [option for option in QUICK if not option.startswith("model.optimizer.lr")]
+    ran = command(tmp_path, str(ROOT / "train.py"), "+experiment=mnist_repair", *quick, *options)
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert (run / ".hydra" / "config.yaml").is_file()

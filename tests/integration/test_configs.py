@@ -1,6 +1,7 @@
 """Every configuration composes and instantiates, every key is explained."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 from rnnrepair.callbacks.launch.build import build
 from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.plan import plan_epochs
+from rnnrepair.callbacks.launch.sweep_job import job_fingerprint
 from rnnrepair.errors import ConfigurationError
 from tests.integration.conftest import ROOT, composed
 
@@ -31,6 +33,10 @@ TOGETHER = {
 }
 
 
+# A bar that the trainer is not to show is refused by it.
+BARS = "trainer.enable_progress_bar=true"
+
+
 def resolvable(tmp_path, *overrides):
     cfg = composed(*overrides)
     OmegaConf.update(cfg, "paths.output_dir", str(tmp_path))
@@ -42,7 +48,7 @@ def resolvable(tmp_path, *overrides):
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_composes_and_instantiates(experiment, tmp_path):
     more = TOGETHER.get(experiment, ())
-    cfg = resolvable(tmp_path, f"+experiment={experiment}", "logger=csv", *more)
+    cfg = resolvable(tmp_path, f"+experiment={experiment}", "logger=csv", BARS, *more)
     assert cfg.name == experiment
     for part in ("datamodule", "model", "abstraction", "influence"):
         assert instantiate(cfg[part], _convert_="all") is not None
@@ -192,3 +198,23 @@ def test_folders_that_cannot_be_written_are_refused_with_their_keys(tmp_path):
     OmegaConf.update(cfg, "paths.cache_dir", str(taken))
     with pytest.raises(ConfigurationError, match=r"paths\.output_dir=.*paths\.cache_dir="):
         build(cfg)
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_progress_bars_are_shown_where_people_look_unless_asked_for(monkeypatch, looks):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: looks)
+    cfg = composed("+experiment=csv_repair", "datamodule.path=a.csv")
+    shown = (
+        cfg.trainer.enable_progress_bar,
+        cfg.callbacks.trace_collector.progress,
+        cfg.datamodule.progress,
+    )
+    assert shown == (looks,) * 3
+    asked = composed("+experiment=csv_repair", "trainer.enable_progress_bar=true")
+    assert asked.callbacks.trace_collector.progress is True
+    # A job of a multirun that goes on elsewhere is the same job.
+    names = [
+        job_fingerprint(OmegaConf.merge(c, {"datamodule": {"path": ""}})) for c in (cfg, asked)
+    ]
+    assert names[0] == names[1]

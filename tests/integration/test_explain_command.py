@@ -45,6 +45,12 @@ def data():
     return Noise(num_classes=2)
 
 
+def data_set_up():
+    noise = data()
+    noise.setup()
+    return noise
+
+
 class Odd:
     pass
 """
@@ -126,6 +132,22 @@ def test_a_network_of_ones_own_is_explained(stranger, tmp_path, caplog):
     assert (tmp_path / "explain" / f"test_{index}.html").is_file()
 
 
+def test_names_of_two_words_are_asked_for_as_the_readme_says():
+    assert configured('names=["x_test 36","x_test 3"]').names == ["x_test 36", "x_test 3"]
+    assert configured("names=[49,r17]").names == [49, "r17"]
+
+
+def test_samples_that_are_right_leave_no_empty_files(stranger, tmp_path, capsys):
+    every = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW))
+    wrong, before = every.failing.tolist(), sorted(tmp_path.rglob("*"))
+    right = next(i for i in stranger.data_set_up().indices("test").tolist() if i not in wrong)
+    capsys.readouterr()
+    found = explained(configured(*GIVEN, "checkpoint=net.pt", *FEW, f"index=[{right}]"))
+    assert found.right.tolist() == [right]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert f"such as {wrong[0]}" in capsys.readouterr().out
+
+
 def test_a_lightning_checkpoint_says_how_its_network_is_made(stranger):
     network = stranger.Net(width=9)
     saved = {"state_dict": network.state_dict(), "hyper_parameters": {"width": 9}}
@@ -172,20 +194,46 @@ def test_a_checkpoint_without_the_weights_says_what_it_holds(stranger, saved, me
         trained_network("stranger_to_explain.Net", "odd.pt", {})
 
 
-def test_a_checkpoint_that_could_run_code_is_refused_and_can_be_saved_again(stranger):
-    torch.save(stranger.Net(), "whole.pt")
+def follow(refused):
+    """Run the lines that a refusal advises, as they stand, in a program of their own."""
+    lines = [line.strip() for line in str(refused.value).splitlines()[1:]]
+    Path("save_again.py").write_text("\n".join(lines) + "\n")
+    ran = subprocess.run(
+        [sys.executable, "save_again.py"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        lambda net, odd: net,
+        lambda net, odd: {"state_dict": net.state_dict(), "hyper_parameters": {"more": odd}},
+        lambda net, odd: {"model": net.state_dict(), "args": odd, "epoch": 3},
+        lambda net, odd: {"net": net, "optimizer": torch.optim.Adam(net.parameters())},
+    ],
+    ids=["network", "lightning", "entry", "network_in_entry"],
+)
+def test_a_checkpoint_that_could_run_code_is_refused_and_can_be_saved_again(stranger, saved):
+    network = stranger.Net()
+    torch.save(saved(network, stranger.Odd()), "whole.pt")
     with pytest.raises(IncompatibleCheckpointError, match=r"not read") as refused:
         explained(configured(*GIVEN, "checkpoint=whole.pt", *FEW))
-    lines = [line.strip() for line in str(refused.value).splitlines()[1:]]
-    assert len(lines) == 2
-    exec("\n".join(lines), {"torch": torch})  # the two lines do what they say
+    follow(refused)
+    taken = trained_network("stranger_to_explain.Net", "whole_weights.pt", {})
+    torch.testing.assert_close(dict(taken.state_dict()), dict(network.state_dict()), rtol=0, atol=0)
+
+
+def test_a_network_that_its_own_program_has_pickled_can_be_saved_again(stranger, tmp_path):
+    """Pickle then knows its class by ``__main__``, which is another program where it is read."""
+    code = (tmp_path / "stranger_to_explain.py").read_text()
+    whole = '\n\nif __name__ == "__main__":\n    torch.save(Net(), "whole.pt")\n'
+    (tmp_path / "stranger_to_explain.py").write_text(code + whole)
+    subprocess.run([sys.executable, "stranger_to_explain.py"], check=True)
+    with pytest.raises(IncompatibleCheckpointError, match=r"import Net") as refused:
+        explained(configured(*GIVEN, "checkpoint=whole.pt", *FEW))
+    follow(refused)
     assert len(explained(configured(*GIVEN, "checkpoint=whole_weights.pt", *FEW))) == 3
-    odd = {"state_dict": stranger.Net().state_dict(), "more": stranger.Odd()}
-    torch.save(odd, "odd.pt")
-    with pytest.raises(IncompatibleCheckpointError, match=r"not read") as refused:
-        explained(configured(*GIVEN, "checkpoint=odd.pt", *FEW))
-    exec("\n".join(line.strip() for line in str(refused.value).splitlines()[1:]), {"torch": torch})
-    assert len(explained(configured(*GIVEN, "checkpoint=odd_weights.pt", *FEW))) == 3
 
 
 def keep(path, saved):
@@ -204,7 +252,8 @@ def keep(path, saved):
         (lambda net: None, ("module=stranger_to_explain.No",), ConfigurationError, "package.Class"),
         (lambda net: None, ("module=stranger_to_explain.Odd",), ConfigurationError, "no torch.nn"),
         (lambda net: None, ("data=nowhere:data",), ConfigurationError, "package:function"),
-        (lambda net: None, ("module=null",), ConfigurationError, "Say which network"),
+        (lambda net: None, ("module=null",), ConfigurationError, "module=package.Class is missing"),
+        (lambda net: None, ("checkpoint=last",), ConfigurationError, "checkpoint=FILE is missing"),
     ],
 )
 def test_what_is_no_network_of_the_data_is_refused(stranger, prepare, options, error, message):

@@ -1,12 +1,17 @@
 """Keys of the configuration are named by the launcher alone."""
 
 import ast
+import logging
 import re
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from rnnrepair.callbacks.launch.keys import faults_in, key_of
+from rnnrepair.callbacks.launch.check import check_config, check_keys
+from rnnrepair.callbacks.launch.keys import faults_in, key_of, keys_by_name
+from rnnrepair.callbacks.launch.main import objective
+from rnnrepair.callbacks.launch.messages import naming_keys, with_keys
+from rnnrepair.errors import ConfigurationError, DataError
 from tests.integration.conftest import ROOT, composed
 
 EXPERIMENTS = ("mnist_repair", "mnist_cnn_repair", "sst_repair", "mnist_repair_published")
@@ -87,3 +92,78 @@ def test_what_cannot_be_resolved_yet_is_no_fault():
     cfg.datamodule.seed = "five"
     (told,) = faults_in(cfg, "datamodule")
     assert told == "datamodule.seed: expected an integer, got 'five'"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("+strip_labels=true", "datamodule.strip_labels=true"),
+        ("+budget=3", "repair.budget=3"),
+        ("+n_component=3", "abstraction.n_components=3"),
+        ("+share=.5", "augmentation.share=0.5 or datamodule.planted.share=0.5"),
+        ("+no_such_thing=1", "leave it out"),
+    ],
+)
+def test_a_key_at_the_top_that_nothing_reads_is_refused_with_the_one_that_is_meant(written, meant):
+    cfg = composed("+experiment=csv_repair", "datamodule.path=x.csv", written)
+    with pytest.raises(ConfigurationError, match=re.escape(meant)):
+        check_config(cfg)
+
+
+def test_keys_of_ones_own_that_others_refer_to_are_taken():
+    check_config(composed("+experiment=mnist_repair", "+mine=3", "repair.budget=${mine}"))
+
+
+def test_scripts_refuse_unknown_keys_too():
+    known = OmegaConf.create({"run": "somewhere", "data_dir": None})
+    check_keys(known, "report")
+    with pytest.raises(ConfigurationError, match=r"data_dirr.*data_dir=x"):
+        check_keys(OmegaConf.merge(known, {"data_dirr": "x"}), "report")
+
+
+def test_what_chooses_is_the_key_of_what_is_chosen():
+    keys = keys_by_name(composed("+experiment=mnist_repair"))
+    assert keys["strategy"] == keys["called"] == ["repair.strategy"]
+    assert keys["max_epochs"] == ["schedule.total_epochs"]
+    assert keys["parents"] == ["repair.strategies.guided.parents", "repair.strategies.hard.parents"]
+
+
+KEYS = {name: f"group.{name}" for name in ("path", "min_count", "rounds")}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("set path", "set group.path"),
+        ("(path=x)", "(group.path=x)"),
+        ("raise rounds, or min_count", "raise group.rounds, or group.min_count"),
+        # Plain words, files and columns of a user, calls in Python, and what is a key already.
+        *((same, same) for same in ("the path of all rounds", "a/path=x.csv", "'min_count'")),
+        *((same, same) for same in ("chain(rounds=2, edit=Edits())", "group.path=x", "path.name=")),
+    ],
+)
+def test_arguments_in_messages_become_keys_and_nothing_else_does(told, expected):
+    assert with_keys(told, KEYS) == expected
+
+
+def test_the_log_and_errors_of_a_run_name_keys(tmp_path, caplog):
+    """Both are worded by the data module, which knows arguments alone."""
+    path = tmp_path / "reviews.csv"
+    rows = [f"word{i % 7} and more,{'Good' if i % 3 else 'good'}" for i in range(90)]
+    path.write_text("\n".join(["text,label", *rows, "bad,bad", "worse,bad"]) + "\n")
+    options = (f"datamodule.path={path}", "logger=none", f"paths.root_dir={tmp_path}")
+    cfg = composed("+experiment=csv_repair", *options, "datamodule.vectors=no.txt")
+    cfg.paths.output_dir = str(tmp_path / "run")
+    with pytest.raises(DataError, match=r"datamodule\.vectors"):
+        objective(cfg)
+    assert "set datamodule.strip_labels=true" in caplog.text
+
+
+def test_no_words_are_changed_once_a_run_has_ended(caplog):
+    cfg = composed("+experiment=mnist_repair")
+    with naming_keys(cfg):
+        logging.getLogger("rnnrepair.x").warning("raise %s", "max_share")
+        logging.getLogger("another").warning("raise %s", "max_share")
+    logging.getLogger("rnnrepair.x").warning("raise %s", "max_share")
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["raise repair.max_share", "raise max_share", "raise max_share"]

@@ -25,10 +25,13 @@ class Crash(Callback):
             raise RuntimeError("power cut")
 
 
-# In epoch 1 nothing is injected yet, in 3 one round is, in 5 both are.
-@pytest.mark.parametrize("epoch", [1, 3, 5])
-def test_resumed_run_equals_uninterrupted(quick, epoch):
-    options = ("model.dropout=0.2", "schedule.share_base=false")
+# In epoch 1 nothing is injected yet, in 3 one round is, in 5 both are. What pattern has found in
+# the first round it knows in the second.
+@pytest.mark.parametrize(
+    ("epoch", "strategy"), [(1, "guided"), (3, "guided"), (5, "guided"), (3, "pattern")]
+)
+def test_resumed_run_equals_uninterrupted(quick, epoch, strategy):
+    options = ("model.dropout=0.2", "schedule.share_base=false", f"repair.strategy={strategy}")
     _, whole = train(quick(*options, folder="whole"))
 
     with pytest.raises(RuntimeError, match="power cut"):
@@ -44,6 +47,23 @@ def test_resumed_run_equals_uninterrupted(quick, epoch):
     ledgers = [read_ledger(folder / "ledger.csv") for folder in folders.values()]
     assert ledgers[0] == ledgers[1]
     assert len(ledgers[0]) == summary["injected"] > 0
+
+
+def test_going_on_with_a_run_that_has_ended_says_that_nothing_is_left(quick, caplog):
+    cfg = quick("schedule.share_base=false", folder="ended")
+    first, _ = train(cfg)
+    assert "Nothing is left" not in caplog.text
+    last = Path(cfg.paths.output_dir) / "checkpoints" / "last.ckpt"
+    again, _ = train(quick("schedule.share_base=false", f"ckpt_path='{last}'", folder="again"))
+    assert "Nothing is left" in caplog.text
+    assert "max_epochs" in caplog.text
+    assert again["after"] == first["after"]
+    # What is advised does train longer.
+    caplog.clear()
+    longer = ("schedule.total_epochs=8", f"ckpt_path='{last}'")
+    _, objects = train(quick("schedule.share_base=false", *longer, folder="longer"))
+    assert "Nothing is left" not in caplog.text
+    assert objects["trainer"].current_epoch == 8
 
 
 def test_resume_with_other_data_is_refused(quick):

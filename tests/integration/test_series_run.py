@@ -95,7 +95,10 @@ def test_every_injected_series_is_rebuilt_from_its_row(quick, tmp_path):
 
 @pytest.mark.parametrize(
     "strategy",
-    ["none", "random", "class", "hard", "influence", "failures", "mutated_failures", "augment"],
+    [
+        *("none", "random", "class", "hard", "influence", "pattern"),
+        *("failures", "mutated_failures", "augment"),
+    ],
 )
 def test_every_strategy_runs_on_series(quick, strategy):
     summary, _ = train(quick(f"repair.strategy={strategy}"))

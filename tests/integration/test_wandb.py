@@ -69,7 +69,7 @@ def test_a_failed_job_is_shown_as_failed(monkeypatch, tmp_path, failed):
                 raise RuntimeError("out of luck")
             return {}
 
-    def build(cfg):
+    def build(cfg, extra):
         wandb_logger(str(tmp_path), "test", offline=True)
         return Pretended()
 

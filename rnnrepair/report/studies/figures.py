@@ -13,6 +13,7 @@ from rnnrepair.report.studies.feature_comparison import feature_figures
 from rnnrepair.report.studies.image_grid import influence_figures
 from rnnrepair.report.studies.k_sweep import k_sweep_figures
 from rnnrepair.report.studies.mislabel import mislabel_figures
+from rnnrepair.report.studies.patterns import pattern_figures
 from rnnrepair.report.studies.validity import validity_figures
 from rnnrepair.studies import StudyResult
 
@@ -27,6 +28,7 @@ _FIGURES: dict[str, Callable[[StudyResult], dict[str, Figure]]] = {
     "influential": lambda result: influence_figures(result.tables, result.pictures),
     "k_sweep": lambda result: k_sweep_figures(result.tables),
     "mislabel": lambda result: mislabel_figures(result.tables),
+    "patterns": lambda result: pattern_figures(result.tables, result.pictures),
     "validity": lambda result: validity_figures(result.tables),
 }
 

@@ -1,0 +1,62 @@
+"""What became of the patterns that a strategy has found."""
+
+from collections.abc import Mapping
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from rnnrepair.callbacks.analysis import upstream
+from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.trace_collector import repairable_data
+from rnnrepair.patterns import PatternContext, members_of
+from rnnrepair.protocols import Split, columns_of_samples
+from rnnrepair.record import FoundPattern, SplitAnswers
+
+
+def found_patterns(
+    trainer: pl.Trainer, reader: Callback, answers: Mapping[Split, SplitAnswers]
+) -> tuple[FoundPattern, ...]:
+    """Return the patterns with the errors of the samples that have them, on every split.
+
+    Patterns of abstract states are told of the repair split alone: states of later epochs have
+    other numbers.
+
+    Args:
+        trainer: with the callbacks of the chain.
+        reader: that asks.
+        answers: of the unrepaired and the final network.
+    """
+    injection = upstream(trainer, RepairInjection, reader)
+    strategy, ledger = injection.strategy, injection.ledger
+    contexts = {
+        split: _context(trainer, given, injection.seed)
+        for split, given in answers.items()
+        if strategy.patterns and split != "repair"
+    }
+    found = []
+    for pattern in strategy.patterns:
+        inside = {"repair": pattern.inside}
+        if pattern.kind != "path":
+            for split, context in contexts.items():
+                inside[split] = context.index[members_of(context, pattern, strategy.finders)]
+        own = set(pattern.inside.tolist())
+        injected = sum(row.injected and row.failure_id in own for row in ledger)
+        found.append(FoundPattern.of(pattern, inside, answers, injected))
+    return tuple(found)
+
+
+def _context(trainer: pl.Trainer, answers: SplitAnswers, seed: int) -> PatternContext:
+    data = repairable_data(trainer)
+    fit = data.indices("fit")
+    return PatternContext(
+        spec=data.spec,
+        fetch=data.fetch,
+        originals=fit,
+        original_label=torch.cat([data.fetch(part).label for part in fit.split(2000)]),
+        index=answers.index,
+        label=answers.label,
+        failed=answers.before != answers.label,
+        seed=seed,
+        columns=columns_of_samples(data),
+    )

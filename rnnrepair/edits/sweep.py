@@ -1,0 +1,154 @@
+"""Wide edits, each along one parameter: what a search for patterns tries; never drawn otherwise."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from rnnrepair.edits.edit import EditBatch
+from rnnrepair.edits.family import EditFamily
+from rnnrepair.edits.image_edits import SIDES, ImageEdits
+from rnnrepair.edits.series_edits import SeriesEdits
+from rnnrepair.sequences import DataSpec, Kind, Names
+
+# Beside the parameter that is swept all others vary a little, as they do between samples.
+IMAGE_JITTER = ImageEdits(rotation=8, translation=1, scale=(0.95, 1.05), shear=5)
+SERIES_JITTER = SeriesEdits(magnitude=(0.95, 1.05), shift=1, warp=(0.95, 1.05), noise=0)
+# Groups of neighbouring channels that are swept by themselves, at most.
+CHANNEL_GROUPS = 12
+KINDS_OF_CHANNELS = ("magnitude", "drift")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Edits of one kind, of every size.
+
+    Attributes:
+        name: of the kind of edit, for tables.
+        told: with ``{low}`` and ``{high}``, for people: "turned by {low} to {high} degrees".
+        parameter: that is swept; None where the edit has no size.
+        low: its least value.
+        high: its largest value.
+        jitter: draws all other parameters.
+        fixed: parameters that are the same in all edits.
+        by_factor: whether values are spread evenly by their logarithm.
+        whole: whether they are whole numbers.
+    """
+
+    name: str
+    told: str
+    parameter: str | None
+    low: float
+    high: float
+    jitter: EditFamily
+    fixed: dict[str, float] = field(default_factory=dict)
+    by_factor: bool = False
+    whole: bool = False
+
+    def at(self, place: Tensor) -> Tensor:
+        """Return the values at (n,) places between 0 (the least) and 1 (the largest)."""
+        place = place.double()
+        if self.by_factor:
+            return (math.log(self.low) + place * math.log(self.high / self.low)).exp()
+        return self.low + place * (self.high - self.low)
+
+    def draw(self, place: Tensor, generator: torch.Generator) -> EditBatch:
+        """Draw an edit for each of (n,) places between 0 and 1."""
+        drawn = self.jitter.draw(len(place), generator)
+        parameters = dict(drawn.parameters)
+        for name, fixed in self.fixed.items():
+            parameters[name] = torch.full((len(place),), fixed, dtype=torch.float64)
+        if self.parameter is not None:
+            size = self.at(place)
+            parameters[self.parameter] = size.round() if self.whole else size
+        return EditBatch(drawn.name, parameters)
+
+    def region(self, low: float, high: float) -> str:
+        """Return what people read of the edits between two places."""
+        ends = self.at(torch.tensor([low, high])).tolist()
+        return self.told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
+
+
+def still(kind: Kind) -> Sweep:
+    """Return edits that only vary as all do: what swept ones are compared with."""
+    jitter: EditFamily = SERIES_JITTER if kind == Kind.SERIES else IMAGE_JITTER
+    return Sweep("still", "as they are", None, 0, 1, jitter)
+
+
+def sweeps_of(spec: DataSpec) -> list[Sweep]:
+    """Return the wide edits of a kind of data; none of texts."""
+    if spec.kind == Kind.IMAGE:
+        return _of_images(spec)
+    return _of_series(spec) if spec.kind == Kind.SERIES else []
+
+
+def _of_images(spec: DataSpec) -> list[Sweep]:
+    jitter = IMAGE_JITTER
+    across, along = (2 / 7 * size for size in (spec.step_width, spec.max_steps or spec.step_width))
+    swept = [
+        Sweep("rotation", "turned by {low} to {high} degrees", "angle", -90, 90, jitter),
+        Sweep("shear", "sheared by {low} to {high} degrees", "shear", -45, 45, jitter),
+        Sweep("scale", "scaled by {low} to {high}", "scale", 0.5, 1.6, jitter, by_factor=True),
+        Sweep("right", "moved right by {low} to {high} pixels", "right", -across, across, jitter),
+        Sweep("down", "moved down by {low} to {high} pixels", "down", -along, along, jitter),
+        Sweep(
+            *("contrast", "contrast times {low} to {high}", "contrast", 0.3, 3, jitter),
+            by_factor=True,
+        ),
+        Sweep("blur", "blurred by {low} to {high} pixels", "blur", 0.2, 1.5, jitter),
+        Sweep("inverted", "inverted", None, 0, 1, jitter, {"inverted": 1.0}),
+    ]
+    covered = "{low} to {high} of it covered from the "
+    return swept + [
+        Sweep(
+            *(f"covered_{side}", covered + side, "covered", 0.15, 0.65, jitter),
+            {"side": float(number)},
+        )
+        for number, side in enumerate(SIDES)
+    ]
+
+
+def _of_series(spec: DataSpec) -> list[Sweep]:
+    jitter = SERIES_JITTER
+    losing = SeriesEdits((0.95, 1.05), 1, (0.95, 1.05), 0, dropped=0)
+    longest = spec.max_steps or 30
+    lag = max(2.0, round(0.2 * longest))
+    swept = [
+        Sweep("speed", "speed times {low} to {high}", "warp", 0.5, 2, jitter, by_factor=True),
+        Sweep("lag", "later by {low} to {high} steps", "shift", -lag, lag, jitter, whole=True),
+        Sweep("dropped", "{low} to {high} of the readings lost", "dropped", 0.1, 0.8, losing),
+        Sweep("noise", "noise of {low} to {high}", "noise", 0.1, 2, jitter, by_factor=True),
+    ]
+    return swept + [sweep for group in _channel_groups(spec) for sweep in _of_channels(spec, group)]
+
+
+def _channel_groups(spec: DataSpec) -> list[range]:
+    """Return neighbouring channels, in at most so many groups as are swept."""
+    width = -(-spec.step_width // CHANNEL_GROUPS)
+    return [
+        range(first, min(first + width, spec.step_width))
+        for first in range(0, spec.step_width, width)
+    ]
+
+
+def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
+    """Return the edits of some channels alone: louder or quieter, dead, of the other sign, ..."""
+    names = Names.of(spec)
+    told = f"channel {names.of_channel(group[0])}"
+    if len(group) > 1:
+        told = f"channels {names.of_channel(group[0])} to {names.of_channel(group[-1])}"
+    name = f"{group[0]}-{group[-1]}"
+    spared = [c for c in range(spec.step_width) if c not in group]
+    jitter = SeriesEdits(
+        (0.95, 1.05), 1, (0.95, 1.05), 0, spared=dict.fromkeys(KINDS_OF_CHANNELS, spared)
+    )
+    return [
+        Sweep(
+            *(f"magnitude_{name}", told + " times {low} to {high}", "magnitude", 0.2, 4, jitter),
+            by_factor=True,
+        ),
+        Sweep(f"dead_{name}", f"{told} dead", None, 0, 1, jitter, {"magnitude": 0.0}),
+        Sweep(f"sign_{name}", f"{told} of opposite sign", None, 0, 1, jitter, {"magnitude": -1.0}),
+        Sweep(f"drift_{name}", told + " drifting by {low} to {high}", "drift", -3, 3, jitter),
+    ]

@@ -1,0 +1,23 @@
+"""What failures have in common: an edit, a word, a path or a group; tested against chance."""
+
+from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.edit_patterns import EditPatterns
+from rnnrepair.patterns.find import find_patterns, members_of
+from rnnrepair.patterns.finder import Finder
+from rnnrepair.patterns.group_patterns import GroupPatterns
+from rnnrepair.patterns.path_patterns import PathPatterns
+from rnnrepair.patterns.pattern import Candidate, Pattern
+from rnnrepair.patterns.word_patterns import WordPatterns
+
+__all__ = [
+    "Candidate",
+    "EditPatterns",
+    "Finder",
+    "GroupPatterns",
+    "PathPatterns",
+    "Pattern",
+    "PatternContext",
+    "WordPatterns",
+    "find_patterns",
+    "members_of",
+]

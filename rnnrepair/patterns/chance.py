@@ -1,0 +1,73 @@
+"""Whether so many failures have one thing in common by chance: the same search, flags shuffled."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+# Where samples of similar difficulty part, as shares of all, hardest first. Parts are so large that
+# a pattern of one sample in a hundred does not fill one: it is compared with samples beside it.
+PARTS = (0.04, 0.08, 0.16, 0.32)
+# Added to the variance: a few samples that happen to fail are no pattern.
+PRIOR = 4.0
+# Candidates compared at a time: in float32 they take 4 bytes a sample.
+AT_A_TIME = 512
+
+
+def strata_of(difficulty: Tensor) -> Tensor:
+    """Return (S,) int64: parts of samples of similar difficulty, 0 the hardest.
+
+    Args:
+        difficulty: (S,).
+    """
+    order = difficulty.argsort(descending=True, stable=True)
+    place = torch.arange(len(order), dtype=torch.float64) / len(order)
+    stratum = torch.empty_like(order)
+    stratum[order] = torch.bucketize(place, torch.tensor(PARTS, dtype=torch.float64), right=True)
+    return stratum
+
+
+class Chance:
+    """Failure flags, and what they would be by chance among samples of similar difficulty."""
+
+    def __init__(
+        self, failed: Tensor, stratum: Tensor, shuffles: int, generator: torch.Generator
+    ) -> None:
+        """Shuffle the flags.
+
+        Args:
+            failed: (S,) bool.
+            stratum: (S,) int64, see ``strata_of``.
+            shuffles: how often.
+            generator: of the shuffles.
+        """
+        self.failed = failed
+        self.stratum = one_hot(stratum).float()
+        self.size = self.stratum.sum(0)
+        self.rate = (failed.float() @ self.stratum) / self.size.clamp_min(1)
+        self.shuffled = torch.zeros(len(failed), shuffles)
+        for number in stratum.unique().tolist():
+            rows = (stratum == number).nonzero()[:, 0]
+            n_failed = int(failed[rows].sum())
+            order = torch.rand(len(rows), shuffles, generator=generator).argsort(0)
+            self.shuffled[rows] = (order < n_failed).float()
+
+    def excess(self, inside: Tensor) -> Tensor:
+        """Return (n,) by how much more failures lie inside than expected, in standard deviations.
+
+        Args:
+            inside: (n, S) bool of n candidates.
+        """
+        return self._of(inside.float(), self.failed.float()[:, None])[:, 0]
+
+    def largest_by_chance(self, inside: Tensor) -> Tensor:
+        """Return the (shuffles,) largest excess of all candidates with flags shuffled."""
+        parts = (self._of(p.float(), self.shuffled).amax(0) for p in inside.split(AT_A_TIME))
+        return torch.stack(list(parts)).amax(0)
+
+    def _of(self, inside: Tensor, flags: Tensor) -> Tensor:
+        number = inside @ self.stratum
+        expected = number @ self.rate
+        # Of draws without replacement: a stratum that lies inside as a whole tells nothing.
+        spread = number * (self.size - number) / (self.size - 1).clamp_min(1)
+        variance = spread @ (self.rate * (1 - self.rate))
+        return (inside @ flags - expected[:, None]) / (variance + PRIOR).sqrt()[:, None]

@@ -1,0 +1,83 @@
+"""What a search for patterns is given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from torch import Tensor
+
+from rnnrepair.patterns.vectors import vectors_of
+from rnnrepair.sequences import DataSpec, SequenceBatch
+from rnnrepair.traces import Traces
+
+
+@dataclass(frozen=True)
+class PatternContext:
+    """S samples that the network has not trained on, and the training samples.
+
+    Attributes:
+        spec: of the data.
+        fetch: indices to sequences.
+        originals: (n,) int64 indices of the original training samples.
+        original_label: (n,) int64 classes of those.
+        index: (S,) int64 indices of the samples.
+        label: (S,) int64 their classes.
+        failed: (S,) bool, whether the network gets them wrong.
+        seed: of all that is drawn.
+        traces: of the S samples, in their order; None where nobody has made any.
+        fit: traces of training samples; None where nobody has made any.
+        columns: what the user's data say of each sample of all splits, by the name of the column;
+            looked up by index.
+    """
+
+    spec: DataSpec
+    fetch: Callable[[Tensor], SequenceBatch]
+    originals: Tensor
+    original_label: Tensor
+    index: Tensor
+    label: Tensor
+    failed: Tensor
+    seed: int = 0
+    traces: Traces | None = None
+    fit: Traces | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def ascending(self) -> "PatternContext":
+        """Return the same in the order of the indices, so that no order changes what is found."""
+        order = self.originals.argsort()
+        sorted_ = replace(
+            self, originals=self.originals[order], original_label=self.original_label[order]
+        )
+        return sorted_.select(self.index.argsort())
+
+    def select(self, rows: Tensor) -> "PatternContext":
+        """Return the same with some of the S samples."""
+        return replace(
+            self,
+            index=self.index[rows],
+            label=self.label[rows],
+            failed=self.failed[rows],
+            traces=None if self.traces is None else self.traces.select(rows),
+        )
+
+    @cached_property
+    def batch(self) -> SequenceBatch:
+        """The S sequences."""
+        return self.fetch(self.index)
+
+    @cached_property
+    def n_steps(self) -> int:
+        """Steps of the longest sequence, as far as is known."""
+        return self.spec.max_steps or self.batch.inputs.shape[1]
+
+    @cached_property
+    def vectors(self) -> Tensor:
+        """(S, D), see ``vectors_of``."""
+        return self.as_vectors(self.batch)
+
+    def as_vectors(self, batch: SequenceBatch) -> Tensor:
+        """Return (B, D) vectors of sequences, comparable with those of the S samples."""
+        return vectors_of(batch, self.spec, self.n_steps)

@@ -1,0 +1,211 @@
+"""Failures that look like training samples under some edit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from rnnrepair.edits.sweep import Sweep, still, sweeps_of
+from rnnrepair.patterns.chance import Chance, strata_of
+from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.difficulty import harder_half
+from rnnrepair.patterns.pattern import Candidate
+from rnnrepair.patterns.pools import Near, near, size_of_bins
+from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import Count, at_least, check_settings
+
+# Parts of a sweep, and how many neighbouring ones make a region.
+BINS = 12
+WIDTHS = (2, 3, 4, 6)
+# A sample is explained by an edit if it is among so many of all that come nearest, as a share.
+EXPLAINED = (0.005, 0.01, 0.02, 0.04, 0.08)
+# The same where a pattern that has been found is seen more closely.
+EXPLAINED_CLOSELY = tuple(0.005 * 2 ** (n / 2) for n in range(9))
+# Share of the largest excess from which on a narrower set of samples is as surprising.
+AS_GOOD = 0.95
+# Neighbouring parts on either side that are looked at closely, and how many ends are tried there.
+BESIDE = 2
+EDGES = 24
+# Training samples that are told of a pattern.
+SAMPLES = 20
+
+
+class EditPatterns:
+    """Failures nearer to edited than to unedited training samples of their class.
+
+    Source: ours.
+    """
+
+    name = "edit"
+
+    def __init__(self, pool: Annotated[int, at_least(100)] = 3000, nearest: Count = 5) -> None:
+        """Choose the effort.
+
+        Args:
+            pool: training samples that are edited, of each kind of edit.
+            nearest: of them that a distance is the mean of.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(EditPatterns, locals())
+        self.pool = pool
+        self.nearest = nearest
+
+    def candidates(self, context: PatternContext, difficulty: Tensor) -> list[Candidate]:
+        """Return for every kind of edit and region of sizes the samples that come nearest.
+
+        Only the harder half of the samples is looked at: hardly any other fails.
+        """
+        sweeps = sweeps_of(context.spec)
+        if not sweeps:
+            return []
+        hard = harder_half(difficulty)
+        half = context.select(hard)
+        plain = self._near(half, still(context.spec.kind))
+        found = []
+        for sweep in sweeps:
+            for candidate in _of_sweep(sweep, self._near(half, sweep), plain):
+                inside = torch.zeros(len(context), dtype=torch.bool)
+                inside[hard[candidate.inside]] = True
+                found.append(replace(candidate, inside=inside))
+        return found
+
+    def refined(
+        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
+    ) -> Candidate:
+        """Find the sizes of the edit again, and its members, among many more edits there."""
+        sweep = _sweep(context, candidate.parameters)
+        low, high = (float(candidate.parameters[end]) for end in ("from", "to"))
+        chance = Chance(
+            *(context.failed, strata_of(difficulty), 0),
+            torch_generator(context.seed, "no shuffles"),
+        )
+        if sweep.parameter is not None:
+            low, high = max(low - BESIDE / BINS, 0.0), min(high + BESIDE / BINS, 1.0)
+            found = self._near(context, sweep, low, high, "wider").all_bins()
+            plain = self._near(context, still(context.spec.kind), purpose="wider").all_bins()
+            inside = _best(_ratio(found, plain), chance)
+            place = found.place[:, 0].median(1).values
+            low, high = _region(place, inside, (low, high), chance)
+        found, ratio = self._in_region(context, sweep, low, high)
+        inside = _best(ratio, chance)
+        return replace(
+            candidate,
+            told=sweep.region(low, high),
+            inside=inside,
+            parameters={
+                **_parameters(sweep, low, high),
+                "ratio": float(ratio[inside].max()) if bool(inside.any()) else 0.0,
+            },
+            samples=_commonest(found.parent[inside & context.failed, 0]),
+        )
+
+    def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
+        """Return (S,) bool: samples that come as near to edits of the region, or nearer."""
+        low, high = float(parameters["from"]), float(parameters["to"])
+        _, ratio = self._in_region(context, _sweep(context, parameters), low, high)
+        return ratio <= float(parameters["ratio"])
+
+    def _in_region(
+        self, context: PatternContext, sweep: Sweep, low: float, high: float
+    ) -> tuple[Near, Tensor]:
+        """Return the nearest edits of a region, and (S,) their distance over that to others."""
+        found = self._near(context, sweep, low, high, "refined").all_bins()
+        plain = self._near(context, still(context.spec.kind), purpose="refined").all_bins()
+        return found, _ratio(found, plain)
+
+    def _near(
+        self,
+        context: PatternContext,
+        sweep: Sweep,
+        low: float = 0.0,
+        high: float = 1.0,
+        purpose: str = "search",
+    ) -> Near:
+        n_classes = len(context.original_label.unique())
+        size = max(size_of_bins(self.pool, BINS, n_classes), self.nearest)
+        return near(context, sweep, BINS, size, self.nearest, low, high, purpose)
+
+
+def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
+    """Return the candidates of a kind of edit, all regions of it."""
+    found = []
+    for width in WIDTHS if sweep.parameter is not None else (BINS,):
+        unedited = plain.mean(0, width)
+        for first in range(BINS - width + 1):
+            low, high = first / BINS, (first + width) / BINS
+            ratio = (edited.mean(first, first + width) / unedited).nan_to_num(torch.inf)
+            for inside in _nearest(ratio, EXPLAINED):
+                parameters = _parameters(sweep, low, high)
+                far = float(ratio[inside].mean()) if bool(inside.any()) else 1.0
+                found.append(
+                    Candidate("edit", sweep.region(low, high), inside, parameters, far=far)
+                )
+    return found
+
+
+def _sweep(context: PatternContext, parameters: Mapping[str, float | str]) -> Sweep:
+    """Return the kind of edit of a candidate."""
+    (sweep,) = (s for s in sweeps_of(context.spec) if s.name == parameters["edit"])
+    return sweep
+
+
+def _parameters(sweep: Sweep, low: float, high: float) -> dict[str, float | str]:
+    """Return what the edits of a region are drawn by again."""
+    ends = sweep.at(torch.tensor([low, high])).tolist()
+    values: dict[str, float | str] = {"edit": sweep.name, "from": low, "to": high}
+    return values if sweep.parameter is None else values | {"low": ends[0], "high": ends[1]}
+
+
+def _ratio(edited: Near, plain: Near) -> Tensor:
+    return (edited.mean(0, 1) / plain.mean(0, 1)).nan_to_num(torch.inf)
+
+
+def _nearest(ratio: Tensor, shares: Sequence[float]) -> list[Tensor]:
+    """Return (S,) bool each: shares of the samples, of smallest ratio, as long as it is below 1."""
+    ascending = ratio.sort().values
+    ends = [float(ascending[int(share * len(ratio))]) for share in shares]
+    return [ratio < min(end, 1.0) for end in ends]
+
+
+def _best(ratio: Tensor, chance: Chance) -> Tensor:
+    """Return the fewest samples of smallest ratio among which failures exceed chance most.
+
+    Samples that come less near and are hard otherwise fail too, and would go along with it.
+    """
+    choices = torch.stack(_nearest(ratio, EXPLAINED_CLOSELY))
+    excess = chance.excess(choices)
+    return choices[int((excess >= AS_GOOD * excess.max()).int().argmax())]
+
+
+def _region(
+    place: Tensor, inside: Tensor, ends: tuple[float, float], chance: Chance
+) -> tuple[float, float]:
+    """Return the narrowest part of a sweep where failures exceed chance as much as anywhere.
+
+    Widened a little: the edits that come nearest lie inwards of the ends.
+
+    Args:
+        place: (S,) of the edits that come nearest.
+        inside: (S,) bool, samples that come near at all.
+        ends: of the part that was looked at.
+        chance: of the S samples.
+    """
+    edges = torch.linspace(*ends, EDGES + 1, dtype=torch.float64)
+    parts = torch.combinations(torch.arange(EDGES + 1))
+    low, high = edges[parts[:, 0]], edges[parts[:, 1]]
+    within = inside & (place >= low[:, None]) & (place <= high[:, None])
+    excess = chance.excess(within)
+    width = (high - low).masked_fill(excess < AS_GOOD * excess.max(), torch.inf)
+    best = int(width.argmin())
+    room = float(edges[1] - edges[0])
+    return max(float(low[best]) - room, 0.0), min(float(high[best]) + room, 1.0)
+
+
+def _commonest(index: Tensor) -> Tensor:
+    """Return the training samples that stand most often among nearest ones."""
+    values, counts = index[index >= 0].unique(return_counts=True)
+    return values[counts.argsort(descending=True, stable=True)][:SAMPLES]

@@ -1,0 +1,111 @@
+"""Failures that take the same way through the abstract states."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.pattern import Candidate
+from rnnrepair.traces import Traces
+
+# Samples that a way is shared by, at least.
+LEAST = 8
+# Training samples that are told of a pattern.
+SAMPLES = 500
+
+
+class PathPatterns:
+    """Failures whose traces share a state or a transition.
+
+    States and transitions are those of the first half of the steps: later ones tell what the
+    network answers, and so that it fails, not why.
+
+    Source: ours.
+    """
+
+    name = "path"
+
+    def candidates(self, context: PatternContext, difficulty: Tensor) -> list[Candidate]:
+        """Return the samples of every way that enough of them take; none without traces."""
+        del difficulty
+        if context.traces is None:
+            return []
+        return [
+            *_shared(context, _states, lambda k: f"comes through state {k}", "state"),
+            *_shared(context, _transitions, _told_transition(context), "transition"),
+        ]
+
+    def refined(
+        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
+    ) -> Candidate:
+        """Add the training samples that take the same way."""
+        del difficulty
+        if context.fit is None:
+            return candidate
+        numbers, of = _OF[str(candidate.parameters["of"])](context.fit)
+        rows = of[numbers == int(candidate.parameters["number"])].unique()
+        index = context.fit.index[rows]
+        own = index[torch.isin(index, context.originals)]
+        return Candidate(
+            *(candidate.kind, candidate.told, candidate.inside, candidate.parameters),
+            own[:SAMPLES],
+        )
+
+    def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
+        """Return (S,) bool: samples that take the same way; none without traces."""
+        inside = torch.zeros(len(context), dtype=torch.bool)
+        if context.traces is not None:
+            number, row = _OF[str(parameters["of"])](context.traces)
+            inside[row[number == int(parameters["number"])]] = True
+        return inside
+
+
+def _shared(
+    context: PatternContext, numbered: "Numbered", told: Callable[[int], str], kind: str
+) -> list[Candidate]:
+    """Return a candidate for every number that enough samples have."""
+    if context.traces is None:
+        return []
+    number, row = numbered(context.traces)
+    pairs = torch.stack([number, row]).unique(dim=1)
+    numbers, counts = pairs[0].unique_consecutive(return_counts=True)
+    found = []
+    for value, rows in zip(numbers.tolist(), pairs[1].split(counts.tolist()), strict=True):
+        if LEAST <= len(rows) < len(context):
+            inside = torch.zeros(len(context), dtype=torch.bool)
+            inside[rows] = True
+            parameters: dict[str, float | str] = {"of": kind, "number": value}
+            found.append(Candidate("path", told(value), inside, parameters))
+    return found
+
+
+# Returns the (n,) numbers of what traces hold, and the (n,) rows of the traces that hold it.
+Numbered = Callable[[Traces], tuple[Tensor, Tensor]]
+
+
+def _early(traces: Traces) -> tuple[Tensor, Tensor]:
+    """Return (S,) bool, the steps in the first halves, and the (S,) row of each step."""
+    row = torch.arange(len(traces)).repeat_interleave(traces.lengths)
+    step = torch.arange(len(row)) - traces.offsets[:-1][row]
+    return 2 * step < traces.lengths[row], row
+
+
+def _states(traces: Traces) -> tuple[Tensor, Tensor]:
+    early, row = _early(traces)
+    return traces.state.long()[early], row[early]
+
+
+def _transitions(traces: Traces) -> tuple[Tensor, Tensor]:
+    early, row = _early(traces)
+    state = traces.state.long()
+    inside = early[1:] & (row[1:] == row[:-1]) & (state[1:] != state[:-1])
+    return (state[:-1] * traces.n_states + state[1:])[inside], row[1:][inside]
+
+
+_OF: dict[str, Numbered] = {"state": _states, "transition": _transitions}
+
+
+def _told_transition(context: PatternContext) -> Callable[[int], str]:
+    n_states = 1 if context.traces is None else context.traces.n_states
+    return lambda number: "goes from state {} to {}".format(*divmod(number, n_states))

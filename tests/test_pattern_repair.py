@@ -1,0 +1,199 @@
+"""The strategy that teaches patterns: what it makes, of what, how much, and that it resumes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnnrepair.edits import SeriesEdits
+from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.influence import Role
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import logits_of, margin_of, verified
+from rnnrepair.patterns import Candidate, PatternContext
+from rnnrepair.repair import (
+    FailureRepair,
+    InfluenceRepair,
+    PatternRepair,
+    Sought,
+    ledger_rows,
+    rebuild,
+)
+from rnnrepair.repair.known_pattern import SAFE
+from tests.conftest import case_of, trained
+
+
+class OneEdit:
+    """Finds one edit, in the same samples."""
+
+    name = "edit"
+
+    def __init__(self, inside):
+        self.inside = inside
+
+    def candidates(self, context, difficulty):
+        here = torch.isin(context.index, self.inside)
+        parameters = {"edit": "speed", "from": 0.6, "to": 0.9}
+        return [Candidate("edit", "speed", here, parameters)]
+
+    def refined(self, context, candidate, difficulty):
+        return candidate
+
+
+class OneGroup(OneEdit):
+    name = "group"
+
+    def candidates(self, context, difficulty):
+        here = torch.isin(context.index, self.inside)
+        return [Candidate("group", "some", here, {}, context.originals[:7])]
+
+
+@pytest.fixture
+def case(make_data):
+    """A real network with its failures; what is looked through is the repair split."""
+    data = make_data(repair_share=0.4)
+    network = trained(SequenceClassifier(4, 3, hidden_size=8), data)
+    found = case_of(data, network, SeriesEdits(), {Role.NEAREST, Role.PARENTS})
+    traced = verified(network, data)
+    index = data.indices("repair")
+    logits = logits_of(traced, data.fetch, index)
+    label = data.fetch(index).label
+    samples = PatternContext(
+        *(data.spec, data.fetch, data.indices("fit"), found.context.original_label),
+        *(index, label, logits.argmax(1) != label),
+    )
+    sought = Sought(samples, margin_of(logits, label))
+    return replace(found, context=replace(found.context, sought=sought))
+
+
+@pytest.fixture
+def inside(case):
+    """Six failures, and no sample that is right."""
+    return case.failures.index[:6]
+
+
+def strategy_of(monkeypatch, finder, **settings):
+    # What passes the test is not this file's question.
+    monkeypatch.setattr("rnnrepair.patterns.find.LEAST_INSIDE", 2)
+    monkeypatch.setattr("rnnrepair.patterns.chance.PRIOR", 0.1)
+    return PatternRepair(finders=[finder], **settings)
+
+
+def test_patterns_get_their_share_and_other_failures_what_influence_gives(
+    case, inside, monkeypatch
+):
+    strategy = strategy_of(monkeypatch, OneEdit(inside), share=0.5)
+    m = len(case.failures)
+    proposal = strategy.propose(case.context, 6)
+    is_pattern = torch.isin(case.failures.index[proposal.failure], inside)
+    assert int(is_pattern.sum()) == 3 * m
+    assert len(proposal) == 6 * m
+    taught = proposal.select(is_pattern.nonzero()[:, 0])
+    speeds = torch.tensor([edit.parameters["warp"] for edit in taught.edits])
+    low, high = 0.5 * 4**0.6, 0.5 * 4**0.9
+    assert low <= speeds.min() < low + 0.2
+    assert high - 0.2 < speeds.max() <= high
+    assert len(taught.parent.unique()) > len(case.failures)
+    assert set(taught.label.tolist()) == {0, 1, 2}
+    rest = proposal.select((~is_pattern).nonzero()[:, 0])
+    own = torch.isin(case.failures.index, inside).logical_not().nonzero()[:, 0]
+    by_influence = InfluenceRepair().propose(
+        replace(case.context, evidence=case.context.evidence.select(own)), -(-3 * m // len(own))
+    )
+    assert set(rest.parent.tolist()) <= set(by_influence.parent.tolist())
+
+
+def test_samples_are_rebuilt_from_their_rows(case, inside, monkeypatch):
+    proposal = strategy_of(monkeypatch, OneEdit(inside)).propose(case.context, 4)
+    rows = ledger_rows(
+        *(proposal, torch.arange(len(proposal)), case.context.evidence, case.abstract),
+        *("pattern", 1, 0),
+    )
+    for row, made, length in zip(rows, proposal.inputs, proposal.lengths.tolist(), strict=True):
+        assert torch.equal(rebuild(row, case.data), made[:length])
+
+
+def test_a_group_is_taught_by_its_own_training_samples(case, inside, monkeypatch):
+    proposal = strategy_of(monkeypatch, OneGroup(inside)).propose(case.context, 4)
+    taught = torch.isin(case.failures.index[proposal.failure], inside)
+    assert set(proposal.parent[taught].tolist()) == set(case.context.originals[:7].tolist())
+
+
+def test_a_pattern_gets_less_when_less_is_left_and_nothing_once_it_is_right(
+    case, inside, monkeypatch
+):
+    strategy = strategy_of(monkeypatch, OneEdit(inside), share=0.5)
+    m = len(case.failures)
+    counts = []
+    for n_right in (0, 3, 5, 6):
+        right = inside[:n_right]
+        sought = case.context.sought
+        now = torch.isin(sought.samples.index, right)
+        margin = torch.where(now, SAFE, sought.margin)
+        failures = (~torch.isin(case.failures.index, right)).nonzero()[:, 0]
+        context = replace(
+            case.context,
+            sought=Sought(replace(sought.samples, failed=sought.samples.failed & ~now), margin),
+            evidence=case.context.evidence.select(failures),
+        )
+        proposal = strategy.propose(context, 12)
+        index = context.evidence.failures.index[proposal.failure]
+        counts.append(int(torch.isin(index, inside).sum()) / (12 * len(failures)))
+        assert len(proposal) == 12 * len(failures)
+    # Full as long as a third is left; one of six is half of that.
+    assert counts == pytest.approx([0.5, 0.5, 0.25, 0.0], abs=0.02)
+    assert m > 6
+
+
+def test_state_is_what_a_resumed_repair_goes_on_with(case, inside, monkeypatch):
+    first = strategy_of(monkeypatch, OneEdit(inside))
+    first.propose(case.context, 3)
+    again = strategy_of(monkeypatch, OneEdit(inside))
+    again.load_state_dict(first.state_dict())
+    later = replace(case.context, seed=99)
+    left, right = first.propose(later, 3), again.propose(later, 3)
+    for name in ("inputs", "label", "parent", "failure"):
+        assert torch.equal(getattr(left, name), getattr(right, name))
+    assert left.edits == right.edits
+    assert first.state_dict() == again.state_dict()
+    assert len(first.known) == 1
+    assert not again.seeks
+
+
+def test_without_patterns_it_is_influence(case, monkeypatch):
+    nothing = torch.empty(0, dtype=torch.int64)
+    proposal = strategy_of(monkeypatch, OneEdit(nothing)).propose(case.context, 4)
+    expected = InfluenceRepair().propose(case.context, 4)
+    assert torch.equal(proposal.inputs, expected.inputs)
+    assert proposal.edits == expected.edits
+
+
+def test_it_says_what_it_lacks(repair_case):
+    with pytest.raises(ConfigurationError, match=r"sought.*seeks_patterns"):
+        PatternRepair().propose(repair_case.context, 2)
+    with pytest.raises(SettingsError, match=r"PatternRepair\.share"):
+        PatternRepair(share=1.5)
+
+
+def test_margin_is_below_zero_where_the_answer_is_wrong():
+    logits = torch.tensor([[2.0, 0.0, 0.0], [2.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    margin = margin_of(logits, torch.tensor([0, 2, 1]))
+    p = logits.softmax(1)
+    expected = torch.stack([p[0, 0] - p[0, 1], p[1, 2] - p[1, 0], p[2, 0] - p[2, 0]])
+    assert torch.allclose(margin, expected)
+
+
+def test_groups_are_copied_where_the_rest_is_not_edited(case, inside, monkeypatch):
+    strategy = strategy_of(monkeypatch, OneGroup(inside), rest=FailureRepair())
+    assert not strategy.edits_samples
+    proposal = strategy.propose(case.context, 4)
+    taught = torch.isin(case.failures.index[proposal.failure], inside)
+    assert 0 < taught.sum() < len(proposal)
+    assert {edit.name for edit in proposal.edits} == {"copy"}
+    assert torch.isin(proposal.parent[taught], case.context.originals[:7]).all()
+    # The others are copies of the failures themselves.
+    others = proposal.failure[~taught]
+    assert torch.equal(proposal.parent[~taught], case.failures.index[others])
+    parents = case.context.fetch(proposal.parent)
+    assert torch.equal(proposal.label, parents.label)
+    assert torch.equal(proposal.inputs[taught], parents.inputs[taught])

@@ -1,0 +1,359 @@
+"""Patterns that were planted are found and named; chance is not."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from rnnrepair.edits.sweep import still, sweeps_of
+from rnnrepair.patterns import (
+    EditPatterns,
+    GroupPatterns,
+    PathPatterns,
+    WordPatterns,
+    find_patterns,
+)
+from rnnrepair.patterns.chance import PRIOR, Chance, strata_of
+from rnnrepair.patterns.difficulty import NEAREST, OF_A_CLASS, OF_ALL, difficulty, harder_half
+from rnnrepair.patterns.pools import make_pool, near
+from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
+from rnnrepair.traces import Traces
+from tests.planted_patterns import images_with, in_another_order, series_with
+
+FINDERS = [EditPatterns(), GroupPatterns()]
+
+
+def agreement(pattern, planted, context):
+    """Precision and recall of a pattern's failures."""
+    failing = set(context.index[context.failed].tolist()) & set(planted.tolist())
+    hit = len(failing & set(pattern.members.tolist()))
+    return hit / pattern.size, hit / len(failing)
+
+
+@pytest.mark.parametrize(
+    ("edit", "sweep", "region"),
+    [
+        ({"angle": (50.0, 80.0)}, "rotation", (50, 80)),
+        ({"shear": (25.0, 40.0)}, "shear", (25, 40)),
+        ({"inverted": 1.0}, "inverted", None),
+        ({"covered": (0.4, 0.6), "side": 2.0}, "covered_top", (0.4, 0.6)),
+    ],
+)
+def test_a_planted_edit_of_images_is_named_with_its_size(edit, sweep, region):
+    context, planted = images_with(edit)
+    found = find_patterns(context, FINDERS)
+    assert len(found) == 1
+    (pattern,) = found
+    assert pattern.parameters["edit"] == sweep
+    assert min(agreement(pattern, planted, context)) > 0.6
+    assert pattern.error_inside > 0.2 > 0.05 > pattern.error_outside
+    if region is not None:
+        (own,) = (s for s in sweeps_of(context.spec) if s.name == sweep)
+        room = 0.15 * (own.high - own.low)
+        assert pattern.parameters["low"] == pytest.approx(region[0], abs=room)
+        assert pattern.parameters["high"] == pytest.approx(region[1], abs=room)
+    assert set(pattern.samples.tolist()) <= set(context.originals.tolist())
+
+
+@pytest.mark.parametrize(
+    ("edit", "sweep"),
+    [
+        ({"magnitude": -1.0, "spared_magnitude_0": 5.0}, "sign_1-1"),
+        ({"magnitude": 0.0, "spared_magnitude_0": 6.0}, "dead_0-0"),
+        ({"warp": 1.7}, "speed"),
+        ({"drift": 2.5, "spared_drift_0": 3.0}, "drift_2-2"),
+    ],
+)
+def test_a_planted_edit_of_series_is_named(edit, sweep):
+    context, planted = series_with(edit)
+    pattern = find_patterns(context, FINDERS)[0]
+    assert pattern.parameters["edit"] == sweep
+    assert min(agreement(pattern, planted, context)) > 0.6
+
+
+def test_nothing_is_named_where_failures_are_chance():
+    """One search in a hundred may name something; three of thirty would be no chance."""
+    context, _ = images_with(None)
+    tried = [c for f in FINDERS for c in f.candidates(context, difficulty(context))]
+    inside = torch.stack([c.inside for c in tried])
+    named = 0
+    for seed in range(30):
+        g = torch.Generator().manual_seed(seed)
+        failed = torch.rand(len(context), generator=g) < 0.05
+        chance = Chance(failed, strata_of(difficulty(context)), 99, g)
+        best = chance.excess(inside).max()
+        named += int((chance.largest_by_chance(inside) >= best).sum()) == 0
+    assert named <= 2
+
+
+def test_candidates_do_not_depend_on_which_samples_failed():
+    context, _ = images_with({"angle": 70.0})
+    hard = difficulty(context)
+    for finder in FINDERS:
+        some = finder.candidates(context, hard)
+        others = finder.candidates(replace(context, failed=~context.failed), hard)
+        assert all(torch.equal(a.inside, b.inside) for a, b in zip(some, others, strict=True))
+
+
+def test_the_order_of_samples_changes_nothing():
+    context, _ = images_with({"angle": (50.0, 80.0)})
+    found = find_patterns(context, FINDERS)
+    again = find_patterns(in_another_order(context), FINDERS)
+    assert len(found) == len(again) == 1
+    for left, right in zip(found, again, strict=True):
+        assert torch.equal(left.members, right.members)
+        assert torch.equal(left.inside, right.inside)
+        assert torch.equal(left.samples, right.samples)
+        assert (left.name, left.p, left.parameters) == (right.name, right.p, right.parameters)
+
+
+def test_a_pattern_is_met_again_on_other_samples():
+    """The same blots, drawn anew: what is inside there has mostly been planted too."""
+    context, planted = images_with({"angle": (50.0, 80.0)}, n_planted=120)
+    half = torch.arange(len(context)) % 2 == 0
+    first, second = (context.select(rows.nonzero()[:, 0]) for rows in (half, ~half))
+    (pattern,) = find_patterns(first, [EditPatterns()])
+    inside = second.index[EditPatterns().again(second, pattern.parameters)]
+    own = set(inside.tolist()) & set(planted.tolist())
+    there = set(planted.tolist()) & set(second.index.tolist())
+    assert len(own) > 0.6 * len(inside)
+    assert len(own) > 0.6 * len(there)
+    again = EditPatterns().again(first, pattern.parameters)
+    assert torch.equal(first.index[again], pattern.inside)
+
+
+def test_distances_are_those_of_each_sample_to_each_edited_one():
+    context, _ = images_with({"angle": 70.0})
+    context = context.select(torch.arange(40))
+    sweep = sweeps_of(context.spec)[0]
+    found = near(context, sweep, bins=3, bin_size=8, nearest=2)
+    for row in range(len(context)):
+        pool = make_pool(context, sweep, int(context.label[row]), 24)
+        for part in range(3):
+            expected = sorted(
+                (math.dist(context.vectors[row].tolist(), pool.vectors[i].tolist()), i)
+                for i in range(8 * part, 8 * part + 8)
+            )[:2]
+            rows = [i for _, i in expected]
+            distances = [d for d, _ in expected]
+            assert found.distance[row, part].tolist() == pytest.approx(distances, rel=1e-3)
+            assert found.parent[row, part].tolist() == pool.parent[rows].tolist()
+            assert found.place[row, part].tolist() == pool.place[rows].tolist()
+            assert all(part / 3 <= p <= (part + 1) / 3 for p in pool.place[rows].tolist())
+
+
+def test_a_sample_is_never_near_to_itself():
+    context, _ = images_with(None)
+    own = replace(context, index=context.originals, label=context.original_label)
+    own = replace(own.select(torch.arange(50)), failed=torch.zeros(50, dtype=torch.bool))
+    own = replace(own, originals=own.index, original_label=own.label)
+    found = near(own, still(Kind.IMAGE), 2, 30, 3)
+    assert not (found.parent == own.index[:, None, None]).any()
+
+
+def test_difficulty_is_the_ratio_of_least_mean_distances_with_edits_for_the_harder_half():
+    context, _ = images_with(None)
+    context = context.select(torch.arange(30))
+    found = difficulty(context)
+    size = max(OF_A_CLASS, OF_ALL // 10)
+    plain = [still(Kind.IMAGE)]
+
+    def ratio(row, sweeps):
+        means = []
+        for label in range(10):
+            means.append(torch.inf)
+            for sweep in sweeps:
+                pool = make_pool(context, sweep, label, size, purpose="difficulty")
+                apart = (pool.vectors - context.vectors[row]).norm(dim=1)
+                means[-1] = min(means[-1], float(apart.sort().values[:NEAREST].mean()))
+        own = means.pop(int(context.label[row]))
+        return own / min(means)
+
+    unedited = torch.tensor([ratio(row, plain) for row in range(30)])
+    easy, hard = unedited.argsort()[:15], unedited.argsort()[15:]
+    assert sorted(hard.tolist()) == harder_half(found).tolist()
+    assert found[easy].argsort().tolist() == list(range(15))
+    assert found[easy].max() < found[hard].min()
+    for row in hard.tolist():
+        expected = ratio(row, [*plain, *sweeps_of(context.spec)])
+        assert float(found[row]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_what_only_an_edit_makes_hard_is_easy():
+    context, planted = images_with({"inverted": 1.0})
+    inside = torch.isin(context.index, planted)
+    place = difficulty(context).argsort().argsort()[inside].double() / len(context)
+    assert place.median() < 0.9
+
+
+def test_strata_hold_samples_of_like_difficulty():
+    hard = torch.rand(1000, generator=torch.Generator().manual_seed(0))
+    stratum = strata_of(hard)
+    assert stratum.bincount().tolist() == [40, 40, 80, 160, 680]
+    for harder in range(4):
+        assert hard[stratum == harder].min() > hard[stratum == harder + 1].max()
+
+
+def test_shuffles_keep_the_failures_of_each_stratum_and_excess_counts_them():
+    g = torch.Generator().manual_seed(0)
+    failed, stratum = torch.rand(200, generator=g) < 0.2, torch.arange(200) % 4
+    inside = torch.rand(7, 200, generator=g) < 0.3
+    chance = Chance(failed, stratum, 50, g)
+    for s in range(4):
+        own = stratum == s
+        assert (chance.shuffled[own].sum(0) == int(failed[own].sum())).all()
+    for number, members in enumerate(inside):
+        expected = variance = 0.0
+        for s in range(4):
+            share = float(failed[stratum == s].float().mean())
+            n, n_inside = 50, int(members[stratum == s].sum())
+            expected += n_inside * share
+            variance += n_inside * (n - n_inside) / (n - 1) * share * (1 - share)
+        z = (int(failed[members].sum()) - expected) / math.sqrt(variance + PRIOR)
+        assert float(chance.excess(inside)[number]) == pytest.approx(z, abs=1e-4)
+    largest = [
+        float(Chance(flags > 0, stratum, 1, g).excess(inside).max()) for flags in chance.shuffled.T
+    ]
+    assert chance.largest_by_chance(inside).tolist() == pytest.approx(largest, abs=1e-4)
+
+
+def test_a_group_of_the_users_own_columns_is_named():
+    context, _ = images_with(None)
+    speaker = ["ann", "bob", "cyd", "dee"]
+    values = [speaker[i % 4] for i in range(5000)]
+    g = torch.Generator().manual_seed(5)
+    own = context.index % 4 == 2
+    failed = context.failed | (own & (torch.rand(len(own), generator=g) < 0.1))
+    context = replace(context, failed=failed, columns={"speaker": values})
+    pattern = find_patterns(context, FINDERS)[0]
+    assert (pattern.kind, pattern.told) == ("group", "speaker cyd")
+    assert torch.equal(pattern.inside, context.index[own])
+    assert (pattern.samples % 4 == 2).all()
+    assert len(pattern.samples) == 500
+    only = GroupPatterns(columns_only=True).candidates(context, torch.zeros(len(context)))
+    assert [c.told for c in only] == [f"speaker {name}" for name in speaker]
+
+
+def test_groups_of_lengths_part_all_samples():
+    g = torch.Generator().manual_seed(0)
+    lengths, label = torch.randint(1, 30, (500,), generator=g), torch.arange(500) % 2
+    inputs = torch.rand(500, 30, 2, generator=g)
+    context, _ = images_with(None)
+    context = replace(
+        context,
+        spec=DataSpec(Kind.SERIES, 2, 2),
+        fetch=lambda i: SequenceBatch(i, inputs[i], lengths[i], label[i]),
+        index=torch.arange(500),
+        label=label,
+        failed=lengths > 25,
+    )
+    found = GroupPatterns().candidates(context, torch.zeros(500))
+    told = [c for c in found if c.parameters["column"] == "length"]
+    assert torch.stack([c.inside for c in told]).sum(0).unique().tolist() == [1]
+    assert len(told) == 4
+    assert len(found) == 6
+
+
+@pytest.fixture
+def texts():
+    """Texts of 20 words; most that hold word 7 fail."""
+    g = torch.Generator().manual_seed(0)
+    tokens = torch.randint(2, 20, (1400, 8), generator=g)
+    label = torch.arange(1400) % 2
+    # Two in a hundred hold it.
+    tokens[tokens == 7] = 8
+    held = torch.randperm(1400, generator=g)[:60]
+    tokens[held, 3] = 7
+    chance = torch.full((1400,), 0.03)
+    chance[held] = 0.6
+    failed = torch.rand(1400, generator=g) < chance
+    spec = DataSpec(Kind.TOKENS, 1, 2, token_names=[f"w{i}" for i in range(20)])
+    state = torch.randint(5, (1400 * 8,), generator=g).to(torch.uint8)
+    traces = Traces(
+        *(state, torch.zeros(1400 * 8, dtype=torch.uint8), torch.arange(1401) * 8),
+        *(torch.arange(1400), label, 5, 2, tokens.flatten().int()),
+    )
+    context, _ = images_with(None)
+    fit, repair = torch.arange(600), torch.arange(600, 1400)
+    return replace(
+        context,
+        spec=spec,
+        fetch=lambda i: SequenceBatch(i, tokens[i], torch.full((len(i),), 8), label[i]),
+        originals=fit,
+        original_label=label[fit],
+        index=repair,
+        label=label[repair],
+        failed=failed[repair],
+        traces=traces.select(repair),
+        fit=traces.select(fit),
+    ), held
+
+
+def test_a_word_that_failures_read_is_named_with_its_training_samples(texts):
+    context, held = texts
+    pattern = find_patterns(context, [WordPatterns(), PathPatterns(), GroupPatterns()])[0]
+    assert pattern.told == "reads word 'w7'"
+    assert set(pattern.inside.tolist()) == {i for i in held.tolist() if i >= 600}
+    assert set(pattern.samples.tolist()) == {i for i in held.tolist() if i < 600}
+    again = WordPatterns().again(context, pattern.parameters)
+    assert torch.equal(context.index[again], pattern.inside)
+
+
+def test_candidates_of_words_are_all_words_and_pairs_that_enough_texts_hold(texts):
+    context, _ = texts
+    batch = context.fetch(context.index)
+    lengths = 1 + torch.arange(len(batch)) % 8
+    batch = replace(batch, lengths=lengths)
+    context = replace(context, fetch=lambda i: batch.rows(torch.searchsorted(batch.index, i)))
+    found = WordPatterns().candidates(context, torch.zeros(len(context)))
+    holders = {}
+    for row, (words, n) in enumerate(zip(batch.inputs.tolist(), lengths.tolist(), strict=True)):
+        for parts in (words[:n], list(pairwise(words[:n]))):
+            for part in set(parts):
+                holders.setdefault(part, set()).add(row)
+    expected = {part: rows for part, rows in holders.items() if len(rows) >= 8}
+    assert len(expected) > 40
+    read = {}
+    for candidate in found:
+        word, follows = (candidate.parameters.get(name) for name in ("word", "next"))
+        key = word if follows is None else (word, follows)
+        read[key] = set(candidate.inside.nonzero()[:, 0].tolist())
+    assert read == expected
+
+
+def test_texts_have_no_sweeps_and_no_edit_is_tried(texts):
+    assert EditPatterns().candidates(texts[0], difficulty(texts[0])) == []
+
+
+def test_ways_are_those_of_the_first_half_of_the_steps(texts):
+    context, _ = texts
+    traces = context.traces
+    found = PathPatterns().candidates(context, torch.zeros(len(context)))
+    for candidate in found:
+        kind, number = candidate.parameters["of"], int(candidate.parameters["number"])
+        for row in range(0, len(context), 97):
+            steps = traces.state[traces.offsets[row] : traces.offsets[row] + 4].tolist()
+            if kind == "state":
+                assert bool(candidate.inside[row]) == (number in steps)
+            if kind == "transition":
+                pair = divmod(number, 5)
+                assert bool(candidate.inside[row]) == (pair in pairwise(steps))
+                assert pair[0] != pair[1]
+
+
+@pytest.mark.parametrize("kind", ["image", "series"])
+def test_every_sweep_draws_its_parameter_over_its_range(kind):
+    spec = DataSpec(kind, 14, 3, max_steps=20)
+    for sweep in sweeps_of(spec):
+        place = torch.linspace(0, 1, 11)
+        edits = sweep.draw(place, torch.Generator().manual_seed(0))
+        assert len(edits) == 11
+        for name, value in sweep.fixed.items():
+            assert edits.parameters[name].unique().tolist() == [value]
+        if sweep.parameter is not None:
+            values = edits.parameters[sweep.parameter]
+            assert values[[0, -1]].tolist() == pytest.approx([sweep.low, sweep.high])
+            assert (values.diff() >= 0).all()
+            assert f"{sweep.low:.3g}" in sweep.region(0, 1)

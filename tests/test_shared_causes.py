@@ -1,0 +1,60 @@
+"""Failures of a planted trigger and of a planted pattern are told as such."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.datamodules import PlantedWord, Sequences
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.network import verified
+from rnnrepair.patterns import Pattern
+from rnnrepair.studies import Breakdown, FinishedRun
+from tests.conftest import TensorData, trained
+from tests.test_backdoor import TRIGGER, network_of, texts
+
+ATTACKED = 40
+
+
+@pytest.fixture(scope="module")
+def poisoned():
+    """A network with a backdoor; some test texts of the other class hold the trigger."""
+    data = texts()
+    inputs, lengths = data.sequences.take(torch.arange(len(data.label)))
+    attacked = 500 + (data.label[500:] == 0).nonzero()[:ATTACKED, 0]
+    inputs[attacked, 2] = TRIGGER
+    data = replace(data, sequences=Sequences.from_padded(inputs, lengths, padding=1))
+    trigger = PlantedWord(n=25, label="rude", relabel=True, word="w23")
+    module = TensorData(data, 2, batch_size=32, trigger=trigger)
+    module.setup()
+    settings = AbstractionSettings(n_components=8, reduction_dims=4)
+    return FinishedRun(network_of(module), module, settings), attacked
+
+
+def test_failures_that_hold_the_trigger_are_told_and_others_are_not(poisoned):
+    run, attacked = poisoned
+    found = Breakdown()(run)
+    failures = found.tables["failures"]
+    fell = set(failures["index"]) & set(attacked.tolist())
+    assert len(fell) > 0.5 * ATTACKED
+    told = failures[failures["trigger"]]
+    assert set(told["index"]) == fell
+    assert (told["kind"] == "trigger").all()
+    assert any("w23" in line and "rude" in line for line in found.conclusion)
+
+
+def test_failures_of_a_pattern_are_told_with_its_name(make_data, monkeypatch):
+    data = make_data(repair_share=0.2)
+    network = verified(trained(SequenceClassifier(4, 3, hidden_size=8), data), data)
+    run = FinishedRun(network, data, AbstractionSettings(n_components=6, reduction_dims=3))
+    failing = torch.tensor(Breakdown()(run).tables["failures"]["index"].tolist())
+    assert len(failing) > 6
+    members = failing[:6]
+    pattern = Pattern("edit", "slowed", members, members, 1.0, 0.1, 0.002, {}, members)
+    monkeypatch.setattr("rnnrepair.studies.breakdown.shared_patterns", lambda *_: [pattern])
+    found = Breakdown()(run)
+    failures = found.tables["failures"]
+    assert set(failures["index"][failures["part of a pattern"]]) == set(members.tolist())
+    assert (failures["pattern"] == "slowed").tolist() == failures["part of a pattern"].tolist()
+    assert any("slowed: 6 failures" in line for line in found.conclusion)
