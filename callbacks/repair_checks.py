@@ -6,7 +6,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from rnnrepair.edits import EditFamily, TokenEdits, check_known
-from rnnrepair.protocols import RepairableData
+from rnnrepair.protocols import RepairableData, phrases_of
 from rnnrepair.repair import RepairStrategy
 from rnnrepair.sequences import Fits, check_fits
 
@@ -50,6 +50,14 @@ def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool)
         raise MisconfigurationException(
             f"The strategy {strategy.name} is training with augmentation, and there is none: give "
             "the data module Augmentation(share, edits) with a share above 0."
+        )
+    if strategy.reads_phrases and phrases_of(data) is None:
+        raise MisconfigurationException(
+            f"The strategy {strategy.name} is made of labelled phrases, and these data "
+            f"({data.source}) know none: take SSTDataModule with the trees themselves "
+            "(source=folder or download) and tokenizer=split, let your data module answer "
+            "rnnrepair.protocols.KnowsPhrases, or choose a strategy that needs none, such as "
+            "ContrastRepair (guided) or FailureRepair (failures)."
         )
 
 

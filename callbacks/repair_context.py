@@ -53,6 +53,8 @@ def repair_context(
         progress=partial(
             tqdm, desc="Judging candidates", leave=False, disable=not collector.progress
         ),
+        fit=fit,
+        state_counts=model.counts,
     )
 
 

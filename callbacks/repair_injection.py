@@ -23,7 +23,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence
-from rnnrepair.protocols import Split, names_of_samples
+from rnnrepair.protocols import Split, names_of_samples, phrases_of
 from rnnrepair.repair import (
     Campaign,
     GuidedRepair,
@@ -199,11 +199,7 @@ class RepairInjection(AnalysisCallback):
         took_back = self._take_back_if_lost(trainer, val_score, len(val), last, epoch)
         wanted = self.campaign.open_round(n_failures, val_score)
         if self.strategy.starts_anew:
-            # Without failures too: then it makes no more steps than a repair that does nothing.
-            self.campaign.stopped = StopReason.TRAINED_ANEW
-            self.campaign.rounds_made = 0
-            self.anew_step = max(trainer.global_step, self._loaded_step)
-            self.anew_epoch = epoch
+            self._begin_anew(trainer, source.evidence, epoch)
         elif wanted is not None:
             with self.timed():
                 # What was just taken back is still in the traces, so nothing is made of them.
@@ -222,6 +218,22 @@ class RepairInjection(AnalysisCallback):
         if self.strategy.cleans:
             told["mended"] = self.n_mended
         self.log_metrics(trainer, {f"repair/{name}": float(n) for name, n in told.items()})
+
+    def _begin_anew(self, trainer: pl.Trainer, evidence: Evidence | None, epoch: int) -> None:
+        """Let the next epoch begin a training of its own.
+
+        Without failures too: then it makes no more steps than a repair that does nothing.
+        """
+        if evidence is not None and self.strategy.injects:
+            # What a repair injects by its end is there from the beginning. The epochs of the base
+            # have no more steps for it, so half of them at least is left to the originals.
+            most = len(repairable_data(trainer).indices("fit")) // 2
+            wanted = min(self.campaign.planned_after(self.campaign.rounds), most)
+            self._change(trainer, evidence, wanted, epoch)
+        self.campaign.stopped = StopReason.TRAINED_ANEW
+        self.campaign.rounds_made = 0
+        self.anew_step = max(trainer.global_step, self._loaded_step)
+        self.anew_epoch = epoch
 
     @property
     def n_injected(self) -> int:
@@ -322,14 +334,15 @@ class RepairInjection(AnalysisCallback):
         """
         calendar = replace(upstream(trainer, TraceCollector, self).calendar, end=None)
         data = repairable_data(trainer)
-        n_originals = len(data.indices("fit")) + self.campaign.planned_after(
-            calendar.rounds_until(again)
-        )
+        planned = self.campaign.planned_after(calendar.rounds_until(again))
+        n_originals = len(data.indices("fit")) + planned - self.n_injected
         edits = self.edits if self.strategy.augments else None
         data.train_on(("fit", "repair"), n_originals, edits=edits)
 
     def _propose(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, seed: int) -> Proposal:
         context = repair_context(trainer, self, evidence, self.edits, seed)
+        if self.strategy.reads_phrases:
+            context = replace(context, phrases=phrases_of(repairable_data(trainer)))
         if self.strategy.cleans:
             context = with_labels_judged(trainer, self, context, self.ledger)
         if self.strategy.seeks_patterns:

@@ -7,7 +7,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.edits import EditFamily
-from rnnrepair.sequences import Changes, DataSpec, Poison, SampleNames, SequenceBatch
+from rnnrepair.sequences import (
+    Changes,
+    DataSpec,
+    Phrases,
+    Poison,
+    SampleNames,
+    SequenceBatch,
+)
 
 # fit, repair, val and test, and further test splits that the data name.
 Split = str
@@ -137,6 +144,19 @@ class KnowsPoison(Protocol):
 
 
 @runtime_checkable
+class KnowsPhrases(Protocol):
+    """Data that know labelled parts of their training sequences, such as phrases of sentences."""
+
+    @property
+    def phrases(self) -> Phrases | None:
+        """Those of ``fit`` and ``repair``; None where there are none.
+
+        None of a val or test sequence, and none that such a sequence consists of.
+        """
+        ...
+
+
+@runtime_checkable
 class KnowsNames(Protocol):
     """Data whose samples have names where they came from: what is told of a sample names it."""
 
@@ -173,6 +193,12 @@ class TellsBatches(Protocol):
     def drawn(self) -> Sequence[Tensor]:
         """(b,) indices of each batch drawn so far by the iteration begun last, in their order."""
         ...
+
+
+def phrases_of(data: Any) -> Phrases | None:
+    """Return the labelled phrases that data know; None where they know none."""
+    known = data.phrases if isinstance(data, KnowsPhrases) else None
+    return known if known is not None and len(known) else None
 
 
 def names_of_samples(data: Any) -> SampleNames:

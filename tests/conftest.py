@@ -208,6 +208,8 @@ def case_of(
         step_distance(result.model, "aligned"),
         edits,
         seed=5,
+        fit=result.traces["fit"],
+        state_counts=result.model.counts,
     )
     return RepairCase(data, result.model, result.traces["fit"], context)
 

@@ -184,5 +184,5 @@ def test_index_takes_few_bytes_a_step(make_traces):
 
 
 def test_features_are_refused(make_traces):
-    with pytest.raises(ConfigurationError, match="runs of tokens"):
+    with pytest.raises(ConfigurationError, match="Words of traces"):
         ContextIndex(make_traces([3, 4]))

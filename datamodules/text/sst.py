@@ -1,18 +1,23 @@
-"""Stanford Sentiment Treebank: whole sentences, positive or negative."""
+"""Stanford Sentiment Treebank: whole sentences, positive or negative, and their phrases."""
 
 import re
 import zipfile
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from rnnrepair.datamodules.files import decode
 from rnnrepair.datamodules.pip_archive import check_sha256
 from rnnrepair.datamodules.text.cleaning import LoadedTexts
+from rnnrepair.datamodules.text.constituents import NEUTRAL
+from rnnrepair.datamodules.text.phrases import read_phrases
 from rnnrepair.datamodules.text.public_text import PublicTextDataModule
 from rnnrepair.errors import DataError
-from rnnrepair.sequences import SampleNames
+from rnnrepair.sequences import Phrases, SampleNames
 
 URL = "https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip"
 ARCHIVE = "trainDevTestTrees_PTB.zip"
@@ -22,7 +27,7 @@ SHA256 = {
     "dev": "0e9336aed6e4730e19f58d00a77b3f0297efdb755f7b5e598c98a05e3f97ea40",
     "test": "6e54806dee95cf80cd918e7dfb3f6770f6df24bf826f289a4d1f709e1c8f6761",
 }
-NEUTRAL = 2
+SOURCE = "sst"
 _LEAF = re.compile(r"\(\d ([^() ]+)\)")
 # The treebank writes brackets and slashes so that they do not disturb its own.
 _ESCAPES = {"-LRB-": "(", "-RRB-": ")", "\\/": "/", "\\*": "*"}
@@ -66,7 +71,25 @@ class SSTDataModule(PublicTextDataModule):
             sizes.append(len(trees))
         told = "file in trees/ (train, dev or test) and line in it, from 1"
         named = SampleNames(np.array(names), "", told)
-        return LoadedTexts(texts, labels, sizes[0], "sst", n_val=sizes[1], names=named)
+        return LoadedTexts(texts, labels, sizes[0], SOURCE, n_val=sizes[1], names=named)
+
+    @cached_property
+    def phrases(self) -> Phrases | None:
+        """Labelled phrases of the training trees; None where the sentences are no trees' words.
+
+        That is with snippets in their place, and with a tokenizer other than ``split``.
+        """
+        if self.source != SOURCE or self.tokenizer != "split":
+            return None
+        content = decode(self._content("train"), "trees/train.txt")
+        trees = {f"train {n}": tree for n, tree in enumerate(content.splitlines(), start=1)}
+        held_out = torch.cat([self.indices(split) for split in ("val", "test")])
+        index = torch.cat([self.indices("fit"), self.indices("repair")]).unique()
+        index = index[~torch.isin(index, held_out)]  # published protocols repair test sentences
+        sentences = replace(self.fetch(index), label=self._store.loaded_label_of(index))
+        return read_phrases(
+            trees, self.sample_names.of(index), sentences, self.fetch(held_out), self.unknown
+        )
 
     def _content(self, part: str) -> bytes:
         file = self.folder / "trees" / f"{part}.txt"

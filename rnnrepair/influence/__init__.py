@@ -22,6 +22,7 @@ from rnnrepair.influence.input_similarity import InputSimilarity
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
 from rnnrepair.influence.keywords import BackdoorKeywords
 from rnnrepair.influence.koh_liang import CurvatureKind, KohLiang
+from rnnrepair.influence.labels import BagOfWords
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.need import Need
@@ -38,6 +39,7 @@ from rnnrepair.influence.sgd_influence import SGDInfluence
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.spectral import SpectralSignatures
 from rnnrepair.influence.state_similarity import StateSimilarity
+from rnnrepair.influence.step_tokens import token_at, tokens_in
 from rnnrepair.influence.suspects import SuspectLabels
 from rnnrepair.influence.suspicion import Suspicion, look_alikes, suspect_labels
 from rnnrepair.influence.ties import tie_order
@@ -46,11 +48,13 @@ from rnnrepair.influence.trajectory import Step, Trajectory
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
 from rnnrepair.influence.usable import never_right, usable_parents
 from rnnrepair.influence.view import TrainingView
+from rnnrepair.influence.word_effects import WordEffects
 
 __all__ = [
     "ActivationClustering",
     "AverageMargin",
     "BackdoorKeywords",
+    "BagOfWords",
     "ConfidentLearning",
     "ContextIndex",
     "Contexts",
@@ -101,6 +105,7 @@ __all__ = [
     "Trajectory",
     "TransitionIndex",
     "TransitionOverlap",
+    "WordEffects",
     "aligned_distance",
     "check_method",
     "doubt_labels",
@@ -120,7 +125,9 @@ __all__ = [
     "step_distance",
     "suspect_labels",
     "tie_order",
+    "token_at",
     "token_bags",
+    "tokens_in",
     "tokens_of",
     "transition_keys",
     "usable_parents",

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.influence.step_tokens import tokens_in
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.transitions import previous_code
 from rnnrepair.seeding import torch_generator
@@ -68,7 +68,7 @@ class ContextIndex:
         Raises:
             ConfigurationError: the traces hold no tokens.
         """
-        token = _tokens(traces)
+        token = tokens_in(traces)
         self.traces = traces
         self.seed = seed
         self.n_tokens = int(token.max()) + 1
@@ -94,7 +94,7 @@ class ContextIndex:
     def _keys(self, traces: Traces) -> Tensor:
         """Return (S,) int64 numbers of (code before, token, code after)."""
         edge = traces.code.long() * (traces.n_codes + 1) + previous_code(traces)
-        return edge * self.n_tokens + _tokens(traces).long()
+        return edge * self.n_tokens + tokens_in(traces).long()
 
     def _key_at(self, position: np.ndarray, row: np.ndarray) -> np.ndarray:
         """Return the keys of some steps of the training traces."""
@@ -189,7 +189,7 @@ class ContextIndex:
 
     def _failure_keys(self, failures: Traces) -> np.ndarray:
         # A token that training never saw has no key: it would pass for another one's.
-        known = _tokens(failures) < self.n_tokens
+        known = tokens_in(failures) < self.n_tokens
         return torch.where(known, self._keys(failures), -1).numpy()
 
     def _candidates(self, keys: np.ndarray, code: int | None, usable: np.ndarray) -> _Candidates:
@@ -255,15 +255,6 @@ class ContextIndex:
             position[m, :n] = torch.from_numpy(found.position - self._start[found.row])
             run[m, :n] = torch.from_numpy(found.run)
         return Contexts(sample, position, run)
-
-
-def _tokens(traces: Traces) -> Tensor:
-    if traces.token is None:
-        raise ConfigurationError(
-            "Contexts are runs of tokens, and these sequences are features: choose an influence "
-            "method and a strategy that need none."
-        )
-    return traces.token
 
 
 def _first_visits(traces: Traces) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

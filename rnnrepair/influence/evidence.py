@@ -16,6 +16,7 @@ from rnnrepair.influence.method import Scorer
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segments import responsible_segment, responsible_step
+from rnnrepair.influence.step_tokens import token_at, tokens_in
 from rnnrepair.influence.usable import usable_parents
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.traces import Traces
@@ -44,12 +45,13 @@ class Evidence:
         failures: their traces.
         step: (M,) int64, see ``responsible_step``.
         segment: (M, 2) int64, see ``responsible_segment``.
-        nearest: see ``Role``, as the other four.
+        nearest: see ``Role``, as the other five.
         parents: correctly classified original samples of the true label; all originals of that
             label where none is.
         opponents: correctly classified original samples of the predicted label.
         contexts: samples of the true label that come to where each failure goes wrong.
         random_contexts: the same, drawn at random.
+        holders: original samples that hold the token at the responsible step.
     """
 
     failures: Traces
@@ -60,6 +62,7 @@ class Evidence:
     opponents: Neighbours | None = None
     contexts: Contexts | None = None
     random_contexts: Contexts | None = None
+    holders: Neighbours | None = None
 
     def __len__(self) -> int:
         return len(self.failures)
@@ -107,7 +110,14 @@ class Evidence:
 
 
 # In the order of the fields.
-_ROLES = (Role.NEAREST, Role.PARENTS, Role.OPPONENTS, Role.CONTEXTS, Role.RANDOM_CONTEXTS)
+_ROLES = (
+    Role.NEAREST,
+    Role.PARENTS,
+    Role.OPPONENTS,
+    Role.CONTEXTS,
+    Role.RANDOM_CONTEXTS,
+    Role.HOLDERS,
+)
 
 
 def find_evidence(
@@ -129,10 +139,10 @@ def find_evidence(
         seed: of the order of equally good contexts, and of random ones.
 
     Raises:
-        ConfigurationError: contexts are looked for, and the traces hold no tokens.
+        ConfigurationError: contexts or holders are looked for, and the traces hold no tokens.
     """
     step = responsible_step(failures)
-    nearest = parents = opponents = None
+    nearest = parents = opponents = holders = None
     if Role.NEAREST in roles:
         nearest = _neighbours(view, scorer.rank(failures, top))
     label, correct = view.traces.label, view.traces.correct
@@ -142,6 +152,8 @@ def find_evidence(
     if Role.OPPONENTS in roles:
         usable = view.original & correct
         opponents = _of_label(scorer, view, failures, failures.final_prediction, usable, top)
+    if Role.HOLDERS in roles:
+        holders = _holding(scorer, view, failures, token_at(failures, step), top)
     contexts = random_contexts = None
     if Role.CONTEXTS in roles or Role.RANDOM_CONTEXTS in roles:
         near, drawn = ContextIndex(view.traces, seed).nearest_and_drawn(
@@ -150,7 +162,9 @@ def find_evidence(
         contexts = near if Role.CONTEXTS in roles else None
         random_contexts = drawn if Role.RANDOM_CONTEXTS in roles else None
     segment = responsible_segment(failures, view.model.confidence)
-    return Evidence(failures, step, segment, nearest, parents, opponents, contexts, random_contexts)
+    return Evidence(
+        *(failures, step, segment, nearest, parents, opponents, contexts, random_contexts, holders)
+    )
 
 
 def found(samples: T | None, role: Role) -> T:
@@ -212,6 +226,31 @@ def _of_label(
     for c in wanted.unique():
         chosen = wanted == c
         ranking = scorer.rank(failures.select(chosen), top, usable & (view.traces.label == c))
+        row[chosen], distance[chosen] = ranking.row, ranking.distance
+    return _neighbours(view, Ranking(row, distance))
+
+
+def _holding(
+    scorer: Scorer, view: TrainingView, failures: Traces, wanted: Tensor, top: int
+) -> Neighbours:
+    """Rank, for each failure, original samples that hold the token that it wants.
+
+    Args:
+        scorer: of the samples of the view.
+        view: the training data.
+        failures: M traces.
+        wanted: (M,) tokens.
+        top: samples a failure.
+    """
+    row = torch.full((len(failures), top), -1)
+    distance = torch.full((len(failures), top), torch.inf)
+    token = tokens_in(view.traces)
+    owner = torch.arange(len(view.traces)).repeat_interleave(view.traces.lengths)
+    for word in wanted.unique():
+        usable = torch.zeros_like(view.original)
+        usable[owner[token == word]] = True
+        chosen = wanted == word
+        ranking = scorer.rank(failures.select(chosen), top, usable & view.original)
         row[chosen], distance[chosen] = ranking.row, ranking.distance
     return _neighbours(view, Ranking(row, distance))
 

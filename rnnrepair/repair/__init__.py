@@ -15,7 +15,8 @@ from rnnrepair.repair.controls import (
     RandomRepair,
     TrainOnAll,
 )
-from rnnrepair.repair.graft import Pick, graft, grafted, marked, proposal_of
+from rnnrepair.repair.counterfactual import CounterfactualRepair
+from rnnrepair.repair.graft import Pick, graft, grafted, marked, part, proposal_of, word
 from rnnrepair.repair.guided import GuidedRepair, HardRepair
 from rnnrepair.repair.interpolation import Curve, curve_of, interpolated
 from rnnrepair.repair.judge import trace_inputs
@@ -30,6 +31,7 @@ from rnnrepair.repair.ledger import (
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.repair.outcome import Outcome
 from rnnrepair.repair.pattern import PatternRepair
+from rnnrepair.repair.phrase import PhraseRepair, PhrasesFromStart, RandomPhraseRepair
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.rebuild import rebuild
 from rnnrepair.repair.segment_controls import (
@@ -48,6 +50,7 @@ __all__ = [
     "CleanLabels",
     "CleanThen",
     "ContrastRepair",
+    "CounterfactualRepair",
     "Curve",
     "FailureRepair",
     "FitFailureRepair",
@@ -62,9 +65,12 @@ __all__ = [
     "NoRepair",
     "Outcome",
     "PatternRepair",
+    "PhraseRepair",
+    "PhrasesFromStart",
     "Pick",
     "Proposal",
     "RandomContextRepair",
+    "RandomPhraseRepair",
     "RandomRepair",
     "RandomSampleRepair",
     "RepairContext",
@@ -80,6 +86,7 @@ __all__ = [
     "interpolated",
     "ledger_rows",
     "marked",
+    "part",
     "proposal_of",
     "propose_without",
     "read_ledger",
@@ -87,6 +94,7 @@ __all__ = [
     "rounds_held",
     "taken_back",
     "trace_inputs",
+    "word",
     "write_label_or_task",
     "write_ledger",
 ]

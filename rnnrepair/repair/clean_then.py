@@ -35,16 +35,17 @@ class CleanThen(RepairStrategy):
             clean: mends labels; ``CleanLabels()`` where None.
 
         Raises:
-            SettingsError: ``then`` makes no samples.
+            SettingsError: ``then`` makes no samples, or trains a new network.
         """
-        if not then.injects or then.cleans:
-            told = f"expected a strategy that makes samples, got {then.name}"
+        if not then.injects or then.cleans or then.starts_anew:
+            told = f"expected a strategy that makes samples for the same network, got {then.name}"
             raise SettingsError(type(self).__name__, [Fault("then", told)])
         self.then = then
         self.clean = clean or CleanLabels()
         self.name = f"{self.clean.name}+{then.name}"
         self.fits, self.needs = then.fits, then.needs
         self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
+        self.reads_phrases = then.reads_phrases
         self.augments, self.saves = then.augments, then.saves
         self.seeks_patterns = then.seeks_patterns
         self.finders = then.finders

@@ -11,7 +11,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion
 from rnnrepair.patterns import PatternContext
 from rnnrepair.repair.mend import Action, Mend
-from rnnrepair.sequences import Changes, SequenceBatch
+from rnnrepair.sequences import Changes, Phrases, SequenceBatch
 from rnnrepair.traces import Traces
 
 
@@ -55,6 +55,9 @@ class RepairContext:
             mended twice.
         mended: (m,) int64 those original training samples among them whose mending holds.
         mended_label: (m,) int64 classes that these had before.
+        fit: traces of the training samples; None for strategies that read none.
+        state_counts: (K, C) int64 step predictions of those in each abstract state.
+        phrases: labelled parts of original samples and failures; None for strategies without.
         sought: where patterns are looked for; None for strategies that seek none.
     """
 
@@ -74,6 +77,9 @@ class RepairContext:
     settled: Tensor = field(default_factory=_no_numbers)
     mended: Tensor = field(default_factory=_no_numbers)
     mended_label: Tensor = field(default_factory=_no_numbers)
+    fit: Traces | None = None
+    state_counts: Tensor = field(default_factory=_no_numbers)
+    phrases: Phrases | None = None
     sought: Sought | None = None
 
     def looked_through(self) -> Sought:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rnnrepair.edits import IDENTITY, EditBatch, apply_edits
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.repair.graft import GRAFT, grafted
+from rnnrepair.repair.graft import TEXT_EDITS, grafted
 from rnnrepair.repair.ledger import LedgerRow
 from rnnrepair.repair.mend import Action
 from rnnrepair.sequences import SequenceBatch
@@ -40,7 +40,7 @@ def rebuild(row: LedgerRow, data: Fetches) -> Tensor:
     (parent,) = data.fetch(torch.tensor([row.parent_id])).sequences()
     if edit.name == IDENTITY.name:
         return parent
-    if edit.name == GRAFT:
+    if edit.name in TEXT_EDITS:
         (failure,) = data.fetch(torch.tensor([row.failure_id])).sequences()
         return grafted(parent, failure, edit)
     return apply_edits(parent[None], EditBatch.of([edit]), torch.tensor([len(parent)]))[0]

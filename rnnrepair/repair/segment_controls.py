@@ -10,8 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.edits import Edit
-from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Contexts, Role, found
+from rnnrepair.influence import Contexts, Role, found, token_at
 from rnnrepair.repair.graft import Pick, graft, proposal_of
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
@@ -36,18 +35,8 @@ class _Insertion(RepairStrategy):
         # A word that has no number says nothing: inserted, it would teach what <unk> means.
         if context.unknown is None:
             return super().serves(context)
-        failures = context.evidence.failures
-        token = _tokens(failures.token)[failures.offsets[:-1] + context.evidence.step]
-        return token != context.unknown
-
-
-def _tokens(token: Tensor | None) -> Tensor:
-    if token is None:
-        raise ConfigurationError(
-            "Insertions are made into texts, and these sequences are features: use strategies "
-            "for features."
-        )
-    return token
+        evidence = context.evidence
+        return token_at(evidence.failures, evidence.step) != context.unknown
 
 
 class RandomSampleRepair(_Insertion):

@@ -29,6 +29,7 @@ class RepairStrategy(ABC):
         finders: of such patterns.
         saves: whether it makes fewer samples than it may, where less is left to teach.
         augments: whether it needs training to be augmented, by the repair's edits.
+        reads_phrases: whether it is made of labelled phrases, which the data must know then.
     """
 
     name: str
@@ -43,6 +44,7 @@ class RepairStrategy(ABC):
     finders: Sequence[Finder] = ()
     saves: bool = False
     augments: bool = False
+    reads_phrases: bool = False
 
     def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)
         """Refuse settings that can never fill the budget.

@@ -3,6 +3,7 @@
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.names import Names
+from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
 from rnnrepair.sequences.sample_names import SampleName, SampleNames, names_from
@@ -15,6 +16,7 @@ __all__ = [
     "Fits",
     "Kind",
     "Names",
+    "Phrases",
     "Poison",
     "Ragged",
     "RecurrentOutput",

@@ -41,21 +41,30 @@ def input_features(
     first = fetch(traces.index[:1]).inputs
     if not first.is_floating_point():
         token, offsets = tokens_of(traces, fetch)
-        return _tf_idf(token_bags(token, offsets, 1 + int(token.max())))
+        counts = token_bags(token, offsets, 1 + int(token.max()))
+        return tf_idf(counts, idf(counts))
     n_parts = max(1, min(int(traces.lengths.max()), VALUES // first.shape[2]))
     batches = (fetch(index) for index in traces.index.split(FETCHED))
     values = torch.cat([_averaged(batch, n_parts).flatten(1) for batch in batches])
     return _principal(values, seed).numpy()
 
 
-def _tf_idf(counts: csr_array) -> csr_array:
-    """Return whether each token occurs, rare ones weighing more; rows have length one."""
-    counts.data[:] = 1
-    n_texts = counts.shape[0]
-    idf = np.log((1 + n_texts) / (1 + counts.sum(0)))
-    weighted = counts @ diags_array(idf.astype(np.float32))
+def idf(counts: csr_array) -> np.ndarray:
+    """Return (V,) float32 weights of tokens, the rarer the larger, from (N, V) counts."""
+    weight: np.ndarray = np.log((1 + counts.shape[0]) / (1 + _held(counts).sum(0)))
+    return weight.astype(np.float32)
+
+
+def tf_idf(counts: csr_array, weight: np.ndarray) -> csr_array:
+    """Return whether each text holds each token, by the (V,) weights; rows have length one."""
+    weighted = _held(counts) @ diags_array(weight)
     length = np.sqrt(weighted.power(2).sum(1)).clip(np.finfo(np.float32).tiny)
     return csr_array(diags_array((1 / length).astype(np.float32)) @ weighted)
+
+
+def _held(counts: csr_array) -> csr_array:
+    """Return (N, V) float32: 1 where a text holds a token."""
+    return csr_array((np.ones_like(counts.data), counts.indices, counts.indptr), counts.shape)
 
 
 def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
