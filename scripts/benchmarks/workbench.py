@@ -20,6 +20,7 @@ from rnnrepair.abstraction import (
     pca_sample,
 )
 from rnnrepair.callbacks import EpochTimer
+from rnnrepair.callbacks.analysis import AnalysisCallback
 from rnnrepair.datamodules import Augmentation, MNISTRowsDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Evidence, Role, TrainingView, find_evidence
@@ -30,7 +31,6 @@ from rnnrepair.sequences import SequenceBatch
 FULL_SIZE = 60_000
 # Callbacks of the analysis, in their order; the others belong to every training.
 CHAIN = ("trace_collector", "state_abstraction", "influence_analysis", "repair_injection")
-REPORT = ("repair_report", "from_scratch")
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,12 @@ def make_trainer(
         without: names of callbacks of every training that are left out.
         **options: of the ``Trainer``, in the place of the configured ones.
     """
-    own = [
+    made = [
         instantiate(config, _convert_="all")
         for name, config in cfg.callbacks.items()
-        if name not in (*CHAIN, *REPORT, *without)
-        and (name != "progress_bar" or cfg.trainer.enable_progress_bar)
+        if name not in without and (name != "progress_bar" or cfg.trainer.enable_progress_bar)
     ]
+    own = [callback for callback in made if not isinstance(callback, AnalysisCallback)]
     loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]
     return instantiate(
         cfg.trainer,

