@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 
 from rnnrepair.callbacks.analysis import upstream
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.trace_collector import repairable_data
-from rnnrepair.patterns import PatternContext, members_of
-from rnnrepair.protocols import Split, columns_of_samples
+from rnnrepair.patterns import PathPatterns, PatternContext, members_of
+from rnnrepair.protocols import Split, labels_of_samples
 from rnnrepair.record import FoundPattern, SplitAnswers
 
 
@@ -37,7 +36,7 @@ def found_patterns(
     found = []
     for pattern in strategy.patterns:
         inside = {"repair": pattern.inside}
-        if pattern.kind != "path":
+        if pattern.kind != PathPatterns.name:
             for split, context in contexts.items():
                 inside[split] = context.index[members_of(context, pattern, strategy.finders)]
         own = set(pattern.inside.tolist())
@@ -49,14 +48,6 @@ def found_patterns(
 def _context(trainer: pl.Trainer, answers: SplitAnswers, seed: int) -> PatternContext:
     data = repairable_data(trainer)
     fit = data.indices("fit")
-    return PatternContext(
-        spec=data.spec,
-        fetch=data.fetch,
-        originals=fit,
-        original_label=torch.cat([data.fetch(part).label for part in fit.split(2000)]),
-        index=answers.index,
-        label=answers.label,
-        failed=answers.before != answers.label,
-        seed=seed,
-        columns=columns_of_samples(data),
-    )
+    own = (fit, labels_of_samples(data, fit))
+    wrong = answers.before != answers.label
+    return PatternContext.answered(data, own, (answers.index, answers.label, wrong), seed)

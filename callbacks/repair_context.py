@@ -17,7 +17,6 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence, step_distance
 from rnnrepair.network import logits_of, margin_of
 from rnnrepair.patterns import PatternContext
-from rnnrepair.protocols import columns_of_samples
 from rnnrepair.repair import Action, LedgerRow, RepairContext, Sought, trace_inputs
 
 
@@ -86,7 +85,7 @@ def with_labels_judged(
 
 
 def with_patterns_sought(
-    trainer: pl.Trainer, reader: Callback, context: RepairContext
+    trainer: pl.Trainer, reader: Callback, context: RepairContext, seed: int
 ) -> RepairContext:
     """Add the samples that patterns are looked for in: the repair split, right ones too.
 
@@ -94,22 +93,13 @@ def with_patterns_sought(
         trainer: with the callbacks of the chain.
         reader: that asks.
         context: of the round.
+        seed: of the run, not of the round: whoever asks later which samples have a pattern
+            compares them with the same edits.
     """
     collector = upstream(trainer, TraceCollector, reader)
     traces = upstream(trainer, StateAbstraction, reader).abstraction.traces
     data, repair = repairable_data(trainer), traces["repair"]
-    samples = PatternContext(
-        spec=data.spec,
-        fetch=data.fetch,
-        originals=context.originals,
-        original_label=context.original_label,
-        index=repair.index,
-        label=repair.label,
-        failed=~repair.correct,
-        seed=context.seed,
-        traces=repair,
-        fit=traces["fit"],
-        columns=columns_of_samples(data),
-    )
+    own = (context.originals, context.original_label)
+    samples = replace(PatternContext.of(data, own, repair, seed), fit=traces["fit"])
     logits = logits_of(collector.network, data.fetch, repair.index)
     return replace(context, sought=Sought(samples, margin_of(logits, repair.label)))

@@ -346,7 +346,7 @@ class RepairInjection(AnalysisCallback):
         if self.strategy.cleans:
             context = with_labels_judged(trainer, self, context, self.ledger)
         if self.strategy.seeks_patterns:
-            context = with_patterns_sought(trainer, self, context)
+            context = with_patterns_sought(trainer, self, context, self.seed)
         served = int(self.strategy.serves(context).sum())
         if served == 0:
             return Proposal.empty(context)

@@ -27,6 +27,7 @@ from rnnrepair.protocols import (
     KnowsWrongLabels,
     RepairableData,
     Split,
+    labels_of_samples,
     names_of_samples,
 )
 from rnnrepair.record import (
@@ -59,8 +60,6 @@ from rnnrepair.sequences import Names
 from rnnrepair.settings import check_settings, one_of
 
 SPLITS = ("repair", "val", "test")
-# Sequences fetched at a time while classes are counted.
-COUNTED = 2000
 
 
 class RepairReport(AnalysisCallback):
@@ -456,7 +455,5 @@ def _poisoned(data: RepairableData) -> list[str]:
 
 def _class_sizes(data: RepairableData) -> tuple[int, ...]:
     """Return how many training samples each class has."""
-    counts = torch.zeros(data.spec.n_classes, dtype=torch.int64)
-    for part in data.indices("fit").split(COUNTED):
-        counts += data.fetch(part).label.bincount(minlength=len(counts))
-    return tuple(counts.tolist())
+    label = labels_of_samples(data, data.indices("fit"))
+    return tuple(label.bincount(minlength=data.spec.n_classes).tolist())

@@ -8,7 +8,7 @@ from torch import Tensor
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
 from rnnrepair.errors import ConfigurationError, NonFiniteError
 from rnnrepair.network import AnswerInTraining, TracedNetwork
-from rnnrepair.protocols import KnowsLabels, RepairableData, TellsBatches
+from rnnrepair.protocols import RepairableData, TellsBatches, labels_of_samples
 from rnnrepair.sequences import SequenceBatch
 
 # Sequences, spread over the fit split, among which the place of the answers is looked for.
@@ -64,7 +64,7 @@ def samples_of(trainer: pl.Trainer, batch: Any, number: int) -> tuple[Tensor, Te
     if not isinstance(sampler, TellsBatches) or number >= len(sampler.drawn):
         return None
     index = sampler.drawn[number]
-    return index, _labels(repairable_data(trainer), index)
+    return index, labels_of_samples(repairable_data(trainer), index)
 
 
 def _network_of(
@@ -84,7 +84,3 @@ def _tells_samples(data: RepairableData, sample: SequenceBatch) -> bool:
     loader = data.train_dataloader() if isinstance(data, pl.LightningDataModule) else None
     sampler = getattr(loader, "sampler", None)
     return isinstance(sampler, TellsBatches) and getattr(loader, "in_order", True)
-
-
-def _labels(data: RepairableData, index: Tensor) -> Tensor:
-    return data.labels_of(index) if isinstance(data, KnowsLabels) else data.fetch(index).label

@@ -48,8 +48,8 @@ class RareEdit:
         Raises:
             ConfigurationError: edits of another kind of data, or sequences that are not in memory.
         """
-        self._check(data)
-        inputs, lengths = data.sequences.take(torch.arange(len(data.label)))
+        sequences = self._sequences(data)
+        inputs, lengths = sequences.take(torch.arange(len(data.label)))
         generator = torch_generator(0, "rare digits")
         n_rare = max(1, round(self.share * data.n_train))
         rare = torch.randperm(data.n_train, generator=generator)[:n_rare]
@@ -67,7 +67,11 @@ class RareEdit:
         names = data.names or SampleNames(np.arange(len(data.label)))
         return replace(
             data,
-            sequences=Sequences.from_padded(inputs, torch.cat([lengths, lengths[test]])),
+            sequences=replace(
+                Sequences.from_padded(inputs, torch.cat([lengths, lengths[test]])),
+                padding=sequences.padding,
+                width=sequences.width,
+            ),
             label=torch.cat([data.label, data.label[test]]),
             more_tests={**data.more_tests, "test_rare": len(test)},
             copies=copies,
@@ -82,7 +86,8 @@ class RareEdit:
     def _edited(self, inputs: Tensor, lengths: Tensor, generator: torch.Generator) -> Tensor:
         return self.edits.apply(inputs, self.edits.draw(len(inputs), generator), lengths)
 
-    def _check(self, data: LoadedData) -> None:
+    def _sequences(self, data: LoadedData) -> Sequences:
+        """Return the sequences, or refuse them."""
         if data.kind not in self.edits.fits or data.kind == Kind.TOKENS:
             raise ConfigurationError(
                 f"rare: {self.edits.name} edits do not fit {data.kind} data, "
@@ -93,3 +98,4 @@ class RareEdit:
                 "rare changes sequences in memory, and these are read when they are needed: leave "
                 "it out."
             )
+        return data.sequences

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -18,6 +19,8 @@ from rnnrepair.sequences import (
 
 # fit, repair, val and test, and further test splits that the data name.
 Split = str
+# Sequences that are read at a time for their labels alone.
+READ_AT_A_TIME = 2000
 
 
 @runtime_checkable
@@ -204,6 +207,14 @@ def phrases_of(data: Any) -> Phrases | None:
 def names_of_samples(data: Any) -> SampleNames:
     """Return what samples of data are called; their numbers where the data know no names."""
     return data.sample_names if isinstance(data, KnowsNames) else SampleNames()
+
+
+def labels_of_samples(data: Any, index: Tensor) -> Tensor:
+    """Return the (n,) int64 labels of samples; sequences are read where data say them only so."""
+    if isinstance(data, KnowsLabels):
+        return data.labels_of(index)
+    parts = [data.fetch(part).label for part in index.split(READ_AT_A_TIME)]
+    return torch.cat([index[:0], *parts])
 
 
 def columns_of_samples(data: Any) -> Mapping[str, Sequence[str]]:

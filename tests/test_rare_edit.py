@@ -5,9 +5,17 @@ import torch
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import rotate
 
-from rnnrepair.datamodules import ArrayDataModule, MNISTRowsDataModule, RareEdit, SeriesDataModule
+from rnnrepair.datamodules import (
+    ArrayDataModule,
+    LoadedData,
+    MNISTRowsDataModule,
+    RareEdit,
+    Sequences,
+    SeriesDataModule,
+)
 from rnnrepair.edits import ImageEdits, RangedEdits, SeriesEdits
 from rnnrepair.errors import ConfigurationError
+from tests.conftest import TensorData
 from tests.series_files import long_frame, recordings
 
 STILL = ImageEdits(0, 0, (1, 1), 0)
@@ -75,6 +83,20 @@ def test_columns_and_lengths_follow_edited_series(tmp_path):
     columns, names = data.sample_columns["device"], data.sample_names.of(test.index)
     for index, name in zip(rare.index.tolist(), names, strict=True):
         assert columns[index] == device[name]
+
+
+def test_padding_stays_that_of_the_data():
+    lengths = 3 + torch.arange(60) % 4
+    x = torch.rand(60, 6, 2, generator=torch.Generator().manual_seed(0)) + 1
+    sequences = Sequences.from_padded(x, lengths, padding=-7)
+    dead = RareEdit(RangedEdits({"magnitude": (0, 0)}, SERIES_STILL, 1), 0.1)
+    loaded = LoadedData(sequences, torch.arange(60) % 2, 40, "waves", "series")
+    data = TensorData(loaded, 2, repair_share=0.3, rare=dead)
+    data.setup()
+    for split in ("fit", "test", "test_rare"):
+        batch = data.fetch(data.indices(split))
+        assert (batch.inputs[~batch.mask] == -7).all()
+    assert (batch.inputs[batch.mask] == 0).all()
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

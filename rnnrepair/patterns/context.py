@@ -7,6 +7,7 @@ from functools import cached_property
 from torch import Tensor
 
 from rnnrepair.patterns.vectors import vectors_of
+from rnnrepair.protocols import RepairableData, columns_of_samples
 from rnnrepair.sequences import DataSpec, SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -44,6 +45,41 @@ class PatternContext:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @classmethod
+    def of(
+        cls, data: RepairableData, fit: tuple[Tensor, Tensor], traces: Traces, seed: int
+    ) -> "PatternContext":
+        """Return the samples that traces are of, with what the data know of them.
+
+        Args:
+            data: of the run.
+            fit: (n,) int64 indices of the original training samples, and (n,) their classes.
+            traces: of the samples that are looked through, right ones too.
+            seed: of all that is drawn.
+        """
+        answered = (traces.index, traces.label, ~traces.correct)
+        return replace(cls.answered(data, fit, answered, seed), traces=traces)
+
+    @classmethod
+    def answered(
+        cls,
+        data: RepairableData,
+        fit: tuple[Tensor, Tensor],
+        answers: tuple[Tensor, Tensor, Tensor],
+        seed: int,
+    ) -> "PatternContext":
+        """Return samples without traces.
+
+        Args:
+            data: of the run.
+            fit: see ``of``.
+            answers: (S,) int64 indices, (S,) int64 classes, and (S,) bool whether the network
+                gets them wrong.
+            seed: of all that is drawn.
+        """
+        columns = columns_of_samples(data)
+        return cls(data.spec, data.fetch, *fit, *answers, seed=seed, columns=columns)
 
     def ascending(self) -> "PatternContext":
         """Return the same in the order of the indices, so that no order changes what is found."""

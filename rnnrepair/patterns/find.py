@@ -9,11 +9,10 @@ from rnnrepair.patterns.chance import Chance, strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import difficulty as difficulty_of
 from rnnrepair.patterns.finder import Finder
-from rnnrepair.patterns.pattern import Candidate, Pattern
+from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.seeding import torch_generator
 
-# Samples, and failures among them, that a pattern has at least.
-LEAST_INSIDE = 8
+# Failures that a pattern has at least.
 LEAST_FAILURES = 5
 # Share of the largest excess from which on a candidate is as surprising as the best.
 AS_GOOD = 0.85

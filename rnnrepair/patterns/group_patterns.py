@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import Candidate
+from rnnrepair.patterns.pattern import SAMPLES, Candidate
 from rnnrepair.sequences import Names
 
 # Parts of about equal size that lengths are cut into.
 LENGTHS = 4
-# Training samples that are told of a pattern.
-SAMPLES = 500
 
 
 class GroupPatterns:

@@ -6,13 +6,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import Candidate
+from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Candidate
 from rnnrepair.traces import Traces
-
-# Samples that a way is shared by, at least.
-LEAST = 8
-# Training samples that are told of a pattern.
-SAMPLES = 500
 
 
 class PathPatterns:
@@ -72,7 +67,7 @@ def _shared(
     numbers, counts = pairs[0].unique_consecutive(return_counts=True)
     found = []
     for value, rows in zip(numbers.tolist(), pairs[1].split(counts.tolist()), strict=True):
-        if LEAST <= len(rows) < len(context):
+        if LEAST_INSIDE <= len(rows) < len(context):
             inside = torch.zeros(len(context), dtype=torch.bool)
             inside[rows] = True
             parameters: dict[str, float | str] = {"of": kind, "number": value}

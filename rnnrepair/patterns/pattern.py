@@ -7,6 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+# Samples that a pattern has at least.
+LEAST_INSIDE = 8
+# Training samples that are told of a word, a way or a group.
+SAMPLES = 500
+
 
 def _none() -> Tensor:
     return torch.empty(0, dtype=torch.int64)

@@ -7,13 +7,9 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import Candidate
+from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Candidate
 from rnnrepair.sequences import Kind, Names, SequenceBatch
 
-# Samples that hold a word, at least; as many as a pattern has.
-LEAST = 8
-# Training samples that are told of a pattern.
-SAMPLES = 500
 # Training samples read at a time.
 AT_A_TIME = 2000
 
@@ -38,7 +34,7 @@ class WordPatterns:
             pairs = torch.stack([number, row]).unique(dim=1)
             numbers, counts = pairs[0].unique_consecutive(return_counts=True)
             for value, rows in zip(numbers.tolist(), pairs[1].split(counts.tolist()), strict=True):
-                if not LEAST <= len(rows) < len(context):
+                if not LEAST_INSIDE <= len(rows) < len(context):
                     continue
                 inside = torch.zeros(len(context), dtype=torch.bool)
                 inside[rows] = True

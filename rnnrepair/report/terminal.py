@@ -100,22 +100,19 @@ def _place(split: Split) -> int:
 
 def _patterns(patterns: Sequence[FoundPattern]) -> Table:
     """Return what failures were found to have in common, and what became of it."""
-    splits = [split for split in patterns[0].splits if split != "repair"]
     table = Table(
-        *("pattern", "failures", "error inside", "outside", "injected"),
-        *(f"wrong on {split}" for split in splits),
+        *("pattern", "failures", "error inside", "outside", "injected", "wrong before → after"),
         title="what failures on the repair split have in common",
-        caption="wrong: of the samples that have it, before and after" if splits else None,
     )
     for found in patterns:
-        changed = [
-            f"{found.splits[s].before} → {found.splits[s].after} of {found.splits[s].samples}"
-            for s in splits
-            if s in found.splits
+        became = [
+            f"{split} {errors.before} → {errors.after} of {errors.samples}"
+            for split, errors in found.splits.items()
+            if split != "repair" and errors.samples
         ]
         table.add_row(
             *(escape(found.told), str(len(found.failures)), f"{found.error_inside:.0%}"),
-            *(f"{found.error_outside:.1%}", count(found.injected), *changed),
+            *(f"{found.error_outside:.1%}", count(found.injected), "\n".join(became)),
         )
     return table
 

@@ -1,6 +1,7 @@
 """Causes that failures share: a pattern, a trigger."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,7 +16,6 @@ from rnnrepair.patterns import (
     WordPatterns,
     find_patterns,
 )
-from rnnrepair.protocols import columns_of_samples
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.traces import Traces
 
@@ -31,19 +31,8 @@ def pattern_context(run: FinishedRun, traces: Traces, fit: Traces) -> PatternCon
         traces: of the samples that are looked through, right ones too.
         fit: of the training samples.
     """
-    return PatternContext(
-        spec=run.data.spec,
-        fetch=run.data.fetch,
-        originals=fit.index,
-        original_label=fit.label,
-        index=traces.index,
-        label=traces.label,
-        failed=~traces.correct,
-        seed=run.settings.seed,
-        traces=traces,
-        fit=fit,
-        columns=columns_of_samples(run.data),
-    )
+    own = (fit.index, fit.label)
+    return replace(PatternContext.of(run.data, own, traces, run.settings.seed), fit=fit)
 
 
 def shared_patterns(run: FinishedRun, traces: Traces, fit: Traces) -> list[Pattern]:
