@@ -101,9 +101,10 @@ def _place(split: Split) -> int:
 def _patterns(patterns: Sequence[FoundPattern]) -> Table:
     """Return what failures were found to have in common, and what became of it."""
     table = Table(
-        *("pattern", "failures", "error inside", "outside", "injected", "wrong before → after"),
+        *("pattern", "failures", "error inside", "outside", "injected"),
         title="what failures on the repair split have in common",
     )
+    table.add_column("wrong before → after", no_wrap=True)
     for found in patterns:
         became = [
             f"{split} {errors.before} → {errors.after} of {errors.samples}"
