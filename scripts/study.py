@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 from rnnrepair.callbacks import run_studies
-from rnnrepair.callbacks.launch.check import check_keys, misplaced_studies
+from rnnrepair.callbacks.launch.check import misplaced_studies
+from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in
 from rnnrepair.callbacks.launch.retraining import TrainAgain

@@ -1,5 +1,6 @@
 """Does influence predict influence: what is counted, against brute force and a known answer."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -113,6 +114,38 @@ def test_exact_gradients_move_losses_the_right_way_and_agree_with_themselves(run
     contrasts = tables["contrasts"]
     assert contrasts["of"].tolist() == ["tracin"] * 2
     assert contrasts["against"].tolist() == ["random", "inputs"]
+
+
+def test_several_orders_are_averaged(run):
+    """A training whose result depends on its seed alone: the mean over seeds is told."""
+    settings = {"n_components": 6, "failures": 3, "top": 5, "compared": 3, "halves": 0}
+    by_seed = []
+
+    def train(trainings, *, epochs=None, start=None):
+        by_seed.append(trainings[-1].seed)
+        made = FullBatch(run.data)(trainings, epochs=epochs, start=start)
+        for network, training in zip(made, trainings, strict=True):
+            generator = torch.Generator().manual_seed(training.seed % 1000)
+            with torch.no_grad():
+                bias = network.module.head.bias
+                bias += torch.randn(bias.shape, generator=generator)
+        return made
+
+    run.train = train
+    one, three = (Validity(METHODS, orders=n, **settings)(run).tables["removal"] for n in (1, 3))
+    seeds = list(dict.fromkeys(by_seed))
+    assert len(seeds) == 3  # the first order is that of a single one
+    alone = []
+    for seed in seeds:
+        run.train = lambda trainings, seed=seed, **how: train(
+            [replace(training, seed=seed) for training in trainings], **how
+        )
+        alone.append(Validity(METHODS, **settings)(run).tables["removal"])
+    np.testing.assert_allclose(alone[0]["change"], one["change"])
+    for column in ("change", "loss_going_on"):
+        mean = np.mean([table[column] for table in alone], axis=0)
+        np.testing.assert_allclose(three[column], mean, atol=1e-6)
+    assert np.ptp([table["loss_going_on"] for table in alone], axis=0).min() > 1e-3
 
 
 def test_it_is_told_with_a_figure(run, study, tmp_path):

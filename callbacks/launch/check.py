@@ -1,24 +1,18 @@
 """Refuses a configuration that cannot run before anything is loaded."""
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from importlib.resources import files
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.atomic import make_folder
-from rnnrepair.callbacks.launch.keys import faults_in, key_of, keys_by_name
+from rnnrepair.callbacks.launch.keys import faults_in, key_of
+from rnnrepair.callbacks.launch.unknown_keys import unknown_in_groups, unknown_keys
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.runs import Schedule
 from rnnrepair.scores import Monitor
 from rnnrepair.settings import faults_of
-
-# The first name of what a value refers to.
-_REFERRED = re.compile(r"\$\{(\w+)[.}]")
 
 
 def check_config(cfg: DictConfig) -> None:
@@ -40,7 +34,7 @@ def check_config(cfg: DictConfig) -> None:
     ]
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         wrong.append(f"seed: expected an integer of 0 to {2**32 - 1}, got {cfg.seed!r}")
-    wrong += unknown_keys(cfg, "train")
+    wrong += unknown_keys(cfg, "train") + unknown_in_groups(cfg)
     wrong += misplaced_studies(cfg.study)
     wrong += overruled_steps(cfg, written_keys())
     of_classes = faults_in(cfg, "datamodule", "model", "callbacks", "study")
@@ -101,49 +95,6 @@ def overruled_steps(cfg: DictConfig, written: Collection[str]) -> list[str]:
                 f"{n_epochs}: write {epochs}=null too, or {epochs} alone"
             )
     return told
-
-
-def check_keys(cfg: DictConfig, name: str) -> None:
-    """Refuse keys that a program does not know.
-
-    Raises:
-        ConfigurationError: names each, and the keys that may be meant.
-    """
-    wrong = unknown_keys(cfg, name)
-    if wrong:
-        raise ConfigurationError("; ".join(wrong) + ".")
-
-
-def unknown_keys(cfg: DictConfig, name: str) -> list[str]:
-    """Return what is wrong with the keys at the top of a configuration: nothing would read them.
-
-    Args:
-        cfg: composed of ``configs/NAME.yaml`` and what a user adds.
-        name: of that file.
-    """
-    plain: Any = OmegaConf.create((files("rnnrepair.configs") / f"{name}.yaml").read_text("utf-8"))
-    groups = {str(group) for entry in plain.pop("defaults") for group in _groups_of(entry)}
-    # Keys of a user's own may be what others refer to.
-    referred = set(_REFERRED.findall(OmegaConf.to_yaml(cfg, resolve=False)))
-    unknown = [key for key in map(str, cfg) if key not in {*plain, *groups, *referred}]
-    meant = keys_by_name(
-        OmegaConf.masked_copy(cfg, [key for key in map(str, cfg) if key not in unknown])
-    )
-    return [f"{key} is no key of {name}.yaml{_told_instead(key, cfg, meant)}" for key in unknown]
-
-
-def _groups_of(entry: Any) -> Iterator[str]:
-    """Yield the group that an entry of a defaults list is of, none for a file beside it."""
-    if OmegaConf.is_dict(entry):
-        yield from (str(group) for group in entry)
-
-
-def _told_instead(key: str, cfg: DictConfig, meant: Mapping[str, Sequence[str]]) -> str:
-    """Return which keys may be meant by one that is unknown."""
-    names = [key] if key in meant else get_close_matches(key, meant, n=3, cutoff=0.8)
-    value = str(cfg[key]).lower() if isinstance(cfg[key], bool) else cfg[key]
-    such = [f"{found}={value}" for name in names for found in meant[name][:3]]
-    return f": write {' or '.join(such)}, without a +" if such else ": leave it out"
 
 
 def misplaced_studies(study: DictConfig) -> list[str]:

@@ -29,7 +29,7 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import TracedNetwork, logits_of
 from rnnrepair.protocols import RepairableData
-from rnnrepair.seeding import torch_generator
+from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.sequences import Changes
 from rnnrepair.settings import Count, at_least, check_settings
 from rnnrepair.studies.finished_run import FinishedRun
@@ -85,6 +85,7 @@ class Validity:
         failures: Count = 20,
         top: Count = 20,
         epochs: Count = 2,
+        orders: Count = 1,
         compared: Count = 100,
         halves: Annotated[int, at_least(0)] = 32,
         half_epochs: Count | None = None,
@@ -98,6 +99,8 @@ class Validity:
             failures: whose samples are removed.
             top: k.
             epochs: that training goes on for.
+            orders: of the batches in which it does, each from the same weights; what is told is
+                the mean over them. More orders tell smaller effects from noise.
             compared: failures of overlap and linear datamodeling score.
             halves: random halves; 0 leaves the score out.
             half_epochs: of a training on a half; those of the run's base where None.
@@ -112,6 +115,7 @@ class Validity:
         self.failures = failures
         self.top = top
         self.epochs = epochs
+        self.orders = orders
         self.compared = compared
         self.halves = halves
         self.half_epochs = half_epochs
@@ -206,25 +210,17 @@ class Validity:
     ) -> pd.DataFrame:
         """Go on without what was picked; a row for each method, failure and direction."""
         index = failures.index[: self.failures]
-        start, seed = _weights(run), run.settings.seed
         cases = [
             (method, direction, number)
             for method, direction in picked
             for number in range(len(index))
         ]
-        trainings = [
-            Retraining(Changes(removed=fit.index[picked[method, direction][number]]), seed)
-            for method, direction, number in cases
-        ]
-        # With all samples first: what the others are compared with.
-        after: list[Tensor] = []
-        parts = list(_parts([Retraining(seed=seed), *trainings]))
-        for part in run.progress(parts, "Going on without some samples"):
-            for network in train(part, epochs=self.epochs, start=start):
-                # All failures of the first, and one of each other.
-                own = index if not after else index[cases[len(after) - 1][2]][None]
-                after.append(losses(network, run.data, own))
-        kept, *without = after
+        removed = [Changes(removed=fit.index[picked[m, d][number]]) for m, d, number in cases]
+        seeds = [run.settings.seed]
+        for number in range(1, self.orders):
+            seeds.append(derive_seed(run.settings.seed, "order of going on", number))
+        of_orders = [self._gone_on(run, train, index, removed, cases, seed) for seed in seeds]
+        kept, without = (torch.stack(loss).mean(0) for loss in zip(*of_orders, strict=True))
         before = losses(run.network, run.data, index)
         return pd.DataFrame(
             [
@@ -239,6 +235,27 @@ class Validity:
                 for (method, direction, number), loss in zip(cases, without, strict=True)
             ]
         )
+
+    def _gone_on(
+        self,
+        run: FinishedRun,
+        train: Train,
+        index: Tensor,
+        removed: Sequence[Changes],
+        cases: Sequence[tuple[str, str, int]],
+        seed: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Return (M,) losses of going on with everything, and one for each case without."""
+        # With all samples first: what the others are compared with.
+        trainings = [Retraining(seed=seed), *(Retraining(changes, seed) for changes in removed)]
+        start = _weights(run)
+        after: list[Tensor] = []
+        for part in run.progress(list(_parts(trainings)), "Going on without some samples"):
+            for network in train(part, epochs=self.epochs, start=start):
+                # All failures of the first, and one of each other.
+                own = index if not after else index[cases[len(after) - 1][2]][None]
+                after.append(losses(network, run.data, own))
+        return after[0], torch.cat(after[1:])
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import re
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from rnnrepair.callbacks.launch.check import check_config, check_keys
+from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.keys import faults_in, key_of, keys_by_name
 from rnnrepair.callbacks.launch.main import objective
 from rnnrepair.callbacks.launch.messages import naming_keys, with_keys
+from rnnrepair.callbacks.launch.unknown_keys import READ_BY_NAME, check_keys
 from rnnrepair.errors import ConfigurationError, DataError
 from tests.integration.conftest import ROOT, composed
 
@@ -110,8 +111,35 @@ def test_a_key_at_the_top_that_nothing_reads_is_refused_with_the_one_that_is_mea
         check_config(cfg)
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("+repair.budgett=3", "nothing reads repair.budgett: write repair.budget=3"),
+        ("+repair.clean.shares=.2", "nothing reads repair.clean.shares: write repair.clean.share"),
+        ("+schedule.base_epoch=3", "nothing reads schedule.base_epoch: write schedule.base_epochs"),
+        ("+paths.no_such_thing=x", "nothing reads paths.no_such_thing: leave it out"),
+        ("+augmentation.edits=image", "nothing reads augmentation.edits: write"),
+    ],
+)
+def test_a_key_of_a_group_that_nothing_reads_is_refused(written, told):
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        check_config(composed("+experiment=mnist_repair", written))
+
+
+def test_every_other_group_is_made_into_classes_that_refuse_for_themselves():
+    """A group of plain values that is in no list would take any key without a word."""
+    cfg = composed("+experiment=mnist_repair")
+    for group in GROUPS & set(cfg) - set(READ_BY_NAME):
+        node = OmegaConf.to_container(cfg[group], resolve=False)
+        parts = [part for part in node.values() if part is not None]
+        assert "_target_" in node or all(isinstance(part, dict) for part in parts), group
+
+
 def test_keys_of_ones_own_that_others_refer_to_are_taken():
     check_config(composed("+experiment=mnist_repair", "+mine=3", "repair.budget=${mine}"))
+    check_config(composed("+experiment=mnist_repair", "+paths.mine=x", "name=${paths.mine}"))
+    strategy = "+repair.strategies.mine={_target_: rnnrepair.repair.NoRepair}"
+    check_config(composed("+experiment=mnist_repair", strategy, "repair.strategy=mine"))
 
 
 def test_scripts_refuse_unknown_keys_too():
