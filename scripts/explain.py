@@ -20,9 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair import explain
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import make_folder, write_file
-from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
+from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError

@@ -12,9 +12,9 @@ import torch
 from omegaconf import DictConfig
 
 from rnnrepair.atomic import write_file
-from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.callbacks.launch.rollback import without_rounds
+from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import ConfigurationError
 

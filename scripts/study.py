@@ -11,10 +11,10 @@ from pytorch_lightning.loggers import Logger
 
 from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
-from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in
 from rnnrepair.callbacks.launch.retraining import TrainAgain
+from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError

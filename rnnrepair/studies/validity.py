@@ -216,10 +216,11 @@ class Validity:
             for number in range(len(index))
         ]
         removed = [Changes(removed=fit.index[picked[m, d][number]]) for m, d, number in cases]
-        seeds = [run.settings.seed]
-        for number in range(1, self.orders):
-            seeds.append(derive_seed(run.settings.seed, "order of going on", number))
-        of_orders = [self._gone_on(run, train, index, removed, cases, seed) for seed in seeds]
+        seed = run.settings.seed
+        others = [derive_seed(seed, "order of going on", n) for n in range(1, self.orders)]
+        of_orders = [
+            self._gone_on(run, train, index, removed, cases, seed) for seed in (seed, *others)
+        ]
         kept, without = (torch.stack(loss).mean(0) for loss in zip(*of_orders, strict=True))
         before = losses(run.network, run.data, index)
         return pd.DataFrame(

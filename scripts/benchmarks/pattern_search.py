@@ -10,7 +10,7 @@ ROUNDS = 8
 
 
 def measure(bench: Workbench) -> list[Measure]:
-    """Compare a search of the repair split for edits with an epoch that is scaled from its steps."""
+    """Compare a search for edits in the repair split with an epoch, scaled from its steps."""
     data = bench.datamodule
     fit = data.indices("fit")
     answers = bench.network().predict(bench.batches(data.indices("repair")))
