@@ -6,16 +6,14 @@ are written into it as well: arms.csv, contrasts.csv and classes.csv.
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
 from rnnrepair.paired import MIN_PAIRS
+from rnnrepair.report.print_table import print_table
 from rnnrepair.runs.comparison import (
     SEEDS_ONLY,
     Runs,
@@ -31,6 +29,7 @@ from rnnrepair.runs.comparison import (
     unequal_steps,
     write_export,
 )
+from rnnrepair.studies.printed import Printed
 
 # Fewer say too little of their spread: t intervals of two seeds reach far beyond any share.
 MIN_SEEDS = 5
@@ -111,7 +110,7 @@ def _print_arms(arms: pd.DataFrame, *, markdown: bool) -> None:
         for row in arms.to_dict("records")
     ]
     header = ["metric", "arm", "seeds", "mean", f"95 % over seeds, from {MIN_SEEDS} on"]
-    _print("Arms", header, rows, markdown=markdown)
+    print_table(Printed("Arms", header, rows), markdown=markdown)
 
 
 def _print_contrasts(contrasts: pd.DataFrame, *, markdown: bool) -> None:
@@ -120,11 +119,12 @@ def _print_contrasts(contrasts: pd.DataFrame, *, markdown: bool) -> None:
     rows = [[*_contrast(row), _p(row["p"]), _p(row["p_holm"])] for row in named.to_dict("records")]
     if rows:
         title = f"Differences named in advance (p with at least {MIN_PAIRS} pairs)"
-        _print(title, [*header, "p", "p (Holm)"], rows, markdown=markdown)
+        print_table(Printed(title, [*header, "p", "p (Holm)"], rows), markdown=markdown)
     others = contrasts[~contrasts["named"].astype(bool)]
     rows = [_contrast(row) for row in others.to_dict("records")]
     if rows:
-        _print("Exploratory: not named in advance, no tests", header, rows, markdown=markdown)
+        title = "Exploratory: not named in advance, no tests"
+        print_table(Printed(title, header, rows), markdown=markdown)
 
 
 def _print_not_compared(runs: Runs, contrasts: pd.DataFrame) -> None:
@@ -156,7 +156,8 @@ def _print_classes(classes: pd.DataFrame, *, markdown: bool) -> None:
         for arm, row in zip(classes.index, classes.to_numpy(), strict=True)
     ]
     header = ["arm", *(str(label) for label in classes.columns)]
-    _print("Test accuracy of each class, mean over seeds", header, rows, markdown=markdown)
+    title = "Test accuracy of each class, mean over seeds"
+    print_table(Printed(title, header, rows), markdown=markdown)
 
 
 def _print_unequal(runs: Runs) -> bool:
@@ -176,21 +177,6 @@ def _print_unequal(runs: Runs) -> bool:
 
 def _listed(of_arms: dict[str, float]) -> str:
     return ", ".join(f"{arm} {value:g}" for arm, value in of_arms.items())
-
-
-def _print(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool
-) -> None:
-    if markdown:
-        print(f"\n**{title}**\n")
-        for line in (header, ["---"] * len(header), *rows):
-            print("| " + " | ".join(line) + " |")
-        print()
-        return
-    pretty = Table(*header, title=title)
-    for row in rows:
-        pretty.add_row(*row)
-    Console().print(pretty)
 
 
 def _range(row: dict[str, object], *, sign: bool = False) -> str:

@@ -2,7 +2,8 @@
 
 Writes ``summary/`` into the folder: the table, a figure for every metric, and all jobs as parallel
 coordinates. With ``--study mislabel`` or ``--study validity``, puts the rows of that study of all
-runs in the folder together instead, as ``study/NAME/``.
+runs in the folder together instead, as ``study/NAME/``; the rows themselves, csv files, are read as
+well.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from rnnrepair.atomic import write_folder
 from rnnrepair.callbacks.wandb.logger import wandb_logger
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
+from rnnrepair.report.print_table import print_table
 from rnnrepair.report.studies import WrittenStudy, read_studies, write_study
 from rnnrepair.report.sweep_figures import sweep_figures
 from rnnrepair.report.sweep_table import print_sweep
@@ -24,10 +26,7 @@ from rnnrepair.runs.jobs import jobs_of, outcome_lines
 from rnnrepair.studies import StudyResult, mislabel_tables, validity_tables
 
 # Studies whose rows can be put together: how, and what is said of them.
-MERGED = {
-    "mislabel": (mislabel_tables.merged, mislabel_tables.told),
-    "validity": (validity_tables.merged, validity_tables.told),
-}
+MERGED = {"mislabel": mislabel_tables, "validity": validity_tables}
 
 
 def main() -> None:
@@ -38,14 +37,17 @@ def main() -> None:
         "--wandb", action="store_true", help="log jobs, table and figures to W&B too"
     )
     parser.add_argument("--study", choices=sorted(MERGED), help="of all jobs, as one")
+    parser.add_argument("--markdown", action="store_true", help="print its tables as Markdown")
     arguments = parser.parse_args()
     if arguments.study:
         try:
-            written = put_together(arguments.folder, arguments.study)
+            told = study_of(arguments.folder, arguments.study, markdown=arguments.markdown)
         except (DataError, IncompatibleCheckpointError) as error:
             sys.exit(f"summarize: {error}")
-        print("\n".join([*written.conclusion, f"Tables and figures: {written.folder}"]))
+        print("\n".join(told))
         return
+    if arguments.markdown:
+        parser.error("--markdown prints the tables of a study: name it with --study")
     try:
         table, varied = read_sweep(arguments.folder)
     except (DataError, IncompatibleCheckpointError) as error:
@@ -65,6 +67,34 @@ def main() -> None:
         log_to_wandb(arguments.folder, table, varied, figures)
 
 
+def study_of(folder: Path, name: str, *, markdown: bool) -> list[str]:
+    """Print the tables of a study of several runs, and return what is said of them.
+
+    Args:
+        folder: of runs, or of the rows that were put together before (docs/data/NAME).
+        name: of the study.
+        markdown: whether the tables are for a file.
+
+    Raises:
+        DataError: there are neither.
+        IncompatibleCheckpointError: a run cannot be read.
+    """
+    kind = MERGED[name]
+    # The contrasts say what the controls were.
+    files = {table: folder / f"{table}.csv" for table in (*kind.ROWS, "contrasts")}
+    rows = {table: pd.read_csv(file) for table, file in files.items() if file.is_file()}
+    if rows:
+        found = kind.merged([rows])
+        told = kind.told(found)
+    else:
+        written = put_together(folder, name)
+        found = {table: written.table(table) for table in written.tables}
+        told = [*written.conclusion, f"Tables and figures: {written.folder}"]
+    for table in kind.shown(found):
+        print_table(table, markdown=markdown)
+    return told
+
+
 def put_together(folder: Path, name: str) -> WrittenStudy:
     """Write the rows of a study of all runs in a folder, such as a multirun, as one study.
 
@@ -80,9 +110,9 @@ def put_together(folder: Path, name: str) -> WrittenStudy:
             f"{folder} holds no run with the study {name}: expected folders with study/{name}/ in "
             f"them, as train.py -m ... study={name} leaves them."
         )
-    merge, tell = MERGED[name]
-    found = merge(tables)
-    return write_study(folder, name, StudyResult(found, tell(found)), {"jobs": len(tables)})
+    found = MERGED[name].merged(tables)
+    told = MERGED[name].told(found)
+    return write_study(folder, name, StudyResult(found, told), {"jobs": len(tables)})
 
 
 def log_to_wandb(

@@ -219,3 +219,10 @@ def test_seeds_are_put_together():
     assert auc["pairs"] == 2
     assert auc["difference"] == pytest.approx(0.15)
     assert "suspicion" in " ".join(mislabel_tables.told(tables))
+    of_all, of_fitted, against_all, _ = mislabel_tables.shown(tables)
+    assert [row[:3] for row in of_all.rows] == [
+        ["suspicion", "itself", "0.9000"],
+        ["loss", "itself", "0.7000"],
+    ]
+    assert of_fitted.header[4:6] == ["found at 0.1", "found at the rate"]
+    assert against_all.rows[0][:4] == ["loss (by itself)", "auc", "2", "+0.1500"]

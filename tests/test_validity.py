@@ -28,7 +28,7 @@ from rnnrepair.studies.validity_tables import (
     method_table,
     summarised,
 )
-from scripts.summarize import put_together
+from scripts.summarize import put_together, study_of
 from tests.conftest import trained
 
 METHODS = {"random": RandomInfluence(), "inputs": InputSimilarity(), "tracin": TracIn()}
@@ -259,7 +259,7 @@ def test_seeds_are_put_together_row_by_row():
     assert together == pytest.approx(np.mean(means))
 
 
-def test_a_multirun_is_put_together(tmp_path):
+def test_a_multirun_is_put_together(tmp_path, capsys):
     for seed in range(2):
         folder = tmp_path / str(seed)
         folder.mkdir()
@@ -268,5 +268,13 @@ def test_a_multirun_is_put_together(tmp_path):
     written = put_together(tmp_path, "validity")
     assert written.table("contrasts")["pairs"].item() == 24
     assert sorted(written.table("removal")["seed"].unique()) == [0, 1]
+    # What was put together may be read again from its rows.
+    said = study_of(tmp_path, "validity", markdown=True)
+    rows = tmp_path / "study" / "validity"
+    assert study_of(rows, "validity", markdown=True) == said[:-1]
+    first, second = capsys.readouterr().out.split("**What influence predicts")[1:]
+    assert first == second
+    assert "| good | " in first
+    assert "| good - random | 24 | +" in first
     with pytest.raises(DataError, match="study=validity"):
         put_together(tmp_path / "0", "validity")

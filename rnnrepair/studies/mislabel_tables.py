@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from rnnrepair.paired import holm, interval, sign_flip_p
+from rnnrepair.studies.printed import Printed
 
 # Tables of rows, which seeds have in common.
 ROWS = ("mislabel", "restored")
@@ -63,6 +64,44 @@ def _contrasts(table: pd.DataFrame) -> pd.DataFrame:
 
 def _shares(table: pd.DataFrame) -> list[str]:
     return [name for name in table if str(name).startswith("found_at_")]
+
+
+def shown(tables: Mapping[str, pd.DataFrame]) -> list[Printed]:
+    """Return what people read of the methods and of the contrasts, all numbers written out."""
+    made = []
+    shares = _shares(tables["methods"])
+    for flips, own in tables["methods"].groupby("flips", sort=False):
+        rows = [
+            [
+                str(row["method"]),
+                str(row["by"]),
+                f"{row['auc']:.4f}",
+                f"{row['auc_low']:.4f} .. {row['auc_high']:.4f}",
+                *(f"{row[share]:.3f}" for share in shares),
+                f"{row['seconds']:.2f}",
+            ]
+            for row in own.sort_values("auc", ascending=False).to_dict("records")
+        ]
+        heads = [share.removeprefix("found_at_").replace("rate", "the rate") for share in shares]
+        found = [f"found at {head}" for head in heads]
+        header = ["method", "by", "AUC", "95 % over seeds", *found, "seconds"]
+        made.append(Printed(f"Of {flips} wrong labels", header, rows))
+    for flips, own in tables["contrasts"].groupby("flips", sort=False):
+        rows = [
+            [
+                f"{row['against']} (by {row['by']})",
+                str(row["metric"]),
+                str(row["pairs"]),
+                f"{row['difference']:+.4f}",
+                f"{row['low']:+.4f} .. {row['high']:+.4f}",
+                f"{row['p']:.2g}",
+                f"{row['p_holm']:.2g}",
+            ]
+            for row in own.to_dict("records")
+        ]
+        header = ["against", "metric", "pairs", "difference", "95 % interval", "p", "p (Holm)"]
+        made.append(Printed(f"{OURS} minus others, {flips} wrong labels", header, rows))
+    return made
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:

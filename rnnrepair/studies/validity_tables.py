@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.paired import holm, interval_within, sign_flip_p
+from rnnrepair.studies.printed import Printed
 
 # Tables of rows, which seeds have in common; all others are made of them.
 ROWS = ("overlap", "lds", "removal", "cost")
@@ -112,6 +113,47 @@ def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
         if any(name in s for s in studies)
     }
     return summarised(rows, against)
+
+
+def shown(tables: Mapping[str, pd.DataFrame]) -> list[Printed]:
+    """Return what people read of the methods and of the contrasts, all numbers written out."""
+    columns = [name for name in ("overlap", "lds", "effect") if name in tables["validity"]]
+    methods = [
+        [
+            str(row["method"]),
+            *(
+                f"{row[name]:+.3f} ({row[f'{name}_low']:+.3f} .. {row[f'{name}_high']:+.3f})"
+                for name in columns
+            ),
+            f"{row['harmful']:+.3f}",
+            f"{row['helpful']:+.3f}",
+            f"{row['epochs']:.2f}",
+        ]
+        for row in tables["validity"].sort_values("effect", ascending=False).to_dict("records")
+    ]
+    contrasts = [
+        [
+            f"{row['of']} - {row['against']}",
+            str(row["pairs"]),
+            f"{row['difference']:+.3f}",
+            f"{row['low']:+.3f} .. {row['high']:+.3f}",
+            f"{row['p']:.2g}",
+            f"{row['p_holm']:.2g}",
+        ]
+        for row in tables["contrasts"].to_dict("records")
+    ]
+    return [
+        Printed(
+            "What influence predicts, furthest first (95 % over failures within seeds)",
+            ["method", *columns, "harmful", "helpful", "epochs"],
+            methods,
+        ),
+        Printed(
+            "Differences of the effect",
+            ["difference", "failures", "mean", "95 % interval", "p", "p (Holm)"],
+            contrasts,
+        ),
+    ]
 
 
 def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
