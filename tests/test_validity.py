@@ -273,7 +273,7 @@ def test_a_multirun_is_put_together(tmp_path, capsys):
     rows = tmp_path / "study" / "validity"
     assert study_of(rows, "validity", markdown=True) == said[:-1]
     first, second = capsys.readouterr().out.split("**What influence predicts")[1:]
-    assert first == second
+    assert first.strip() == second.strip()
     assert "| good | " in first
     assert "| good - random | 24 | +" in first
     with pytest.raises(DataError, match="study=validity"):
