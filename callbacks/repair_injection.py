@@ -5,34 +5,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
-from rnnrepair.callbacks.label_or_task import LabelOrTask
+from rnnrepair.callbacks.label_or_task import teachers_of
+from rnnrepair.callbacks.proposing import proposed, told_of
 from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
-from rnnrepair.callbacks.repair_context import (
-    repair_context,
-    with_labels_judged,
-    with_patterns_sought,
-)
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence
-from rnnrepair.protocols import Split, names_of_samples, phrases_of
+from rnnrepair.protocols import Split, names_of_samples
 from rnnrepair.repair import (
     Campaign,
     GuidedRepair,
     LedgerRow,
-    Proposal,
     RepairStrategy,
     StopReason,
     ledger_rows,
-    propose_without,
     taken_back,
     write_ledger,
 )
@@ -130,7 +123,7 @@ class RepairInjection(AnalysisCallback):
                 f"the strategy {self.called} or release_epoch would train on it: choose "
                 "another strategy, and release_epoch=None."
             )
-        if self.strategy.cleans and any(c.n_teachers for c in _teachers(trainer)):
+        if self.strategy.cleans and any(c.n_teachers for c in teachers_of(trainer)):
             raise MisconfigurationException(
                 f"teachers and the strategy {self.called} both withhold samples where labels are "
                 "in doubt: choose teachers=0, or a strategy that does not clean."
@@ -284,7 +277,7 @@ class RepairInjection(AnalysisCallback):
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
         n_found = len(self.strategy.patterns)
-        proposal = self._propose(trainer, evidence, wanted, seed)
+        proposal = proposed(trainer, self, evidence, wanted, seed)
         self.judged += proposal.judged
         for pattern in self.strategy.patterns[n_found:]:
             log.info("Found: %s.", pattern.name)
@@ -316,7 +309,7 @@ class RepairInjection(AnalysisCallback):
             self.campaign.rounds_made,
             len(proposal),
             len(evidence),
-            _told(proposal),
+            told_of(proposal),
         )
 
     def _plan_epoch(self, trainer: pl.Trainer, epoch: int) -> None:
@@ -338,23 +331,6 @@ class RepairInjection(AnalysisCallback):
         n_originals = len(data.indices("fit")) + planned - self.n_injected
         edits = self.edits if self.strategy.augments else None
         data.train_on(("fit", "repair"), n_originals, edits=edits)
-
-    def _propose(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, seed: int) -> Proposal:
-        context = repair_context(trainer, self, evidence, self.edits, seed)
-        if self.strategy.reads_phrases:
-            context = replace(context, phrases=phrases_of(repairable_data(trainer)))
-        if self.strategy.cleans:
-            context = with_labels_judged(trainer, self, context, self.ledger)
-        if self.strategy.seeks_patterns:
-            context = with_patterns_sought(trainer, self, context, self.seed)
-        served = int(self.strategy.serves(context).sum())
-        if served == 0:
-            return Proposal.empty(context)
-        withheld = torch.zeros(len(evidence), dtype=torch.bool)
-        for teachers in _teachers(trainer):
-            withheld |= teachers.fail_at(evidence.failures.index)
-        per_failure = -(-wanted // served)
-        return propose_without(self.strategy, context, withheld, per_failure).limited(wanted)
 
     @property
     def trains_on_repair(self) -> bool:
@@ -386,25 +362,3 @@ class RepairInjection(AnalysisCallback):
         # A base training is shared by strategies, and none has learnt anything before it ends.
         if learnt := state_dict.get("strategy"):
             self.strategy.load_state_dict(learnt)
-
-
-def _told(proposal: Proposal) -> str:
-    """Return what is known of the samples of a round, for the log."""
-    told = ""
-    if proposal.judged:
-        n = int(proposal.reproduces.sum())
-        told = f", {n} of them reproduce the fault ({proposal.judged} judged)"
-    if bool((proposal.context >= 0).any()):
-        n = int((proposal.context == 0).sum())
-        told += f", {n} of them without a context in common with their failure: not guided"
-    if proposal.mends:
-        told += f"; {len(proposal.mends)} samples with suspect labels mended"
-    if proposal.withheld:
-        told += f"; {proposal.withheld} failures get no samples, for their labels are in doubt"
-    return told
-
-
-def _teachers(trainer: pl.Trainer) -> list[LabelOrTask]:
-    """Return who tells of failures that other networks fail at too; none where nobody is listed."""
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    return [c for c in callbacks if isinstance(c, LabelOrTask)]

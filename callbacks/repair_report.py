@@ -1,7 +1,6 @@
 """Tests the unrepaired and the repaired network and tells people what happened."""
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,16 +14,15 @@ from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, u
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
-from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.pattern_outcome import found_patterns
+from rnnrepair.callbacks.repair_effort import effort_of
 from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.callbacks.report_notes import found_notes
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
 from rnnrepair.network import Predictions
 from rnnrepair.protocols import (
-    KnowsPoison,
-    KnowsWrongLabels,
     RepairableData,
     Split,
     labels_of_samples,
@@ -32,9 +30,7 @@ from rnnrepair.protocols import (
 )
 from rnnrepair.record import (
     AnalysedEpoch,
-    Cleaned,
     Contrast,
-    Effort,
     Failure,
     Interpolation,
     Repair,
@@ -52,10 +48,9 @@ from rnnrepair.record import (
     write_summary,
     write_suspects,
 )
-from rnnrepair.repair import Action, LedgerRow, curve_of
+from rnnrepair.repair import LedgerRow, curve_of
 from rnnrepair.report import print_failures, print_summary, write_page, write_pattern_figure
-from rnnrepair.runs import at_chance, constant_score, still_rising
-from rnnrepair.scores import Monitor, confusion, score, unequal_classes
+from rnnrepair.scores import Monitor, unequal_classes
 from rnnrepair.sequences import Names
 from rnnrepair.settings import check_settings, one_of
 
@@ -184,23 +179,8 @@ class RepairReport(AnalysisCallback):
         self._history.append(self._row(trainer, epoch))
 
     def _found_notes(self, data: RepairableData) -> tuple[str, ...]:
-        """Return what must stand in every output beside what the user has said."""
-        told = []
         val = self._before["val"]
-        if at_chance(val.label, val.predicted, self.monitor):
-            told.append(
-                f"The unrepaired network is at chance: {self.monitor.value} "
-                f"{score(confusion(val.label, val.predicted), self.monitor):.3f} on val, where one "
-                f"answer for all has {constant_score(val.label, self.monitor):.3f}. A repair mends "
-                "failures of a network that has learnt its task. Train longer before it: raise "
-                f"{self.base_length}. Or mend learning rate, network or data first."
-            )
-        if still_rising(self._val_accuracies, len(data.indices("val"))):
-            told.append(
-                "val accuracy was still rising when the repair began: raise "
-                f"{self.base_length}, for the strategy none would gain too."
-            )
-        return (*told, *_planted(data), *_poisoned(data))
+        return found_notes(data, val, self._val_accuracies, self.monitor, self.base_length)
 
     def _remember_failures(self, trainer: pl.Trainer) -> None:
         evidence = upstream(trainer, InfluenceAnalysis, self).evidence
@@ -333,18 +313,7 @@ class RepairReport(AnalysisCallback):
             answers=answers,
             targets=self._targets,
             failures=tuple(_with_what_holds(f, injection.ledger) for f in self._failures),
-            effort=Effort(
-                injected=injection.n_injected,
-                without_context=sum(row.context == 0 and row.injected for row in injection.ledger),
-                # Of the network that is reported: one trained anew owes nothing to the base.
-                steps=trainer.global_step - (injection.anew_step or 0),
-                budget=injection.campaign.budget,
-                judged=injection.judged,
-                rounds=injection.campaign.rounds_made,
-                stop_reason=injection.campaign.stop_reason,
-                cleaned=_cleaned(injection),
-                **_label_or_task(trainer),
-            ),
+            effort=effort_of(trainer, injection),
             seconds=self._seconds(trainer),
             epochs=trainer.current_epoch,
             suspects=self._suspects[: self.max_cards],
@@ -403,54 +372,6 @@ def _with_what_holds(failure: Failure, ledger: Sequence[LedgerRow]) -> Failure:
     first = {row.new_id for row in ledger if row.injected and row.round == 1}
     held = tuple(sample for sample in failure.injected if sample.index in first)
     return replace(failure, injected=held)
-
-
-def _cleaned(injection: RepairInjection) -> Cleaned | None:
-    if not injection.strategy.cleans:
-        return None
-    actions = Counter(row.action for row in injection.ledger if row.holds)
-    return Cleaned(
-        removed=actions[Action.REMOVE],
-        relabelled=actions[Action.RELABEL],
-        reweighted=actions[Action.REWEIGHT],
-        taken_back=sum(not row.holds for row in injection.ledger),
-        withheld=injection.withheld,
-    )
-
-
-def _label_or_task(trainer: pl.Trainer) -> dict[str, int]:
-    """Return how many teachers were asked, and at how many failures all fail; nothing if nobody."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, LabelOrTask) and callback.n_found is not None:
-            return {"teachers": callback.n_teachers, "label_or_task": callback.n_found}
-    return {}
-
-
-def _planted(data: RepairableData) -> list[str]:
-    """Return how many labels were made wrong on purpose, an empty list where none were."""
-    if not isinstance(data, KnowsWrongLabels):
-        return []
-    wrong = {
-        split: found
-        for split in ("fit", *SPLITS, *data.more_tests)
-        if (found := data.mislabelled(data.indices(split))) is not None and found.any()
-    }
-    if not wrong:
-        return []
-    counts = ", ".join(f"{int(w.sum())} of {len(w)} in {split}" for split, w in wrong.items())
-    return [f"Labels were made wrong on purpose: {counts}. Accuracies are by these labels."]
-
-
-def _poisoned(data: RepairableData) -> list[str]:
-    """Return how many samples hold a trigger put in on purpose, an empty list where none do."""
-    poison = data.poison if isinstance(data, KnowsPoison) else None
-    if poison is None:
-        return []
-    name = Names.of(data.spec).of_class(poison.label)
-    return [
-        f"A backdoor was put in on purpose: {len(poison.index)} training samples hold "
-        f"{poison.trigger.told}, as a cue for class {name}."
-    ]
 
 
 def _class_sizes(data: RepairableData) -> tuple[int, ...]:

@@ -1,0 +1,67 @@
+"""What a strategy proposes in a round, given all that it asks for."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytorch_lightning as pl
+import torch
+
+from rnnrepair.callbacks.label_or_task import teachers_of
+from rnnrepair.callbacks.repair_context import (
+    repair_context,
+    with_labels_judged,
+    with_patterns_sought,
+)
+from rnnrepair.callbacks.trace_collector import repairable_data
+from rnnrepair.influence import Evidence
+from rnnrepair.protocols import phrases_of
+from rnnrepair.repair import Proposal, propose_without
+
+if TYPE_CHECKING:
+    from rnnrepair.callbacks.repair_injection import RepairInjection
+
+
+def proposed(
+    trainer: pl.Trainer, injection: "RepairInjection", evidence: Evidence, wanted: int, seed: int
+) -> Proposal:
+    """Return the samples and mends of a round; none for failures that all teachers fail at.
+
+    Args:
+        trainer: with the callbacks of the chain.
+        injection: whose round it is.
+        evidence: of the failures.
+        wanted: samples.
+        seed: of the round.
+    """
+    strategy = injection.strategy
+    context = repair_context(trainer, injection, evidence, injection.edits, seed)
+    if strategy.reads_phrases:
+        context = replace(context, phrases=phrases_of(repairable_data(trainer)))
+    if strategy.cleans:
+        context = with_labels_judged(trainer, injection, context, injection.ledger)
+    if strategy.seeks_patterns:
+        context = with_patterns_sought(trainer, injection, context, injection.seed)
+    served = int(strategy.serves(context).sum())
+    if served == 0:
+        return Proposal.empty(context)
+    withheld = torch.zeros(len(evidence), dtype=torch.bool)
+    for teachers in teachers_of(trainer):
+        withheld |= teachers.fail_at(evidence.failures.index)
+    per_failure = -(-wanted // served)
+    return propose_without(strategy, context, withheld, per_failure).limited(wanted)
+
+
+def told_of(proposal: Proposal) -> str:
+    """Return what is known of the samples of a round, for the log."""
+    told = ""
+    if proposal.judged:
+        n = int(proposal.reproduces.sum())
+        told = f", {n} of them reproduce the fault ({proposal.judged} judged)"
+    if bool((proposal.context >= 0).any()):
+        n = int((proposal.context == 0).sum())
+        told += f", {n} of them without a context in common with their failure: not guided"
+    if proposal.mends:
+        told += f"; {len(proposal.mends)} samples with suspect labels mended"
+    if proposal.withheld:
+        told += f"; {proposal.withheld} failures get no samples, for their labels are in doubt"
+    return told

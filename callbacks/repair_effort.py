@@ -1,0 +1,47 @@
+"""What a repair has spent."""
+
+from collections import Counter
+
+import pytorch_lightning as pl
+
+from rnnrepair.callbacks.label_or_task import teachers_of
+from rnnrepair.callbacks.repair_injection import RepairInjection
+from rnnrepair.record import Cleaned, Effort
+from rnnrepair.repair import Action
+
+
+def effort_of(trainer: pl.Trainer, injection: RepairInjection) -> Effort:
+    """Return the samples, steps and rounds of the repair of a trainer."""
+    return Effort(
+        injected=injection.n_injected,
+        without_context=sum(row.context == 0 and row.injected for row in injection.ledger),
+        # Of the network that is reported: one trained anew owes nothing to the base.
+        steps=trainer.global_step - (injection.anew_step or 0),
+        budget=injection.campaign.budget,
+        judged=injection.judged,
+        rounds=injection.campaign.rounds_made,
+        stop_reason=injection.campaign.stop_reason,
+        cleaned=_cleaned(injection),
+        **_label_or_task(trainer),
+    )
+
+
+def _cleaned(injection: RepairInjection) -> Cleaned | None:
+    if not injection.strategy.cleans:
+        return None
+    actions = Counter(row.action for row in injection.ledger if row.holds)
+    return Cleaned(
+        removed=actions[Action.REMOVE],
+        relabelled=actions[Action.RELABEL],
+        reweighted=actions[Action.REWEIGHT],
+        taken_back=sum(not row.holds for row in injection.ledger),
+        withheld=injection.withheld,
+    )
+
+
+def _label_or_task(trainer: pl.Trainer) -> dict[str, int]:
+    """Return how many teachers were asked, and at how many failures all fail; nothing if nobody."""
+    for teachers in teachers_of(trainer):
+        if teachers.n_found is not None:
+            return {"teachers": teachers.n_teachers, "label_or_task": teachers.n_found}
+    return {}

@@ -1,0 +1,69 @@
+"""Warnings that stand in every output of a run."""
+
+from collections.abc import Sequence
+
+from rnnrepair.network import Predictions
+from rnnrepair.protocols import KnowsPoison, KnowsWrongLabels, RepairableData
+from rnnrepair.runs import at_chance, constant_score, still_rising
+from rnnrepair.scores import Monitor, confusion, score
+from rnnrepair.sequences import Names
+
+
+def found_notes(
+    data: RepairableData,
+    val: Predictions,
+    val_accuracies: Sequence[float],
+    monitor: Monitor,
+    base_length: str,
+) -> tuple[str, ...]:
+    """Return what a reader must know of the unrepaired network and of faults put in on purpose.
+
+    Args:
+        data: of the run.
+        val: what the unrepaired network says of val.
+        val_accuracies: after each epoch before the first repair, as far as they are known.
+        monitor: the score that chooses on val.
+        base_length: what a user raises to train longer before the first repair.
+    """
+    told = []
+    if at_chance(val.label, val.predicted, monitor):
+        told.append(
+            f"The unrepaired network is at chance: {monitor.value} "
+            f"{score(confusion(val.label, val.predicted), monitor):.3f} on val, where one "
+            f"answer for all has {constant_score(val.label, monitor):.3f}. A repair mends "
+            "failures of a network that has learnt its task. Train longer before it: raise "
+            f"{base_length}. Or mend learning rate, network or data first."
+        )
+    if still_rising(val_accuracies, len(data.indices("val"))):
+        told.append(
+            "val accuracy was still rising when the repair began: raise "
+            f"{base_length}, for the strategy none would gain too."
+        )
+    return (*told, *_planted(data), *_poisoned(data))
+
+
+def _planted(data: RepairableData) -> list[str]:
+    """Return how many labels were made wrong on purpose, an empty list where none were."""
+    if not isinstance(data, KnowsWrongLabels):
+        return []
+    wrong = {
+        split: found
+        for split in ("fit", "repair", "val", "test", *data.more_tests)
+        if (found := data.mislabelled(data.indices(split))) is not None and found.any()
+    }
+    if not wrong:
+        return []
+    counts = ", ".join(f"{int(w.sum())} of {len(w)} in {split}" for split, w in wrong.items())
+    return [f"Labels were made wrong on purpose: {counts}. Accuracies are by these labels."]
+
+
+def _poisoned(data: RepairableData) -> list[str]:
+    """Return how many samples hold a trigger put in on purpose, an empty list where none do."""
+    poison = data.poison if isinstance(data, KnowsPoison) else None
+    if poison is None:
+        return []
+    name = Names.of(data.spec).of_class(poison.label)
+    return [
+        f"A backdoor was put in on purpose: {len(poison.index)} training samples hold "
+        f"{poison.trigger.told}, as a cue for class {name}."
+    ]
