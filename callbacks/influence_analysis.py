@@ -26,12 +26,13 @@ from rnnrepair.influence import (
     find_evidence,
     influence_metrics,
     never_right,
+    ranked_labels,
     responsible_step,
     suspect_labels,
     tie_order,
 )
 from rnnrepair.sequences import DataSpec, Names
-from rnnrepair.settings import Count, check_settings
+from rnnrepair.settings import Count, Share, check_settings
 from rnnrepair.traces import Traces
 
 
@@ -50,6 +51,8 @@ class InfluenceAnalysis(AnalysisCallback):
         top: Count = 20,
         max_failures: Count = 1000,
         with_context: bool = False,
+        suspecting: InfluenceMethod | None = None,
+        suspected: Share = 0.1,
         seed: int = 0,
         output_dir: str | None = None,
     ) -> None:
@@ -61,6 +64,9 @@ class InfluenceAnalysis(AnalysisCallback):
             max_failures: failures looked at; bounds the time of an early, bad network.
             with_context: whether failures that go wrong at their first step, where nothing has
                 been read before, are left out (published protocols).
+            suspecting: calls labels of training samples suspect; all evidence together
+                (``suspect_labels``) where None, which needs no ``suspected``.
+            suspected: share of the training samples that ``suspecting`` calls so.
             seed: of the order of the failures, and of equally good and random contexts.
             output_dir: of the run, gets the tables of every analysed epoch; none are written
                 where None.
@@ -74,6 +80,8 @@ class InfluenceAnalysis(AnalysisCallback):
         self.top = top
         self.max_failures = max_failures
         self.with_context = with_context
+        self.suspecting = suspecting
+        self.suspected = suspected
         self.seed = seed
         self.roles = {Role.NEAREST}
         self.evidence: Evidence | None = None
@@ -94,12 +102,16 @@ class InfluenceAnalysis(AnalysisCallback):
         if stage != "fit":
             return
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
-        check_method(self.method, network, data, self._missing(trainer, pl_module))
+        for method in (self.method, self.suspecting):
+            if method is not None:
+                check_method(method, network, data, self._missing(trainer, pl_module, method))
 
-    def _missing(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[Need, str]:
-        """Return what the view of the training data will not hold, where the method asks for it."""
+    def _missing(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, method: InfluenceMethod
+    ) -> dict[Need, str]:
+        """Return what the view of the training data will not hold, where a method asks for it."""
         missing: dict[Need, str] = {}
-        if Need.DYNAMICS in self.method.needs:
+        if Need.DYNAMICS in method.needs:
             recorder = upstream(trainer, TrainingDynamicsRecorder, self)
             reason = recorder.why_not(trainer, pl_module)
             if reason is not None:
@@ -154,7 +166,11 @@ class InfluenceAnalysis(AnalysisCallback):
         """Return how suspicious the labels of training samples are, found when first asked for."""
         if self._suspicion is None:
             with self.timed():
-                self._suspicion = suspect_labels(self.view, self.seed)
+                self._suspicion = (
+                    suspect_labels(self.view, self.seed)
+                    if self.suspecting is None
+                    else ranked_labels(self.view, self.suspecting, self.suspected, self.seed)
+                )
         return self._suspicion
 
     def doubt(self, trainer: pl.Trainer) -> LabelDoubt | None:

@@ -7,12 +7,15 @@ import torch
 from torch.nn.functional import one_hot
 
 from rnnrepair.influence import (
+    RandomInfluence,
     TraceSimilarity,
     TrainingDynamics,
     look_alikes,
+    ranked_labels,
     suspect_labels,
     suspicion,
 )
+from rnnrepair.influence.own import KnownScorer
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 from tests.conftest import random_model, random_traces, view_of
@@ -142,3 +145,40 @@ def test_look_alikes_are_the_nearest_others(view):
     far[[0, 1], rows] = torch.inf
     assert torch.equal(near.distance, far.sort(1).values[:, :4])
     assert torch.equal(far.gather(1, near.row), near.distance)
+
+
+class Known:
+    """A method whose scores are given."""
+
+    def __init__(self, own):
+        self._own = own
+
+    def fit(self, view):
+        return KnownScorer(view.traces, self._own)
+
+
+def test_a_method_alone_calls_the_first_of_its_ranking_suspect(view):
+    n = view.n_original
+    own = torch.randn(len(view), generator=torch.Generator().manual_seed(3))
+    own[5] = torch.nan
+    own[n:] = 99.0  # injected samples have no say
+    found = ranked_labels(view, Known(own), 0.2)
+    traces = view.traces.between(0, n)
+    assert torch.equal(found.index, traces.index)
+    first = own[:n].nan_to_num(-1e9).argsort(descending=True)
+    k = round(0.2 * n)
+    assert set(found.suspect.nonzero()[:, 0].tolist()) == set(first[:k].tolist())
+    assert torch.equal(found.score.argsort(descending=True), first)
+    assert float(found.score.max()) == 1
+    assert float(found.score.min()) > 0
+    differs = found.suggested != traces.label
+    assert torch.equal(differs, found.suspect & (traces.final_prediction != traces.label))
+    assert bool(differs.any())
+
+
+def test_equal_scores_of_a_method_come_by_the_seed_and_not_by_place(view):
+    same = torch.zeros(len(view))
+    one, other = (ranked_labels(view, Known(same), 0.3, seed) for seed in (0, 1))
+    assert int(one.suspect.sum()) == int(other.suspect.sum()) == round(0.3 * view.n_original)
+    assert not torch.equal(one.suspect, other.suspect)
+    assert not ranked_labels(view, RandomInfluence(), 0.0).suspect.any()

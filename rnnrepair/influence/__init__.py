@@ -29,6 +29,7 @@ from rnnrepair.influence.need import Need
 from rnnrepair.influence.overlap import TransitionOverlap
 from rnnrepair.influence.own import KnownScorer, OwnScorer, standing
 from rnnrepair.influence.random_influence import RandomInfluence
+from rnnrepair.influence.ranked_labels import ranked_labels
 from rnnrepair.influence.ranking import Ranking, TraceIndex, smallest
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segment_context import SegmentContext
@@ -118,6 +119,7 @@ __all__ = [
     "never_right",
     "paired_distance",
     "paper_distance",
+    "ranked_labels",
     "responsible_segment",
     "responsible_step",
     "smallest",

@@ -53,6 +53,23 @@ def test_planted_labels_are_found_and_mended(quick):
     assert len(rows) == cleaned["relabelled"] + cleaned["removed"]
 
 
+def test_one_method_may_say_what_is_cleaned(quick):
+    """At the budget that the user names, whatever it ranks first."""
+    loss = (
+        "influence.suspecting={_target_: rnnrepair.influence.FinalLoss}",
+        "influence.suspected=0.1",
+        "repair.clean.share=0.1",
+    )
+    cfg = quick(*PLANTED, *LEARNT, *RELABEL[:1], "repair.clean.action=remove", *loss)
+    _, objects = train(cfg)
+    data = objects["datamodule"]
+    fit = data.indices("fit")
+    removed = torch.isin(fit, data._store.removed)
+    # Eight rounds share the budget of one.
+    assert int(removed.sum()) == int(0.1 * len(fit))
+    assert data.mislabelled(fit)[removed].double().mean() > PRECISION
+
+
 def test_what_a_run_suspects_can_be_given_back(quick, tmp_path):
     cfg = in_folder(quick(*PLANTED, "repair.strategy=none", "repair.rounds=1"), tmp_path / "run")
     _, objects = train(cfg)
