@@ -262,8 +262,7 @@ class RepairReport(AnalysisCallback):
             write_curve(repair.interpolation, self._folder)
         write_suspects(self._suspects, Names.of(data.spec), names_of_samples(data), self._folder)
         page = write_page(self._folder, data)
-        if repair.patterns:
-            write_pattern_figure(repair.patterns, data, self._folder, trained_on=repair.trained_on)
+        write_pattern_figure(self._folder, data)
         print_summary(record, data)
         self._tell_rounds_left(trainer)
         print_failures(repair, data)

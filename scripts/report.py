@@ -14,13 +14,13 @@ from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import IncompatibleCheckpointError
-from rnnrepair.report import write_page
+from rnnrepair.report import write_page, write_pattern_figure
 
 log = logging.getLogger("report")
 
 
 def report(cfg: DictConfig) -> None:
-    """Write ``report.html`` into the folder of a run.
+    """Write ``report.html`` and the picture of patterns into the folder of a run.
 
     Raises:
         IncompatibleCheckpointError: there is nothing to show, or what is there cannot be read.
@@ -35,6 +35,7 @@ def report(cfg: DictConfig) -> None:
             f"run={finished.folder} has neither a record/ nor a study/: there is nothing to show. "
             "Train with callbacks=repair, or run scripts/study.py first."
         )
+    write_pattern_figure(finished.folder, data)
     log.info("Written: %s", page)
 
 

@@ -119,9 +119,14 @@ def test_the_figure_shows_failures_what_was_taught_and_errors_that_say_something
     heights = [patch.get_height() for patch in bars.patches]
     assert heights == [1.0, 0.0]
     pictures = [a for a in axes if a.images]
-    assert len(pictures) == len(told.failures) + len(told.samples)
+    assert len(pictures) == len(told.failures) + 2 * len(told.samples)
     both = pattern_figure([told], Digits(), trained_on=False)
     names = [t.get_text() for t in both.findobj(lambda part: hasattr(part, "get_text"))]
     assert "repair\n(3)" in names
-    path = write_pattern_figure([told], Digits(), tmp_path, trained_on=True)
+    assert write_pattern_figure(tmp_path, Digits()) is None
+    record_of(repair_of(ALL, patterns=(told,))).save(tmp_path)
+    path = write_pattern_figure(tmp_path, Digits())
+    assert path == tmp_path / "patterns.png"
     assert path.read_bytes().startswith(b"\x89PNG")
+    record_of(repair_of(ALL)).save(tmp_path / "other")
+    assert write_pattern_figure(tmp_path / "other", Digits()) is None

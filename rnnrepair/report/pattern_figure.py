@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rnnrepair.atomic import write_file
-from rnnrepair.record import FoundPattern
+from rnnrepair.record import FoundPattern, RunRecord
 from rnnrepair.report.cards import ShownData, fetched
 from rnnrepair.report.studies.canvas import LINES, panel
 from rnnrepair.report.taught import taught_inputs
@@ -19,19 +19,25 @@ FILE = "patterns.png"
 SHOWN, PATTERNS = 9, 3
 
 
-def write_pattern_figure(
-    patterns: Sequence[FoundPattern], data: ShownData, run_folder: Path, *, trained_on: bool
-) -> Path:
-    """Write ``patterns.png`` into the folder of a run; return its path.
+def write_pattern_figure(run_folder: Path, data: ShownData) -> Path | None:
+    """Write ``patterns.png`` from the record in the folder of a run.
 
     Args:
-        patterns: of the run, at least one.
-        data: of the run.
         run_folder: of the run.
-        trained_on: whether the final network was trained on the repair split too; then errors on
-            it say nothing, and are left out.
+        data: of the run.
+
+    Returns:
+        The picture, None where the run has no record or has found no pattern.
+
+    Raises:
+        IncompatibleCheckpointError: the record is of another version, or damaged.
     """
-    figure = pattern_figure(patterns[:PATTERNS], data, trained_on=trained_on)
+    if not RunRecord.is_in(run_folder):
+        return None
+    repair = RunRecord.load(run_folder).repair
+    if repair is None or not repair.patterns:
+        return None
+    figure = pattern_figure(repair.patterns[:PATTERNS], data, trained_on=repair.trained_on)
     path = run_folder / FILE
     with write_file(path) as draft:
         figure.savefig(draft, format="png")
@@ -41,9 +47,17 @@ def write_pattern_figure(
 def pattern_figure(
     patterns: Sequence[FoundPattern], data: ShownData, *, trained_on: bool
 ) -> Figure:
-    """Draw of each pattern the errors before and after and, of images, what it looks like."""
+    """Draw of each pattern the errors before and after and, of images, what it looks like.
+
+    Args:
+        patterns: of a run, at least one.
+        data: of the run.
+        trained_on: whether the final network was trained on the repair split too; then errors on
+            it say nothing, and are left out.
+    """
     image = data.spec.kind == Kind.IMAGE
-    figure = Figure(figsize=(11, 2.5 * len(patterns)), layout="constrained", dpi=120)
+    height = 3.4 if image else 2.5
+    figure = Figure(figsize=(11, height * len(patterns)), layout="constrained", dpi=120)
     for part, pattern in zip(
         figure.subfigures(len(patterns), squeeze=False)[:, 0], patterns, strict=True
     ):
@@ -58,20 +72,23 @@ def pattern_figure(
         if left is not None:
             taught = taught_inputs(pattern, data, SHOWN)
             rows = [("failures", fetched(data, list(pattern.failures[:SHOWN])))]
-            rows += [("taught", taught)] if taught else []
-            cells = left.subplots(len(rows), SHOWN, squeeze=False)
-            for line, (told, images) in zip(cells, rows, strict=True):
-                _row(line, told, images)
+            if taught:
+                samples = list(pattern.samples[:SHOWN])
+                rows += [("training samples like them", fetched(data, samples))]
+                rows += [("... with the edit: taught", taught)]
+            lines = left.subfigures(len(rows), 1, squeeze=False)[:, 0]
+            for line, (told, images) in zip(lines, rows, strict=True):
+                line.suptitle(told, x=0.01, ha="left", fontsize=11)
+                _row(line.subplots(1, SHOWN), images)
         _errors(right.subplots(), pattern, trained_on=trained_on)
     return figure
 
 
-def _row(line: Sequence[Axes], told: str, images: Sequence[Tensor]) -> None:
+def _row(line: Sequence[Axes], images: Sequence[Tensor]) -> None:
     for axes in line:
         axes.axis("off")
     for axes, image in zip(line, images, strict=False):
         axes.imshow(image.numpy(), cmap="gray_r", vmin=0, vmax=1)
-    line[0].set_title(told, loc="left", fontsize=11).set_in_layout(False)
 
 
 def _errors(axes: Axes, pattern: FoundPattern, *, trained_on: bool) -> None:
