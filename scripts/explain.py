@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hydra
 import pandas as pd
@@ -27,7 +27,7 @@ from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation import Explanation
-from rnnrepair.influence import Doubting
+from rnnrepair.influence import Doubting, TrainingDynamics
 from rnnrepair.progress import silent
 from rnnrepair.report import write_explanation
 
@@ -37,23 +37,45 @@ log = logging.getLogger("explain")
 NAMED = 4
 
 
+class Asked(NamedTuple):
+    """A trained network and what there is to explain it with.
+
+    Attributes:
+        module: with its weights.
+        data: that it was trained on, with what was injected.
+        settings: of the abstraction.
+        output: folder that gets page and table.
+        tap: layer whose outputs are the states; None where it is found.
+        dynamics: of its training; None where nobody has recorded them.
+    """
+
+    module: Any
+    data: Any
+    settings: AbstractionSettings
+    output: Path
+    tap: str | None
+    dynamics: TrainingDynamics | None = None
+
+
 def explained(cfg: DictConfig) -> Explanation:
     """Explain what a configuration asks for, print it, and write table and page of what is told."""
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
-    module, data, settings, output, tap = _of_run(cfg) if cfg.run else _of_stranger(cfg)
+    asked = _of_run(cfg) if cfg.run else _of_stranger(cfg)
+    output, data = asked.output, asked.data
     check_folder(output)
     found = explain(
-        module,
+        asked.module,
         data,
         split=cfg.split,
         index=cfg.index,
         names=cfg.names,
         at_most=cfg.at_most,
-        settings=settings,
+        settings=asked.settings,
         top=cfg.top,
         doubting=Doubting(**cfg.doubting),
-        tap=tap,
+        dynamics=asked.dynamics,
+        tap=asked.tap,
         keep_in=output,
         progress=progress_bars if cfg.progress else silent,
     )
@@ -109,8 +131,8 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     return path
 
 
-def _of_run(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str | None]:
-    """Return network, data with what was injected, settings, output folder and tap of a run."""
+def _of_run(cfg: DictConfig) -> Asked:
+    """Return the network of a run."""
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
     saved = finished.checkpoint(cfg.checkpoint)
     data = finished.data(saved)
@@ -118,11 +140,12 @@ def _of_run(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str |
     module = finished.network(data, saved)
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     output = Path(cfg.output or finished.folder / "explain").expanduser()
-    return module, data, finished.abstraction(cfg.abstraction), output, collector.get("tap")
+    settings, tap = finished.abstraction(cfg.abstraction), collector.get("tap")
+    return Asked(module, data, settings, output, tap, finished.dynamics(saved))
 
 
-def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, str | None]:
-    """Return the same of a network that was trained elsewhere.
+def _of_stranger(cfg: DictConfig) -> Asked:
+    """Return a network that was trained elsewhere.
 
     Raises:
         ConfigurationError: it is not said which.
@@ -145,7 +168,8 @@ def _of_stranger(cfg: DictConfig) -> tuple[Any, Any, AbstractionSettings, Path, 
     arguments = OmegaConf.to_container(cfg.arguments, resolve=True)
     module = trained_network(cfg.module, cfg.checkpoint, arguments)  # type: ignore[arg-type]
     settings = AbstractionSettings(**instantiate(cfg.abstraction, _convert_="all"))
-    return module, data_of(cfg.data), settings, Path(cfg.output or "explain").expanduser(), cfg.tap
+    output = Path(cfg.output or "explain").expanduser()
+    return Asked(module, data_of(cfg.data), settings, output, cfg.tap)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="explain")

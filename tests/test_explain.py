@@ -21,7 +21,14 @@ from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.explanation import explain
 from rnnrepair.explanation.explanation import AROUND, around
-from rnnrepair.influence import Doubting, TraceSimilarity, TrainingView, responsible_step
+from rnnrepair.influence import (
+    AverageMargin,
+    Doubting,
+    TraceSimilarity,
+    TrainingDynamics,
+    TrainingView,
+    responsible_step,
+)
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report import write_explanation
@@ -234,6 +241,25 @@ def test_the_place_is_on_the_main_axes_of_the_last_states_of_training(network, d
     plane = PCA(2, svd_solver="full").fit(reduce.transform(fit))
     expected = torch.from_numpy(plane.transform(reduce.transform(failed)))
     torch.testing.assert_close(found.place.double().abs(), expected.abs(), atol=1e-4, rtol=1e-4)
+
+
+def test_labels_are_judged_by_what_training_has_shown_where_that_is_known(network, data):
+    fit = data.indices("fit")
+    label = data.fetch(fit).label
+    logits = torch.randn(len(fit), 3, generator=torch.Generator().manual_seed(0))
+    dynamics = TrainingDynamics(int(fit.max()) + 1)
+    dynamics.update(fit, logits, label)
+    dynamics.end_epoch()
+    with pytest.raises(ConfigurationError, match="how training went"):
+        explained(network, data, method=AverageMargin())
+    found = explained(network, data, method=AverageMargin(), dynamics=dynamics)
+    # Of the label that a failure is mistaken for, the sample that training found hardest is first.
+    own = logits.gather(1, label[:, None])[:, 0]
+    margin = own - logits.scatter(1, label[:, None], -torch.inf).amax(1)
+    for failure, nearest in zip(found.failures, found.evidence.nearest.index, strict=True):
+        of_both = (label == failure.predicted) | (label == failure.label)
+        place = torch.where(of_both, margin, torch.inf).argmin()
+        assert int(nearest[0]) == int(fit[place])
 
 
 def test_the_page_tells_every_failure_and_which_labels_are_suspect(data, network, tmp_path):

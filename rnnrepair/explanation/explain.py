@@ -22,6 +22,7 @@ from rnnrepair.influence import (
     Need,
     Role,
     TraceSimilarity,
+    TrainingDynamics,
     TrainingView,
     check_method,
     doubt_labels,
@@ -61,6 +62,7 @@ def explain(
     method: InfluenceMethod | None = None,
     top: Count = 20,
     doubting: Doubting | None = None,
+    dynamics: TrainingDynamics | None = None,
     tap: str | None = None,
     call: Call | None = None,
     keep_in: str | Path | None = None,
@@ -83,6 +85,8 @@ def explain(
         method: finds the training samples behind failures; ``TraceSimilarity`` where None.
         top: training samples a failure and role.
         doubting: when a label is suspect.
+        dynamics: what training has shown of each sample, where somebody has recorded it: labels
+            are judged by it too, and methods may read it.
         tap: name of the layer whose outputs are the states; found where None.
         call: calls the network with a batch; found where None.
         keep_in: folder that keeps the reduced states, so that a second call with the same weights
@@ -107,7 +111,8 @@ def explain(
     _set_up(data)
     asked = _asked(data, split, index, names)
     network = verified(module, data, tap, call)
-    check_method(method, network, data, UNKNOWN)
+    missing = {n: UNKNOWN[n] for n in UNKNOWN if n != Need.DYNAMICS or dynamics is None}
+    check_method(method, network, data, missing)
     # K is chosen on val, where there are several.
     splits = list(dict.fromkeys(["fit", split, *(["val"] if len(settings.sizes) > 1 else [])]))
     name = None
@@ -124,6 +129,7 @@ def explain(
     view = TrainingView(
         *(abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch),
         states=collected.states["fit"],
+        dynamics=dynamics,
     )
     ends, failed_ends = abstraction.ends["fit"], abstraction.ends[split][rows]
     evidence = _evidence(method, view, failures, top, settings.seed)

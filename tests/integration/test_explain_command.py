@@ -11,8 +11,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+from rnnrepair import explain
 from rnnrepair.callbacks.launch.trained import trained_network
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.influence import TrainingDynamics
 from scripts.explain import explained
 from tests.integration.conftest import QUICK, ROOT, composed, train
 from tests.integration.test_studies import as_command_line
@@ -88,6 +90,24 @@ def test_the_unrepaired_network_is_explained_by_what_it_was_trained_on(run):
     folder, summary = run
     found = explained(configured(f"run={folder}", "checkpoint=base", "split=repair", "at_most=3"))
     assert found.n_failures == summary["before"]["repair_failures"]
+
+
+def test_labels_of_a_run_are_judged_by_what_its_training_has_shown(run, monkeypatch):
+    folder, _ = run
+    given = {}
+
+    def kept(*arguments, **options):
+        given.update(options)
+        return explain(*arguments, **options)
+
+    monkeypatch.setattr("scripts.explain.explain", kept)
+    explained(configured(f"run={folder}", "at_most=3"))
+    shown = given["dynamics"]
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)["callbacks"]
+    recorded = TrainingDynamics.of_state(saved["TrainingDynamicsRecorder"])
+    seen = ~recorded.margin.isnan()
+    assert torch.equal(shown.margin[seen], recorded.margin[seen])
+    assert bool(seen.any())
 
 
 @pytest.fixture
