@@ -9,6 +9,7 @@ from rnnrepair.datamodules.mnist_published import MNISTPublishedDataModule
 from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.planted_trigger import PlantedPatch, PlantedSpike, PlantedWord
 from rnnrepair.datamodules.rare_edit import RareEdit
+from rnnrepair.datamodules.rare_group import RareGroup
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.series import SeriesDataModule
@@ -25,6 +26,7 @@ __all__ = [
     "PlantedSpike",
     "PlantedWord",
     "RareEdit",
+    "RareGroup",
     "SequenceDataModule",
     "Sequences",
     "SeriesDataModule",

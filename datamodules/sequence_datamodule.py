@@ -26,6 +26,7 @@ from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.planted_trigger import PlantedTrigger
 from rnnrepair.datamodules.planting import prepare
 from rnnrepair.datamodules.rare_edit import RareEdit
+from rnnrepair.datamodules.rare_group import RareGroup
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
@@ -69,7 +70,7 @@ class SequenceDataModule(pl.LightningDataModule):
         planted: PlantedLabels | None = None,
         corrections: str | None = None,
         trigger: PlantedTrigger | None = None,
-        rare: RareEdit | None = None,
+        rare: RareEdit | RareGroup | None = None,
     ) -> None:
         """Choose splits and batches.
 
@@ -88,7 +89,8 @@ class SequenceDataModule(pl.LightningDataModule):
             corrections: table of samples that are relabelled or dropped once splits are drawn, see
                 ``read_corrections``; None for none.
             trigger: puts a backdoor into some samples of the fit split, to see who finds them.
-            rare: gives few training samples a pattern, to see who finds it.
+            rare: gives few training samples a pattern, or leaves few of a group, to see who
+                finds it.
 
         Raises:
             SettingsError: a size below 1, or a share out of range.
