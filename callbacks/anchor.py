@@ -73,6 +73,11 @@ class Anchor(Callback):
                 "The anchor holds a network near the unrepaired one, and this run trains a new "
                 "one from scratch: choose another strategy, or set anchor=0."
             )
+        if any(injection.strategy.relabels for injection in _injections(trainer)):
+            raise MisconfigurationException(
+                "The anchor holds a network near what it has learnt, and this run relabels samples "
+                "that it has learnt wrongly: reweight or remove them (action), or set anchor=0."
+            )
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -201,12 +206,15 @@ class Anchor(Callback):
         )
 
 
+def _injections(trainer: pl.Trainer) -> list[RepairInjection]:
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return [c for c in callbacks if isinstance(c, RepairInjection)]
+
+
 def _trains_anew(trainer: pl.Trainer) -> bool:
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    return any(
-        (isinstance(c, RepairInjection) and c.strategy.starts_anew)
-        or (isinstance(c, FromScratch) and c.every_round)
-        for c in callbacks
+    return any(c.strategy.starts_anew for c in _injections(trainer)) or any(
+        isinstance(c, FromScratch) and c.every_round for c in callbacks
     )
 
 

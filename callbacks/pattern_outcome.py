@@ -1,8 +1,9 @@
 """What became of the patterns that a strategy has found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 
 from rnnrepair.callbacks.analysis import upstream
@@ -11,6 +12,7 @@ from rnnrepair.callbacks.trace_collector import repairable_data
 from rnnrepair.patterns import PathPatterns, PatternContext, members_of
 from rnnrepair.protocols import Split, labels_of_samples
 from rnnrepair.record import FoundPattern, SplitAnswers
+from rnnrepair.repair import Action, LedgerRow
 
 
 def found_patterns(
@@ -29,7 +31,7 @@ def found_patterns(
     injection = upstream(trainer, RepairInjection, reader)
     strategy, ledger = injection.strategy, injection.ledger
     contexts = {
-        split: _context(trainer, given, injection.seed)
+        split: _context(trainer, given, ledger, injection.seed)
         for split, given in answers.items()
         if strategy.patterns and split != "repair"
     }
@@ -45,9 +47,16 @@ def found_patterns(
     return tuple(found)
 
 
-def _context(trainer: pl.Trainer, answers: SplitAnswers, seed: int) -> PatternContext:
+def _context(
+    trainer: pl.Trainer, answers: SplitAnswers, ledger: Sequence[LedgerRow], seed: int
+) -> PatternContext:
     data = repairable_data(trainer)
     fit = data.indices("fit")
-    own = (fit, labels_of_samples(data, fit))
+    label = labels_of_samples(data, fit).clone()
+    # As they were when the pattern was found: edits are drawn of the samples of each class.
+    was = {r.new_id: r.was for r in ledger if r.holds and r.action == Action.RELABEL}
+    index = torch.tensor(sorted(set(was) & set(fit.tolist())), dtype=torch.int64)
+    label[torch.searchsorted(fit, index)] = torch.tensor([was[i] for i in index.tolist()]).long()
     wrong = answers.before != answers.label
-    return PatternContext.answered(data, own, (answers.index, answers.label, wrong), seed)
+    answered = (answers.index, answers.label, wrong)
+    return PatternContext.answered(data, (fit, label), answered, seed)

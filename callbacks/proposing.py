@@ -42,12 +42,13 @@ def proposed(
     if strategy.seeks_patterns:
         context = with_patterns_sought(trainer, injection, context, injection.seed)
     served = int(strategy.serves(context).sum())
-    if served == 0:
+    # What cleans has something to mend, for whom samples can be made or not.
+    if served == 0 and not strategy.cleans:
         return Proposal.empty(context)
     withheld = torch.zeros(len(evidence), dtype=torch.bool)
     for teachers in teachers_of(trainer):
         withheld |= teachers.fail_at(evidence.failures.index)
-    per_failure = -(-wanted // served)
+    per_failure = -(-wanted // max(served, 1))
     return propose_without(strategy, context, withheld, per_failure).limited(wanted)
 
 

@@ -262,6 +262,8 @@ class RepairInjection(AnalysisCallback):
     ) -> None:
         if evidence is not None and self._changes_data:
             self._change(trainer, evidence, wanted, epoch)
+        elif evidence is None and self.strategy.cleans:
+            log.info("Nothing is cleaned in this round: it goes by failures, and there are none.")
         self._train_on(trainer, ("fit",))
 
     def _train_on(self, trainer: pl.Trainer, splits: tuple[Split, ...]) -> None:

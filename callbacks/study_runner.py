@@ -1,5 +1,6 @@
 """Runs studies on the network that training ends with."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,7 @@ class StudyRunner(Callback):
         self.output_dir = output_dir
         self.progress = progress
         self.train = train
+        self._as_loaded: dict[str, Any] = {}
 
     def _run_of(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> FinishedRun:
         data = repairable_data(trainer)
@@ -59,7 +61,8 @@ class StudyRunner(Callback):
         told = (collectors[0].tap, collectors[0].call) if collectors else (None, None)
         network = view_of(trainer, pl_module, data, *told)
         return FinishedRun(
-            *(network, data, self.settings, bars),
+            *(network, data, self.settings),
+            progress=bars,
             train=self.train,
         )
 
@@ -81,20 +84,26 @@ class StudyRunner(Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
             output_folder(trainer, self.output_dir)
+            # Before a checkpoint puts back what a repair has done.
+            self._as_loaded = copy.deepcopy(repairable_data(trainer).state_dict())
             run = self._before_training(trainer, pl_module)
             for study in self.studies:
                 study.check(run)
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        folder = output_folder(trainer, self.output_dir)
+        folder, data = output_folder(trainer, self.output_dir), repairable_data(trainer)
+        repaired = data.state_dict()
         try:
+            # Studies are about the data as they came, as in scripts/study.py.
+            data.load_state_dict(self._as_loaded)
             run_studies(
                 self._after_training(trainer, pl_module), self.studies, folder, trainer.loggers
             )
         finally:
-            # What was found before a study failed is shown.
-            write_page(folder, repairable_data(trainer))
+            data.load_state_dict(repaired)
+            # What was found before a study failed is shown, and injected samples are.
+            write_page(folder, data)
 
 
 def run_studies(

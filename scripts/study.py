@@ -86,7 +86,13 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     name = f"checkpoints/{cfg.checkpoint}.ckpt"
     train = TrainAgain(finished.planned(datamodule), datamodule)
     dynamics = finished.dynamics(saved)
-    return FinishedRun(network, datamodule, abstraction, bars, name, dynamics, train)
+    return FinishedRun(
+        *(network, datamodule, abstraction),
+        progress=bars,
+        checkpoint=name,
+        dynamics=dynamics,
+        train=train,
+    )
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")

@@ -84,6 +84,9 @@ def study_of(folder: Path, name: str, *, markdown: bool) -> list[str]:
     files = {table: folder / f"{table}.csv" for table in (*kind.ROWS, "contrasts")}
     rows = {table: pd.read_csv(file) for table, file in files.items() if file.is_file()}
     if rows:
+        lacking = [str(files[table]) for table in kind.NEEDED if table not in rows]
+        if lacking:
+            raise DataError(f"{', '.join(lacking)}: expected beside {', '.join(rows)} in {folder}.")
         found = kind.merged([rows])
         told = kind.told(found)
     else:

@@ -46,6 +46,29 @@ def images_with(edit=None, n_planted=N_PLANTED, seed=0):
     return _context(DataSpec(Kind.IMAGE, 28, 10, max_steps=28), inputs, label, planted, g)
 
 
+def images_with_two(first, second, n_first=70, n_second=40, seed=0):
+    """Digits with two edits that are planted in different samples; see ``images_with``."""
+    context, planted = images_with(first, n_first, seed)
+    g = torch.Generator().manual_seed(seed + 1000)
+    free = context.index[~torch.isin(context.index, planted)]
+    more = free[torch.randperm(len(free), generator=g)[:n_second]]
+    own = {name: torch.full((n_second,), value).double() for name, value in STILL.items()}
+    for name, (low, high) in second.items():
+        own[name] = low + (high - low) * torch.rand(n_second, generator=g).double()
+    edited = ImageEdits().apply(context.fetch(more).inputs, EditBatch("image", own))
+
+    def fetch(index):
+        batch = context.fetch(index)
+        inputs = batch.inputs.clone()
+        has, place = (index[:, None] == more).nonzero(as_tuple=True)
+        inputs[has] = edited[place]
+        return replace(batch, inputs=inputs)
+
+    failed = context.failed.clone()
+    failed[torch.isin(context.index, more)] = torch.rand(n_second, generator=g) < 0.6
+    return replace(context, fetch=fetch, failed=failed), planted, more
+
+
 def series_with(edit, n_planted=N_PLANTED, seed=0):
     """Waves of three classes in three channels; see ``images_with``."""
     g = torch.Generator().manual_seed(seed)

@@ -17,7 +17,7 @@ from rnnrepair.datamodules import Augmentation, DatasetDataModule
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import SettingsError
 from rnnrepair.models import SequenceClassifier
-from rnnrepair.repair import TrainOnAll, anchor_term
+from rnnrepair.repair import CleanLabels, CleanThen, FailureRepair, TrainOnAll, anchor_term
 from rnnrepair.sequences import Changes
 from tests.test_training_dynamics import Foreign, Leaves, Pairs, Silent, Trains, fit
 
@@ -286,9 +286,14 @@ class Manual(WritesDown):
         (Manual, (), "automatic_optimization"),
         (WritesDown, (FromScratch(every_round=True),), "from scratch"),
         (WritesDown, (RepairInjection(TrainOnAll(), None),), "from scratch"),
+        (
+            WritesDown,
+            (RepairInjection(CleanThen(FailureRepair(), CleanLabels("relabel")), None),),
+            "relabels",
+        ),
         (partial(WritesDown, optimizer=partial(LBFGS, max_iter=3)), (), "LBFGS"),
     ],
-    ids=["manual", "every round", "anew", "several answers"],
+    ids=["manual", "every round", "anew", "relabels", "several answers"],
 )
 def test_what_cannot_be_anchored_is_refused(make_data, tmp_path, module, more, match):
     if more:  # asked by itself: others refuse the trainer for reasons of their own

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import PlantedLabels
-from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.influence import (
     AverageMargin,
     FinalLoss,
@@ -225,4 +225,6 @@ def test_seeds_are_put_together():
         ["loss", "itself", "0.7000"],
     ]
     assert of_fitted.header[4:6] == ["found at 0.1", "found at the rate"]
+    with pytest.raises(DataError, match=r"Several runs have seed 1: .* in a folder of their own"):
+        mislabel_tables.merged([rows(0, 0.9, 0.7), rows(1, 0.8, 0.7), rows(1, 1.0, 0.5)])
     assert against_all.rows[0][:4] == ["loss (by itself)", "auc", "2", "+0.1500"]

@@ -12,10 +12,14 @@ from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import logits_of, margin_of, verified
 from rnnrepair.patterns import Candidate, PatternContext
 from rnnrepair.repair import (
+    CleanLabels,
     FailureRepair,
     InfluenceRepair,
+    NoRepair,
     PatternRepair,
+    PhraseRepair,
     Sought,
+    TrainOnAll,
     ledger_rows,
     rebuild,
 )
@@ -117,6 +121,64 @@ def test_a_group_is_taught_by_its_own_training_samples(case, inside, monkeypatch
     proposal = strategy_of(monkeypatch, OneGroup(inside)).propose(case.context, 4)
     taught = torch.isin(case.failures.index[proposal.failure], inside)
     assert set(proposal.parent[taught].tolist()) == set(case.context.originals[:7].tolist())
+
+
+def test_what_a_strategy_that_cleans_has_taken_out_teaches_no_pattern(case, inside, monkeypatch):
+    strategy, originals = strategy_of(monkeypatch, OneGroup(inside)), case.context.originals
+    trusted = ~torch.isin(originals, originals[:4])
+    context = replace(
+        case.context,
+        evidence=case.context.evidence.without(originals[:4]),
+        originals=originals[trusted],
+        original_label=case.context.original_label[trusted],
+        original_correct=case.context.original_correct[trusted],
+    )
+    proposal = strategy.propose(context, 4)
+    taught = torch.isin(case.failures.index[proposal.failure], inside)
+    assert set(proposal.parent[taught].tolist()) == set(originals[4:7].tolist())
+    # With nothing left to teach it with, its failures are mended like the others.
+    trusted = ~torch.isin(originals, originals[:7])
+    context = replace(
+        context,
+        evidence=case.context.evidence.without(originals[:7]),
+        originals=originals[trusted],
+        original_label=case.context.original_label[trusted],
+        original_correct=case.context.original_correct[trusted],
+    )
+    proposal = strategy.propose(context, 4)
+    assert len(proposal) == 4 * len(case.failures)
+    assert not set(proposal.parent.tolist()) & set(originals[:7].tolist())
+
+
+@pytest.mark.parametrize("rest", [NoRepair(), CleanLabels(), TrainOnAll()])
+def test_a_rest_that_makes_no_samples_for_the_same_network_is_refused(rest):
+    with pytest.raises(SettingsError, match=r"PatternRepair\.rest: expected a strategy that makes"):
+        PatternRepair(rest=rest)
+
+
+def test_what_the_rest_needs_is_asked_for():
+    strategy = PatternRepair(rest=PhraseRepair())
+    assert strategy.reads_phrases
+    assert strategy.needs == PhraseRepair.needs
+
+
+class ServesSome(FailureRepair):
+    def __init__(self, served):
+        self.served = served
+
+    def serves(self, context):
+        return torch.isin(context.evidence.failures.index, self.served)
+
+
+def test_the_rest_makes_samples_for_those_that_it_serves(case, inside, monkeypatch):
+    served = case.failures.index[6:9]
+    strategy = strategy_of(monkeypatch, OneEdit(inside), share=0.5, rest=ServesSome(served))
+    proposal = strategy.propose(case.context, 4)
+    mended = set(case.failures.index[proposal.failure].tolist()) - set(inside.tolist())
+    assert mended == set(served.tolist())
+    nobody = strategy_of(monkeypatch, OneEdit(inside), share=0.5, rest=ServesSome(served[:0]))
+    made = nobody.propose(case.context, 4)
+    assert set(case.failures.index[made.failure].tolist()) <= set(inside.tolist())
 
 
 def test_a_pattern_gets_less_when_less_is_left_and_nothing_once_it_is_right(

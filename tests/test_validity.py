@@ -257,6 +257,8 @@ def test_seeds_are_put_together_row_by_row():
     means = [s["validity"].set_index("method").loc["good", "effect"] for s in studies]
     together = found["validity"].set_index("method").loc["good", "effect"]
     assert together == pytest.approx(np.mean(means))
+    with pytest.raises(DataError, match="Several runs have seed 2"):
+        merged([*studies, studies[2]])
 
 
 def test_a_multirun_is_put_together(tmp_path, capsys):
@@ -276,5 +278,8 @@ def test_a_multirun_is_put_together(tmp_path, capsys):
     assert first.strip() == second.strip()
     assert "| good | " in first
     assert "| good - random | 24 | +" in first
+    (rows / "contrasts.csv").unlink()
+    with pytest.raises(DataError, match=r"contrasts\.csv: expected beside"):
+        study_of(rows, "validity", markdown=True)
     with pytest.raises(DataError, match="study=validity"):
         put_together(tmp_path / "0", "validity")

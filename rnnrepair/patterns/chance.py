@@ -36,16 +36,18 @@ class Chance:
 
         Args:
             failed: (S,) bool.
-            stratum: (S,) int64, see ``strata_of``.
+            stratum: (S,) int64, see ``strata_of``; samples below 0 do not count.
             shuffles: how often.
             generator: of the shuffles.
         """
-        self.failed = failed
-        self.stratum = one_hot(stratum).float()
+        counts = stratum >= 0
+        self.failed = failed & counts
+        # One column more takes those that do not count, and is left out.
+        self.stratum = one_hot(stratum + 1)[:, 1:].float()
         self.size = self.stratum.sum(0)
-        self.rate = (failed.float() @ self.stratum) / self.size.clamp_min(1)
+        self.rate = (self.failed.float() @ self.stratum) / self.size.clamp_min(1)
         self.shuffled = torch.zeros(len(failed), shuffles)
-        for number in stratum.unique().tolist():
+        for number in stratum[counts].unique().tolist():
             rows = (stratum == number).nonzero()[:, 0]
             n_failed = int(failed[rows].sum())
             order = torch.rand(len(rows), shuffles, generator=generator).argsort(0)
@@ -57,7 +59,8 @@ class Chance:
         Args:
             inside: (n, S) bool of n candidates.
         """
-        return self._of(inside.float(), self.failed.float()[:, None])[:, 0]
+        failed = self.failed.float()[:, None]
+        return torch.cat([self._of(p.float(), failed)[:, 0] for p in inside.split(AT_A_TIME)])
 
     def largest_by_chance(self, inside: Tensor) -> Tensor:
         """Return the (shuffles,) largest excess of all candidates with flags shuffled."""

@@ -1,11 +1,12 @@
 """The search for patterns: what is tried, what passes, and what is left to look at."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.chance import Chance, strata_of
+from rnnrepair.patterns.chance import AT_A_TIME, Chance, strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import difficulty as difficulty_of
 from rnnrepair.patterns.finder import Finder
@@ -42,27 +43,31 @@ def find_patterns(
     if int(context.failed.sum()) < LEAST_FAILURES:
         return []
     difficulty = difficulty_of(context)
-    tried = [(f, c) for f in finders for c in f.candidates(context, difficulty)]
-    if not tried:
-        return []
-    inside = torch.stack([candidate.inside for _, candidate in tried])
-    open_, found = torch.ones(len(context), dtype=torch.bool), list[Pattern]()
-    while len(found) < at_most:
-        generator = torch_generator(context.seed, "shuffled failures", len(found))
-        far = torch.tensor([candidate.far for _, candidate in tried])
-        best, p = _best(
-            *(inside[:, open_], far, context.failed[open_], difficulty[open_]),
-            *(shuffles, generator),
-        )
-        if best is None or p > level:
+    tried = Tried.of([(f, c) for f in finders for c in f.candidates(context, difficulty)])
+    open_, found, searches = torch.ones(len(context), dtype=torch.bool), list[Pattern](), 0
+    while tried.candidates and len(found) < at_most:
+        rows = open_.nonzero()[:, 0]
+        rest, hard = context.select(rows), difficulty[rows]
+        if int(rest.failed.sum()) < LEAST_FAILURES:
             break
-        finder, candidate = tried[best]
-        refined = finder.refined(context, candidate, difficulty)
-        pattern = Pattern.of(_within(refined, open_), context.index, context.failed, p)
-        if pattern.size < LEAST_FAILURES:
+        stratum = torch.full_like(context.label, -1)
+        stratum[rows] = strata_of(hard)
+        generator = torch_generator(context.seed, "shuffled failures", searches)
+        best, p = tried.best(context, stratum, level, shuffles, generator)
+        if best is None:
             break
-        found.append(pattern)
-        open_ &= ~(refined.inside | candidate.inside)
+        finder, candidate = tried.candidates[best]
+        # Samples that an earlier pattern has explained have no say in what this one is.
+        own = replace(candidate, inside=candidate.inside[rows])
+        refined = finder.refined(rest, own, hard)
+        inside = torch.zeros_like(open_)
+        inside[rows[refined.inside]] = True
+        named = replace(refined, inside=inside)
+        pattern = Pattern.of(named, context.index, context.failed, p)
+        if pattern.size >= LEAST_FAILURES:
+            found.append(pattern)
+        open_ &= ~(inside | candidate.inside)
+        searches += 1
     return found
 
 
@@ -78,44 +83,86 @@ def members_of(context: PatternContext, pattern: Pattern, finders: Sequence[Find
     return finder.again(context, pattern.parameters)
 
 
-def _best(
-    inside: Tensor,
-    far: Tensor,
-    failed: Tensor,
-    difficulty: Tensor,
-    shuffles: int,
-    generator: torch.Generator,
-) -> tuple[int | None, float]:
-    """Return the candidate of largest excess and its p, corrected over all; None where none is.
+@dataclass(frozen=True)
+class Tried:
+    """All candidates of a search, n of them.
 
-    Args:
-        inside: (n, S) bool.
+    Attributes:
+        candidates: each with its finder.
+        inside: (n, S) bool; the candidates hold its rows.
         far: (n,), see ``Candidate``.
-        failed: (S,) bool.
-        difficulty: (S,).
-        shuffles: how often flags are shuffled.
-        generator: of the shuffles.
+        within_class: (n,) bool, see ``Candidate``.
+        kind: (n,) int64, equal where the finder is.
     """
-    # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
-    large = (inside.sum(1) >= LEAST_INSIDE).nonzero()[:, 0]
-    if len(large) == 0 or int(failed.sum()) < LEAST_FAILURES:
-        return None, 1.0
-    chance = Chance(failed, strata_of(difficulty), shuffles, generator)
-    excess = chance.excess(inside[large])
-    by_chance = chance.largest_by_chance(inside[large])
-    p = (1 + int((by_chance >= excess.max()).sum())) / (1 + shuffles)
-    # Edits of several kinds bring training samples near to the same failures.
-    surprising = excess >= AS_GOOD * excess.max()
-    best = int(far[large].masked_fill(~surprising, torch.inf).argmin())
-    return int(large[best]), p
+
+    candidates: Sequence[tuple[Finder, Candidate]]
+    inside: Tensor
+    far: Tensor
+    within_class: Tensor
+    kind: Tensor
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[Finder, Candidate]]) -> "Tried":
+        """Take candidates."""
+        every = [candidate.inside for _, candidate in found]
+        inside = torch.stack(every) if every else torch.empty(0, 0, dtype=torch.bool)
+        names = list(dict.fromkeys(finder.name for finder, _ in found))
+        return cls(
+            # Rows of the whole: nothing is held twice.
+            [(f, replace(c, inside=row)) for (f, c), row in zip(found, inside, strict=True)],
+            inside,
+            torch.tensor([candidate.far for _, candidate in found]),
+            torch.tensor([candidate.within_class for _, candidate in found], dtype=torch.bool),
+            torch.tensor([names.index(finder.name) for finder, _ in found]),
+        )
+
+    def best(
+        self,
+        context: PatternContext,
+        stratum: Tensor,
+        level: float,
+        shuffles: int,
+        generator: torch.Generator,
+    ) -> tuple[int | None, float]:
+        """Return the candidate that is named and its p, corrected over all; None where none passes.
+
+        Args:
+            context: of the S samples.
+            stratum: (S,) int64 parts of similar difficulty, -1 of samples that do not count.
+            level: of the test.
+            shuffles: how often flags are shuffled.
+            generator: of the shuffles.
+        """
+        excess = torch.full((len(self.candidates),), -torch.inf)
+        by_chance = torch.full((shuffles,), -torch.inf)
+        for within_class in (False, True):
+            # Whether it is large enough is asked of the samples, not of the flags: these are
+            # shuffled.
+            rows = (self._large(stratum >= 0) & (self.within_class == within_class)).nonzero()[:, 0]
+            if len(rows) == 0:
+                continue
+            parts = _of_classes(stratum, context.label) if within_class else stratum
+            chance = Chance(context.failed, parts, shuffles, generator)
+            for some in rows.split(AT_A_TIME):
+                excess[some] = chance.excess(self.inside[some])
+                largest = chance.largest_by_chance(self.inside[some])
+                by_chance = torch.maximum(by_chance, largest)
+        p = (1 + (by_chance >= excess[:, None]).sum(1)) / (1 + shuffles)
+        if not bool((p <= level).any()):
+            return None, 1.0
+        # Edits of several kinds bring training samples near to the same failures.
+        first = excess.argmax()
+        surprising = (excess >= AS_GOOD * excess[first]) & (p <= level)
+        surprising &= self.kind == self.kind[first]
+        best = int(self.far.masked_fill(~surprising, torch.inf).argmin())
+        return best, float(p[best])
+
+    def _large(self, counts: Tensor) -> Tensor:
+        """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""
+        sizes = [some.float() @ counts.float() for some in self.inside.split(AT_A_TIME)]
+        return torch.cat(sizes) >= LEAST_INSIDE
 
 
-def _within(candidate: Candidate, open_: Tensor) -> Candidate:
-    """Return a candidate without the samples that another pattern has."""
-    return Candidate(
-        candidate.kind,
-        candidate.told,
-        candidate.inside & open_,
-        candidate.parameters,
-        candidate.samples,
-    )
+def _of_classes(stratum: Tensor, label: Tensor) -> Tensor:
+    """Return (S,) strata that are of one class each; -1 stays."""
+    return torch.where(stratum >= 0, stratum * (int(label.max()) + 1) + label, -1)

@@ -1,14 +1,16 @@
 """Failures that the data themselves put into one group."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import SAMPLES, Candidate
+from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Candidate
 from rnnrepair.sequences import Names
 
+CLASS = "class"
 # Parts of about equal size that lengths are cut into.
 LENGTHS = 4
 
@@ -73,7 +75,7 @@ def _has(
         parameters: of the group.
     """
     column = str(parameters["column"])
-    if column == "class":
+    if column == CLASS:
         return label == int(parameters["number"])
     if column == "length":
         return (lengths >= int(parameters["low"])) & (lengths <= int(parameters["high"]))
@@ -82,13 +84,16 @@ def _has(
 
 
 def _candidate(context: PatternContext, told: str, parameters: dict[str, float | str]) -> Candidate:
-    return Candidate("group", told, _inside(context, parameters), parameters)
+    is_class = parameters["column"] == CLASS
+    return Candidate(
+        *("group", told, _inside(context, parameters), parameters), within_class=not is_class
+    )
 
 
 def _classes(context: PatternContext) -> list[Candidate]:
     names = Names.of(context.spec)
     return [
-        _candidate(context, f"class {names.of_class(n)}", {"column": "class", "number": n})
+        _candidate(context, f"class {names.of_class(n)}", {"column": CLASS, "number": n})
         for n in context.label.unique().tolist()
     ]
 
@@ -108,8 +113,13 @@ def _lengths(context: PatternContext) -> list[Candidate]:
 
 
 def _columns(context: PatternContext) -> list[Candidate]:
-    return [
-        _candidate(context, f"{column} {value}", {"column": column, "value": value})
-        for column, values in context.columns.items()
-        for value in sorted({values[i] for i in context.index.tolist()})
-    ]
+    """Return the values that enough samples have: a number may have as many as there are."""
+    found = []
+    for column, values in context.columns.items():
+        counts = Counter(values[i] for i in context.index.tolist())
+        common = sorted(value for value, n in counts.items() if n >= LEAST_INSIDE)
+        found += [
+            _candidate(context, f"{column} {value}", {"column": column, "value": value})
+            for value in common
+        ]
+    return found

@@ -71,7 +71,7 @@ def _shared(
             inside = torch.zeros(len(context), dtype=torch.bool)
             inside[rows] = True
             parameters: dict[str, float | str] = {"of": kind, "number": value}
-            found.append(Candidate("path", told(value), inside, parameters))
+            found.append(Candidate("path", told(value), inside, parameters, within_class=True))
     return found
 
 

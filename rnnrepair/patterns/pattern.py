@@ -28,7 +28,9 @@ class Candidate:
         parameters: of it, plain values by name.
         samples: (n,) int64 training samples that have it, the nearest first.
         far: how far its samples are from what it says, 1 where that says nothing of distances; of
-            equally surprising candidates the nearest is named.
+            equally surprising candidates of a kind the nearest is named.
+        within_class: whether samples are compared with those of their class alone, since what they
+            have in common may stand for their class, and classes differ in how often they fail.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Candidate:
     parameters: dict[str, float | str] = field(default_factory=dict)
     samples: Tensor = field(default_factory=_none)
     far: float = 1.0
+    within_class: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from rnnrepair.sequences import Kind, Names, SequenceBatch
 
 # Training samples read at a time.
 AT_A_TIME = 2000
+# Words and pairs that are looked at, the commonest; bounds the memory of large data.
+MOST = 10_000
 
 
 class WordPatterns:
@@ -28,20 +30,27 @@ class WordPatterns:
         if context.spec.kind != Kind.TOKENS:
             return []
         names = Names.of(context.spec)
-        found = []
+        held = []
         for width in (1, 2):
             number, row = _held(context.batch, width)
             pairs = torch.stack([number, row]).unique(dim=1)
             numbers, counts = pairs[0].unique_consecutive(return_counts=True)
-            for value, rows in zip(numbers.tolist(), pairs[1].split(counts.tolist()), strict=True):
-                if not LEAST_INSIDE <= len(rows) < len(context):
-                    continue
-                inside = torch.zeros(len(context), dtype=torch.bool)
-                inside[rows] = True
-                parameters = _parameters(value, width)
-                words = names.of_tokens(torch.tensor(_words(parameters)))
-                told = f"reads {names.token}{'s' if width > 1 else ''} {' '.join(words)!r}"
-                found.append(Candidate("word", told, inside, parameters))
+            held += [
+                (value, width, rows)
+                for value, rows in zip(
+                    numbers.tolist(), pairs[1].split(counts.tolist()), strict=True
+                )
+                if LEAST_INSIDE <= len(rows) < len(context)
+            ]
+        held.sort(key=lambda one: -len(one[2]))
+        found = []
+        for value, width, rows in held[:MOST]:
+            inside = torch.zeros(len(context), dtype=torch.bool)
+            inside[rows] = True
+            parameters = _parameters(value, width)
+            words = names.of_tokens(torch.tensor(_words(parameters)))
+            told = f"reads {names.token}{'s' if width > 1 else ''} {' '.join(words)!r}"
+            found.append(Candidate("word", told, inside, parameters, within_class=True))
         return found
 
     def refined(

@@ -53,6 +53,7 @@ class CleanLabels(RepairStrategy):
         """
         check_settings(CleanLabels, locals())
         self.action = Action(action)
+        self.relabels = self.action is Action.RELABEL
         self.share = share
         self.weight = weight
 

@@ -43,6 +43,7 @@ class CleanThen(RepairStrategy):
         self.then = then
         self.clean = clean or CleanLabels()
         self.name = f"{self.clean.name}+{then.name}"
+        self.relabels = self.clean.relabels
         self.fits, self.needs = then.fits, then.needs
         self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
         self.reads_phrases = then.reads_phrases

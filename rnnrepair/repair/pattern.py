@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from rnnrepair.edits import IDENTITY, apply_edits
 from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import (
     EditPatterns,
     Finder,
@@ -60,17 +61,26 @@ class PatternRepair(RepairStrategy):
                 None. Training samples of words and columns are edited where it edits samples.
 
         Raises:
-            SettingsError: a value out of range.
+            SettingsError: a value out of range, or a ``rest`` that makes no samples for the same
+                network.
         """
         check_settings(PatternRepair, {"share": share})
         self.share = share
         default = EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)
         self.finders = list(finders or default)
         self.rest = rest or InfluenceRepair()
+        if not self.rest.injects or self.rest.cleans or self.rest.starts_anew:
+            told = "expected a strategy that makes samples for the same network, got "
+            raise SettingsError("PatternRepair", [Fault("rest", told + self.rest.name)])
         self.fits, self.needs = self.rest.fits, self.rest.needs
         self.edits_samples, self.lengthens = self.rest.edits_samples, self.rest.lengthens
+        self.reads_phrases, self.augments = self.rest.reads_phrases, self.rest.augments
         self.known: list[KnownPattern] = []
         self.seeks = True
+
+    @override
+    def check(self, budget: int) -> None:
+        self.rest.check(budget)
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Propose samples by pattern, and for the failures without one by influence."""
@@ -78,7 +88,11 @@ class PatternRepair(RepairStrategy):
         if self.seeks:
             self.known, self.seeks = self._patterns(sought), False
         index, total = context.evidence.failures.index, budget * len(context.evidence)
-        inside = [torch.isin(index, known.pattern.inside) for known in self.known]
+        inside = [
+            # Nothing is made of samples that a strategy that cleans has taken out.
+            torch.isin(index, known.pattern.inside) & bool(len(self._pool(known, context)))
+            for known in self.known
+        ]
         taught = torch.zeros(len(index), dtype=torch.bool)
         for failing in inside:
             taught |= failing
@@ -126,7 +140,7 @@ class PatternRepair(RepairStrategy):
         generator = torch_generator(context.seed, "pattern", number)
         failure = failing[torch.arange(n) % len(failing)]
         sweep = known.sweep(sweeps_of(context.looked_through().samples.spec))
-        pool = context.originals if sweep is not None else known.pattern.samples
+        pool = self._pool(known, context)
         parents = context.fetch(pool[torch.randint(len(pool), (n,), generator=generator)])
         if sweep is not None:
             low, high = known.ends
@@ -139,8 +153,19 @@ class PatternRepair(RepairStrategy):
             return edited_proposal(parents, failure, seeded)
         return unjudged(parents, parents.inputs, failure, [IDENTITY] * n)
 
+    def _pool(self, known: KnownPattern, context: RepairContext) -> Tensor:
+        """Return the (n,) training samples that a pattern is taught with."""
+        if known.pattern.kind == EditPatterns.name:
+            return context.originals
+        samples = known.pattern.samples
+        return samples[torch.isin(samples, context.originals)]
+
     def _of_rest(self, context: RepairContext, rows: Tensor, n: int) -> Proposal:
-        """Return n samples for some failures outside of patterns."""
+        """Return n samples for those failures outside of patterns that the rest serves."""
+        own = replace(context, evidence=context.evidence.select(rows))
+        rows = rows[self.rest.serves(own)]
+        if len(rows) == 0:
+            return Proposal.empty(context)
         own = replace(context, evidence=context.evidence.select(rows))
         made = self.rest.propose(own, -(-n // len(rows))).limited(n)
         return replace(made, failure=rows[made.failure])

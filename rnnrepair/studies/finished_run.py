@@ -1,7 +1,7 @@
 """What a study gets: a trained network with its data, and everything that was computed of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -57,6 +57,7 @@ class FinishedRun:
     network: TracedNetwork
     data: RepairableData
     settings: AbstractionSettings
+    _: KW_ONLY
     progress: Progress = silent
     checkpoint: str = "as training ended"
     dynamics: TrainingDynamics | None = None

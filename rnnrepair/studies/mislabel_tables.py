@@ -6,9 +6,12 @@ import pandas as pd
 
 from rnnrepair.paired import holm, interval, sign_flip_p
 from rnnrepair.studies.printed import Printed
+from rnnrepair.studies.seeds import refuse_twice
 
 # Tables of rows, which seeds have in common.
 ROWS = ("mislabel", "restored")
+# Those without which nothing can be told, of rows that were kept.
+NEEDED = ("mislabel",)
 # Who is compared with all others.
 OURS = "suspicion"
 KEYS = ["method", "by", "flips"]
@@ -24,6 +27,9 @@ def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
 
     Args:
         studies: tables of each seed.
+
+    Raises:
+        DataError: two of them are of one seed.
     """
     rows = {
         name: pd.concat([s[name] for s in studies if name in s], ignore_index=True)
@@ -31,6 +37,7 @@ def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
         if any(name in s for s in studies)
     }
     table = rows["mislabel"]
+    refuse_twice(table, [*KEYS, "seed"])
     return {**rows, "methods": _methods(table), "contrasts": _contrasts(table)}
 
 

@@ -161,8 +161,12 @@ def _conclusion(table: pd.DataFrame, n_failures: int, split: str) -> list[str]:
         return [f"The {n_failures} failures on the {split} split have nothing in common by itself."]
     return [
         f"{row.pattern}: {row.failures} of {n_failures} failures on the {split} split, error "
-        f"{row.error_inside:.1%} inside, {row.error_outside:.1%} outside (p {row.p:.3f}); on "
-        f"{row.other_split} {row.other_error_inside:.1%} of {row.other_samples} inside, "
-        f"{row.other_error_outside:.1%} outside."
+        f"{row.error_inside:.1%} inside, {row.error_outside:.1%} outside (p {row.p:.3f}); "
+        + (
+            f"on {row.other_split} {row.other_error_inside:.1%} of {row.other_samples} inside, "
+            f"{row.other_error_outside:.1%} outside."
+            if row.other_samples
+            else f"no sample of {row.other_split} has it."
+        )
         for row in table.itertuples()
     ]

@@ -7,9 +7,12 @@ import pandas as pd
 
 from rnnrepair.paired import holm, interval_within, sign_flip_p
 from rnnrepair.studies.printed import Printed
+from rnnrepair.studies.seeds import refuse_twice
 
 # Tables of rows, which seeds have in common; all others are made of them.
 ROWS = ("overlap", "lds", "removal", "cost")
+# Those without which nothing can be told, of rows that were kept; contrasts name the controls.
+NEEDED = ("removal", "cost", "contrasts")
 # A method is believed below this, and affordable up to this share of an epoch.
 LEVEL = 0.01
 AFFORDABLE = 0.5
@@ -105,6 +108,9 @@ def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
 
     Args:
         studies: what ``summarised`` returned for each.
+
+    Raises:
+        DataError: two of them are of one seed.
     """
     against = list(dict.fromkeys(c for s in studies for c in s["contrasts"]["against"]))
     rows = {
@@ -112,6 +118,7 @@ def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
         for name in ROWS
         if any(name in s for s in studies)
     }
+    refuse_twice(rows["removal"], ["seed", "method", "failure", "direction"])
     return summarised(rows, against)
 
 

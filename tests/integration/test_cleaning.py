@@ -14,9 +14,11 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.record import RunRecord
 from rnnrepair.repair import CleanLabels, Mend, read_ledger
 from rnnrepair.repair.mend import Action
+from scripts.study import study
 from tests.integration.conftest import train, weights
 from tests.integration.test_report_again import in_folder, page_again
 from tests.integration.test_resume import Crash
+from tests.integration.test_studies import compose_finished
 from tests.records import same
 
 PLANTED = ("datamodule.planted.share=0.2", "datamodule.planted.splits=[fit,repair]")
@@ -51,6 +53,24 @@ def test_planted_labels_are_found_and_mended(quick):
     assert summary["injected"] == cleaned["taken_back"] == 0
     rows = read_ledger(Path(cfg.paths.output_dir) / "ledger.csv")
     assert len(rows) == cleaned["relabelled"] + cleaned["removed"]
+
+
+def test_studies_are_about_the_data_as_they_came(quick, tmp_path):
+    """Whether they run with training, which has relabelled samples by then, or on its folder."""
+    studied = ("study=mislabel", "study.mislabel.n_components=8")
+    options = (*PLANTED, *LEARNT, *RELABEL, "repair.rounds=1", *studied)
+    folder = tmp_path / "run"
+    cfg = in_folder(quick(*options), folder)
+    _, objects = train(cfg)
+    data = objects["datamodule"]
+    assert data.n_rounds == 1
+    fit = data.indices("fit")
+    assert (data.fetch(fit).label != data._store.loaded_label_of(fit)).any()
+    file = folder / "study" / "mislabel" / "mislabel.csv"
+    before = pd.read_csv(file).drop(columns="seconds")
+    assert (before.loc[before["flips"] == "all", "n"] == int(data.mislabelled(fit).sum())).all()
+    study(compose_finished(folder, *studied))
+    pd.testing.assert_frame_equal(pd.read_csv(file).drop(columns="seconds"), before)
 
 
 def test_one_method_may_say_what_is_cleaned(quick):

@@ -99,6 +99,20 @@ def test_every_logger_composes(logger, kinds):
     assert set(composed(f"logger={logger}").get("logger") or {}) == kinds
 
 
+@pytest.mark.parametrize("group", ["default", "segment"])
+def test_every_strategy_that_makes_samples_may_follow_cleaning(group):
+    strategies = composed(f"repair={group}").repair.strategies
+    made = {name: instantiate(part, _convert_="all") for name, part in strategies.items()}
+    then = {n for n, s in made.items() if s.injects and not s.cleans and not s.starts_anew}
+    assert then >= {"guided", "pattern", "failures"}
+    assert {f"clean+{name}" for name in then} == {n for n in made if n.startswith("clean+")}
+    assert all(
+        strategy.then.name == made[name.removeprefix("clean+")].name
+        for name, strategy in made.items()
+        if name.startswith("clean+")
+    )
+
+
 def test_unknown_names_are_all_refused_in_one_message(tmp_path):
     cfg = composed("repair.strategy=magic", "repair.edit=genes", "ckpt_path=nowhere.ckpt")
     with pytest.raises(ConfigurationError) as error:

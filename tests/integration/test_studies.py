@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.callbacks.wandb.logger import finish_wandb
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.influence import Need
 from scripts.study import finished_run, study
 from tests.integration.conftest import QUICK, ROOT, composed, train, weights
 
@@ -81,6 +82,17 @@ def test_a_finished_run_answers_the_same_as_one_in_training(run):
     before = pd.read_csv(run / "study" / "faults" / "faults.csv")
     study(compose_finished(run, "study=faults", "study.faults.n_components=[5,8]"))
     pd.testing.assert_frame_equal(pd.read_csv(run / "study" / "faults" / "faults.csv"), before)
+
+
+def test_a_finished_run_can_be_trained_again_by_studies(run):
+    finished = rebuilt(run)
+    assert finished.train is not None
+    assert set(finished.missing()) == {Need.TRAJECTORY}
+    few = ["failures=1", "top=3", "epochs=1", "halves=0", "compared=2", "n_components=5"]
+    study(compose_finished(run, "study=validity", *(f"study.validity.{one}" for one in few)))
+    removal = pd.read_csv(run / "study" / "validity" / "removal.csv")
+    assert removal.groupby("method").size().eq(2).all()
+    assert removal["change"].abs().max() > 0
 
 
 def test_k_sweep_agrees_with_the_abstraction_of_each_k(run):
