@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from torch import Tensor
 
 from rnnrepair.callbacks.analysis import upstream
 from rnnrepair.callbacks.repair_injection import RepairInjection
@@ -52,11 +53,24 @@ def _context(
 ) -> PatternContext:
     data = repairable_data(trainer)
     fit = data.indices("fit")
-    label = labels_of_samples(data, fit).clone()
-    # As they were when the pattern was found: edits are drawn of the samples of each class.
-    was = {r.new_id: r.was for r in ledger if r.holds and r.action == Action.RELABEL}
-    index = torch.tensor(sorted(set(was) & set(fit.tolist())), dtype=torch.int64)
-    label[torch.searchsorted(fit, index)] = torch.tensor([was[i] for i in index.tolist()]).long()
+    label = labels_before(fit, labels_of_samples(data, fit), ledger)
     wrong = answers.before != answers.label
     answered = (answers.index, answers.label, wrong)
     return PatternContext.answered(data, (fit, label), answered, seed)
+
+
+def labels_before(index: Tensor, label: Tensor, ledger: Sequence[LedgerRow]) -> Tensor:
+    """Return the labels that samples had when patterns were looked for: before any was mended.
+
+    The edits that a pattern is compared with are drawn of the samples of each class.
+
+    Args:
+        index: (n,) int64 of training samples, ascending.
+        label: (n,) int64, as they are now.
+        ledger: of the run.
+    """
+    was = {row.new_id: row.was for row in ledger if row.holds and row.action == Action.RELABEL}
+    rows = torch.isin(index, torch.tensor(list(was), dtype=torch.int64)).nonzero()[:, 0]
+    before = label.clone()
+    before[rows] = torch.tensor([was[i] for i in index[rows].tolist()], dtype=torch.int64)
+    return before

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rnnrepair.callbacks.pattern_outcome import labels_before
 from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.influence import LabelDoubt, Suspicion
 from rnnrepair.repair import (
@@ -16,6 +17,7 @@ from rnnrepair.repair import (
     FailureRepair,
     GuidedRepair,
     InfluenceRepair,
+    LedgerRow,
     NoRepair,
     RandomRepair,
     ledger_rows,
@@ -204,3 +206,26 @@ def test_a_round_is_lost_where_val_falls_by_more_than_chance():
     assert not campaign.lost(0.839, 50)
     campaign.open_round(5, 0.5)
     assert not campaign.lost(0.45, 100)
+
+
+def test_labels_before_are_those_that_the_ledger_remembers():
+    index, label = torch.tensor([3, 5, 8, 9]), torch.tensor([0, 1, 2, 0])
+    made = {
+        3: (Action.RELABEL, -1, 2),
+        5: (Action.RELABEL, 4, 0),  # taken back: it has its label again
+        8: (Action.REMOVE, -1, 1),
+        7: (Action.RELABEL, -1, 1),  # of another split
+        20: (Action.ADD, -1, 0),
+    }
+    ledger = [
+        LedgerRow(
+            *(new_id, new_id, -1, "clean", 0, "", "{}", 0, -1, -1, 3, 0),
+            action=action,
+            taken_back=taken_back,
+            was=was,
+        )
+        for new_id, (action, taken_back, was) in made.items()
+    ]
+    assert labels_before(index, label, ledger).tolist() == [2, 1, 2, 0]
+    assert label.tolist() == [0, 1, 2, 0]
+    assert labels_before(index, label, []).tolist() == label.tolist()
