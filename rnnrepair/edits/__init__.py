@@ -6,6 +6,7 @@ from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.ranged_edits import RangedEdits
 from rnnrepair.edits.registry import apply_edits, check_known
 from rnnrepair.edits.series_edits import SeriesEdits
+from rnnrepair.edits.swept_edits import SweptEdits
 from rnnrepair.edits.token_edits import TokenEdits
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ImageEdits",
     "RangedEdits",
     "SeriesEdits",
+    "SweptEdits",
     "TokenEdits",
     "apply_edits",
     "check_known",

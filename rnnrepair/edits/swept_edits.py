@@ -1,0 +1,61 @@
+"""Edits of every kind and size among the usual ones: what somebody draws who expects anything."""
+
+import torch
+from torch import Tensor
+
+from rnnrepair.edits.edit import EditBatch
+from rnnrepair.edits.image_edits import ImageEdits
+from rnnrepair.edits.series_edits import SeriesEdits
+from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.sequences import DataSpec, Kind
+from rnnrepair.settings import Count, Share, check_settings
+
+
+class SweptEdits:
+    """What ``usual`` draws, and in a share of the edits one that searches for patterns try.
+
+    Each kind as often, each size as likely. Whoever augments with it needs no search, and pays for
+    all that the data do not have: the control of ``repair.strategy=pattern``.
+    """
+
+    def __init__(
+        self, usual: ImageEdits | SeriesEdits, width: Count, steps: Count, share: Share = 0.5
+    ) -> None:
+        """Choose how often.
+
+        Args:
+            usual: draws the other edits.
+            width: features of a step of the data.
+            steps: of the longest sequence.
+            share: of the edits that are one of those.
+
+        Raises:
+            SettingsError: a value is out of range.
+        """
+        check_settings(SweptEdits, locals())
+        kind = Kind.IMAGE if isinstance(usual, ImageEdits) else Kind.SERIES
+        self.usual = usual
+        self.share = share
+        self.sweeps = sweeps_of(DataSpec(kind, width, 2, max_steps=steps))
+        self.name = usual.name
+        self.fits = usual.fits
+
+    def draw(self, n: int, generator: torch.Generator) -> EditBatch:
+        """Draw n edits."""
+        parameters = dict(self.usual.draw(n, generator).parameters)
+        swept = torch.rand(n, dtype=torch.float64, generator=generator) < self.share
+        kind = torch.randint(len(self.sweeps), (n,), generator=generator)
+        for number, sweep in enumerate(self.sweeps):
+            rows = (swept & (kind == number)).nonzero()[:, 0]
+            place = torch.rand(len(rows), dtype=torch.float64, generator=generator)
+            drawn = sweep.draw(place, generator).parameters
+            for name in parameters.keys() | drawn.keys():
+                neutral = torch.full((n,), self.usual.neutral.get(name, 0.0), dtype=torch.float64)
+                values = parameters.get(name, neutral).clone()
+                values[rows] = drawn.get(name, neutral[rows])
+                parameters[name] = values
+        return EditBatch(self.usual.name, {name: parameters[name] for name in sorted(parameters)})
+
+    def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
+        """Apply edit i to sequence i, see the family of ``usual``."""
+        return self.usual.apply(inputs, edits, lengths)

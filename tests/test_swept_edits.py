@@ -1,0 +1,73 @@
+"""Edits of every kind: each as often, each as its sweep draws it, the others as usual."""
+
+import pytest
+import torch
+
+from rnnrepair.edits import ImageEdits, SeriesEdits, SweptEdits
+from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.sequences import DataSpec, Kind
+
+N = 6000
+STILL = ImageEdits(0, 0, (1, 1), 0)
+
+
+def test_each_kind_is_drawn_as_often_and_over_its_whole_range():
+    g = torch.Generator().manual_seed(0)
+    drawn = SweptEdits(STILL, 28, 28, share=0.6).draw(N, g).parameters
+    sweeps = sweeps_of(DataSpec(Kind.IMAGE, 28, 2, max_steps=28))
+    each = 0.6 * N / len(sweeps)
+    assert int((drawn["inverted"] == 1).sum()) == pytest.approx(each, rel=0.2)
+    assert int((drawn["covered"] > 0).sum()) == pytest.approx(4 * each, rel=0.2)
+    assert int((drawn["blur"] > 0).sum()) == pytest.approx(each, rel=0.2)
+    # Beyond what all swept edits vary by.
+    turned = drawn["angle"][drawn["angle"].abs() > 8]
+    assert len(turned) == pytest.approx(each * 82 / 90, rel=0.2)
+    assert turned.min() < -80
+    assert turned.max() > 80
+    # The rest is left as it is.
+    neutral = torch.stack(
+        [
+            value == ImageEdits.neutral.get(name, 0)
+            for name, value in drawn.items()
+            if name != "side"
+        ]
+    ).all(0)
+    assert int(neutral.sum()) == pytest.approx(0.4 * N, rel=0.1)
+
+
+def test_every_edit_is_applied_as_its_own_family_does():
+    g = torch.Generator().manual_seed(1)
+    images = torch.rand(200, 28, 28, generator=g)
+    family = SweptEdits(ImageEdits(), 28, 28)
+    drawn = family.draw(200, g)
+    assert torch.equal(family.apply(images, drawn), ImageEdits().apply(images, drawn))
+    one = family.apply(images[7:8], drawn.select(torch.tensor([7])))
+    torch.testing.assert_close(one[0], family.apply(images, drawn)[7])
+    assert drawn.to_list()[0].name == "image"
+
+
+def test_series_have_sweeps_of_their_own_and_steps_keep_their_number():
+    g = torch.Generator().manual_seed(2)
+    family = SweptEdits(SeriesEdits(), 3, 20, share=1.0)
+    drawn = family.draw(400, g)
+    assert family.fits == SeriesEdits().fits
+    assert any(name.startswith("spared") for name in drawn.parameters)
+    inputs, lengths = torch.rand(400, 20, 3, generator=g), torch.full((400,), 20)
+    edited = family.apply(inputs, drawn, lengths)
+    assert edited.shape == inputs.shape
+    assert ((edited != inputs).flatten(1).any(1)).double().mean() > 0.95
+
+
+def test_a_share_of_none_is_what_is_usual():
+    usual = ImageEdits()
+    for seed in range(3):
+        own = SweptEdits(usual, 28, 28, share=0.0).draw(50, torch.Generator().manual_seed(seed))
+        plain = usual.draw(50, torch.Generator().manual_seed(seed))
+        for name, values in plain.parameters.items():
+            assert torch.equal(own.parameters[name], values)
+
+
+def test_a_share_above_one_is_refused():
+    with pytest.raises(ConfigurationError, match=r"SweptEdits\.share: expected"):
+        SweptEdits(STILL, 28, 28, share=1.5)
