@@ -15,7 +15,7 @@ class SweptEdits:
     """What ``usual`` draws, and in a share of the edits one that searches for patterns try.
 
     Each kind as often, each size as likely. Whoever augments with it needs no search, and pays for
-    all that the data do not have: the control of ``repair.strategy=pattern``.
+    all that the data do not have: the control of ``PatternRepair``.
     """
 
     def __init__(
