@@ -26,6 +26,7 @@ from rnnrepair.repair import (
     RepairStrategy,
     StopReason,
     ledger_rows,
+    rounds_held,
     taken_back,
     write_ledger,
 )
@@ -38,7 +39,8 @@ class RepairInjection(AnalysisCallback):
     """One round per analysed epoch: propose, change the data, enter into the ledger.
 
     How much and how often says ``Campaign``. A round that has mended samples is taken back where
-    val fell over it (``Campaign.lost``); the network goes on from where it is.
+    val fell over it, and all rounds that have taught patterns where val fell since the first of
+    them (``Campaign.lost``); the network goes on from where it is.
     """
 
     reads = (TraceCollector, StateAbstraction, InfluenceAnalysis)
@@ -160,9 +162,13 @@ class RepairInjection(AnalysisCallback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
         epoch = trainer.current_epoch + 1
-        if self.strategy.cleans and epoch == self._end_of_rounds(trainer):
+        if self._takes_back and epoch == self._end_of_rounds(trainer):
             self._judge_last_round(trainer, epoch)
         self._plan_epoch(trainer, epoch)
+
+    @property
+    def _takes_back(self) -> bool:
+        return self.strategy.cleans or self.strategy.seeks_patterns
 
     def _end_of_rounds(self, trainer: pl.Trainer) -> int:
         """Return the completed epochs at which nothing is analysed that could judge a round."""
@@ -175,7 +181,7 @@ class RepairInjection(AnalysisCallback):
         val = network.predict(repairable_data(trainer).loader("val"))
         confused = confusion(val.label, val.predicted)
         if self._take_back_if_lost(
-            trainer, score(confused, self.monitor), len(val.label), self.campaign.rounds, epoch
+            trainer, score(confused, self.monitor), len(val.label), self.campaign.rounds_made, epoch
         ):
             self._train_on(trainer, ("fit",))
 
@@ -241,21 +247,36 @@ class RepairInjection(AnalysisCallback):
     def _take_back_if_lost(
         self, trainer: pl.Trainer, val_score: float, n_val: int, last: int, epoch: int
     ) -> bool:
-        """Take round ``last`` back where it has mended samples and val fell over it."""
-        mended = any(r.holds and not r.injected and r.round == last for r in self.ledger)
-        if not mended or not self.campaign.lost(val_score, n_val):
+        """Take rounds back where val fell over them: the last one, or all that taught patterns."""
+        first = self._first_lost(val_score, n_val, last)
+        if first is None:
             return False
-        repairable_data(trainer).take_back()
-        self.ledger = taken_back(self.ledger, last, epoch)
+        undone = [number for number in rounds_held(self.ledger) if number >= first]
+        for _ in undone:
+            repairable_data(trainer).take_back()
+        self.ledger = taken_back(self.ledger, first, epoch)
         write_ledger(self.ledger, self._ledger_file)
         log.warning(
-            "Round %d is taken back: %s on val fell from %.4f to %.4f over it.",
-            last,
+            "%s taken back: %s on val fell from %.4f to %.4f over %s.",
+            f"Round {last} is" if first == last else f"Rounds {first} to {last} are",
             self.monitor.value,
-            self.campaign.val_score[last - 1],
+            self.campaign.val_score[first - 1],
             val_score,
+            "it" if first == last else "them",
         )
         return True
+
+    def _first_lost(self, val_score: float, n_val: int, last: int) -> int | None:
+        """Return the first round that is to be taken back, None where none is."""
+        held = rounds_held(self.ledger)
+        mended = any(r.holds and not r.injected and r.round == last for r in self.ledger)
+        if mended and self.campaign.lost(val_score, n_val, last):
+            return last
+        # Each round of a pattern teaches the same, a little: harm adds up.
+        if held and self.strategy.patterns and self.campaign.lost(val_score, n_val, held[0]):
+            self.strategy.give_up_patterns()
+            return held[0]
+        return None
 
     def _make_round(
         self, trainer: pl.Trainer, evidence: Evidence | None, wanted: int, epoch: int
@@ -279,10 +300,14 @@ class RepairInjection(AnalysisCallback):
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
         n_found = len(self.strategy.patterns)
+        given_up = {pattern.told for pattern in self.strategy.given_up}
         proposal = proposed(trainer, self, evidence, wanted, seed)
         self.judged += proposal.judged
         for pattern in self.strategy.patterns[n_found:]:
             log.info("Found: %s.", pattern.name)
+        for pattern in self.strategy.given_up:
+            if pattern.told not in given_up:
+                log.warning("Taught no more, for as many fail as at first: %s.", pattern.name)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
         spends = self.strategy.injects and not self.strategy.saves

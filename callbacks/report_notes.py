@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from rnnrepair.network import Predictions
+from rnnrepair.patterns import Pattern
 from rnnrepair.protocols import KnowsPoison, KnowsWrongLabels, RepairableData
+from rnnrepair.record import SplitAnswers
 from rnnrepair.runs import at_chance, constant_score, still_rising
-from rnnrepair.scores import Monitor, confusion, score
+from rnnrepair.scores import Monitor, confusion, fell, score
 from rnnrepair.sequences import Names
 
 
@@ -40,6 +42,33 @@ def found_notes(
             f"{base_length}, for the strategy none would gain too."
         )
     return (*told, *_planted(data), *_poisoned(data))
+
+
+def ended_notes(
+    val: SplitAnswers, given_up: Sequence[Pattern], monitor: Monitor
+) -> tuple[str, ...]:
+    """Return what a reader must know of how a repair has ended.
+
+    Args:
+        val: what the unrepaired and the final network say of it.
+        given_up: patterns that were taught no more.
+        monitor: the score that chooses on val.
+    """
+    told = [
+        f"Given up: {pattern.told}. Teaching it mended nothing, or val fell meanwhile: the network "
+        "may have no means to tell these samples from others. Give it what does (a further input), "
+        "or look at their labels."
+        for pattern in given_up
+    ]
+    before, after = (score(confusion(val.label, p), monitor) for p in (val.before, val.after))
+    if fell(before, after, len(val.label)):
+        told.append(
+            f"The final network is worse on val than the unrepaired one: {monitor.value} "
+            f"{after:.4f}, {before:.4f} before. Take the unrepaired one (checkpoints/base.ckpt), "
+            "the best on val (best.ckpt, where it is kept), or one between them "
+            "(scripts/interpolate.py)."
+        )
+    return tuple(told)
 
 
 def _planted(data: RepairableData) -> list[str]:

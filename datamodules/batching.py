@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SequenceBatch
 
@@ -157,35 +156,6 @@ class FetchedBatches(Dataset[SequenceBatch]):
 
     def __getitem__(self, plan: BatchPlan) -> SequenceBatch:
         return self.fetch(plan.index)
-
-
-class AugmentedBatches(FetchedBatches):
-    """The same with augmentation, whose edits depend on seed, epoch and batch alone."""
-
-    def __init__(
-        self,
-        fetch: Callable[[Tensor], SequenceBatch],
-        augmentation: Augmentation,
-        n_originals: int,
-        seed: int,
-    ) -> None:
-        """Take what edits the batches.
-
-        Args:
-            fetch: see ``FetchedBatches``.
-            augmentation: edits a share of the sequences.
-            n_originals: sequences from this index on were injected and are left as they are: a
-                repair has chosen their edits, and an edit of an edit can leave the limits.
-            seed: of the run.
-        """
-        super().__init__(fetch)
-        self.augmentation = augmentation
-        self.n_originals = n_originals
-        self.seed = seed
-
-    def __getitem__(self, plan: BatchPlan) -> SequenceBatch:
-        generator = torch_generator(self.seed, "augmentation", plan.epoch, plan.number)
-        return self.augmentation(self.fetch(plan.index), plan.index < self.n_originals, generator)
 
 
 def batch_loader(batches: Dataset[Any], plans: EpochBatches, **options: Any) -> DataLoader[Any]:

@@ -12,7 +12,7 @@ from rnnrepair.datamodules.batching import EpochBatches, batch_loader
 from rnnrepair.datamodules.chances import chances_of, class_chance
 from rnnrepair.datamodules.collating import Collate, check_collate
 from rnnrepair.datamodules.find_format import find_format
-from rnnrepair.datamodules.formed_batches import AugmentedFormedBatches, FormedBatches, Forming
+from rnnrepair.datamodules.formed_batches import EditedFormedBatches, FormedBatches, Forming
 from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
@@ -207,10 +207,11 @@ class DatasetDataModule(SequenceDataModule):
         return self.transfer_batch_to_device(given, device, 0), read.to(device)
 
     def training_batches(self) -> Dataset[Any]:
-        """Return what makes the user's batches of plans."""
-        if self.augmentation is None or not self.augments:
+        """Return what makes the user's batches of plans, as their epoch sees them."""
+        if not self.augments and not self._store.regions:
+            # His own items as they are: writing sequences into them costs time.
             return FormedBatches(self._forming)
-        return AugmentedFormedBatches(self._forming, self.augmentation, self.seed)
+        return EditedFormedBatches(self._forming, self.epoch_edits)
 
     def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
         """Return the sampler's (n + m,) weights; of an injected sample, the mean of its class."""

@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.datamodules.batching import BatchPlan
 from rnnrepair.datamodules.collating import Collate
+from rnnrepair.datamodules.epoch_edits import EpochEdits
 from rnnrepair.datamodules.read_sequences import Kept, ReadSequences
 from rnnrepair.datamodules.sample_format import Ends
 from rnnrepair.datamodules.store import Store
-from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SequenceBatch
 
 
@@ -93,17 +92,14 @@ class FormedBatches(Dataset[Any]):
         return self.forming.collate(self.forming.items(plan.index))
 
 
-class AugmentedFormedBatches(FormedBatches):
-    """The same with augmentation, whose edits depend on seed, epoch and batch alone."""
+class EditedFormedBatches(FormedBatches):
+    """The same, as their epoch sees them."""
 
-    def __init__(self, forming: Forming, augmentation: Augmentation, seed: int) -> None:
-        """Take what edits the batches, and the seed of the run."""
+    def __init__(self, forming: Forming, edits: EpochEdits) -> None:
+        """Take what forms the batches, and what edits their sequences before."""
         super().__init__(forming)
-        self.augmentation = augmentation
-        self.seed = seed
+        self.edits = edits
 
     def __getitem__(self, plan: BatchPlan) -> Any:
-        generator = torch_generator(self.seed, "augmentation", plan.epoch, plan.number)
         sequences = self.forming.store.fetch(plan.index)
-        original = plan.index < len(self.forming.base)
-        return self.forming.batch(self.augmentation(sequences, original, generator))[0]
+        return self.forming.batch(self.edits(sequences, plan))[0]

@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.datamodules.batching import (
-    AugmentedBatches,
     EpochBatches,
     FetchedBatches,
     batch_loader,
 )
+from rnnrepair.datamodules.epoch_edits import EditedBatches, EpochEdits
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
@@ -344,11 +344,14 @@ class SequenceDataModule(pl.LightningDataModule):
         return batch_loader(self.training_batches(), plans, **self._loading)
 
     def training_batches(self) -> Dataset[Any]:
-        """Return what makes batches of plans, augmented ones where there is augmentation."""
-        if self.augmentation is None or not self.augments:
-            return FetchedBatches(self.fetch)
-        n_loaded = len(self._set_up().label)
-        return AugmentedBatches(self.fetch, self.augmentation, n_loaded, self.seed)
+        """Return what makes batches of plans, as their epoch sees them."""
+        return EditedBatches(self.fetch, self.epoch_edits)
+
+    @property
+    def epoch_edits(self) -> EpochEdits:
+        """What training edits anew in every epoch."""
+        augmentation = self.augmentation if self.augments else None
+        return EpochEdits(self._store, self.spec, augmentation, self.seed)
 
     def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
         """Return the (n + m,) weights by which an epoch draws; None where all are drawn alike."""

@@ -1,7 +1,7 @@
 """Sequences that never change, and the changes that were made of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import check_steps
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
-from rnnrepair.sequences import Changes, SequenceBatch
+from rnnrepair.sequences import Changes, EditRegion, SequenceBatch, joined_regions
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Round:
     """
 
     added: Sequences
+    regions: tuple[EditRegion, ...]
     origin: Tensor
+    region: Tensor
     label: Tensor
     removed: Tensor
     relabelled: Tensor
@@ -31,10 +33,25 @@ class Round:
     reweighted: Tensor
     weight: Tensor
 
-    def state(self) -> dict[str, Tensor]:
-        """Return plain tensors, for checkpoints."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "added"}
-        return {"values": self.added.values, "offsets": self.added.offsets, **named}
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values, for checkpoints."""
+        named = {name: getattr(self, name) for name in _numbers()}
+        regions = [astuple(region) for region in self.regions]
+        parts = {"values": self.added.values, "offsets": self.added.offsets, "regions": regions}
+        return parts | named
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any], like: Sequences) -> "Round":
+        """Return the round that ``state`` told; its sequences are of the form of others."""
+        plain = dict(state)
+        values, offsets = plain.pop("values"), plain.pop("offsets")
+        regions = tuple(EditRegion(*region) for region in plain.pop("regions"))
+        return cls(replace(like, values=values, offsets=offsets), regions, **plain)
+
+
+def _numbers() -> list[str]:
+    """Return the names of what a round knows as tensors."""
+    return [f.name for f in fields(Round) if f.name not in ("added", "regions")]
 
 
 class Store:
@@ -46,6 +63,7 @@ class Store:
     Attributes:
         base: sequences as they were loaded.
         rounds: changes, in the order in which they were made.
+        regions: of edits that are drawn anew in every epoch.
     """
 
     def __init__(self, base: Base, label: Tensor) -> None:
@@ -85,14 +103,9 @@ class Store:
         self.rounds.pop()
         self._view()
 
-    def restore(self, states: Sequence[Mapping[str, Tensor]]) -> None:
+    def restore(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Take up the rounds that ``Round.state`` told."""
-        self.rounds = []
-        for state in states:
-            plain: dict[str, Any] = dict(state)
-            values, offsets = plain.pop("values"), plain.pop("offsets")
-            added = replace(self.base.none(), values=values, offsets=offsets)
-            self.rounds.append(Round(added, **plain))
+        self.rounds = [Round.of_state(state, self.base.none()) for state in states]
         self._view()
 
     def fetch(self, index: Tensor) -> SequenceBatch:
@@ -113,6 +126,16 @@ class Store:
         origin = index.clone()
         origin[new] = self._origin[index[new] - len(self.base)]
         return origin
+
+    def region_of(self, index: Tensor) -> Tensor:
+        """Return the (n,) places in ``regions`` of sequences whose edit every epoch draws anew.
+
+        It is -1 of all others.
+        """
+        new = index >= len(self.base)
+        region = torch.full_like(index, -1)
+        region[new] = self._region[index[new] - len(self.base)]
+        return region
 
     @property
     def added_origin(self) -> Tensor:
@@ -154,6 +177,7 @@ class Store:
             self._added = self._added.joined(part.added)
         nothing = torch.empty(0, dtype=torch.int64)
         self._origin = torch.cat([nothing, *(r.origin for r in self.rounds)])
+        self._region, self.regions = joined_regions([(r.region, r.regions) for r in self.rounds])
         self._added_label = torch.cat([nothing, *(r.label for r in self.rounds)])
         self.removed = torch.cat([nothing, *(r.removed for r in self.rounds)]).unique()
         self._reweighted = torch.cat([nothing, *(r.reweighted for r in self.rounds)])
@@ -188,8 +212,9 @@ class Store:
         if changes.inputs is not None:
             added = self.base.like(changes.inputs, changes.lengths)
             check_steps(added, "Changes.inputs")
-        named = {f.name: getattr(changes, f.name) for f in fields(Round) if f.name != "added"}
+        named = {name: getattr(changes, name) for name in _numbers()}
         named["origin"] = self._checked_origin(changes)
+        named["region"] = _checked_region(changes, named["origin"])
         for name in ("label", "new_label"):
             named[name] = class_numbers(named[name], n_classes, f"Changes.{name}")
         for name in ("removed", "relabelled", "reweighted"):
@@ -207,7 +232,7 @@ class Store:
                 )
         if len(changes.weight) and not bool(((changes.weight >= 0) & (changes.weight <= 1)).all()):
             raise DataError("Weights are probabilities: they must lie in [0, 1].")
-        return Round(added, **named)
+        return Round(added, tuple(changes.regions), **named)
 
     def _checked_origin(self, changes: Changes) -> Tensor:
         """Return the (n,) sequences of the base that new ones were made from."""
@@ -229,3 +254,20 @@ class Store:
         origin = self.origin_of(origin)
         self.base.check_origins(origin, changes.lengths)
         return origin
+
+
+def _checked_region(changes: Changes, origin: Tensor) -> Tensor:
+    """Return the (n,) places of new sequences in the regions, -1 for none."""
+    region = torch.full_like(origin, -1) if changes.region is None else changes.region
+    if len(region) != len(origin):
+        raise DataError(
+            f"Changes has {len(region)} entries of region and {len(origin)} labels: expected as "
+            "many of each."
+        )
+    redrawn = region >= 0
+    if bool((region >= len(changes.regions)).any()) or bool((origin[redrawn] < 0).any()):
+        raise DataError(
+            f"Changes.region: expected -1, or a place in the {len(changes.regions)} regions, for a "
+            "sequence whose origin is given: an epoch edits its origin."
+        )
+    return region

@@ -15,7 +15,7 @@ from rnnrepair.datamodules import Augmentation, DatasetDataModule, LoadedData, S
 from rnnrepair.datamodules.item_form import form_of
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.protocols import RepairableData
-from rnnrepair.sequences import Changes, Names
+from rnnrepair.sequences import Changes, EditRegion, Names
 from tests.item_forms import FORMS, LABEL, STATIC, C, F, N, T, items_of, second
 
 N_TRAIN = 45
@@ -183,6 +183,27 @@ def test_augmentation_edits_users_batches_as_it_edits_sequences(make_data):
         assert torch.equal(left[1], right.lengths)
         edited += int((left[0] != other.fetch(right.index).inputs).any())
     assert edited
+
+
+def test_users_batches_are_redrawn_as_sequences_are(make_data):
+    name = "with its length"
+    one, other = module_of(name), plain(make_data, name)
+    for data in (one, other):
+        parent = data.fetch(data.indices("fit")[:9])
+        data.apply(
+            Changes(
+                *(parent.inputs, parent.lengths, parent.label),
+                origin=parent.index,
+                region=torch.zeros(9, dtype=torch.int64),
+                regions=(EditRegion("drift_0-0", 0.6, 0.9),),
+            )
+        )
+    edited = 0
+    for left, right in zip(one.train_dataloader(), other.train_dataloader(), strict=True):
+        assert torch.equal(left[0], right.inputs)
+        assert torch.equal(left[1], right.lengths)
+        edited += int((left[0] != other.fetch(right.index).inputs).flatten(1).any(1).sum())
+    assert edited == 9
 
 
 def test_relabelled_items_are_trained_on_with_their_new_label():

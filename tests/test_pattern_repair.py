@@ -13,6 +13,7 @@ from rnnrepair.network import logits_of, margin_of, verified
 from rnnrepair.patterns import Candidate, PatternContext
 from rnnrepair.repair import (
     CleanLabels,
+    CleanThen,
     FailureRepair,
     InfluenceRepair,
     NoRepair,
@@ -24,6 +25,7 @@ from rnnrepair.repair import (
     rebuild,
 )
 from rnnrepair.repair.known_pattern import SAFE
+from rnnrepair.sequences import EditRegion
 from tests.conftest import case_of, trained
 
 
@@ -115,6 +117,12 @@ def test_samples_are_rebuilt_from_their_rows(case, inside, monkeypatch):
     )
     for row, made, length in zip(rows, proposal.inputs, proposal.lengths.tolist(), strict=True):
         assert torch.equal(rebuild(row, case.data), made[:length])
+    # Training sees another edit of the region in every epoch.
+    taught = torch.isin(case.failures.index[proposal.failure], inside)
+    assert [row.redrawn for row in rows] == taught.long().tolist()
+    changes = proposal.changes()
+    assert changes.regions == (EditRegion("speed", 0.6, 0.9),)
+    assert torch.equal(changes.region, taught.long() - 1)
 
 
 def test_a_group_is_taught_by_its_own_training_samples(case, inside, monkeypatch):
@@ -205,6 +213,45 @@ def test_a_pattern_gets_less_when_less_is_left_and_nothing_once_it_is_right(
     # Full as long as a third is left; one of six is half of that.
     assert counts == pytest.approx([0.5, 0.5, 0.25, 0.0], abs=0.02)
     assert m > 6
+
+
+def test_a_pattern_that_fails_as_much_after_three_rounds_is_taught_no_more(
+    case, inside, monkeypatch
+):
+    in_vain = strategy_of(monkeypatch, OneEdit(inside))
+    helped = strategy_of(monkeypatch, OneEdit(inside))
+    sought = case.context.sought
+    now = sought.samples.index == inside[0]
+    mended = replace(
+        case.context,
+        sought=replace(
+            sought, samples=replace(sought.samples, failed=sought.samples.failed & ~now)
+        ),
+    )
+    for number in range(5):
+        for strategy, context in (
+            (in_vain, case.context),
+            (helped, mended if number else case.context),
+        ):
+            proposal = strategy.propose(context, 4)
+            taught = bool((proposal.region >= 0).any())
+            assert taught == (strategy is helped or number < 3)
+            assert len(proposal) == 4 * len(case.failures)
+    assert [pattern.told for pattern in in_vain.given_up] == ["speed"]
+    assert helped.given_up == []
+    again = strategy_of(monkeypatch, OneEdit(inside))
+    again.load_state_dict(in_vain.state_dict())
+    assert [pattern.told for pattern in again.given_up] == ["speed"]
+
+
+def test_patterns_that_are_given_up_are_mended_by_influence(case, inside, monkeypatch):
+    strategy = CleanThen(strategy_of(monkeypatch, OneEdit(inside)))
+    strategy.then.propose(case.context, 3)
+    strategy.give_up_patterns()
+    assert [pattern.told for pattern in strategy.given_up] == ["speed"]
+    proposal = strategy.then.propose(case.context, 3)
+    expected = InfluenceRepair().propose(case.context, 3)
+    assert torch.equal(proposal.inputs, expected.inputs)
 
 
 def test_state_is_what_a_resumed_repair_goes_on_with(case, inside, monkeypatch):

@@ -10,7 +10,8 @@ from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import EditFamily
 from rnnrepair.edits.image_edits import SIDES, ImageEdits
 from rnnrepair.edits.series_edits import SeriesEdits
-from rnnrepair.sequences import DataSpec, Kind, Names
+from rnnrepair.errors import DataError
+from rnnrepair.sequences import DataSpec, EditRegion, Kind, Names
 
 # Beside the parameter that is swept all others vary a little, as they do between samples.
 IMAGE_JITTER = ImageEdits(rotation=8, translation=1, scale=(0.95, 1.05), shear=5)
@@ -68,6 +69,28 @@ class Sweep:
         """Return what people read of the edits between two places."""
         ends = self.at(torch.tensor([low, high])).tolist()
         return self.told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
+
+
+def drawn_in(region: EditRegion, n: int, spec: DataSpec, generator: torch.Generator) -> EditBatch:
+    """Draw n edits of a region, every size as likely.
+
+    Args:
+        region: of a sweep of these data.
+        n: edits.
+        spec: of the data.
+        generator: draws.
+
+    Raises:
+        DataError: the data have no such sweep.
+    """
+    sweeps = {sweep.name: sweep for sweep in sweeps_of(spec)}
+    if region.sweep not in sweeps:
+        raise DataError(
+            f"Edits {region.sweep}: expected one of {', '.join(sweeps) or 'none'} for these data: "
+            "they were found in other data, or by another version."
+        )
+    size = torch.rand(n, generator=generator)
+    return sweeps[region.sweep].draw(region.low + (region.high - region.low) * size, generator)
 
 
 def still(kind: Kind) -> Sweep:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnrepair.repair.stop_reason import StopReason
+from rnnrepair.scores import fell
 from rnnrepair.settings import Count, check_settings
 
 
@@ -86,20 +87,18 @@ class Campaign:
         best = max(range(len(self.val_score)), key=self.val_score.__getitem__)
         return StopReason.NO_GAIN_ON_VAL if self.rounds_made - best >= self.patience else None
 
-    def lost(self, val_score: float, n_val: int) -> bool:
-        """Return whether val fell over the last round by more than chance explains.
+    def lost(self, val_score: float, n_val: int, first: int) -> bool:
+        """Return whether val fell from a round on by more than chance explains.
 
         That is by more than twice the standard error of the score before it. Patience would not do:
         it ends a repair, and leaves in the data what has done the harm.
 
         Args:
-            val_score: of the network as the round has left it.
+            val_score: of the network as it is now.
             n_val: val sequences.
+            first: number of the round, from 1.
         """
-        if self.rounds_made == 0:
-            return False
-        before = self.val_score[self.rounds_made - 1]
-        return before - val_score > 2 * (before * (1 - before) / n_val) ** 0.5
+        return fell(self.val_score[first - 1], val_score, n_val)
 
     def planned_after(self, n_rounds: int) -> int:
         """Return how many samples ``n_rounds`` rounds plan together."""

@@ -60,6 +60,15 @@ class CleanThen(RepairStrategy):
     def patterns(self) -> Sequence[Pattern]:
         return self.then.patterns
 
+    @property
+    @override
+    def given_up(self) -> Sequence[Pattern]:
+        return self.then.given_up
+
+    @override
+    def give_up_patterns(self) -> None:
+        self.then.give_up_patterns()
+
     @override
     def state_dict(self) -> dict[str, Any]:
         return self.then.state_dict()

@@ -1,15 +1,15 @@
 """A pattern that a repair has found, and how much of it there was to mend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnnrepair.edits.sweep import Sweep
 from rnnrepair.patterns import Pattern
 from rnnrepair.repair.proposal import Sought
+from rnnrepair.sequences import EditRegion
 
 # Probability of the true class above that of the next, from which on an answer is safe.
 SAFE = 0.5
@@ -22,32 +22,39 @@ class KnownPattern:
     Attributes:
         pattern: as it was found.
         unsafe: how many of its samples were not right by a safe margin then.
+        rounds: that it was taught in.
+        given_up: whether it is taught no more.
     """
 
     pattern: Pattern
     unsafe: int
-
-    def sweep(self, sweeps: Sequence[Sweep]) -> Sweep | None:
-        """Return the sweep that its edits are drawn by; None where no edit explains it."""
-        wanted = self.pattern.parameters.get("edit")
-        return next((sweep for sweep in sweeps if sweep.name == wanted), None)
+    rounds: int = 0
+    given_up: bool = False
 
     @property
-    def ends(self) -> tuple[float, float]:
-        """Least and largest place of its edits on their sweep."""
+    def region(self) -> EditRegion | None:
+        """Of its edits; None where no edit explains it."""
         values = self.pattern.parameters
-        return float(values["from"]), float(values["to"])
+        if "edit" not in values:
+            return None
+        return EditRegion(str(values["edit"]), float(values["from"]), float(values["to"]))
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return {"pattern": self.pattern.plain(), "unsafe": self.unsafe}
+        own = {name: getattr(self, name) for name in ("unsafe", "rounds", "given_up")}
+        return {"pattern": self.pattern.plain(), **own}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> "KnownPattern":
         """Return what ``state_dict`` was made of."""
-        return cls(Pattern.of_plain(state["pattern"]), state["unsafe"])
+        return cls(**{**state, "pattern": Pattern.of_plain(state["pattern"])})
 
 
 def unsafe(index: Tensor, sought: Sought) -> int:
     """Return how many of (m,) samples are wrong now, or right by less than a safe margin."""
     return int((torch.isin(sought.samples.index, index) & (sought.margin < SAFE)).sum())
+
+
+def wrong(index: Tensor, sought: Sought) -> int:
+    """Return how many of (m,) samples are wrong now."""
+    return int((torch.isin(sought.samples.index, index) & sought.samples.failed).sum())

@@ -52,6 +52,7 @@ class LedgerRow:
         weight: probability that an epoch sees a mended sample.
         score: how suspicious that was.
         taken_back: completed epochs when its round was taken back, -1 while it holds.
+        redrawn: 1 where every epoch draws another edit of the kind, of which the row has the first.
     """
 
     new_id: int
@@ -75,6 +76,7 @@ class LedgerRow:
     weight: float = 1.0
     score: float = 0.0
     taken_back: int = -1
+    redrawn: int = 0
 
     @property
     def holds(self) -> bool:
@@ -128,6 +130,7 @@ def ledger_rows(
             parent_name=str(parents[i]),
             failure_name=str(failed[f]),
             round=number,
+            redrawn=int(proposal.region[i] >= 0),
         )
         for i, (f, edit) in enumerate(zip(proposal.failure.tolist(), proposal.edits, strict=True))
     ]

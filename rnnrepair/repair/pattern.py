@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.edits import IDENTITY, apply_edits
-from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.edits.sweep import drawn_in
 from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import (
     EditPatterns,
@@ -21,7 +21,7 @@ from rnnrepair.patterns import (
 )
 from rnnrepair.repair.controls import InfluenceRepair
 from rnnrepair.repair.edited import edited_proposal, unjudged
-from rnnrepair.repair.known_pattern import KnownPattern, unsafe
+from rnnrepair.repair.known_pattern import KnownPattern, unsafe, wrong
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
@@ -29,6 +29,8 @@ from rnnrepair.settings import ProperShare, check_settings
 
 # A pattern gets fewer samples once this share of what was wrong or doubtful in it is left.
 FULL = 1 / 3
+# Rounds after which a pattern that fails no less than at first is taught no more.
+IN_VAIN = 3
 
 
 class PatternRepair(RepairStrategy):
@@ -37,7 +39,7 @@ class PatternRepair(RepairStrategy):
     Patterns are looked for once, before the first round: what later rounds leave of the failures
     tells what has been taught, and a search costs about as much as an epoch. Failures outside of
     them get what ``influence`` gives them. The samples of a pattern become fewer as its failures
-    become right, and none is made once all of them are.
+    become right, and none is made once all of them are, or where three rounds have changed nothing.
 
     Source: ours.
     """
@@ -87,37 +89,50 @@ class PatternRepair(RepairStrategy):
         sought = context.looked_through()
         if self.seeks:
             self.known, self.seeks = self._patterns(sought), False
+        self.known = [self._still_worth_it(known, sought) for known in self.known]
+        # Nothing is made of samples that a strategy that cleans has taken out.
+        teachable = [
+            not known.given_up and len(self._pool(known, context)) > 0 for known in self.known
+        ]
         index, total = context.evidence.failures.index, budget * len(context.evidence)
         inside = [
-            # Nothing is made of samples that a strategy that cleans has taken out.
-            torch.isin(index, known.pattern.inside) & bool(len(self._pool(known, context)))
-            for known in self.known
+            torch.isin(index, known.pattern.inside) & can
+            for known, can in zip(self.known, teachable, strict=True)
         ]
         taught = torch.zeros(len(index), dtype=torch.bool)
         for failing in inside:
             taught |= failing
         # What influence would not use is spent on patterns.
         most = total if bool(taught.all()) else int(self.share * total)
-        parts = [
-            self._taught(known, n, failing.nonzero()[:, 0], context, number)
-            for number, (known, n, failing) in enumerate(
-                zip(self.known, self._doses(most, sought), inside, strict=True)
-            )
-            if n and bool(failing.any())
-        ]
+        parts = []
+        for number, n in enumerate(self._doses(most, teachable, sought)):
+            failing = inside[number].nonzero()[:, 0]
+            if n and len(failing):
+                known = self.known[number]
+                parts.append(self._taught(known, n, failing, context, number))
+                self.known[number] = replace(known, rounds=known.rounds + 1)
         rest = (~taught).nonzero()[:, 0]
         n_rest = total - sum(len(part) for part in parts)
         if len(rest) and n_rest:
             parts.append(self._of_rest(context, rest, n_rest))
         return Proposal.joined(parts) if parts else Proposal.empty(context)
 
-    def _doses(self, most: int, sought: Sought) -> list[int]:
+    def _still_worth_it(self, known: KnownPattern, sought: Sought) -> KnownPattern:
+        """Give a pattern up that fails no less after some rounds than at first."""
+        if known.rounds < IN_VAIN or wrong(known.pattern.inside, sought) < known.pattern.size:
+            return known
+        return replace(known, given_up=True)
+
+    def _doses(self, most: int, teachable: Sequence[bool], sought: Sought) -> list[int]:
         """Return how many of at most so many samples each pattern gets: by what is left of it."""
-        at_first = sum(known.unsafe for known in self.known)
         left = [
-            min(unsafe(known.pattern.inside, sought) / FULL, known.unsafe) for known in self.known
+            min(unsafe(known.pattern.inside, sought) / FULL, known.unsafe) if can else 0
+            for known, can in zip(self.known, teachable, strict=True)
         ]
-        return [int(most * n / at_first) for n in left]
+        at_first = sum(
+            known.unsafe for known, can in zip(self.known, teachable, strict=True) if can
+        )
+        return [int(most * n / max(at_first, 1)) for n in left]
 
     def _patterns(self, sought: Sought) -> list[KnownPattern]:
         found = find_patterns(sought.samples, self.finders)
@@ -139,15 +154,14 @@ class PatternRepair(RepairStrategy):
         """
         generator = torch_generator(context.seed, "pattern", number)
         failure = failing[torch.arange(n) % len(failing)]
-        sweep = known.sweep(sweeps_of(context.looked_through().samples.spec))
         pool = self._pool(known, context)
         parents = context.fetch(pool[torch.randint(len(pool), (n,), generator=generator)])
-        if sweep is not None:
-            low, high = known.ends
-            place = low + (high - low) * torch.rand(n, generator=generator)
-            edits = sweep.draw(place, generator)
+        if known.region is not None:
+            spec = context.looked_through().samples.spec
+            edits = drawn_in(known.region, n, spec, generator)
             inputs = apply_edits(parents.inputs, edits, parents.lengths)
-            return unjudged(parents, inputs, failure, edits.to_list())
+            made = unjudged(parents, inputs, failure, edits.to_list())
+            return replace(made, region=torch.zeros_like(failure), regions=(known.region,))
         if self.edits_samples:
             seeded = replace(context, seed=context.seed + 1 + number)
             return edited_proposal(parents, failure, seeded)
@@ -174,6 +188,15 @@ class PatternRepair(RepairStrategy):
     @override
     def patterns(self) -> list[Pattern]:
         return [known.pattern for known in self.known]
+
+    @property
+    @override
+    def given_up(self) -> list[Pattern]:
+        return [known.pattern for known in self.known if known.given_up]
+
+    @override
+    def give_up_patterns(self) -> None:
+        self.known = [replace(known, given_up=True) for known in self.known]
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion
 from rnnrepair.patterns import PatternContext
 from rnnrepair.repair.mend import Action, Mend
-from rnnrepair.sequences import Changes, Phrases, SequenceBatch
+from rnnrepair.sequences import Changes, EditRegion, Phrases, SequenceBatch, joined_regions
 from rnnrepair.traces import Traces
 
 
@@ -115,6 +115,9 @@ class Proposal:
             where the sample was edited; -1 for samples that no context was looked for.
         mends: of samples that are there already, most suspicious first.
         withheld: failures that nothing is made for, because labels at them are in doubt.
+        region: (n,) int64 place in ``regions`` of samples that have another edit of that region in
+            every epoch, as augmented ones do; -1 of those that stay as they are.
+        regions: of edits.
     """
 
     inputs: Tensor
@@ -128,11 +131,14 @@ class Proposal:
     context: Tensor = field(default_factory=_no_numbers)
     mends: Sequence[Mend] = ()
     withheld: int = 0
+    region: Tensor = field(default_factory=_no_numbers)
+    regions: Sequence[EditRegion] = ()
 
     def __post_init__(self) -> None:
-        """Most strategies look for no context."""
-        if len(self.context) != len(self.label):
-            object.__setattr__(self, "context", torch.full_like(self.label, -1))
+        """Most strategies look for no context, and edit their samples once."""
+        for name in ("context", "region"):
+            if len(getattr(self, name)) != len(self.label):
+                object.__setattr__(self, name, torch.full_like(self.label, -1))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -148,6 +154,7 @@ class Proposal:
     def joined(cls, parts: Sequence["Proposal"]) -> "Proposal":
         """Return the samples of all parts, one part behind the other, padded to the widest."""
         width = max(p.inputs.shape[1] for p in parts)
+        region, regions = joined_regions([(p.region, p.regions) for p in parts])
         return cls(
             torch.cat([_widened(p.inputs, width) for p in parts]),
             torch.cat([p.lengths for p in parts]),
@@ -160,6 +167,8 @@ class Proposal:
             torch.cat([p.context for p in parts]),
             [mend for p in parts for mend in p.mends],
             sum(p.withheld for p in parts),
+            region,
+            regions,
         )
 
     def select(self, rows: Tensor) -> "Proposal":
@@ -174,6 +183,7 @@ class Proposal:
             edits=[self.edits[row] for row in rows.tolist()],
             reproduces=self.reproduces[rows],
             context=self.context[rows],
+            region=self.region[rows],
         )
 
     def limited(self, room: int) -> "Proposal":
@@ -202,6 +212,8 @@ class Proposal:
             self.lengths,
             self.label,
             origin=self.parent if len(self) else None,
+            region=self.region,
+            regions=self.regions,
             removed=removed,
             relabelled=_of(relabelled, Action.RELABEL),
             new_label=torch.tensor([mend.label for mend in relabelled], dtype=torch.int64),

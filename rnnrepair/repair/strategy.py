@@ -26,7 +26,8 @@ class RepairStrategy(ABC):
         edits_samples: whether it changes them by the repair's edits.
         lengthens: whether they have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
-        seeks_patterns: whether it looks for what failures have in common; it is told where, then.
+        seeks_patterns: whether it looks for what failures have in common; it is told where, then,
+            and what it has taught is taken back where val falls.
         finders: of such patterns.
         saves: whether it makes fewer samples than it may, where less is left to teach.
         augments: whether it needs training to be augmented, by the repair's edits.
@@ -63,6 +64,14 @@ class RepairStrategy(ABC):
     def patterns(self) -> Sequence[Pattern]:
         """What it has found that failures have in common."""
         return ()
+
+    @property
+    def given_up(self) -> Sequence[Pattern]:
+        """Those that are taught no more, since teaching them mended nothing or did harm."""
+        return ()
+
+    def give_up_patterns(self) -> None:  # noqa: B027 (most find none)
+        """Teach none of them any more: what they were taught with is taken back."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what it has learnt in the rounds before, as plain values: checkpoints hold it."""

@@ -2,6 +2,7 @@
 
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
+from rnnrepair.sequences.edit_region import EditRegion, joined_regions
 from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
@@ -13,6 +14,7 @@ __all__ = [
     "EVERY_KIND",
     "Changes",
     "DataSpec",
+    "EditRegion",
     "Fits",
     "Kind",
     "Names",
@@ -26,6 +28,7 @@ __all__ = [
     "Target",
     "Trigger",
     "check_fits",
+    "joined_regions",
     "names_from",
     "offsets_of",
     "smallest_int",

@@ -1,9 +1,12 @@
 """What a repair does to the data that a network is trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from rnnrepair.sequences.edit_region import EditRegion
 
 
 def _nothing() -> Tensor:
@@ -20,6 +23,10 @@ class Changes:
         label: (n,) int64 of those.
         origin: (n,) int64 indices of the sequences they were made from: whatever a sample has
             beside its steps, it takes over from there. None where the data have nothing beside.
+        region: (n,) int64 place in ``regions`` of those new sequences that are their origin under
+            another edit of that region in every epoch; -1 of those that stay as they are. Whoever
+            only knows ``inputs`` trains on the first of these edits. None for none.
+        regions: of edits.
         removed: (m,) int64 indices of sequences that are trained on no more. Original ones are
             still read by analyses.
         relabelled: (r,) int64 indices of sequences with another label from now on.
@@ -32,6 +39,8 @@ class Changes:
     lengths: Tensor = field(default_factory=_nothing)
     label: Tensor = field(default_factory=_nothing)
     origin: Tensor | None = None
+    region: Tensor | None = None
+    regions: Sequence[EditRegion] = ()
     removed: Tensor = field(default_factory=_nothing)
     relabelled: Tensor = field(default_factory=_nothing)
     new_label: Tensor = field(default_factory=_nothing)

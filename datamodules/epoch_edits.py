@@ -1,0 +1,71 @@
+"""What training edits anew in every epoch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from rnnrepair.datamodules.augmentation import Augmentation
+from rnnrepair.datamodules.batching import BatchPlan, FetchedBatches
+from rnnrepair.datamodules.store import Store
+from rnnrepair.edits import apply_edits
+from rnnrepair.edits.sweep import drawn_in
+from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import DataSpec, SequenceBatch
+
+
+@dataclass(frozen=True)
+class EpochEdits:
+    """Augments original sequences, and redraws the edits of injected ones.
+
+    What is drawn depends on seed, epoch and batch alone, so that a resumed run trains on what an
+    uninterrupted one does.
+
+    Attributes:
+        store: sequences and their changes.
+        spec: of the data.
+        augmentation: edits a share of the originals; None for none. Injected sequences are left
+            out: a repair has chosen their edits, and an edit of an edit can leave the limits.
+        seed: of the run.
+    """
+
+    store: Store
+    spec: DataSpec
+    augmentation: Augmentation | None
+    seed: int
+
+    def __call__(self, batch: SequenceBatch, plan: BatchPlan) -> SequenceBatch:
+        """Return the sequences of a plan as its epoch sees them."""
+        if self.augmentation is not None:
+            generator = torch_generator(self.seed, "augmentation", plan.epoch, plan.number)
+            original = plan.index < len(self.store.base)
+            batch = self.augmentation(batch, original, generator)
+        return self._redrawn(batch, plan)
+
+    def _redrawn(self, batch: SequenceBatch, plan: BatchPlan) -> SequenceBatch:
+        region = self.store.region_of(plan.index)
+        used = region[region >= 0].unique().tolist()
+        if not used:
+            return batch
+        generator = torch_generator(self.seed, "redrawn", plan.epoch, plan.number)
+        inputs = batch.inputs.clone()
+        for number in used:
+            rows = (region == number).nonzero()[:, 0]
+            origin = self.store.fetch(self.store.origin_of(plan.index[rows]))
+            edits = drawn_in(self.store.regions[number], len(rows), self.spec, generator)
+            edited = apply_edits(origin.inputs, edits, origin.lengths)
+            # An edit keeps the steps of its sequence, so the padding behind them stays.
+            inputs[rows, : edited.shape[1]] = edited
+        return replace(batch, inputs=inputs)
+
+
+class EditedBatches(FetchedBatches):
+    """Whole batches as their epoch sees them."""
+
+    def __init__(self, fetch: Callable[[Tensor], SequenceBatch], edits: EpochEdits) -> None:
+        """Take the function that fetches sequences by their (b,) indices, and what edits them."""
+        super().__init__(fetch)
+        self.edits = edits
+
+    def __getitem__(self, plan: BatchPlan) -> SequenceBatch:
+        return self.edits(super().__getitem__(plan), plan)

@@ -1,0 +1,140 @@
+"""Injected samples whose edit every epoch draws anew."""
+
+import pytest
+import torch
+
+from rnnrepair.datamodules import Augmentation
+from rnnrepair.edits import SeriesEdits
+from rnnrepair.edits.sweep import drawn_in, sweeps_of
+from rnnrepair.errors import DataError
+from rnnrepair.sequences import Changes, EditRegion, joined_regions
+
+QUIET = EditRegion("magnitude_0-0", 0.0, 0.2)
+SLOW = EditRegion("speed", 0.0, 0.3)
+
+
+def redrawn(data, regions=(QUIET,), n=12, region=None):
+    """Inject the first training samples of some regions; return their (n,) indices."""
+    origin = data.fetch(data.indices("fit")[:n])
+    place = torch.arange(n) % len(regions) if region is None else region
+    inputs = origin.inputs + 1  # What only analyses see.
+    return data.apply(
+        Changes(
+            *(inputs, origin.lengths, origin.label),
+            origin=origin.index,
+            region=place,
+            regions=regions,
+        )
+    )
+
+
+def epoch_of(data, epoch):
+    """Return what an epoch trains on, by index."""
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(epoch)
+    return {
+        int(i): steps
+        for batch in loader
+        for i, steps in zip(batch.index, batch.sequences(), strict=True)
+    }
+
+
+def test_every_epoch_draws_another_edit_of_the_origin(make_data):
+    data = make_data()
+    before = epoch_of(data, 3)
+    new = redrawn(data)
+    origin = data.indices("fit")[:12].tolist()
+    drawn = []
+    for epoch in (3, 4):
+        seen = epoch_of(data, epoch)
+        for i, was in zip(new.tolist(), origin, strict=True):
+            steps = data.fetch(torch.tensor([was])).sequences()[0]
+            # The first channel is .2 to .36 as loud, a step of shift and a twentieth aside.
+            assert seen[i].shape == steps.shape
+            assert float(seen[i][:, 0].max()) < 0.4 * float(steps[:, 0].max())
+            drawn.append(seen[i].flatten().tolist())
+        assert all(torch.equal(seen[i], steps) for i, steps in before.items())
+        again = epoch_of(data, epoch)  # A resumed run sees the same.
+        assert all(torch.equal(again[i], steps) for i, steps in seen.items())
+    assert len(set(map(tuple, drawn))) == 24
+    # Analyses see what was injected, whatever the epoch.
+    shown, parents = data.fetch(new), data.fetch(torch.tensor(origin))
+    assert torch.equal(shown.inputs[shown.mask], parents.inputs[parents.mask] + 1)
+
+
+def test_padding_stays_where_sequences_are_of_unlike_lengths(make_data):
+    data = make_data(batch_size=16)
+    new = redrawn(data, (QUIET, SLOW), n=30)
+    loader = data.train_dataloader()
+    found = 0
+    for batch in loader:
+        rows = torch.isin(batch.index, new)
+        found += int(rows.sum())
+        assert torch.equal(batch.lengths, data.lengths_of(batch.index))
+        assert (batch.inputs[~batch.mask] == 0).all()
+    assert found == 30
+
+
+def test_augmentation_draws_what_it_drew_without(make_data):
+    augmentation = Augmentation(0.5, SeriesEdits())
+    plain, other = (make_data(augmentation=augmentation) for _ in range(2))
+    still = torch.full((12,), -1)
+    first, second = redrawn(plain, region=still), redrawn(other)
+    assert torch.equal(first, second)
+    left, right = epoch_of(plain, 2), epoch_of(other, 2)
+    assert left.keys() == right.keys()
+    differ = {i for i in left if not torch.equal(left[i], right[i])}
+    assert differ == set(second.tolist())
+
+
+def test_state_and_taking_back_know_the_regions(make_data):
+    data, resumed = make_data(), make_data()
+    redrawn(data, (QUIET,))
+    last = redrawn(data, (SLOW, QUIET))
+    resumed.load_state_dict(data.state_dict())
+    left, right = epoch_of(data, 5), epoch_of(resumed, 5)
+    assert all(torch.equal(left[i], right[i]) for i in left)
+    store = resumed._store
+    assert store.regions == (QUIET, SLOW, QUIET)
+    assert store.region_of(last).tolist() == [1, 2] * 6
+    resumed.take_back()
+    data.take_back()
+    assert store.regions == (QUIET,)
+    left, right = epoch_of(data, 5), epoch_of(resumed, 5)
+    assert all(torch.equal(left[i], right[i]) for i in left)
+
+
+def test_edits_of_a_region_lie_in_it(loaded):
+    spec = loaded.spec(3)
+    edits = drawn_in(SLOW, 500, spec, torch.Generator().manual_seed(0))
+    (speed,) = (sweep for sweep in sweeps_of(spec) if sweep.name == "speed")
+    low, high = speed.at(torch.tensor([0.0, 0.3])).tolist()
+    drawn = edits.parameters["warp"]
+    assert low <= drawn.min() < low * 1.05
+    assert high / 1.05 < drawn.max() <= high
+    with pytest.raises(DataError, match=r"rotation: expected one of speed, .*other data"):
+        drawn_in(EditRegion("rotation", 0, 1), 3, spec, torch.Generator())
+
+
+def test_regions_are_put_behind_one_another():
+    parts = [
+        (torch.tensor([0, -1]), [QUIET]),
+        (torch.tensor([-1]), []),
+        (torch.tensor([1, 0]), [QUIET, SLOW]),
+    ]
+    place, regions = joined_regions(parts)
+    assert place.tolist() == [0, -1, -1, 2, 1]
+    assert regions == (QUIET, QUIET, SLOW)
+
+
+def test_what_no_epoch_could_draw_is_refused(make_data):
+    data = make_data()
+    some = data.fetch(data.indices("fit")[:2])
+    new = (some.inputs, some.lengths, some.label)
+    with pytest.raises(DataError, match="a place in the 1 regions"):
+        data.apply(Changes(*new, origin=some.index, region=torch.tensor([0, 1]), regions=(QUIET,)))
+    with pytest.raises(DataError, match="whose origin is given"):
+        data.apply(Changes(*new, region=torch.tensor([0, -1]), regions=(QUIET,)))
+    with pytest.raises(DataError, match="1 entries of region and 2 labels"):
+        data.apply(Changes(*new, origin=some.index, region=torch.tensor([0]), regions=(QUIET,)))
+    assert data.n_injected == 0
