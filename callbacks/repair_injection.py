@@ -18,7 +18,8 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence
-from rnnrepair.protocols import Split, names_of_samples
+from rnnrepair.patterns import LEAST_INSIDE, columns_without_groups
+from rnnrepair.protocols import Split, columns_of_samples, names_of_samples
 from rnnrepair.repair import (
     Campaign,
     GuidedRepair,
@@ -117,6 +118,15 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
         check_edits(self.strategy, self.edits, data)
+        if self.strategy.seeks_patterns:
+            silent = columns_without_groups(columns_of_samples(data), data.indices("repair"))
+            if silent:
+                log.warning(
+                    "No pattern can be told by %s: expected a value that at least %d of the "
+                    "repair split's samples have, or numbers.",
+                    ", ".join(silent),
+                    LEAST_INSIDE,
+                )
         if trainer.ckpt_path is None and self._changes_data:
             self._check_trained_on(trainer)
         if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):

@@ -14,6 +14,7 @@ from rnnrepair.patterns import (
     GroupPatterns,
     PathPatterns,
     WordPatterns,
+    columns_without_groups,
     find_patterns,
 )
 from rnnrepair.patterns.chance import PRIOR, Chance, strata_of
@@ -373,11 +374,11 @@ def test_a_group_of_the_users_own_columns_is_named():
     assert torch.equal(pattern.inside, context.index[own])
     assert (pattern.samples % 4 == 2).all()
     assert len(pattern.samples) == 500
-    # A number has as many values as samples: too few of each.
-    numbers = [str(i) for i in range(5000)]
-    context = replace(context, columns={"speaker": values, "number": numbers})
+    # Names of which each sample has its own tell nothing, and that is said.
+    context = replace(context, columns={"speaker": values, "name": [f"n{i}" for i in range(5000)]})
     only = GroupPatterns(columns_only=True).candidates(context, torch.zeros(len(context)))
     assert [c.told for c in only] == [f"speaker {name}" for name in speaker]
+    assert columns_without_groups(context.columns, context.index) == ["name"]
 
 
 def test_groups_of_lengths_part_all_samples():
@@ -394,7 +395,7 @@ def test_groups_of_lengths_part_all_samples():
         failed=lengths > 25,
     )
     found = GroupPatterns().candidates(context, torch.zeros(500))
-    told = [c for c in found if c.parameters["column"] == "length"]
+    told = [c for c in found if c.parameters["group"] == "length"]
     assert torch.stack([c.inside for c in told]).sum(0).unique().tolist() == [1]
     assert len(told) == 4
     assert len(found) == 6

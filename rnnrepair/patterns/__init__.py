@@ -1,15 +1,17 @@
 """What failures have in common: an edit, a word, a path or a group; tested against chance."""
 
+from rnnrepair.patterns.columns import columns_without_groups
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.edit_patterns import EditPatterns
 from rnnrepair.patterns.find import find_patterns, members_of
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.path_patterns import PathPatterns
-from rnnrepair.patterns.pattern import Candidate, Pattern
+from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 __all__ = [
+    "LEAST_INSIDE",
     "Candidate",
     "EditPatterns",
     "Finder",
@@ -18,6 +20,7 @@ __all__ = [
     "Pattern",
     "PatternContext",
     "WordPatterns",
+    "columns_without_groups",
     "find_patterns",
     "members_of",
 ]

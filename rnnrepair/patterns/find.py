@@ -60,13 +60,11 @@ def find_patterns(
         # Samples that an earlier pattern has explained have no say in what this one is.
         own = replace(candidate, inside=candidate.inside[rows])
         refined = finder.refined(rest, own, hard)
-        inside = torch.zeros_like(open_)
-        inside[rows[refined.inside]] = True
-        named = replace(refined, inside=inside)
-        pattern = Pattern.of(named, context.index, context.failed, p)
-        if pattern.size >= LEAST_FAILURES:
+        pattern = Pattern.of(refined, rest.index, rest.failed, p)
+        if pattern.size >= LEAST_FAILURES and pattern.error_inside > pattern.error_outside:
             found.append(pattern)
-        open_ &= ~(inside | candidate.inside)
+        open_ &= ~candidate.inside
+        open_[rows[refined.inside]] = False
         searches += 1
     return found
 
@@ -147,6 +145,9 @@ class Tried:
                 excess[some] = chance.excess(self.inside[some])
                 largest = chance.largest_by_chance(self.inside[some])
                 by_chance = torch.maximum(by_chance, largest)
+        # What fails less than all others is nothing to mend, even if such samples fail seldom.
+        counted = stratum >= 0
+        excess[~self._fails_more(context.failed & counted, counted)] = -torch.inf
         p = (1 + (by_chance >= excess[:, None]).sum(1)) / (1 + shuffles)
         if not bool((p <= level).any()):
             return None, 1.0
@@ -156,6 +157,18 @@ class Tried:
         surprising &= self.kind == self.kind[first]
         best = int(self.far.masked_fill(~surprising, torch.inf).argmin())
         return best, float(p[best])
+
+    def _fails_more(self, failed: Tensor, counted: Tensor) -> Tensor:
+        """Return (n,) bool: candidates with a higher share of failures inside than outside.
+
+        Args:
+            failed: (S,) bool, of samples that count.
+            counted: (S,) bool, samples that count.
+        """
+        flags = torch.stack([failed, counted], 1).float()
+        inside = torch.cat([some.float() @ flags for some in self.inside.split(AT_A_TIME)])
+        outside = flags.sum(0) - inside
+        return inside[:, 0] * outside[:, 1] > outside[:, 0] * inside[:, 1]
 
     def _large(self, counts: Tensor) -> Tensor:
         """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""

@@ -1,16 +1,16 @@
 """Failures that the data themselves put into one group."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from rnnrepair.patterns.columns import groups_of, is_in
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Candidate
+from rnnrepair.patterns.pattern import SAMPLES, Candidate
 from rnnrepair.sequences import Names
 
-CLASS = "class"
+CLASS, LENGTH = "class", "length"
 # Parts of about equal size that lengths are cut into.
 LENGTHS = 4
 
@@ -74,17 +74,15 @@ def _has(
         lengths: (n,) their steps.
         parameters: of the group.
     """
-    column = str(parameters["column"])
-    if column == CLASS:
+    if "column" in parameters:
+        return is_in(context.columns[str(parameters["column"])], index, parameters)
+    if parameters["group"] == CLASS:
         return label == int(parameters["number"])
-    if column == "length":
-        return (lengths >= int(parameters["low"])) & (lengths <= int(parameters["high"]))
-    values = context.columns[column]
-    return torch.tensor([values[i] == parameters["value"] for i in index.tolist()])
+    return (lengths >= int(parameters["low"])) & (lengths <= int(parameters["high"]))
 
 
 def _candidate(context: PatternContext, told: str, parameters: dict[str, float | str]) -> Candidate:
-    is_class = parameters["column"] == CLASS
+    is_class = parameters.get("group") == CLASS
     return Candidate(
         *("group", told, _inside(context, parameters), parameters), within_class=not is_class
     )
@@ -93,7 +91,7 @@ def _candidate(context: PatternContext, told: str, parameters: dict[str, float |
 def _classes(context: PatternContext) -> list[Candidate]:
     names = Names.of(context.spec)
     return [
-        _candidate(context, f"class {names.of_class(n)}", {"column": CLASS, "number": n})
+        _candidate(context, f"class {names.of_class(n)}", {"group": CLASS, "number": n})
         for n in context.label.unique().tolist()
     ]
 
@@ -106,20 +104,15 @@ def _lengths(context: PatternContext) -> list[Candidate]:
     return [
         _candidate(
             *(context, f"{low} to {high} steps long"),
-            {"column": "length", "low": low, "high": high},
+            {"group": LENGTH, "low": low, "high": high},
         )
         for low, high in zip(edges[:-1], ends, strict=False)
     ]
 
 
 def _columns(context: PatternContext) -> list[Candidate]:
-    """Return the values that enough samples have: a number may have as many as there are."""
-    found = []
-    for column, values in context.columns.items():
-        counts = Counter(values[i] for i in context.index.tolist())
-        common = sorted(value for value, n in counts.items() if n >= LEAST_INSIDE)
-        found += [
-            _candidate(context, f"{column} {value}", {"column": column, "value": value})
-            for value in common
-        ]
-    return found
+    return [
+        _candidate(context, f"{column} {told}", {"column": column, **group})
+        for column, values in context.columns.items()
+        for told, group in groups_of(values, context.index).items()
+    ]

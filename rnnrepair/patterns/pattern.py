@@ -52,7 +52,7 @@ class Pattern:
         members: (n,) int64 indices of the failures, ascending.
         inside: (m,) int64 indices of all samples that have it, failures or not, ascending.
         error_inside: share of these that failed.
-        error_outside: the same of all other samples.
+        error_outside: the same of all other samples, without those of patterns found before.
         p: probability that the best of all that was tried is as good by chance.
         parameters: of what they have in common, plain values by name.
         samples: (k,) int64 training samples that have it too, the nearest first.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns import (
+    LEAST_INSIDE,
     EditPatterns,
     Finder,
     GroupPatterns,
@@ -15,6 +16,7 @@ from rnnrepair.patterns import (
     Pattern,
     PatternContext,
     WordPatterns,
+    columns_without_groups,
     find_patterns,
     members_of,
 )
@@ -93,7 +95,7 @@ class Patterns:
             pictures = {"patterns": _pictures(run, found, self.shown)}
         return StudyResult(
             {"patterns": table, "failures": failures, "samples": samples},
-            _conclusion(table, int(context.failed.sum()), self.split),
+            _conclusion(table, context, self.split),
             pictures=pictures,
         )
 
@@ -156,10 +158,19 @@ def _pictures(run: FinishedRun, found: Sequence[Pattern], shown: int) -> Tensor:
     return pictures
 
 
-def _conclusion(table: pd.DataFrame, n_failures: int, split: str) -> list[str]:
+def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> list[str]:
+    n_failures, told = int(context.failed.sum()), list[str]()
+    if silent := columns_without_groups(context.columns, context.index):
+        told = [
+            f"Nothing can be told by {', '.join(silent)}: no value is that of {LEAST_INSIDE} or "
+            "more samples."
+        ]
     if len(table) == 0:
-        return [f"The {n_failures} failures on the {split} split have nothing in common by itself."]
-    return [
+        nothing = (
+            f"The {n_failures} failures on the {split} split have nothing in common by itself."
+        )
+        return [nothing, *told]
+    return told + [
         f"{row.pattern}: {row.failures} of {n_failures} failures on the {split} split, error "
         f"{row.error_inside:.1%} inside, {row.error_outside:.1%} outside (p {row.p:.3f}); "
         + (
