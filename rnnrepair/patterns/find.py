@@ -10,11 +10,13 @@ from rnnrepair.patterns.chance import AT_A_TIME, Chance, strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import difficulty as difficulty_of
 from rnnrepair.patterns.finder import Finder
-from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
+from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate, Pattern
 from rnnrepair.seeding import torch_generator
 
 # Failures that a pattern has at least.
 LEAST_FAILURES = 5
+# Error inside is at least so many times that outside.
+LEAST_RATIO = 1.5
 # Share of the largest excess from which on a candidate is as surprising as the best.
 AS_GOOD = 0.85
 
@@ -61,7 +63,7 @@ def find_patterns(
         own = replace(candidate, inside=candidate.inside[rows])
         refined = finder.refined(rest, own, hard)
         pattern = Pattern.of(refined, rest.index, rest.failed, p)
-        if pattern.size >= LEAST_FAILURES and pattern.error_inside > pattern.error_outside:
+        if pattern.size >= LEAST_FAILURES:
             found.append(pattern)
         open_ &= ~candidate.inside
         open_[rows[refined.inside]] = False
@@ -89,14 +91,14 @@ class Tried:
         candidates: each with its finder.
         inside: (n, S) bool; the candidates hold its rows.
         far: (n,), see ``Candidate``.
-        within_class: (n,) bool, see ``Candidate``.
+        alike: n times which samples it is compared with.
         kind: (n,) int64, equal where the finder is.
     """
 
     candidates: Sequence[tuple[Finder, Candidate]]
     inside: Tensor
     far: Tensor
-    within_class: Tensor
+    alike: Sequence[Alike]
     kind: Tensor
 
     @classmethod
@@ -110,7 +112,7 @@ class Tried:
             [(f, replace(c, inside=row)) for (f, c), row in zip(found, inside, strict=True)],
             inside,
             torch.tensor([candidate.far for _, candidate in found]),
-            torch.tensor([candidate.within_class for _, candidate in found], dtype=torch.bool),
+            [candidate.alike for _, candidate in found],
             torch.tensor([names.index(finder.name) for finder, _ in found]),
         )
 
@@ -133,19 +135,21 @@ class Tried:
         """
         excess = torch.full((len(self.candidates),), -torch.inf)
         by_chance = torch.full((shuffles,), -torch.inf)
-        for within_class in (False, True):
-            # Whether it is large enough is asked of the samples, not of the flags: these are
-            # shuffled.
-            rows = (self._large(stratum >= 0) & (self.within_class == within_class)).nonzero()[:, 0]
+        # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
+        large = self._large(stratum >= 0)
+        for alike in Alike:
+            own = torch.tensor([of is alike for of in self.alike], dtype=torch.bool)
+            rows = (large & own).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
-            parts = _of_classes(stratum, context.label) if within_class else stratum
+            parts = stratum if alike.by_difficulty else stratum.clamp_max(0)
+            parts = _of_classes(parts, context.label) if alike.by_class else parts
             chance = Chance(context.failed, parts, shuffles, generator)
             for some in rows.split(AT_A_TIME):
                 excess[some] = chance.excess(self.inside[some])
                 largest = chance.largest_by_chance(self.inside[some])
                 by_chance = torch.maximum(by_chance, largest)
-        # What fails less than all others is nothing to mend, even if such samples fail seldom.
+        # What hardly fails more than all others is nothing to mend, however sure that is.
         counted = stratum >= 0
         excess[~self._fails_more(context.failed & counted, counted)] = -torch.inf
         p = (1 + (by_chance >= excess[:, None]).sum(1)) / (1 + shuffles)
@@ -159,7 +163,7 @@ class Tried:
         return best, float(p[best])
 
     def _fails_more(self, failed: Tensor, counted: Tensor) -> Tensor:
-        """Return (n,) bool: candidates with a higher share of failures inside than outside.
+        """Return (n,) bool: candidates whose error inside is well above that outside.
 
         Args:
             failed: (S,) bool, of samples that count.
@@ -168,7 +172,7 @@ class Tried:
         flags = torch.stack([failed, counted], 1).float()
         inside = torch.cat([some.float() @ flags for some in self.inside.split(AT_A_TIME)])
         outside = flags.sum(0) - inside
-        return inside[:, 0] * outside[:, 1] > outside[:, 0] * inside[:, 1]
+        return inside[:, 0] * outside[:, 1] > LEAST_RATIO * outside[:, 0] * inside[:, 1]
 
     def _large(self, counts: Tensor) -> Tensor:
         """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rnnrepair.patterns.columns import groups_of, is_in
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import SAMPLES, Candidate
+from rnnrepair.patterns.pattern import SAMPLES, Alike, Candidate
 from rnnrepair.sequences import Names
 
 CLASS, LENGTH = "class", "length"
@@ -82,10 +82,8 @@ def _has(
 
 
 def _candidate(context: PatternContext, told: str, parameters: dict[str, float | str]) -> Candidate:
-    is_class = parameters.get("group") == CLASS
-    return Candidate(
-        *("group", told, _inside(context, parameters), parameters), within_class=not is_class
-    )
+    alike = Alike.DIFFICULTY if parameters.get("group") == CLASS else Alike.CLASS
+    return Candidate("group", told, _inside(context, parameters), parameters, alike=alike)
 
 
 def _classes(context: PatternContext) -> list[Candidate]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Candidate
+from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Alike, Candidate
 from rnnrepair.traces import Traces
 
 
@@ -71,7 +71,7 @@ def _shared(
             inside = torch.zeros(len(context), dtype=torch.bool)
             inside[rows] = True
             parameters: dict[str, float | str] = {"of": kind, "number": value}
-            found.append(Candidate("path", told(value), inside, parameters, within_class=True))
+            found.append(Candidate("path", told(value), inside, parameters, alike=Alike.BOTH))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from typing import Any
 
 import torch
@@ -17,6 +18,30 @@ def _none() -> Tensor:
     return torch.empty(0, dtype=torch.int64)
 
 
+class Alike(Enum):
+    """Which samples a candidate's own are compared with, as a pair: of difficulty, of class.
+
+    Hard samples come near to edited ones anyway, and take other ways: their failures are expected.
+    What a sample is made of (its words, a column) does not follow from how hard it is, but may be
+    why: samples of a broken device are hard, and compared with one another they would tell nothing.
+    What may stand for a class is compared within it, since classes differ in how often they fail.
+    """
+
+    DIFFICULTY = (True, False)
+    CLASS = (False, True)
+    BOTH = (True, True)
+
+    @property
+    def by_difficulty(self) -> bool:
+        """Whether with samples of similar difficulty alone."""
+        return self.value[0]
+
+    @property
+    def by_class(self) -> bool:
+        """Whether with samples of their class alone."""
+        return self.value[1]
+
+
 @dataclass(frozen=True)
 class Candidate:
     """Something that samples may have in common, before anybody has asked whether they fail more.
@@ -29,8 +54,7 @@ class Candidate:
         samples: (n,) int64 training samples that have it, the nearest first.
         far: how far its samples are from what it says, 1 where that says nothing of distances; of
             equally surprising candidates of a kind the nearest is named.
-        within_class: whether samples are compared with those of their class alone, since what they
-            have in common may stand for their class, and classes differ in how often they fail.
+        alike: which samples its own are compared with, see ``Alike``.
     """
 
     kind: str
@@ -39,7 +63,7 @@ class Candidate:
     parameters: dict[str, float | str] = field(default_factory=dict)
     samples: Tensor = field(default_factory=_none)
     far: float = 1.0
-    within_class: bool = False
+    alike: Alike = Alike.DIFFICULTY
 
 
 @dataclass(frozen=True)

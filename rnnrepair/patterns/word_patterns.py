@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Candidate
+from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Alike, Candidate
 from rnnrepair.sequences import Kind, Names, SequenceBatch
 
 # Training samples read at a time.
@@ -50,7 +50,7 @@ class WordPatterns:
             parameters = _parameters(value, width)
             words = names.of_tokens(torch.tensor(_words(parameters)))
             told = f"reads {names.token}{'s' if width > 1 else ''} {' '.join(words)!r}"
-            found.append(Candidate("word", told, inside, parameters, within_class=True))
+            found.append(Candidate("word", told, inside, parameters, alike=Alike.CLASS))
         return found
 
     def refined(
