@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -91,7 +92,8 @@ class Tried:
         candidates: each with its finder.
         inside: (n, S) bool; the candidates hold its rows.
         far: (n,), see ``Candidate``.
-        within_class: (n,) bool, see ``Candidate``.
+        within_class: (n,) bool, see ``Candidate``, as the next.
+        as_hard: (n,) bool.
         kind: (n,) int64, equal where the finder is.
     """
 
@@ -99,6 +101,7 @@ class Tried:
     inside: Tensor
     far: Tensor
     within_class: Tensor
+    as_hard: Tensor
     kind: Tensor
 
     @classmethod
@@ -113,6 +116,7 @@ class Tried:
             inside,
             torch.tensor([candidate.far for _, candidate in found]),
             torch.tensor([candidate.within_class for _, candidate in found], dtype=torch.bool),
+            torch.tensor([candidate.as_hard for _, candidate in found], dtype=torch.bool),
             torch.tensor([names.index(finder.name) for finder, _ in found]),
         )
 
@@ -135,13 +139,15 @@ class Tried:
         """
         excess = torch.full((len(self.candidates),), -torch.inf)
         by_chance = torch.full((shuffles,), -torch.inf)
-        for within_class in (False, True):
-            # Whether it is large enough is asked of the samples, not of the flags: these are
-            # shuffled.
-            rows = (self._large(stratum >= 0) & (self.within_class == within_class)).nonzero()[:, 0]
+        # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
+        large = self._large(stratum >= 0)
+        for within_class, as_hard in product((False, True), (True, False)):
+            alike = (self.within_class == within_class) & (self.as_hard == as_hard)
+            rows = (large & alike).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
-            parts = _of_classes(stratum, context.label) if within_class else stratum
+            parts = stratum if as_hard else stratum.clamp_max(0)
+            parts = _of_classes(parts, context.label) if within_class else parts
             chance = Chance(context.failed, parts, shuffles, generator)
             for some in rows.split(AT_A_TIME):
                 excess[some] = chance.excess(self.inside[some])

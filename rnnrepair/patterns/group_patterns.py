@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -118,8 +119,9 @@ def _columns(context: PatternContext) -> list[Candidate]:
     for column, values in context.columns.items():
         counts = Counter(values[i] for i in context.index.tolist())
         common = sorted(value for value, n in counts.items() if n >= LEAST_INSIDE)
-        found += [
+        made = (
             _candidate(context, f"{column} {value}", {"column": column, "value": value})
             for value in common
-        ]
+        )
+        found += [replace(candidate, as_hard=False) for candidate in made]
     return found

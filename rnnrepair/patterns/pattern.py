@@ -31,6 +31,8 @@ class Candidate:
             equally surprising candidates of a kind the nearest is named.
         within_class: whether samples are compared with those of their class alone, since what they
             have in common may stand for their class, and classes differ in how often they fail.
+        as_hard: whether samples are compared with those that are as hard alone. Not where the
+            user's data name what they have in common: it may be what makes them hard.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class Candidate:
     samples: Tensor = field(default_factory=_none)
     far: float = 1.0
     within_class: bool = False
+    as_hard: bool = True
 
 
 @dataclass(frozen=True)
