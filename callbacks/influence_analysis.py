@@ -31,6 +31,7 @@ from rnnrepair.influence import (
     suspect_labels,
     tie_order,
 )
+from rnnrepair.protocols import checked_labels, columns_of_samples
 from rnnrepair.sequences import DataSpec, Names
 from rnnrepair.settings import Count, Share, check_settings
 from rnnrepair.traces import Traces
@@ -186,11 +187,10 @@ class InfluenceAnalysis(AnalysisCallback):
         repair = upstream(trainer, StateAbstraction, self).abstraction.traces["repair"]
         n = self.view.n_original
         return doubt_labels(
-            self.view.traces.between(0, n),
+            self.view,
             ends["fit"][:n],
             failures,
             ends["repair"][torch.searchsorted(repair.index, failures.index)],
-            self.view.fetch,
             lambda _: suspicion,  # all are judged already
             seed=self.seed,
         )
@@ -203,6 +203,8 @@ class InfluenceAnalysis(AnalysisCallback):
             *(fit, abstraction.model, n_original, network, data.fetch),
             dynamics=dynamics_of(trainer),
             trajectory=trajectory_of(trainer),
+            columns=columns_of_samples(data),
+            checked=checked_labels(data),
         )
 
     def _evidence(self, trainer: pl.Trainer, view: TrainingView, failures: Traces) -> Evidence:

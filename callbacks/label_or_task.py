@@ -17,7 +17,7 @@ from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.protocols import names_of_samples
+from rnnrepair.protocols import checked_labels, names_of_samples
 from rnnrepair.repair import Teachers, write_label_or_task
 from rnnrepair.safe_loading import read_checkpoint
 from rnnrepair.seeding import derive_seed
@@ -62,10 +62,13 @@ class LabelOrTask(AnalysisCallback):
         # Failures of the unrepaired network that all teachers fail at; None before they are asked.
         self.n_found: int | None = None
         self._teachers: Teachers | None = None
+        self._checked = torch.empty(0, dtype=torch.int64)
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            self._checked = checked_labels(repairable_data(trainer))
         if stage == "fit" and self.n_teachers and self.train is None:
             raise MisconfigurationException(
                 f"teachers={self.n_teachers} asks for networks of other seeds, and nobody has said "
@@ -85,6 +88,7 @@ class LabelOrTask(AnalysisCallback):
                 Names.of(data.spec),
                 names_of_samples(data),
                 output_folder(trainer, self.output_dir),
+                self._checked,
             )
         log.info(
             "%d failures get no samples: all of %d networks of other seeds fail at them too.",
@@ -93,10 +97,13 @@ class LabelOrTask(AnalysisCallback):
         )
 
     def fail_at(self, index: Tensor) -> Tensor:
-        """Return (m,) bool: samples of ``repair`` that all teachers fail at; none without them."""
+        """Return (m,) bool: samples of ``repair`` that all teachers fail at; none without them.
+
+        None of those either whose label a person has looked at.
+        """
         if self._teachers is None:
             return torch.zeros(len(index), dtype=torch.bool)
-        return self._teachers.fail_at(index)
+        return self._teachers.fail_at(index) & ~torch.isin(index, self._checked)
 
     def _asked(self, trainer: pl.Trainer) -> Teachers:
         """Return the answers of the teachers, from beside a shared base where they are there."""

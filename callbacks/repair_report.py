@@ -21,10 +21,12 @@ from rnnrepair.callbacks.report_notes import ended_notes, found_notes
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
+from rnnrepair.influence import SharedValue
 from rnnrepair.network import Predictions
 from rnnrepair.protocols import (
     RepairableData,
     Split,
+    corrections_of,
     labels_of_samples,
     names_of_samples,
 )
@@ -118,6 +120,8 @@ class RepairReport(AnalysisCallback):
         self._targets = torch.empty(0, dtype=torch.int64)
         self._failures: tuple[Failure, ...] = ()
         self._suspects: tuple[Suspect, ...] = ()
+        self._shared: tuple[SharedValue, ...] = ()
+        self._n_far = 0
         self._class_sizes: tuple[int, ...] = ()
         self._history: list[AnalysedEpoch] = []
         self._start = time.perf_counter()
@@ -199,11 +203,15 @@ class RepairReport(AnalysisCallback):
     def _remember_suspects(self, trainer: pl.Trainer) -> None:
         source = upstream(trainer, InfluenceAnalysis, self)
         with self.timed():
+            suspicion = source.suspicion()
             suspects = gather_suspects(
-                source.suspicion(), source.view, source.evidence, source.doubt(trainer)
+                suspicion, source.view, source.evidence, source.doubt(trainer)
             )
             shown = with_evidence(suspects, source.view, self.max_cards, self.seed)
         self._suspects = tuple(shown)
+        self._shared, self._n_far = suspicion.shared, suspicion.n_far
+        for value in self._shared:
+            log.warning("%s.", value.told)
 
     def _predict(self, trainer: pl.Trainer) -> dict[str, Predictions]:
         network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
@@ -289,6 +297,7 @@ class RepairReport(AnalysisCallback):
         strategy, given_up = injection.called, injection.strategy.given_up
         data = repairable_data(trainer)
         ended = ended_notes(repair.answers["val"], given_up, self.monitor)
+        said = corrections_of(data)
         return RunRecord(
             experiment=self.experiment,
             seed=self.seed,
@@ -302,6 +311,7 @@ class RepairReport(AnalysisCallback):
             repair=repair,
             monitor=self.monitor.value,
             class_sizes=self._class_sizes,
+            corrections=None if said is None else said.plain(),
         )
 
     def _repair(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Repair:
@@ -319,6 +329,8 @@ class RepairReport(AnalysisCallback):
             epochs=trainer.current_epoch,
             suspects=self._suspects[: self.max_cards],
             n_suspects=len(self._suspects),
+            shared=self._shared,
+            n_far=self._n_far,
             patterns=found_patterns(trainer, self, answers),
             interpolation=self._interpolated(trainer, pl_module, after),
         )
@@ -348,6 +360,8 @@ class RepairReport(AnalysisCallback):
             "targets": self._targets,
             "failures": [failure.plain() for failure in self._failures],
             "suspects": [suspect.plain() for suspect in self._suspects],
+            "shared": [value.plain() for value in self._shared],
+            "n_far": self._n_far,
             "history": [asdict(row) for row in self._history],
             "val_accuracies": self._val_accuracies,
             "total_seconds": self._total_seconds(),
@@ -363,6 +377,8 @@ class RepairReport(AnalysisCallback):
         self._failures = tuple(Failure.of_plain(told) for told in state_dict["failures"])
         # A base training that an earlier version has left in the cache does not know them.
         self._suspects = tuple(Suspect.of_plain(told) for told in state_dict.get("suspects", ()))
+        self._shared = tuple(SharedValue.of_plain(told) for told in state_dict.get("shared", ()))
+        self._n_far = state_dict.get("n_far", 0)
         self._history = [AnalysedEpoch(**row) for row in state_dict["history"]]
         self._val_accuracies = state_dict.get("val_accuracies", [])
         self._earlier_seconds = state_dict["total_seconds"]

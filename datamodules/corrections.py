@@ -13,7 +13,7 @@ from torch import Tensor
 from rnnrepair.datamodules.tables import open_table
 from rnnrepair.errors import DataError
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import SampleNames
+from rnnrepair.sequences import Corrected, SampleNames
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,19 @@ class Corrections:
         relabelled: (r,) int64 indices.
         new_label: (r,) int64 their labels from now on.
         dropped: (d,) int64 indices of sequences that no split holds any more.
+        kept: (k,) int64 indices of sequences whose label is right as it is.
     """
 
     source: str
     relabelled: Tensor
     new_label: Tensor
     dropped: Tensor
+    kept: Tensor
+
+    @property
+    def said(self) -> Corrected:
+        """What is told of it, and what it says of labels that look wrong."""
+        return Corrected(self.source, self.relabelled, self.dropped, self.kept)
 
     def apply(
         self, label: Tensor, splits: Mapping[Split, Tensor]
@@ -62,7 +69,7 @@ class Corrections:
             )
         told = [
             f"{name} {int(torch.isin(rows, self.relabelled).sum())} relabelled, "
-            f"{len(rows) - len(left[name])} dropped"
+            f"{len(rows) - len(left[name])} dropped, {int(torch.isin(rows, self.kept).sum())} kept"
             for name, rows in splits.items()
         ]
         rank_zero_info(f"Corrections of {self.source}: {'; '.join(told)}.")
@@ -79,7 +86,8 @@ def read_corrections(
 
     A run writes such a table (``suspects.csv``), with the column ``suggested`` beside it.
     Relabelled is to what stands in ``label`` where that is not the label that the sample has, else
-    to what is suggested. Rows without an action, and with ``keep``, change nothing.
+    to what is suggested. ``keep`` changes nothing, and says that the label is right: no evidence
+    makes it suspect again. Rows without an action say nothing.
 
     Args:
         path: csv, tsv or parquet.
@@ -103,28 +111,35 @@ def read_corrections(
             path,
             " or ".join(ACTIONS),
         )
-    changed: dict[int, int | None] = {}
+    said: dict[int, tuple[str, int | None, int]] = {}
     wrong = []
     for number, row in enumerate(table.astype(str).to_dict("records")):
         fields = {name: value.strip() for name, value in row.items()}
-        if fields["action"] in ("", "keep"):
+        if fields["action"] == "":
             continue
         try:
             index, new = _change(fields, names, label, class_of)
-            if changed.setdefault(index, new) != new:
-                raise ValueError(f"sample {index} has another action further up")
+            *before, first = said.setdefault(index, (fields["action"], new, number))
+            if before != [fields["action"], new]:
+                raise ValueError(
+                    f"sample {index} ({names.of(torch.tensor([index]))[0]}) has another action or "
+                    f"label in {file.place(first)}: leave one of the two rows"
+                )
         except ValueError as error:
             wrong.append((number, error))
     if wrong:
         more = f" and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
         told = [f"{file.place(number)} ({error})" for number, error in wrong[:TOLD]]
         raise DataError(f"{path}: {'; '.join(told)}{more}.")
-    relabelled = {index: new for index, new in changed.items() if new is not None}
+    of = {
+        action: [(index, new) for index, (its, new, _) in said.items() if its == action]
+        for action in ACTIONS
+    }
     return Corrections(
         str(path),
-        torch.tensor(list(relabelled), dtype=torch.int64),
-        torch.tensor(list(relabelled.values()), dtype=torch.int64),
-        torch.tensor([i for i, new in changed.items() if new is None], dtype=torch.int64),
+        torch.tensor([index for index, _ in of["relabel"]], dtype=torch.int64),
+        torch.tensor([new for _, new in of["relabel"]], dtype=torch.int64),
+        *(torch.tensor([i for i, _ in of[action]], dtype=torch.int64) for action in ACTIONS[1:]),
     )
 
 
@@ -134,13 +149,13 @@ def _change(
     label: Tensor,
     class_of: Callable[[str], int | None],
 ) -> tuple[int, int | None]:
-    """Return the sample of a row and its new label, None where it is dropped.
+    """Return the sample of a row and its new label, None where it is dropped or kept.
 
     Raises:
         ValueError: says what is wrong with the row.
     """
     index, action = _sample(row, names, len(label)), row["action"]
-    if action == "drop":
+    if action in ("drop", "keep"):
         return index, None
     if action != "relabel":
         raise ValueError(f"action {action!r}: write one of {', '.join(ACTIONS)}, or nothing")

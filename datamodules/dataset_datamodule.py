@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from rnnrepair.datamodules.batching import EpochBatches, batch_loader
 from rnnrepair.datamodules.chances import chances_of, class_chance
 from rnnrepair.datamodules.collating import Collate, check_collate
+from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.find_format import find_format
 from rnnrepair.datamodules.formed_batches import EditedFormedBatches, FormedBatches, Forming
 from rnnrepair.datamodules.groups import group_numbers
@@ -129,7 +130,7 @@ class DatasetDataModule(SequenceDataModule):
         self._sampler = sampler
         self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
         self._between_tokens = between_tokens
-        self._columns = {name: [str(v) for v in values] for name, values in (columns or {}).items()}
+        self._columns = column_values(columns or {}, source or "columns")
         self._called = source
         self._keep_bytes = keep_bytes
         self._loading = dict(loading or {})

@@ -14,7 +14,7 @@ from rnnrepair.datamodules.planted_trigger import PlantedTrigger
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import DataSpec, Names, Poison, SampleNames
+from rnnrepair.sequences import Corrected, DataSpec, Names, Poison, SampleNames
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Prepared:
         splits: the indices of every split.
         spec: of the data.
         poison: which sequences hold a trigger, None where none do.
+        said: what a person has said of labels, None where nobody has.
     """
 
     data: LoadedData
@@ -34,6 +35,7 @@ class Prepared:
     splits: dict[Split, Tensor]
     spec: DataSpec
     poison: Poison | None = None
+    said: Corrected | None = None
 
     def with_labels(self, planted: PlantedLabels) -> "Prepared":
         """Make labels wrong."""
@@ -67,7 +69,7 @@ class Prepared:
         of_class = Names.of(self.spec).number_of(self.spec.n_classes)
         found = read_corrections(table, names, self.label, of_class)
         label, splits = found.apply(self.label, self.splits)
-        return replace(self, label=label, splits=splits)
+        return replace(self, label=label, splits=splits, said=found.said)
 
 
 def prepare(

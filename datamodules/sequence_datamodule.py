@@ -37,6 +37,7 @@ from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import (
     Changes,
+    Corrected,
     DataSpec,
     Poison,
     SampleNames,
@@ -86,8 +87,8 @@ class SequenceDataModule(pl.LightningDataModule):
             augmentation: edits a share of the original sequences of every training batch; None
                 leaves them as they are.
             planted: makes some labels wrong on purpose, to see who finds them.
-            corrections: table of samples that are relabelled or dropped once splits are drawn, see
-                ``read_corrections``; None for none.
+            corrections: table of samples that are relabelled, dropped or kept once splits are
+                drawn, see ``read_corrections``; None for none.
             trigger: puts a backdoor into some samples of the fit split, to see who finds them.
             rare: gives few training samples a pattern, or leaves few of a group, to see who
                 finds it.
@@ -110,6 +111,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self.trigger = trigger if trigger is not None and trigger.n else None
         self.rare = rare
         self._poison: Poison | None = None
+        self._corrected: Corrected | None = None
         self.source = ""
         self.fingerprint = ""
         self._data: LoadedData | None = None
@@ -153,7 +155,7 @@ class SequenceDataModule(pl.LightningDataModule):
             *(data, self.spec, self._splits, self.planted, self.trigger, self.corrections)
         )
         data, self.spec, self._splits = made.data, made.spec, made.splits
-        self._poison = made.poison
+        self._poison, self._corrected = made.poison, made.said
         self._training = TrainingSet(Store(data.sequences, made.label), self._splits)
         self.source = data.source
         self.fingerprint = fingerprint_tensors(
@@ -268,6 +270,11 @@ class SequenceDataModule(pl.LightningDataModule):
     def true_labels(self, index: Tensor) -> Tensor:
         """Return the (n,) labels of loaded sequences before any was made wrong."""
         return self._set_up().label[index]
+
+    @property
+    def corrected(self) -> Corrected | None:
+        """What a person has said of labels, None where there are no corrections."""
+        return self._corrected
 
     @property
     def poison(self) -> Poison | None:

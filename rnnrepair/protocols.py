@@ -1,6 +1,7 @@
 """What the callbacks ask of a user's model and data; anything that answers will do."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -10,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from rnnrepair.edits import EditFamily
 from rnnrepair.sequences import (
     Changes,
+    Corrected,
     DataSpec,
     Phrases,
     Poison,
@@ -189,6 +191,16 @@ class KnowsLabels(Protocol):
 
 
 @runtime_checkable
+class KnowsCorrections(Protocol):
+    """Data whose labels a person has looked at, some of them: these are never called suspect."""
+
+    @property
+    def corrected(self) -> Corrected | None:
+        """Which samples they are, and what was said of them; None where nobody has looked."""
+        ...
+
+
+@runtime_checkable
 class TellsBatches(Protocol):
     """A sampler of whole batches that tells what they hold, where batches do not tell it."""
 
@@ -205,8 +217,12 @@ def phrases_of(data: Any) -> Phrases | None:
 
 
 def names_of_samples(data: Any) -> SampleNames:
-    """Return what samples of data are called; their numbers where the data know no names."""
-    return data.sample_names if isinstance(data, KnowsNames) else SampleNames()
+    """Return what samples of data are called, with what their columns say.
+
+    They are called by their numbers where the data know no names.
+    """
+    names = data.sample_names if isinstance(data, KnowsNames) else SampleNames()
+    return replace(names, columns=columns_of_samples(data))
 
 
 def labels_of_samples(data: Any, index: Tensor) -> Tensor:
@@ -220,6 +236,17 @@ def labels_of_samples(data: Any, index: Tensor) -> Tensor:
 def columns_of_samples(data: Any) -> Mapping[str, Sequence[str]]:
     """Return what data know of each sample beside its class; nothing where they do not say."""
     return data.sample_columns if isinstance(data, KnowsColumns) else {}
+
+
+def corrections_of(data: Any) -> Corrected | None:
+    """Return what a person has said of labels; None where nobody has, or the data do not say."""
+    return data.corrected if isinstance(data, KnowsCorrections) else None
+
+
+def checked_labels(data: Any) -> Tensor:
+    """Return the (k,) int64 samples whose label a person has looked at and called right."""
+    said = corrections_of(data)
+    return torch.empty(0, dtype=torch.int64) if said is None else said.checked
 
 
 def missing_members(data: Any) -> list[str]:

@@ -148,5 +148,9 @@ def test_columns_follow_their_sequences(test_given):
         batch = data.fetch(data.indices(split))
         own = [data.sample_columns["speaker"][i] for i in batch.index.tolist()]
         assert own == [f"speaker {int(v)}" for v in batch.inputs[:, 0, 0]]
+    some = [None, float("nan"), " ", 3.0, *speaker[4:]]
+    known = module_of(*arrays, columns={"speaker": some})
+    assert sorted(known.sample_columns["speaker"]).count("missing") == 3
+    assert "3" in known.sample_columns["speaker"]
     with pytest.raises(DataError, match=r"columns\['speaker'\].*59"):
         module_of(*arrays, columns={"speaker": speaker[1:]}).setup()

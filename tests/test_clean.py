@@ -42,7 +42,7 @@ def judged(case, suspects=(), own=(), neighbours=(), **changes):
     flags[1, list(neighbours)] = True
     odds = torch.where(flags[0], 39.0, 1.0)
     copies = torch.full((m, 20), -1)
-    doubt = LabelDoubt(odds, flags[0], flags[1], copies)
+    doubt = LabelDoubt(odds, flags[0], flags[1], copies, torch.full((m,), -1))
     return replace(context, suspicion=suspicion, doubt=doubt, **changes)
 
 

@@ -1,5 +1,7 @@
 """Corrections: read back, refused where they make no sense, and applied after the splits."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from rnnrepair.datamodules import DatasetDataModule
 from rnnrepair.errors import DataError
+from rnnrepair.protocols import checked_labels
 from rnnrepair.record import Suspect, write_suspects
 from rnnrepair.sequences import Names
 
@@ -15,6 +18,23 @@ def written(folder, rows):
     path = folder / "corrections.csv"
     pd.DataFrame(rows).to_csv(path, index=False)
     return str(path)
+
+
+def test_columns_of_the_data_stand_behind_those_of_suspects(make_data, tmp_path):
+    columns = {"device": [f"d{i % 2}" for i in range(120)]}
+    plain = make_data()
+    suspects = [Suspect(i, "fit", 0, 1, 0.9) for i in (3, 4)]
+    write_suspects(suspects, Names.of(plain.spec), plain.sample_names, tmp_path)
+    before = pd.read_csv(tmp_path / "suspects.csv")
+    names = replace(plain.sample_names, columns=columns)
+    write_suspects(suspects, Names.of(plain.spec), names, tmp_path)
+    after = pd.read_csv(tmp_path / "suspects.csv")
+    assert after["column_device"].tolist() == ["d1", "d0"]
+    pd.testing.assert_frame_equal(after.drop(columns="column_device"), before)
+    # Filled in, it is read back.
+    after.assign(action="drop").to_csv(tmp_path / "filled.csv", index=False)
+    data = make_data(corrections=str(tmp_path / "filled.csv"))
+    assert data.corrected.dropped.tolist() == [3, 4]
 
 
 def test_labels_and_splits_change_as_told_and_nothing_else(make_data, tmp_path):
@@ -101,10 +121,34 @@ def test_corrections_without_any_action_are_warned_of(make_data, tmp_path, caplo
     assert ("no row has an action" in caplog.text) == told
 
 
-def test_two_actions_for_one_sample_are_refused(make_data, tmp_path):
-    rows = [{"index": 3, "action": "drop"}, {"name": "3", "action": "relabel", "label": "1"}]
-    with pytest.raises(DataError, match="another action"):
+@pytest.mark.parametrize("other", ["relabel", "keep"])
+def test_two_actions_for_one_sample_are_refused_by_both_lines(make_data, tmp_path, other):
+    label = (int(make_data().fetch(torch.tensor([3])).label) + 1) % 3
+    rows = [{"index": 3, "action": "drop"}, {"index": 5, "action": ""}]
+    rows += [{"name": "3", "action": other, "label": str(label)}]
+    told = r"line 4 \(sample 3 \(3\) has another action or label in line 2"
+    with pytest.raises(DataError, match=told):
         make_data(corrections=written(tmp_path, rows))
+    twice = [rows[0], rows[0]]
+    assert make_data(corrections=written(tmp_path, twice)).corrected.dropped.tolist() == [3]
+
+
+def test_what_a_person_has_said_is_told(make_data, tmp_path, caplog):
+    caplog.set_level("INFO")
+    label = make_data().fetch(torch.tensor([4])).label
+    assert make_data().corrected is None
+    rows = [
+        {"index": 3, "action": "drop"},
+        {"index": 4, "action": "relabel", "label": str((int(label) + 1) % 3)},
+        {"index": 5, "action": "keep"},
+        {"index": 6, "action": "keep"},
+    ]
+    data = make_data(corrections=(path := written(tmp_path, rows)))
+    told = {"source": path, "relabelled": 1, "dropped": 1, "kept": 2}
+    assert data.corrected.plain() == told
+    assert checked_labels(data).tolist() == [4, 5, 6]
+    assert checked_labels(make_data()).tolist() == []
+    assert "kept" in caplog.text
 
 
 def test_a_class_may_not_vanish(make_data, tmp_path):

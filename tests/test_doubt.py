@@ -1,5 +1,7 @@
 """Whether labels are doubted where they are wrong, by an oracle and by planted faults."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,11 +9,11 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import SettingsError
 from rnnrepair.explanation import explain
-from rnnrepair.influence import Doubting, Suspicion, doubt_labels
+from rnnrepair.influence import Doubting, SharedValue, Suspicion, doubt_labels
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
-from tests.conftest import trained
+from tests.conftest import random_model, trained, view_of
 
 
 def traces_of(label, predicted, first=0):
@@ -43,14 +45,20 @@ def doubted(
     score = torch.zeros(n)
     score[list(suspects)] = 1
     suspicion = Suspicion(torch.arange(n), score, torch.zeros(n).long(), score >= 0.5)
+    suspicion = replace(suspicion, shared=options.pop("shared", ()))
     fit = traces_of(fit_label, [0] * n)
     failure = traces_of([label], [predicted], n)
+    view = replace(
+        view_of(random_model(), fit),
+        fetch=on_a_line([*fit_input, inputs]),
+        columns=options.pop("columns", {}),
+        checked=torch.tensor(options.pop("checked", []), dtype=torch.int64),
+    )
     return doubt_labels(
-        fit,
+        view,
         torch.tensor(fit_place, dtype=torch.float32)[:, None],
         failure,
         torch.tensor([[float(place)]]),
-        on_a_line([*fit_input, inputs]),
         lambda rows: suspicion,
         Doubting(**{"nearest": 3, "odds": 10} | options),
     )
@@ -92,6 +100,38 @@ def test_neighbours_are_suspect_where_most_that_speak_for_the_prediction_are(sus
     found = doubted(label, place, place, 0, 1, 91.1, 91.1, suspects, nearest=3, odds=4)
     assert found.neighbours.tolist() == [False]
     assert found.own.tolist() == [True]
+
+
+SPEAKS = ([1, 1, 1, 0], [0, 1, 2, 9], [0, 1, 2, 9], 0, 1, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "classes", "explained"), [("b", (0,), True), ("a", (0,), False), ("b", (1,), False)]
+)
+def test_a_label_is_not_suspect_where_a_value_of_a_column_explains_it(value, classes, explained):
+    shared = SharedValue("device", value, 9, 12, 10, 100, 1e-6, classes)
+    columns = {"device": ["a", "a", "a", "a", "b"]}
+    found = doubted(*SPEAKS, shared=(shared,), columns=columns)
+    assert found.odds.tolist() == doubted(*SPEAKS).odds.tolist() == [16.0]
+    assert found.explained.tolist() == [explained]
+    assert found.own.tolist() == [not explained]
+    assert found.shared == (shared,)
+
+
+def test_a_label_is_not_suspect_far_from_all_training_samples():
+    label, place = [1] * 6 + [0], [0, 1, 2, 3, 4, 5, 6]
+    near = doubted(label, place, place, 0, 1, 2.5, 2.5)
+    far = doubted(label, place, [-i for i in place], 0, 1, 2.5, 40)
+    assert near.odds.tolist() == far.odds.tolist() == [16.0]
+    assert (near.own.tolist(), far.own.tolist()) == ([True], [False])
+
+
+def test_a_label_that_a_person_has_looked_at_is_never_suspect():
+    assert doubted(*SPEAKS).own.all()
+    assert not doubted(*SPEAKS, checked=[4]).suspect.any()
+    label, inputs = [1, 0, 2, 1, 1, 1, 1, 1], [10.2, 10, 10.1, 60, 70, 80, 90, 99]
+    assert doubted(label, inputs, inputs, 0, 1, 10, 10, nearest=4).copied.all()
+    assert not doubted(label, inputs, inputs, 0, 1, 10, 10, nearest=4, checked=[8]).suspect.any()
 
 
 def test_near_copies_with_another_label_are_named_nearest_first():

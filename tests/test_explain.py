@@ -270,8 +270,8 @@ def test_the_page_tells_every_failure_and_which_labels_are_suspect(data, network
     text = Page(page.read_text()).text
     assert all(f"sample {f.index}" in text for f in found.failures)
     assert "Injected" not in text
-    assert text.count("The label is suspect:") == suspects
-    assert str(found).count("LABEL SUSPECT") == suspects
+    assert text.count("LABEL SUSPECT:") + text.count("LABELS OF NEIGHBOURS SUSPECT:") == suspects
+    assert str(found).count(" SUSPECT: ") == suspects
     assert found.to_dataframe()["label_suspect"].sum() == suspects
 
 
@@ -331,7 +331,7 @@ def test_failures_are_told_and_asked_for_by_the_names_of_the_data(named, network
 def test_names_that_are_the_numbers_are_told_once(network, data):
     frame = (found := explained(network, data)).to_dataframe()
     assert frame["name"].tolist() == frame["index"].tolist()
-    assert f"sample {frame['index'][0]}: true" in str(found)
+    assert f"sample {frame['index'][0]}: labelled" in str(found)
     assert "behind the number" not in str(found)
 
 

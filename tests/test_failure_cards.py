@@ -29,14 +29,14 @@ def record_with(*failures):
 
 def test_card_tells_where_the_prediction_left_the_truth(page_of):
     page = page_of(record_with(failure_of(100), failure_of(101)))
-    assert "True label 4, predicted 9 ✓ repaired: now 4 sample 100" in page.text
-    assert "True label 4, predicted 9 ✗ still wrong: now 9 sample 101" in page.text
+    assert "Labelled 4, predicted 9 ✓ repaired: now 4 sample 100" in page.text
+    assert "Labelled 4, predicted 9 ✗ still wrong: now 9 sample 101" in page.text
     assert (
-        "left the truth for good at step 21 of 28, where 4 turned into 9: the network went from "
+        "left the label for good at step 21 of 28, where 4 turned into 9: the network went from "
         "state 17 to state 31" in page.text
     )
     assert (
-        "Of the 8 samples shown, 4 carry the predicted label 9 and 4 the true label 4" in page.text
+        "Of the 8 samples shown, 4 carry the predicted label 9 and 4 its own label 4" in page.text
     )
     assert "9 0.125" in page.text
     assert "predicted 4 at steps 1 to 20" in page.text
@@ -128,7 +128,7 @@ def test_values_that_are_no_numbers_do_not_stop_the_page(page_of):
     broken[3] = math.nan
     data = Sequences("series", (28, 2), {100: broken, 1007: torch.full((28, 2), math.inf)})
     page = page_of(record_with(failure_of()), data)
-    assert "True label 4" in page.text
+    assert "Labelled 4" in page.text
     assert "nan" not in " ".join(v for n, v in page.attributes if n == "d")
 
 
@@ -160,7 +160,7 @@ def test_captions_say_why_a_sample_is_shown(neighbour, told):
 def test_contrast_says_which_label_the_failure_resembles(contrast, end):
     opponent = (Neighbour(1, 9, Role.OPPONENTS), Neighbour(2, 4, Role.CONTEXTS))
     told = neighbourhood(failure_of(contrast=contrast, neighbours=opponent), Names())
-    assert told.startswith("Samples of the true label 4 that come to")
+    assert told.startswith("Samples of its label 4 that come to")
     assert "then those of 9" in told
     assert told.endswith(end)
     alone = neighbourhood(failure_of(contrast=contrast, neighbours=opponent[1:]), Names())
@@ -202,7 +202,7 @@ def text_failure(index=100):
 def test_text_is_shown_as_words_with_the_segment_marked():
     html = render(record_with(text_failure()), TEXTS)
     page = Page(html)
-    assert "True label positive, predicted negative" in page.text
+    assert "Labelled positive, predicted negative" in page.text
     assert "at step 4 of 4, where positive turned into negative" in page.text
     assert "a good film not" in page.text
     spans = re.findall(r'<span class="(segment|responsible|common)"[^>]*>([^<]*)</span>', html)
@@ -253,7 +253,7 @@ def test_terminal_shows_failures_as_text():
     console = Console(width=100, record=True, force_terminal=True)
     print_failures(repair_of(failures=[text_failure(100), text_failure(101)]), TEXTS, console)
     text = console.export_text()
-    assert "repaired (sample 100): true positive, predicted negative" in text
+    assert "repaired (sample 100): labelled positive, predicted negative" in text
     assert "still wrong (sample 101)" in text
     assert "a good film not" in text
     assert "reversed: the responsible word" in text

@@ -103,6 +103,24 @@ def test_ledger_is_the_same_when_written_and_read(made, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["ledger.csv"]
 
 
+def test_rows_tell_what_the_columns_say_and_without_columns_the_table_is_as_it_was(
+    repair_case, made, tmp_path
+):
+    proposal, new_id, plain = made
+    device = [f"d{i % 7}" for i in range(1000)]
+    told = (proposal, new_id, repair_case.context.evidence, repair_case.abstract, "guided", 4, 99)
+    rows = ledger_rows(*told, SampleNames(NAMES, columns={"device": device}))
+    for row in rows:
+        assert row.parent_columns == f"device=d{row.parent_id % 7}"
+        assert row.failure_columns == f"device=d{row.failure_id % 7}"
+    write_ledger(rows, tmp_path / "with.csv")
+    assert read_ledger(tmp_path / "with.csv") == rows
+    write_ledger(plain, tmp_path / "without.csv")
+    header = (tmp_path / "without.csv").read_text().splitlines()[0]
+    assert "columns" not in header
+    assert (tmp_path / "with.csv").read_text().startswith(f"{header},parent_columns")
+
+
 def test_ledger_keeps_its_header_when_empty(tmp_path):
     write_ledger([], tmp_path / "ledger.csv")
     assert read_ledger(tmp_path / "ledger.csv") == []

@@ -60,7 +60,7 @@ def test_the_planted_turn_is_named_and_holds_on_the_other_split(run, result):
     own = failures[failures["pattern"] == row["pattern"]]
     turned = run[1][torch.tensor(own["index"].tolist())]
     assert turned.double().mean() > 0.6
-    assert (own["true"] != own["predicted"]).all()
+    assert (own["label"] != own["predicted"]).all()
     assert str(row["pattern"]) in " ".join(result.conclusion)
 
 

@@ -8,6 +8,7 @@ from rnnrepair.datamodules import DatasetDataModule, PlantedLabels
 from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
+from rnnrepair.sequences import Names
 from rnnrepair.studies import Breakdown, FinishedRun
 from tests.conftest import trained
 
@@ -94,9 +95,15 @@ def test_breakdown_tells_how_many_of_them_it_names(make_data):
     found = Breakdown(odds=2)(FinishedRun(verified(network, data), data, settings))
     failures, score = found.tables["failures"], found.tables["planted"].iloc[0]
     wrong = data.mislabelled(torch.tensor(failures["index"].tolist())).numpy()
-    # Neighbours alone make a label suspect too: the failures that are named by their own odds.
-    named = (failures["odds"] >= 2).to_numpy()
+    named = failures["label suspect"].to_numpy()
     assert 0 < (named & wrong).sum() < named.sum()
+    assert (failures["odds"][named] >= 2).all()
+    # The true label is told where it is known.
+    names = Names.of(data.spec)
+    index = torch.tensor(failures["index"].tolist())
+    true = [names.of_class(c) for c in data.true_labels(index).tolist()]
+    assert failures["true"].tolist() == true
+    assert ((failures["label"] != failures["true"]).to_numpy() == wrong).all()
     assert score["failures"] == len(failures)
     assert score["planted"] == wrong.sum()
     assert score["precision"] == (named & wrong).sum() / named.sum()

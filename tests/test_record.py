@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
-from rnnrepair.influence import Role
+from rnnrepair.influence import Role, SharedValue
 from rnnrepair.record import (
     Contrast,
     Failure,
@@ -58,9 +58,12 @@ def full():
         history=[epoch_of(3), epoch_of(4, drift=1 / 3, val_accuracy=1 / 7)],
         failures=failures,
         targets=[101, 100],
+        shared=(SharedValue("device", "b", 6, 10, 30, 1000, 1e-9, (0, 2)),),
+        n_far=2,
     )
     contrasts = (Contrast("guided", "none", "test_accuracy"),)
-    return record_of(repair, contrasts=contrasts, notes=("LEAKS: <so>",), arm="guided late")
+    more = {"corrections": {"source": "looked.csv", "relabelled": 3, "dropped": 1, "kept": 2}}
+    return record_of(repair, contrasts=contrasts, notes=("LEAKS: <so>",), arm="guided late", **more)
 
 
 @pytest.mark.parametrize("kind", ["full", "no failures", "targets"])

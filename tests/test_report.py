@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rnnrepair.record import Seconds
+from rnnrepair.influence import SharedValue
+from rnnrepair.record import Seconds, summary_of
 from rnnrepair.repair import StopReason
 from rnnrepair.report import print_summary, render, write_page
 from rnnrepair.report.curves import repair_rows
@@ -34,6 +35,26 @@ def test_page_tells_the_outcome(page_of):
     assert "1,500 samples injected in 2 rounds; 47,680 candidates judged" in text
     assert StopReason.SHARE_REACHED.message in text
     assert "1 min 28 s in all, 2.6 s for a training epoch" in text
+
+
+def test_page_and_summary_tell_corrections_and_what_doubted_labels_share(page_of):
+    value = SharedValue("device", "b", 61, 106, 30, 1000, 1e-9, (0, 1))
+    said = {"source": "looked.csv", "relabelled": 3, "dropped": 1, "kept": 2}
+    record = record_of(repair_of(shared=(value,), n_far=4), corrections=said)
+    text = page_of(record).text
+    assert "By looked.csv" in text
+    assert "3 samples relabelled, 1 dropped, 2 kept" in text
+    assert "61 of 106 training samples whose label is doubted have device=b, as 3.0% of all" in text
+    assert "more likely a pattern than 61 wrong labels" in text
+    assert "4 training samples more are doubted, but far from all others" in text
+    summary = summary_of(record)
+    assert summary["corrections"] == said
+    assert summary["suspects"]["shared"][0]["value"] == "b"
+    assert summary["suspects"]["far"] == 4
+    plain = page_of().text
+    assert "Corrected labels" not in plain
+    assert "more likely a pattern" not in plain
+    assert "corrections" not in summary_of(record_of())
 
 
 def test_confusions_are_counted_in_both_networks(page_of):

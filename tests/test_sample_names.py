@@ -24,7 +24,7 @@ from rnnrepair.datamodules.text import (
 )
 from rnnrepair.errors import DataError
 from rnnrepair.protocols import names_of_samples
-from rnnrepair.sequences import Changes, SampleNames, names_from
+from rnnrepair.sequences import Changes, SampleNames, names_from, table_columns
 from tests.series_files import long_frame, recordings, write_ts
 from tests.test_public_text import sst_folder, toxic_file
 from tests.text_settings import SMALL, text_of
@@ -254,3 +254,35 @@ def test_names_are_found_again_and_keep_their_type():
 def test_as_many_names_as_samples_are_wanted(make_data, loaded):
     with pytest.raises(DataError, match="names has 3 entries"):
         make_data(replace(loaded, names=SampleNames(np.arange(3))))
+
+
+def test_columns_stand_beside_numbers_few_and_cut():
+    columns = {
+        "device": ["a", "b"],
+        "site": ["n" * 30, "south"],
+        "day": ["1", "2"],
+        "more": ["x", "y"],
+    }
+    origin = torch.tensor([1, -1])
+    names = SampleNames(np.array(["r0", "r1"]), "recording", origin=origin, columns=columns)
+    index = torch.arange(4)
+    told = names.numbered(index)
+    assert told[0] == f"0 (recording r0, device=a, site={'n' * 19}…, day=1)"
+    made = "injected, made of recording r1, device=b, site=south, day=2"
+    assert told[1] == "1 (recording r1, device=b, site=south, day=2)"
+    assert told[2:] == [f"2 ({made})", "3 (injected)"]
+    assert names.values_of("more", index) == ["x", "y", "y", ""]
+    assert table_columns(names, index[:2])["column_site"] == columns["site"]
+    # Numbers alone are told with columns too; without columns nothing is.
+    plain = SampleNames(np.arange(2), columns={"device": ["a", "b"]})
+    assert plain.numbered(index[:2]) == ["0 (device=a)", "1 (device=b)"]
+    assert SampleNames(np.arange(2)).numbered(index[:2]) == ["0", "1"]
+    assert names.select([1]).values_of("device", torch.tensor([0])) == ["b"]
+
+
+def test_names_of_data_tell_their_columns():
+    data = arrays(X, Y, columns={"device": [f"d{i % 4}" for i in range(N)]})
+    names = names_of_samples(data)
+    index = data.indices("test")
+    expected = [f"d{position % 4}" for position in names.of(index)]
+    assert names.values_of("device", index) == expected

@@ -263,7 +263,7 @@ def test_copies_are_found_after_scaling_by_sequence(tmp_path):
         ({"group": "person", "test_groups": [*range(6)]}, DataError, "no training sequence is"),
         ({"group": "label"}, DataError, "groups are the labels"),
         ({"group": "place"}, DataError, "all sequences are of one group"),
-        ({"group": "room"}, DataError, "'room' is missing in"),
+        ({"group": "room"}, DataError, "'room' is missing for 20 sequences"),
         ({"units": ["g"]}, DataError, "1 units for 4 channels"),
         ({"label_column": "place"}, DataError, "there is one class"),
     ],
@@ -372,3 +372,26 @@ def test_columns_follow_recordings_through_parts_and_windows(tmp_path):
     assert list(cut.sample_columns["device"]) == [device[name.split(" step")[0]] for name in names]
     with pytest.raises(DataError, match=r"site.*columns"):
         module_of(tmp_path / "a.csv", columns=["site"])
+
+
+def test_a_missing_value_of_a_column_is_a_value_of_its_own(tmp_path, caplog):
+    caplog.set_level("INFO")
+    made, label = recordings()
+    device = ["a", None, "b", "", float("nan"), "c"] * 4
+    frame = long_frame(made, label, device=device)
+    # A recording whose first row alone has the value.
+    frame.loc[(frame["id"] == "r000") & (frame["time"] > 0), "device"] = None
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    module = module_of(tmp_path / "a.csv", columns=["device"])
+    names = module.sample_names.of(torch.arange(len(made)))
+    expected = [device[int(name[1:])] for name in names]
+    expected = [value if isinstance(value, str) and value else "missing" for value in expected]
+    assert list(module.sample_columns["device"]) == expected
+    assert caplog.text.count("device for 12 of 24 samples") == 1
+    # What recordings are split by must be known.
+    with pytest.raises(DataError, match="device"):
+        module_of(tmp_path / "a.csv", group="device")
+    frame.loc[frame.index[1], "device"] = "z"
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match="changes within recording 'r000'"):
+        module_of(tmp_path / "a.csv", columns=["device"])

@@ -100,6 +100,17 @@ def _empty(tmp_path):
     return path
 
 
+def test_a_column_of_another_length_in_npz_is_refused_with_both_lengths(tmp_path):
+    x, y = np.random.default_rng(0).random((24, 5, 2)), np.arange(24) % 2
+    np.savez(tmp_path / "a.npz", x=x, y=y, device=np.arange(23))
+    with pytest.raises(DataError, match=r"a\.npz.*'device'.*\(23,\).*24 recordings"):
+        read(tmp_path / "a.npz", Columns(more=["device"]))
+    with pytest.raises(DataError, match=r"'device'.*\(23,\).*24"):
+        read(tmp_path / "a.npz", Columns(split="device"))
+    # Nobody has asked for it.
+    assert "device" not in read(tmp_path / "a.npz").columns
+
+
 def test_npz_holds_offsets_lengths_or_tails_of_nan(tmp_path):
     made, label = recordings()
     lengths = np.array([len(one) for one in made])

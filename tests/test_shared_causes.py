@@ -7,6 +7,7 @@ import torch
 
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import PlantedWord, Sequences
+from rnnrepair.influence import SharedValue, doubt_labels
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.patterns import Pattern
@@ -42,6 +43,29 @@ def test_failures_that_hold_the_trigger_are_told_and_others_are_not(poisoned):
     assert set(told["index"]) == fell
     assert (told["kind"] == "trigger").all()
     assert any("w23" in line and "rude" in line for line in found.conclusion)
+
+
+def test_doubts_that_a_value_explains_are_part_of_a_pattern_before_the_label(
+    make_data, monkeypatch
+):
+    data = make_data(repair_share=0.2)
+    network = verified(trained(SequenceClassifier(4, 3, hidden_size=8), data), data)
+    run = FinishedRun(network, data, AbstractionSettings(n_components=6, reduction_dims=3))
+    value = SharedValue("device", "b", 9, 12, 10, 100, 1e-6, (0, 1, 2))
+
+    def explained(*given):
+        doubt = doubt_labels(*given)
+        by = torch.full_like(doubt.explained_by, -1)
+        by[:3] = 0
+        every = torch.ones_like(doubt.own)
+        return replace(doubt, own=every, explained_by=by, shared=(value,))
+
+    monkeypatch.setattr("rnnrepair.studies.breakdown.doubt_labels", explained)
+    found = Breakdown()(run)
+    failures = found.tables["failures"]
+    assert failures["kind"].tolist()[:4] == [*3 * ["part of a pattern"], "label suspect"]
+    assert failures["pattern"].tolist()[:4] == [*3 * ["device b"], ""]
+    assert any("9 of 12" in line and "device=b" in line for line in found.conclusion)
 
 
 def test_failures_of_a_pattern_are_told_with_its_name(make_data, monkeypatch):

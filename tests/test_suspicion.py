@@ -176,6 +176,15 @@ def test_a_method_alone_calls_the_first_of_its_ranking_suspect(view):
     assert bool(differs.any())
 
 
+def test_a_method_alone_takes_none_that_a_person_has_looked_at(view):
+    own = torch.arange(len(view)).float()
+    first = ranked_labels(view, Known(own), 0.2)
+    checked = first.index[first.suspect][:2]
+    found = ranked_labels(replace(view, checked=checked), Known(own), 0.2)
+    assert found.suspect.sum() == first.suspect.sum() - 2
+    assert not found.suspects_among(checked).any()
+
+
 def test_equal_scores_of_a_method_come_by_the_seed_and_not_by_place(view):
     same = torch.zeros(len(view))
     one, other = (ranked_labels(view, Known(same), 0.3, seed) for seed in (0, 1))

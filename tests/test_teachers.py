@@ -17,6 +17,7 @@ def said(predicted, label, first=50):
 
 
 LABEL = [0, 1, 2, 0, 1]
+NOBODY = torch.empty(0, dtype=torch.int64)
 TEACHERS = Teachers.of(
     [said([1, 1, 0, 2, 0], LABEL), said([1, 0, 0, 1, 1], LABEL), said([2, 0, 0, 1, 0], LABEL)]
 )
@@ -31,11 +32,19 @@ def test_all_must_fail():
 def test_the_table_has_failures_alone_with_what_most_say(tmp_path):
     unrepaired = said([2, 0, 2, 1, 1], LABEL)  # right about 52, at which all teachers fail
     names = Names(("a", "b", "c"))
-    assert write_label_or_task(TEACHERS, unrepaired, names, SampleNames(), tmp_path) == 2
+    assert write_label_or_task(TEACHERS, unrepaired, names, SampleNames(), tmp_path, NOBODY) == 2
     with (tmp_path / "label_or_task.csv").open() as file:
         rows = list(csv.DictReader(file))
     told = [(r["index"], r["label"], r["predicted"], r["teachers"], r["agree"]) for r in rows]
     assert told == [("50", "a", "c", "b", "2"), ("53", "a", "b", "b", "2")]
+
+
+def test_what_a_person_has_looked_at_is_not_in_doubt(tmp_path):
+    unrepaired = said([2, 0, 2, 1, 1], LABEL)
+    checked = torch.tensor([50])
+    names = Names(("a", "b", "c"))
+    assert write_label_or_task(TEACHERS, unrepaired, names, SampleNames(), tmp_path, checked) == 1
+    assert "50" not in (tmp_path / "label_or_task.csv").read_text()
 
 
 def test_what_is_withheld_gets_nothing_and_the_others_what_they_had(repair_case):

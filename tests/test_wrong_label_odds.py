@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from rnnrepair.influence.labels import (
     input_features,
+    is_far,
     linear_labels,
     neighbour_labels,
     wrong_label_odds,
@@ -103,7 +104,7 @@ def test_no_sample_has_a_say_in_what_is_said_of_it():
     features, label = classes()
     other = label.clone()
     other[7] = (label[7] + 1) % C
-    for judge in (linear_labels, neighbour_labels):
+    for judge in (linear_labels, lambda *given: neighbour_labels(*given)[0]):
         before, after = (judge(features, y, C) for y in (label, other))
         assert torch.equal(before[7], after[7])
         assert not torch.equal(before, after)
@@ -115,7 +116,16 @@ def test_neighbours_are_those_of_brute_force():
     distance = torch.cdist(*2 * [torch.from_numpy(features).double()]).fill_diagonal_(torch.inf)
     near = distance.argsort(1)[:, :20]
     expected = torch.stack([(label[near] == c).float().mean(1) for c in range(C)], 1)
-    torch.testing.assert_close(neighbour_labels(features, label, C), expected)
+    found, far = neighbour_labels(features, label, C)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(far, distance.gather(1, near).mean(1).float())
+
+
+def test_far_is_what_lies_above_tukeys_fence():
+    usual = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert is_far(torch.tensor([7.0, 7.01]), usual).tolist() == [False, True]
+    # Copies all over: what has none is not far for that.
+    assert not is_far(torch.tensor([9.0]), torch.zeros(5)).any()
 
 
 def of_sequences(sequences):

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.launch.check import check_config, check_folders
 from rnnrepair.callbacks.launch.checkpoints import check_checkpoint
+from rnnrepair.callbacks.launch.kept_corrections import keep_corrections
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.retraining import TrainAgain
@@ -84,6 +85,7 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     with keys_told(cfg, "datamodule"):
         datamodule = instantiate(cfg.datamodule, _convert_="all")
         datamodule.setup()
+    keep_corrections(cfg)
     log.info("Data: %s, %s%s", datamodule.source, datamodule.sizes(), _planted(cfg))
     plan_epochs(cfg, datamodule.steps_per_epoch)
     with keys_told(cfg, "model"):

@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks.launch.kept_corrections import take_kept_corrections
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
@@ -62,6 +63,7 @@ class FinishedFolder:
                 f"python train.py ... ckpt_path={last}"
             )
         OmegaConf.update(cfg, "paths.output_dir", str(folder))
+        take_kept_corrections(cfg, folder)
         if data_dir is not None:
             cfg.paths.data_dir = data_dir
         return cls(folder, cfg)

@@ -1,6 +1,6 @@
 """Series in numpy files: an ``.npz``, or a pair of ``.npy``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ INPUTS = ("values", "x", "X", "inputs", "data")
 LABELS = ("label", "labels", "y", "Y", "target")
 
 
-def read_npz(path: Path, split_column: str | None = None) -> RawSeries:
+def read_npz(path: Path, split_column: str | None = None, more: Sequence[str] = ()) -> RawSeries:
     """Read an ``.npz`` file.
 
     ``values`` (S, F) or (S,) with ``offsets`` (N + 1,), or ``x`` (N, T, F) or (N, T), whose
@@ -23,6 +23,7 @@ def read_npz(path: Path, split_column: str | None = None) -> RawSeries:
     Args:
         path: of the file.
         split_column: array that says ``train``, ``val`` or ``test``; None for none.
+        more: arrays that are wanted as columns.
 
     Raises:
         DataError: an array is missing, or does not fit the others.
@@ -41,6 +42,12 @@ def read_npz(path: Path, split_column: str | None = None) -> RawSeries:
     values, offsets = _recordings(
         inputs, arrays.pop("offsets", None), arrays.pop("lengths", None), str(path)
     )
+    for name in (*more, *([] if split_column is None else [split_column])):
+        if name in arrays and arrays[name].shape != (len(offsets) - 1,):
+            raise DataError(
+                f"{path}: the column {name!r} is an array of shape {arrays[name].shape}, and there "
+                f"are {len(offsets) - 1} recordings: expected one value for each."
+            )
     return _raw(values, offsets, label, arrays, split_column, str(path), told)
 
 

@@ -56,8 +56,9 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
     number, time = number[order], time[order]
     _check_times(number, time, names, path)
     first = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
+    needed = {columns.label, columns.split}
     own = {
-        name: _one_each(table[name], order, number, first, names, path)
+        name: _one_each(table[name], order, number, names, path, name in needed)
         for name in dict.fromkeys(columns.of_recordings())
     }
     values = np.empty((len(table), len(channels)), dtype=np.float32)
@@ -166,18 +167,34 @@ def _one_each(
     column: "pd.Series[object]",
     order: np.ndarray,
     number: np.ndarray,
-    first: np.ndarray,
     names: pd.Index,
     path: Path,
+    needed: bool,
 ) -> np.ndarray:
-    """Return the (N,) values of a column that has one value a recording."""
+    """Return the (N,) values of a column that has one value a recording.
+
+    Rows without one have that of the others of the recording; where none has one, it is None.
+
+    Args:
+        column: of all rows.
+        order: rows by recording and time.
+        number: recordings of the rows in that order.
+        names: of the recordings.
+        path: of the file.
+        needed: whether every row must have a value.
+
+    Raises:
+        DataError: a recording has several values, or one that is needed is missing.
+    """
     code, found = pd.factorize(column)
     code = code[order]
-    if (code < 0).any():
+    if needed and (code < 0).any():
         raise DataError(
             f"{path}: {column.name!r} is missing in {int((code < 0).sum())} rows, the first in "
             f"recording '{names[number[int((code < 0).argmax())]]}': every recording needs one."
         )
+    has_one = code >= 0
+    number, code = number[has_one], code[has_one]
     changes = (number[1:] == number[:-1]) & (code[1:] != code[:-1])
     if changes.any():
         row = int(changes.argmax())
@@ -186,4 +203,6 @@ def _one_each(
             f"'{found[code[row]]}' to '{found[code[row + 1]]}': expected one value a recording; "
             "cut it into recordings of one."
         )
-    return np.asarray(found)[code[first]]
+    values = np.full(len(names), None, dtype=object)
+    values[number] = np.asarray(found, dtype=object)[code]
+    return np.asarray(found)[code[np.unique(number, return_index=True)[1]]] if needed else values

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
+from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.files import known_encoding
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.loaded import LoadedData
@@ -23,7 +24,6 @@ from rnnrepair.datamodules.series.parts import (
     column_of,
     groups_of,
     held_out_parts,
-    name_of,
     official_parts,
     parts_by_group,
 )
@@ -206,10 +206,7 @@ class SeriesDataModule(SequenceDataModule):
             channel_names=names,
             units=units,
             names=cut.names,
-            columns={
-                name: [name_of(value) for value in values.tolist()]
-                for name, values in cut.columns.items()
-            },
+            columns=column_values(cut.columns, source),
         )
 
     def model_arguments(self) -> dict[str, Any]:

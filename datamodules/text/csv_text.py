@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.files import kind_of, known_encoding
 from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.held_out import hold_out
@@ -132,10 +133,9 @@ class CSVTextDataModule(TextDataModule):
             n_val=sizes[1],
             groups=None if groups is None else groups[torch.tensor(rows, dtype=torch.int64)],
             names=names.select(rows),
-            columns={
-                name: [_name(value) for value in table[name].iloc[rows].tolist()]
-                for name in self.more_columns
-            },
+            columns=column_values(
+                {name: table[name].iloc[rows] for name in self.more_columns}, self.path.name
+            ),
         )
 
     def _names(self, table: pd.DataFrame) -> SampleNames:

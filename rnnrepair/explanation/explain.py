@@ -32,7 +32,14 @@ from rnnrepair.influence import (
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
 from rnnrepair.progress import Progress, silent
-from rnnrepair.protocols import RepairableData, Split, names_of_samples, refusal_of
+from rnnrepair.protocols import (
+    RepairableData,
+    Split,
+    checked_labels,
+    columns_of_samples,
+    names_of_samples,
+    refusal_of,
+)
 from rnnrepair.record import gather_failures
 from rnnrepair.sequences import Kind, Names, SampleName
 from rnnrepair.settings import Count, check_settings
@@ -130,11 +137,11 @@ def explain(
         *(abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch),
         states=collected.states["fit"],
         dynamics=dynamics,
+        columns=columns_of_samples(data),
+        checked=checked_labels(data),
     )
     ends, failed_ends = abstraction.ends["fit"], abstraction.ends[split][rows]
     evidence = _evidence(method, view, failures, top, settings.seed)
-    # Original samples alone vote: what a repair has injected speaks for the labels it was given.
-    voters = (view.traces.between(0, n_original), ends[:n_original])
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -143,7 +150,7 @@ def explain(
         failing=traces.index[~traces.correct],
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(*voters, failures, failed_ends, view, doubting, settings.seed),
+        doubt=_doubt(view, ends[:n_original], failures, failed_ends, doubting, settings.seed),
         place=_in_the_plane(ends, failed_ends),
         words=_words(data, failures.index),
         right=right,
@@ -284,20 +291,19 @@ def _evidence(
 
 
 def _doubt(
-    fit: Traces,
+    view: TrainingView,
     ends: Tensor,
     failures: Traces,
     failed_ends: Tensor,
-    view: TrainingView,
     doubting: Doubting | None,
     seed: int,
 ) -> LabelDoubt:
     if len(failures) == 0:
         nothing = torch.empty(0, dtype=torch.bool)
-        copies = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
-        return LabelDoubt(torch.empty(0), nothing, nothing, copies)
+        none = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
+        return LabelDoubt(torch.empty(0), nothing, nothing, none, none[:, 0])
     judge = partial(suspect_labels, view, seed)
-    return doubt_labels(fit, ends, failures, failed_ends, view.fetch, judge, doubting, seed)
+    return doubt_labels(view, ends, failures, failed_ends, judge, doubting, seed)
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from rnnrepair.explanation.told_failure import ToldFailure
 from rnnrepair.influence import Evidence, LabelDoubt, Role
 from rnnrepair.protocols import Split
 from rnnrepair.record import Failure, Span, story
-from rnnrepair.sequences import DataSpec, Names, SampleNames
+from rnnrepair.sequences import DataSpec, Names, SampleNames, table_columns
 
 # Training samples told of a failure in a line of text.
 TOLD = 3
@@ -108,7 +108,22 @@ class Explanation:
             )
         if self.sample_names.told:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
+        head += "".join(f"\n{value.told}." for value in self.doubt.shared)
         return "\n".join([head, *(self._line(row) for row in range(len(self)))])
+
+    def suspect_told(self, row: int) -> str:
+        """Say which labels are suspect at a failure and why, or why none is; empty for nothing."""
+        if self.doubt.explained[row]:
+            value = self.doubt.shared[int(self.doubt.explained_by[row])]
+            return (
+                f"Most training samples with {value.column}={value.value} look mislabelled: more "
+                "likely a pattern (study=patterns) than wrong labels"
+            )
+        if not self.doubt.suspect[row]:
+            return ""
+        own = bool(self.doubt.own[row] | self.doubt.copied[row])
+        whose = "LABEL SUSPECT" if own else "LABELS OF NEIGHBOURS SUSPECT"
+        return f"{whose}: {self.why_suspect(row)}"
 
     def why_suspect(self, row: int) -> str:
         """Say what speaks against the label of a failure, or those around it; empty for nothing."""
@@ -125,10 +140,10 @@ class Explanation:
     def _odds_told(self, row: int) -> str:
         """Say what odds are: of two counts of labels, multiplied."""
         failure, names = self.failures[row], Names.of(self.spec)
-        true, predicted = names.of_class(failure.label), names.of_class(failure.predicted)
+        label, predicted = names.of_class(failure.label), names.of_class(failure.predicted)
         n_voters, odds = self.doubt.copies.shape[1], float(self.doubt.odds[row])
         return (
-            f"training samples like it are labelled {predicted} rather than {true}, odds "
+            f"training samples like it are labelled {predicted} rather than {label}, odds "
             f"{odds:.0f} to 1 (the {n_voters} nearest by last state times the {n_voters} nearest "
             "by input)"
         )
@@ -149,12 +164,14 @@ class Explanation:
         is none), nearest, parents, opponents, contexts (lists of training samples, most influential
         first), nearest_names and so on (what these are called; of injected ones what they were made
         of), label_suspect, why_suspect, odds (see ``LabelDoubt``), copies (training samples that
-        are near copies with another label), copies_names, x, y (a place in the plane), text. Lists
-        stay lists in parquet.
+        are near copies with another label), copies_names, x, y (a place in the plane), text, and
+        the columns of the user's data as column_NAME. Lists stay lists in parquet.
         """
         named = [f"{role}_names" for role in _ROLES]
         columns = [*_COLUMNS, *_ROLES, *named, *_DOUBT, "x", "y", "text"]
-        return pd.DataFrame([self._row(row) for row in range(len(self))], columns=columns)
+        frame = pd.DataFrame([self._row(row) for row in range(len(self))], columns=columns)
+        index = torch.tensor([failure.index for failure in self.failures], dtype=torch.int64)
+        return frame.assign(**table_columns(self.sample_names, index))
 
     def _row(self, row: int) -> dict[str, Any]:
         failure, names, evidence = self.failures[row], Names.of(self.spec), self.evidence
@@ -192,10 +209,10 @@ class Explanation:
         }
 
     def _line(self, row: int) -> str:
-        told = self._row(row)
+        told, left = self._row(row), story(self.failures[row], Names.of(self.spec))
         line = (
-            f"sample {self._numbered([told['index']])[0]}: true {told['label_name']}, predicted "
-            f"{told['predicted_name']}. {story(self.failures[row], Names.of(self.spec))} Segment "
+            f"sample {self._numbered([told['index']])[0]}: labelled {told['label_name']}, "
+            f"predicted {told['predicted_name']}. {left} Segment "
             f"{told['segment_first']} .. {told['segment_last']}"
         )
         for role in _ROLES:
@@ -204,9 +221,8 @@ class Explanation:
         if self.words[row]:
             separator = Names.of(self.spec).separator
             line += f"\n    {around(self.words[row], self.failures[row].segment, separator)}"
-        return line + (
-            f"\n    LABEL SUSPECT: {told['why_suspect']}" if told["label_suspect"] else ""
-        )
+        suspect = self.suspect_told(row)
+        return line + (f"\n    {suspect}" if suspect else "")
 
 
 _COLUMNS = [

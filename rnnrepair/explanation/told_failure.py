@@ -14,19 +14,19 @@ class ToldFailure:
     Attributes:
         index: number of the sample in the data.
         name: what the user's data call it.
-        label: true class.
+        label: class that it is labelled with.
         predicted: class that the network gives it.
-        label_name: of the true class.
+        label_name: of the label.
         predicted_name: of the predicted one.
         n_steps: steps of the sequence.
         step: the responsible step.
         segment_first: first step of the responsible segment.
         segment_last: last step of it.
         nearest: the most influential training samples, these first, as in the next three.
-        parents: those of the true label that the network gets right.
+        parents: those of its label that the network gets right.
         opponents: those of the predicted label that it gets right.
-        contexts: those of the true label that come to where the failure goes wrong, of texts.
-        label_suspect: whether evidence speaks against the label.
+        contexts: those of its label that come to where the failure goes wrong, of texts.
+        label_suspect: whether evidence speaks against the label, or those of its neighbours.
         why_suspect: what does; empty for nothing.
         story: all of it that people read.
     """

@@ -22,7 +22,7 @@ from rnnrepair.influence.input_similarity import InputSimilarity
 from rnnrepair.influence.inputs import input_distances, nearest_by, token_bags, tokens_of
 from rnnrepair.influence.keywords import BackdoorKeywords
 from rnnrepair.influence.koh_liang import CurvatureKind, KohLiang
-from rnnrepair.influence.labels import BagOfWords
+from rnnrepair.influence.labels import BagOfWords, SharedValue, shared_values
 from rnnrepair.influence.method import InfluenceMethod, NearScorer, Scorer, check_method
 from rnnrepair.influence.metrics import influence_metrics
 from rnnrepair.influence.need import Need
@@ -91,6 +91,7 @@ __all__ = [
     "SegmentContext",
     "SegmentCues",
     "SegmentSimilarity",
+    "SharedValue",
     "SpectralSignatures",
     "StateSimilarity",
     "Step",
@@ -122,6 +123,7 @@ __all__ = [
     "ranked_labels",
     "responsible_segment",
     "responsible_step",
+    "shared_values",
     "smallest",
     "standing",
     "step_distance",

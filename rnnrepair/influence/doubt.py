@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
+from rnnrepair.influence.labels import SharedValue, is_far
 from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.ties import tie_order
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.influence.view import TrainingView
 from rnnrepair.settings import Count, Size, at_least, check_settings
 from rnnrepair.traces import Traces
 
@@ -18,6 +19,8 @@ from rnnrepair.traces import Traces
 ASKED = 5
 # Training samples that the usual distance from a failure is measured on.
 USUAL_OF = 2000
+# Those whose own nearest samples tell from which distance on a failure is far from all of them.
+FAR_OF = 200
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,28 @@ class LabelDoubt:
     Attributes:
         odds: (M,) float32 votes of the neighbours for the predicted against the failure's label;
             see ``Doubting``.
-        own: (M,) bool: the neighbours agree with the prediction, so the failure's label is suspect.
+        own: (M,) bool: the neighbours agree with the prediction, so the failure's label is suspect;
+            not where that says nothing (``explained``, far from all training samples), and not
+            where a person has looked at the label.
         neighbours: (M,) bool: most of those that speak for the prediction are suspect themselves.
         copies: (M, nearest) int64 indices of training samples that are near copies with another
             label, nearest first, -1 where there are no more.
+        explained_by: (M,) int64 place in ``shared`` of what explains a doubt without a wrong label:
+            most training samples with the same value are doubted too; -1 for nothing.
+        shared: values of the user's columns that doubted training samples share.
     """
 
     odds: Tensor
     own: Tensor
     neighbours: Tensor
     copies: Tensor
+    explained_by: Tensor
+    shared: tuple[SharedValue, ...] = ()
+
+    @property
+    def explained(self) -> Tensor:
+        """(M,) bool, whether a value of a column explains a doubt."""
+        return self.explained_by >= 0
 
     @property
     def copied(self) -> Tensor:
@@ -68,16 +83,15 @@ class LabelDoubt:
 
     @property
     def suspect(self) -> Tensor:
-        """(M,) bool, whether anything speaks against a label."""
-        return self.own | self.neighbours | self.copied
+        """(M,) bool, whether anything speaks against a label, and no value explains it."""
+        return (self.own | self.neighbours | self.copied) & ~self.explained
 
 
 def doubt_labels(
-    fit: Traces,
+    view: TrainingView,
     fit_end: Tensor,
     failures: Traces,
     failure_end: Tensor,
-    fetch: Callable[[Tensor], SequenceBatch],
     judge: Callable[[Tensor], Suspicion],
     doubting: Doubting | None = None,
     seed: int = 0,
@@ -88,48 +102,84 @@ def doubt_labels(
     state; neighbours by the inputs know no network. So both are asked, and their odds multiplied.
 
     Args:
-        fit: traces of N training samples, one at least.
+        view: of the training data, N original samples, one at least.
         fit_end: (N, k) reduced states that they end in.
         failures: traces of M failures.
         failure_end: (M, k) the same of them.
-        fetch: returns the sequences with some indices.
         judge: asked for (n,) rows of training samples, returns what speaks against their labels.
         doubting: see ``Doubting``.
         seed: of the order of ties.
     """
     doubting = doubting or Doubting()
+    fit = view.traces.between(0, view.n_original)
     order = tie_order(fit.index, seed)
-    by_inputs = input_distances(fit, failures, fetch)
+    by_inputs = input_distances(fit, failures, view.fetch)
     by_state = _state_distances(fit_end, failure_end)
     near = nearest_by(by_inputs, order, doubting.nearest)
     rows = [nearest_by(by_state, order, doubting.nearest).row, near.row]
     votes = [_labels(fit, found) for found in rows]
     odds = _odds(votes, failures.final_prediction, failures.label)
+    suspicion = judge(_asked(rows[0], fit, failures)[1])
+    explained_by = torch.full((len(failures),), -1)
+    # The most surprising, which is the first, is told where several do.
+    for place, value in reversed(list(enumerate(suspicion.shared))):
+        explained_by[value.explains(view.columns, failures.index, failures.label)] = place
+    far = is_far(_mean(near.distance), _usual_distances(view, fit, order, doubting.nearest))
+    checked = torch.isin(failures.index, view.checked)
     usual = by_inputs(order[:USUAL_OF]).median(0).values
     other = (votes[1] != failures.label[:, None]) & (near.row >= 0)
-    is_copy = other & (near.distance <= doubting.copy * usual[:, None])
+    is_copy = other & (near.distance <= doubting.copy * usual[:, None]) & ~checked[:, None]
     return LabelDoubt(
         odds,
-        odds >= doubting.odds,
-        _suspect_neighbours(rows[0], fit, failures, judge),
+        (odds >= doubting.odds) & (explained_by < 0) & ~far & ~checked,
+        _suspect_neighbours(rows[0], fit, failures, suspicion) & ~checked,
         _first(torch.where(is_copy, fit.index[near.row], -1)),
+        explained_by,
+        suspicion.shared,
     )
 
 
-def _suspect_neighbours(
-    row: Tensor, fit: Traces, failures: Traces, judge: Callable[[Tensor], Suspicion]
-) -> Tensor:
-    """Return (M,) bool: whether most neighbours that speak for the prediction are suspect.
+def _usual_distances(view: TrainingView, fit: Traces, order: Tensor, nearest: int) -> Tensor:
+    """Return (n,) mean distances by inputs of some training samples to their nearest others."""
+    rows = order[:FAR_OF]
+    near = nearest_by(input_distances(fit, fit.select(rows), view.fetch), order, nearest + 1)
+    other = near.row != rows[:, None]
+    other &= other.cumsum(1) <= nearest
+    return _mean(near.distance.masked_fill(~other, torch.inf))
+
+
+def _mean(distance: Tensor) -> Tensor:
+    """Return (n,) means of the finite ones of (n, top) distances."""
+    known = distance.isfinite()
+    return distance.masked_fill(~known, 0).sum(1) / known.sum(1).clamp_min(1)
+
+
+def _asked(row: Tensor, fit: Traces, failures: Traces) -> tuple[Tensor, Tensor]:
+    """Return which of the nearest are asked whether they are suspect, and their rows, each once.
 
     Args:
         row: (M, top) rows of the nearest training samples, -1 where there are no more.
-        fit: see ``doubt_labels``, as the next two.
+        fit: N training samples.
         failures: M traces.
-        judge: see ``doubt_labels``.
+
+    Returns:
+        (M, top) bool, and (n,) int64.
     """
     speaks = _labels(fit, row) == failures.final_prediction[:, None]
     asked = speaks & (speaks.cumsum(1) <= ASKED)
-    suspicion = judge(row[asked].unique())
+    return asked, row[asked].unique()
+
+
+def _suspect_neighbours(row: Tensor, fit: Traces, failures: Traces, suspicion: Suspicion) -> Tensor:
+    """Return (M,) bool: whether most neighbours that speak for the prediction are suspect.
+
+    Args:
+        row: see ``_asked``, as the next two.
+        fit: N training samples.
+        failures: M traces.
+        suspicion: of the rows that are asked.
+    """
+    asked, _ = _asked(row, fit, failures)
     suspect = suspicion.suspects_among(torch.where(asked, fit.index[row], -1))
     return 2 * suspect.sum(1) > asked.sum(1)
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from rnnrepair.influence.labels import shared_values
 from rnnrepair.influence.method import InfluenceMethod
 from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.ties import tie_order
@@ -33,4 +34,6 @@ def ranked_labels(
     suspect = torch.zeros(n, dtype=torch.bool)
     suspect[order[: round(share * n)]] = True
     suggested = torch.where(suspect, traces.final_prediction.long(), traces.label)
-    return Suspicion(traces.index, place, suggested, suspect)
+    shared = shared_values(view.columns, traces.index, traces.label, suspect)
+    judged = Suspicion(traces.index, place, suggested, suspect, shared)
+    return judged.without(view.checked, traces.label)

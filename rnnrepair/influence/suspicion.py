@@ -7,9 +7,12 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from rnnrepair.influence.labels import (
+    SharedValue,
     input_features,
+    is_far,
     linear_labels,
     neighbour_labels,
+    shared_values,
     wrong_label_odds,
 )
 from rnnrepair.influence.ranking import Ranking
@@ -35,16 +38,51 @@ class Suspicion:
         suggested: (N,) int64, the label that the evidence speaks for.
         suspect: (N,) bool, more likely wrong than right, and most kinds of evidence put another
             label first.
+        shared: values of the user's columns that doubted samples share; where such a value
+            explains a doubt, the sample is not suspect.
+        n_far: samples that would be suspect if they were not far from all others.
     """
 
     index: Tensor
     score: Tensor
     suggested: Tensor
     suspect: Tensor
+    shared: tuple[SharedValue, ...] = ()
+    n_far: int = 0
 
     def suspects_among(self, index: Tensor) -> Tensor:
         """Return bool of the shape of ``index``: those that are suspect; -1 is no sample."""
         return torch.isin(index, self.index[self.suspect])
+
+    def without(self, checked: Tensor, label: Tensor) -> "Suspicion":
+        """Return the same where a person has looked at some labels: those are right.
+
+        Args:
+            checked: (k,) int64 indices of samples, of any split.
+            label: (N,) int64 of the training samples.
+        """
+        right = torch.isin(self.index, checked)
+        return replace(
+            self,
+            score=self.score.masked_fill(right, 0),
+            suggested=torch.where(right, label, self.suggested),
+            suspect=self.suspect & ~right,
+        )
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What speaks against the labels of N training samples.
+
+    Attributes:
+        kinds: (V, N) float64, see ``wrong_label_odds``.
+        far: (N,) bool, samples that are far from all others.
+        votes: (N, C) for each class, of all kinds together.
+    """
+
+    kinds: Tensor
+    far: Tensor
+    votes: Tensor
 
 
 def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None) -> Suspicion:
@@ -56,6 +94,11 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     another label fits a linear model of the inputs. The latter two know no network, and so nothing
     of what it has learnt by heart. It costs a search for neighbours among 5,000 samples.
 
+    Where far more of the doubted samples than of all have one value of the user's columns
+    (``shared_values``), the samples with the value are compared with each other: a device that
+    records with the opposite sign makes all its labels look wrong. Samples that are far from all
+    others, and labels that a person has looked at, are not suspect.
+
     Args:
         view: of the training data.
         seed: of the samples that vote, where there are many.
@@ -66,21 +109,67 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     if rows is not None:
         drawn = tie_order(traces.index, seed)[:AMONG]
         traces = traces.select(torch.cat([rows, drawn]).unique())
+    label, found = traces.label, _evidence(view, traces, seed)
+    odds = wrong_label_odds(found.kinds, label)
+    doubted = _doubted(odds, found.kinds) & ~torch.isin(traces.index, view.checked)
+    shared = shared_values(view.columns, traces.index, label, doubted)
+    kinds = _within_values(found.kinds, shared, view, traces)
+    if shared:
+        odds = wrong_label_odds(kinds, label)
+        doubted = _doubted(odds, kinds)
+    suspect = doubted & ~found.far
+    other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
+    judged = Suspicion(
+        *(traces.index, odds.sigmoid(), torch.where(suspect, other, label), suspect, shared),
+        int((doubted & found.far).sum()),
+    )
+    return judged.without(view.checked, label)
+
+
+def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     label, n_classes = traces.label, traces.n_classes
     features = input_features(traces, view.fetch, seed)
-    near = neighbour_labels(features, label, n_classes, seed)
+    near, distance = neighbour_labels(features, label, n_classes, seed)
     linear = linear_labels(features, label, n_classes, seed)
-    evidence = torch.stack(
-        [_of_the_network(view, traces, seed), _of_inputs(near, label), _of_inputs(linear, label)]
-    )
-    odds = wrong_label_odds(evidence, label)
+    kinds = [_of_the_network(view, traces, seed), _of_inputs(near, label)]
+    kinds += [_of_inputs(linear, label)]
     votes = near + linear.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
-    other = votes.scatter(1, label[:, None], -torch.inf).argmax(1)
-    # Among right labels alone the odds still find what stands out.
-    against, told = (evidence > 0).sum(0), (~evidence.isnan()).sum(0)
-    suspect = (odds >= 0) & (2 * against > told)
-    suggested = torch.where(suspect, other, label)
-    return Suspicion(traces.index, odds.sigmoid(), suggested, suspect)
+    return _Evidence(torch.stack(kinds), is_far(distance, distance), votes)
+
+
+def _doubted(odds: Tensor, kinds: Tensor) -> Tensor:
+    """Return (N,) bool: more likely wrong than right, and most kinds put another label first.
+
+    Among right labels alone the odds still find what stands out.
+    """
+    against, told = (kinds > 0).sum(0), (~kinds.isnan()).sum(0)
+    return (odds >= 0) & (2 * against > told)
+
+
+def _within_values(
+    kinds: Tensor, shared: tuple[SharedValue, ...], view: TrainingView, traces: Traces
+) -> Tensor:
+    """Return (V, N) evidence as if values that explain it made no difference.
+
+    What samples with such a value have more of it than others of their class, by the medians, is
+    taken off.
+    """
+    alike = kinds.clone()
+    for value in shared:
+        has = value.explains(view.columns, traces.index, traces.label)
+        for label in value.classes:
+            own = traces.label == label
+            more = _median(alike[:, own & has]) - _median(alike[:, own & ~has])
+            # A value that makes labels look better says nothing of them.
+            alike[:, own & has] -= more.nan_to_num(0).clamp_min(0)
+    return alike
+
+
+def _median(kinds: Tensor) -> Tensor:
+    """Return (V, 1) medians of (V, n) evidence, NaN where nothing is known."""
+    if kinds.shape[1] == 0:
+        return torch.full((len(kinds), 1), torch.nan, dtype=kinds.dtype)
+    return kinds.nanmedian(1, keepdim=True).values
 
 
 def _of_the_network(view: TrainingView, traces: Traces, seed: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What an influence method may look at."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,6 +12,10 @@ from rnnrepair.influence.trajectory import Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
+
+
+def _nothing() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class TrainingView:
         states: reduced states of the training samples, in their order; None where they were not
             kept.
         trajectory: every step of the training; None where nobody has recorded it.
+        columns: what the user's data say of each sample of all splits, by the name of the column;
+            looked up by index.
+        checked: (k,) int64 indices of samples of any split whose label a person has looked at.
     """
 
     traces: Traces
@@ -39,6 +46,8 @@ class TrainingView:
     dynamics: TrainingDynamics | None = None
     states: ReducedStates | None = None
     trajectory: Trajectory | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    checked: Tensor = field(default_factory=_nothing)
 
     def __len__(self) -> int:
         return len(self.traces)

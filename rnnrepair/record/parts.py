@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnnrepair.influence import SharedValue
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 from rnnrepair.record.failure import Failure
@@ -144,6 +145,8 @@ class Repair:
         epochs: completed epochs of the final network, None in records of earlier versions.
         suspects: samples whose label is suspect, the first of them.
         n_suspects: how many there are.
+        shared: values of the user's columns that training samples share whose label is doubted.
+        n_far: training samples that would be suspect if they were not far from all others.
         patterns: what its failures were found to have in common.
         interpolation: the way from the unrepaired to the final network, None where nobody asked.
     """
@@ -158,6 +161,8 @@ class Repair:
     epochs: int | None = None
     suspects: tuple[Suspect, ...] = ()
     n_suspects: int = 0
+    shared: tuple[SharedValue, ...] = ()
+    n_far: int = 0
     patterns: tuple[FoundPattern, ...] = ()
     interpolation: Interpolation | None = None
 
@@ -186,6 +191,7 @@ class Repair:
             "failures": _failures(told["failures"], tensors),
             "effort": _effort(told["effort"]),
             "suspects": tuple(Suspect.of_plain(suspect) for suspect in told.get("suspects", ())),
+            "shared": tuple(SharedValue.of_plain(value) for value in told.get("shared", ())),
             "patterns": tuple(FoundPattern.of_plain(found) for found in told.get("patterns", ())),
             "seconds": Seconds(**told["seconds"]),
             "interpolation": (

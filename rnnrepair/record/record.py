@@ -36,6 +36,8 @@ class RunRecord:
         monitor: the score that chose on val, see ``Monitor``.
         class_sizes: training samples of each class, injected ones not counted; none where that is
             not known.
+        corrections: the file in which a person has looked at labels, and how many samples are
+            relabelled, dropped and kept by it; None where there is none.
     """
 
     experiment: str
@@ -51,6 +53,7 @@ class RunRecord:
     looks: tuple[TargetLook, ...] = ()
     monitor: str = Monitor.ACCURACY.value
     class_sizes: tuple[int, ...] = ()
+    corrections: Mapping[str, str | int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a record of nothing, and one of both kinds of runs.

@@ -1,11 +1,11 @@
-"""The one sentence that says where a failure left the truth, on the page and the terminal."""
+"""The one sentence that says where a failure left its label, on the page and the terminal."""
 
 from rnnrepair.record.failure import Failure
 from rnnrepair.sequences import Names
 
 
 def story(failure: Failure, names: Names) -> str:
-    """Say when the step prediction left the truth, and what the abstraction saw there.
+    """Say when the step prediction left the label, and what the abstraction saw there.
 
     Args:
         failure: T steps of it.
@@ -29,6 +29,6 @@ def story(failure: Failure, names: Names) -> str:
     old, new = int(failure.state[step - 1]), int(failure.state[step])
     way = f"stayed in state {new}" if old == new else f"went from state {old} to state {new}"
     return (
-        f"The prediction left the truth for good at step {step + 1} of {n_steps}, where "
+        f"The prediction left the label for good at step {step + 1} of {n_steps}, where "
         f"{label} turned into {names.of_class(turned)}{ending}: the network {way}."
     )

@@ -28,6 +28,7 @@ def summary_of(record: RunRecord) -> dict[str, Any]:
         "arm": record.arm,
         "contrasts": [asdict(contrast) for contrast in record.contrasts],
         "notes": list(record.notes),
+        **({} if record.corrections is None else {"corrections": dict(record.corrections)}),
     }
     if record.repair is None:
         return about | _of_targets(record)
@@ -66,6 +67,11 @@ def _of_repair(repair: Repair) -> dict[str, Any]:
         },
         **{name: value for name, value in effort.items() if value is not None},
         "stop_reason": repair.effort.stop_reason.value,
+        "suspects": {
+            "number": repair.n_suspects,
+            "far": repair.n_far,
+            "shared": [value.plain() for value in repair.shared],
+        },
         **({"patterns": [found.plain() for found in repair.patterns]} if repair.patterns else {}),
         "time_s": {name: value for name, value in seconds.items() if name != "epoch"},
         "epoch_time_s": repair.seconds.epoch,

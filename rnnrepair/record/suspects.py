@@ -13,7 +13,7 @@ from rnnrepair.atomic import write_file
 from rnnrepair.influence import Evidence, LabelDoubt, Role, Suspicion, TrainingView, look_alikes
 from rnnrepair.protocols import Split
 from rnnrepair.record.failure import Neighbour
-from rnnrepair.sequences import Names, SampleNames
+from rnnrepair.sequences import Names, SampleNames, table_columns
 
 FILE = "suspects.csv"
 # What the data module reads as corrections.
@@ -122,12 +122,17 @@ def with_evidence(
 def write_suspects(
     suspects: Sequence[Suspect], names: Names, samples: SampleNames, run_folder: Path
 ) -> None:
-    """Write ``suspects.csv``: filled in, it is what data modules take as ``corrections``."""
-    called = samples.of(torch.tensor([s.index for s in suspects], dtype=torch.int64))
+    """Write ``suspects.csv``: filled in, it is what data modules take as ``corrections``.
+
+    Columns of the user's data stand behind its own, as ``column_NAME``.
+    """
+    index = torch.tensor([s.index for s in suspects], dtype=torch.int64)
+    called, more = samples.of(index), table_columns(samples, index)
     with write_file(run_folder / FILE) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for suspect, name in zip(suspects, called, strict=True):
+        writer.writerow([*COLUMNS, *more])
+        for row, (suspect, name) in enumerate(zip(suspects, called, strict=True)):
             label, suggested = (names.of_class(c) for c in (suspect.label, suspect.suggested))
             score = f"{suspect.score:.4f}"
-            writer.writerow([name, suspect.index, suspect.split, label, suggested, score, ""])
+            own = [name, suspect.index, suspect.split, label, suggested, score, ""]
+            writer.writerow([*own, *(values[row] for values in more.values())])

@@ -53,6 +53,8 @@ class LedgerRow:
         score: how suspicious that was.
         taken_back: completed epochs when its round was taken back, -1 while it holds.
         redrawn: 1 where every epoch draws another edit of the kind, of which the row has the first.
+        parent_columns: what the first columns of the user's data say of the parent.
+        failure_columns: the same of the failure.
     """
 
     new_id: int
@@ -77,6 +79,8 @@ class LedgerRow:
     score: float = 0.0
     taken_back: int = -1
     redrawn: int = 0
+    parent_columns: str = ""
+    failure_columns: str = ""
 
     @property
     def holds(self) -> bool:
@@ -108,6 +112,9 @@ def ledger_rows(
     failures, step = evidence.failures, evidence.step
     names = names or SampleNames()
     parents, failed = names.of(proposal.parent), names.of(failures.index)
+    parent_columns, failed_columns = (
+        names.told_of(index) for index in (proposal.parent, failures.index)
+    )
     place = failures.offsets[:-1] + step
     state_to = failures.state[place].long()
     state_from = failures.state[(place - 1).clamp_min(0)].long()
@@ -131,10 +138,12 @@ def ledger_rows(
             failure_name=str(failed[f]),
             round=number,
             redrawn=int(proposal.region[i] >= 0),
+            parent_columns=parent_columns[i],
+            failure_columns=failed_columns[f],
         )
         for i, (f, edit) in enumerate(zip(proposal.failure.tolist(), proposal.edits, strict=True))
     ]
-    mended = names.of(torch.tensor([m.index for m in proposal.mends], dtype=torch.int64))
+    mended = torch.tensor([mend.index for mend in proposal.mends], dtype=torch.int64)
     return made + [
         LedgerRow(
             new_id=mend.index,
@@ -155,8 +164,11 @@ def ledger_rows(
             was=mend.was,
             weight=mend.weight,
             score=mend.score,
+            parent_columns=columns,
         )
-        for mend, name in zip(proposal.mends, mended, strict=True)
+        for mend, name, columns in zip(
+            proposal.mends, names.of(mended), names.told_of(mended), strict=True
+        )
     ]
 
 
@@ -173,9 +185,14 @@ def rounds_held(rows: Sequence[LedgerRow]) -> list[int]:
 
 
 def write_ledger(rows: Sequence[LedgerRow], path: Path) -> None:
-    """Write the whole ledger as CSV; the file is replaced in one step."""
+    """Write the whole ledger as CSV; the file is replaced in one step.
+
+    Without columns of the user's there is nothing to tell of them.
+    """
+    told = any(row.parent_columns or row.failure_columns for row in rows)
+    names = [f.name for f in fields(LedgerRow) if told or not f.name.endswith("_columns")]
     with write_file(path) as draft, draft.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(LedgerRow)])
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
 

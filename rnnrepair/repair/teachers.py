@@ -67,7 +67,12 @@ def propose_without(
 
 
 def write_label_or_task(
-    teachers: Teachers, failures: Predictions, names: Names, samples: SampleNames, folder: Path
+    teachers: Teachers,
+    failures: Predictions,
+    names: Names,
+    samples: SampleNames,
+    folder: Path,
+    checked: Tensor,
 ) -> int:
     """Write ``label_or_task.csv``: the failures that all teachers fail at; return their number.
 
@@ -80,8 +85,10 @@ def write_label_or_task(
         names: of the classes.
         samples: names of the samples.
         folder: of the run.
+        checked: (k,) int64 samples whose label a person has looked at: these are left out.
     """
-    rows = (~failures.correct & teachers.fail_at(failures.index)).nonzero()[:, 0]
+    open_ = ~failures.correct & ~torch.isin(failures.index, checked)
+    rows = (open_ & teachers.fail_at(failures.index)).nonzero()[:, 0]
     most = teachers.predicted[:, rows].mode(0).values
     agree = (teachers.predicted[:, rows] == most).sum(0)
     classes = torch.stack([failures.label[rows], failures.predicted[rows], most], 1).tolist()

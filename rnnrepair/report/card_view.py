@@ -45,15 +45,15 @@ class CardView:
     Attributes:
         index: of the failure.
         number: the same, with what the sample is called where it came from.
-        label: name of its true class.
+        label: name of the class that it is labelled with.
         predicted: of the class that the unrepaired network gives it.
         final: of the class after the run, None where it was not predicted.
-        story: when the prediction left the truth.
+        story: when the prediction left the label.
         neighbourhood: what the influential samples have in common.
         figure: the sequence, step by step.
         nearest: influential training samples, nearest first.
         injected: samples made for it.
-        doubt: what speaks against its label, empty where nothing does or nobody has looked.
+        doubt: which labels are suspect and why, empty for none and where nobody has looked.
     """
 
     index: int
@@ -94,7 +94,7 @@ def card_view(
         names: of classes and tokens.
         samples: what samples are called.
         after: predictions of its split after the run, None where no run has changed the network.
-        doubt: what speaks against its label.
+        doubt: which labels are suspect and why.
     """
     failure = card.failure
     labels = [found.label for found in failure.neighbours]

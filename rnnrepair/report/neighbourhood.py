@@ -54,8 +54,8 @@ def neighbourhood(failure: Failure, names: Names) -> str:
     # NaN: no sample of one of the labels is classified correctly.
     if contrast is None or contrast != contrast:
         return told
-    true, predicted = names.of_class(failure.label), names.of_class(failure.predicted)
-    like, unlike = (predicted, true) if contrast > 0 else (true, predicted)
+    label, predicted = names.of_class(failure.label), names.of_class(failure.predicted)
+    like, unlike = (predicted, label) if contrast > 0 else (label, predicted)
     return (
         f"{told} As a whole the failure is nearer to training samples of {like} than of {unlike}."
     )
@@ -63,23 +63,23 @@ def neighbourhood(failure: Failure, names: Names) -> str:
 
 def _nearest(failure: Failure, names: Names) -> str:
     labels = [neighbour.label for neighbour in failure.neighbours]
-    true, wrong = labels.count(failure.label), labels.count(failure.predicted)
+    own, wrong = labels.count(failure.label), labels.count(failure.predicted)
     return (
         f"Of the {count(len(labels), 'sample')} shown, {wrong} carry the predicted label "
-        f"{names.of_class(failure.predicted)} and {true} the true label "
+        f"{names.of_class(failure.predicted)} and {own} its own label "
         f"{names.of_class(failure.label)}."
     )
 
 
 def _contexts(failure: Failure, roles: Collection[Role], names: Names) -> str:
     place = (
-        "to where the prediction leaves the truth"
+        "to where the prediction leaves the label"
         if failure.ever_right
         else f"to the state that the failure is in after its first {names.token}"
     )
     told = []
     if Role.CONTEXTS in roles:
-        told.append(f"Samples of the true label {names.of_class(failure.label)} that come {place}")
+        told.append(f"Samples of its label {names.of_class(failure.label)} that come {place}")
     if Role.OPPONENTS in roles:
         predicted = names.of_class(failure.predicted)
         who = "those" if told else "Samples"

@@ -100,6 +100,8 @@ def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names)
         "patterns": pattern_views(repair.patterns, data, names, samples),
         "suspects": suspect_views(repair.suspects, data, names, samples),
         "n_suspects": repair.n_suspects,
+        "shared": repair.shared,
+        "n_far": repair.n_far,
         "cleaned": repair.effort.cleaned,
         "named": samples.told,
         "shown": _shown(cards),
@@ -116,11 +118,17 @@ def write_explanation(explanation: Explanation, data: ShownData, path: Path) -> 
     """
     names = Names.of(data.spec)
     cards = [
-        card_view(card, names, explanation.sample_names, doubt=explanation.why_suspect(row))
+        card_view(card, names, explanation.sample_names, doubt=explanation.suspect_told(row))
         for row, card in enumerate(failure_cards(explanation.failures, data))
     ]
+    suspect = explanation.doubt.suspect.tolist()
     text = _page(
-        "explanation", names, told=explanation, cards=cards, shown=_shown(cards), studies=()
+        *("explanation", names),
+        told=explanation,
+        cards=cards,
+        suspects=[card for card, is_so in zip(cards, suspect, strict=True) if is_so],
+        shown=_shown(cards),
+        studies=(),
     )
     with write_file(path) as draft:
         draft.write_text(text, encoding="utf-8")

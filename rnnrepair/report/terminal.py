@@ -1,6 +1,6 @@
 """The end of a run on the terminal: a table, and failures that can be read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from rich.console import Console
@@ -66,8 +66,11 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     console = console or Console()
     console.print(table)
     if "cleaned" in summary:
-        mended = ", ".join(f"{n} {what}" for what, n in summary["cleaned"].items())
-        console.print(f"labels: {mended.replace('_', ' ')}")
+        console.print(f"labels: {_counts(summary['cleaned'])}")
+    if "corrections" in summary:
+        said = dict(summary["corrections"])
+        source = said.pop("source")
+        console.print(f"corrections of {escape(source)}: {_counts(said)}")
     if record.repair is not None and record.repair.interpolation is not None:
         print_interpolation(record.repair.interpolation, console)
     if record.repair is not None and record.repair.patterns:
@@ -76,6 +79,10 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
         console.print(f"[bold red]{escape(note)}[/]")
+
+
+def _counts(told: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {what}" for what, n in told.items()).replace("_", " ")
 
 
 def _classes(record: RunRecord, repair: Repair, names: Names) -> Table:
@@ -156,9 +163,10 @@ def _line(card: FailureCard, names: Names, called: str, *, repaired: bool) -> Te
     failure = card.failure
     predicted = failure.prediction.tolist()
     colour = class_colours([failure.label, failure.predicted, *predicted])
+    label, said = names.of_class(failure.label), names.of_class(failure.predicted)
     line = Text(
-        f"{'repaired' if repaired else 'still wrong'} (sample {called}): "
-        f"true {names.of_class(failure.label)}, predicted {names.of_class(failure.predicted)}\n",
+        f"{'repaired' if repaired else 'still wrong'} (sample {called}): labelled {label}, "
+        f"predicted {said}\n",
         style="bold",
     )
     first, end = failure.segment

@@ -2,17 +2,19 @@
 
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
+from rnnrepair.sequences.corrected import Corrected
 from rnnrepair.sequences.edit_region import EditRegion, joined_regions
 from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
-from rnnrepair.sequences.sample_names import SampleName, SampleNames, names_from
+from rnnrepair.sequences.sample_names import SampleName, SampleNames, names_from, table_columns
 from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
 
 __all__ = [
     "EVERY_KIND",
     "Changes",
+    "Corrected",
     "DataSpec",
     "EditRegion",
     "Fits",
@@ -33,4 +35,5 @@ __all__ = [
     "offsets_of",
     "smallest_int",
     "steps_of",
+    "table_columns",
 ]

@@ -93,7 +93,7 @@ class AutomatonStudy:
             }
         )
         return path, (
-            f"The path drawn is that of test sample {int(one.index)}: true class "
+            f"The path drawn is that of test sample {int(one.index)}: labelled "
             f"{_called(int(one.label), names)}, predicted "
             f"{_called(int(one.final_prediction), names)}."
         )

@@ -20,8 +20,8 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import logits_of
 from rnnrepair.patterns import Pattern
-from rnnrepair.protocols import names_of_samples
-from rnnrepair.sequences import Names
+from rnnrepair.protocols import KnowsWrongLabels, names_of_samples
+from rnnrepair.sequences import Names, table_columns
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.planted import found_of_planted, planted_labels, told_of_planted
@@ -36,9 +36,10 @@ class FailureKind(StrEnum):
     """Kinds of failures, in the order in which they are asked for (docs/method.md 8.5)."""
 
     TRIGGER = "trigger"
-    LABEL = "label suspect"
-    COPY = "near copy with another label"
     PATTERN = "part of a pattern"
+    LABEL = "label suspect"
+    NEIGHBOURS = "labels of neighbours suspect"
+    COPY = "near copy with another label"
     WORD = "rare or unknown word"
     CLASS = "rare class"
     BOUNDARY = "near the boundary"
@@ -49,12 +50,15 @@ class FailureKind(StrEnum):
 REMEDIES: dict[FailureKind, str] = {
     FailureKind.TRIGGER: "Look at the training samples that hold it, and remove or relabel those "
     "that somebody has put there.",
-    FailureKind.LABEL: "Look at the labels of these failures and of their neighbours, and correct "
-    "them before anything else: a repair would teach the network the fault.",
+    FailureKind.PATTERN: "Look at a few of them. Where their labels are right, repair them "
+    "together: the strategy pattern teaches what they have in common; or get more such samples. "
+    "Where one source has labelled them wrongly, correct them all. The study patterns shows them.",
+    FailureKind.LABEL: "Look at the labels of these failures, and correct them before anything "
+    "else: a repair would teach the network the fault.",
+    FailureKind.NEIGHBOURS: "Look at the labels of the training samples nearest to these failures, "
+    "and correct them; nothing speaks against the labels of the failures themselves.",
     FailureKind.COPY: "Decide which label is right and give it to both; where both are right, the "
     "inputs lack what tells the classes apart, and no network can know.",
-    FailureKind.PATTERN: "Repair them together: the strategy pattern teaches what they have in "
-    "common; or get more such samples. The study patterns shows them.",
     FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
     FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
     "balanced accuracy or macro F1.",
@@ -128,7 +132,7 @@ class Breakdown:
         doubting = Doubting(self.nearest, self.odds, self.copy)
         failed_ends = last_states(run, self.split)[wrong]
         doubt = doubt_labels(
-            *(fit, ends, failures, failed_ends, run.data.fetch),
+            *(view, ends, failures, failed_ends),
             *(partial(suspect_labels, view, seed), doubting, seed),
         )
         patterns = shared_patterns(run, of_split, fit)
@@ -137,9 +141,10 @@ class Breakdown:
         simple = predict_without_order(fit, failures, run.data, self.simple_from, seed)
         holds = {
             FailureKind.TRIGGER: reads_trigger(run, failures, found_triggers),
-            FailureKind.LABEL: doubt.own | doubt.neighbours,
+            FailureKind.PATTERN: doubt.explained | torch.isin(failures.index, _members(patterns)),
+            FailureKind.LABEL: doubt.own,
+            FailureKind.NEIGHBOURS: doubt.neighbours,
             FailureKind.COPY: doubt.copied,
-            FailureKind.PATTERN: torch.isin(failures.index, _members(patterns)),
             FailureKind.WORD: self._rare_words(run, fit, failures),
             FailureKind.CLASS: self._rare_classes(fit, failures),
             FailureKind.BOUNDARY: margin <= self.margin,
@@ -152,6 +157,7 @@ class Breakdown:
             "failures": _failures(run, failures, kind, holds, doubt, margin, patterns),
         }
         told = [*_conclusion(table, self.split), *_told_causes(run, patterns, found_triggers)]
+        told += [f"{value.told}." for value in doubt.shared]
         planted = planted_labels(run, failures)
         if planted is not None:
             tables["planted"] = score = found_of_planted(doubt.own, planted)
@@ -246,7 +252,7 @@ def _failures(
         {
             "index": failures.index.tolist(),
             "name": samples.of(failures.index),
-            "true": [names.of_class(c) for c in failures.label.tolist()],
+            "label": [names.of_class(c) for c in failures.label.tolist()],
             "predicted": [names.of_class(c) for c in failures.final_prediction.tolist()],
             "kind": [k.value for k in kind],
             "step": (responsible_step(failures) + 1).tolist(),
@@ -255,12 +261,28 @@ def _failures(
             "copy": copies,
             "copy_name": ["" if i < 0 else samples.of(torch.tensor([i]))[0] for i in copies],
             "pattern": [
-                next((p.told for p in patterns if i in p.members), "")
-                for i in failures.index.tolist()
+                next((p.told for p in patterns if i in p.members), explained)
+                for i, explained in zip(failures.index.tolist(), _explanations(doubt), strict=True)
             ],
             **{k.value: of.tolist() for k, of in holds.items()},
+            **_true_labels(run, failures),
+            **table_columns(samples, failures.index),
         }
     )
+
+
+def _true_labels(run: FinishedRun, failures: Traces) -> dict[str, list[str]]:
+    """Return the column of the true labels, where labels were made wrong on purpose."""
+    names = Names.of(run.data.spec)
+    if planted_labels(run, failures) is None or not isinstance(run.data, KnowsWrongLabels):
+        return {}
+    return {"true": [names.of_class(c) for c in run.data.true_labels(failures.index).tolist()]}
+
+
+def _explanations(doubt: LabelDoubt) -> list[str]:
+    """Return the value that explains a doubt at each of M failures, empty for none."""
+    told = [f"{value.column} {value.value}" for value in doubt.shared]
+    return [told[place] if place >= 0 else "" for place in doubt.explained_by.tolist()]
 
 
 def _conclusion(table: pd.DataFrame, split: str) -> list[str]:

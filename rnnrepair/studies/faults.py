@@ -191,7 +191,7 @@ def _conclusion(table: pd.DataFrame, top: int) -> list[str]:
     by_trace = rows[rows["yardstick"] == TRACE]
     told = [
         f"K = {row.K}: among the {top} most influential samples, {_share(row)} of the "
-        f"{row.failures} failures have more of the predicted than of the true label, "
+        f"{row.failures} failures have more of the predicted than of their own label, "
         f"{row.opposite:.1%} fewer (sign test p = {row.p:.2g})."
         for row in by_trace.itertuples()
     ]

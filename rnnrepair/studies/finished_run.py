@@ -26,7 +26,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Need, TrainingDynamics, TrainingView, Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.progress import Progress, silent
-from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.protocols import RepairableData, Split, checked_labels, columns_of_samples
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.studies.training import Train
 from rnnrepair.traces import Traces
@@ -87,6 +87,8 @@ class FinishedRun:
             dynamics=self.dynamics,
             states=self.states()["fit"],
             trajectory=self.trajectory,
+            columns=columns_of_samples(self.data),
+            checked=checked_labels(self.data),
         )
 
     @property

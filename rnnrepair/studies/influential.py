@@ -105,13 +105,13 @@ class InfluentialImages:
             ]
         )
         predicted = _agreement(fit.label[near], test.final_prediction[wrong])
-        true = _agreement(fit.label[near], test.label[wrong])
+        own = _agreement(fit.label[near], test.label[wrong])
         benign = _agreement(fit.label[near_right], test.label[right])
         return StudyResult(
             {"influential": table},
             [
                 f"Of the {self.top} nearest training samples of {len(wrong)} test failures, "
-                f"{predicted:.1%} carry the predicted label and {true:.1%} the true one; of those "
+                f"{predicted:.1%} carry the predicted label and {own:.1%} their own one; of those "
                 f"of as many correctly classified inputs, {benign:.1%} carry their label."
             ],
             pictures={"influential": images.inputs},

@@ -121,7 +121,7 @@ def _row(
 def _failures(run: FinishedRun, traces: Traces, found: Sequence[Pattern]) -> pd.DataFrame:
     """Return a row for each failure of each pattern."""
     names, samples = Names.of(run.data.spec), names_of_samples(run.data)
-    columns = ["pattern", "index", "name", "true", "predicted"]
+    columns = ["pattern", "index", "name", "label", "predicted"]
     rows = []
     for pattern in found:
         own = traces.select(torch.isin(traces.index, pattern.members))

@@ -9,8 +9,10 @@ import torch
 
 from rnnrepair.callbacks import RepairInjection, RepairReport
 from rnnrepair.callbacks.launch import build
+from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.callbacks.launch.rollback import without_rounds
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.protocols import checked_labels
 from rnnrepair.record import RunRecord
 from rnnrepair.repair import CleanLabels, Mend, read_ledger
 from rnnrepair.repair.mend import Action
@@ -115,6 +117,38 @@ def test_what_a_run_suspects_can_be_given_back(quick, tmp_path):
     before, after = page_again(tmp_path / "run")
     assert before == after
     assert b"Data to look at" in before
+
+
+def test_labels_that_a_person_keeps_are_left_alone_for_good(quick, tmp_path):
+    run = in_folder(quick(*PLANTED, "repair.strategy=clean", "repair.rounds=1"), tmp_path / "run")
+    train(run)
+    found = pd.read_csv(tmp_path / "run" / "suspects.csv")
+    mended = {row.new_id for row in read_ledger(tmp_path / "run" / "ledger.csv")}
+    # Every second one, failures among them.
+    kept = found[found.index % 2 == 0]
+    assert {"fit", "repair"} <= set(kept["split"])
+    assert mended & set(kept["index"])
+    looked = tmp_path / "looked.csv"
+    kept.assign(action="keep").to_csv(looked, index=False)
+    folder = tmp_path / "again"
+    options = (*PLANTED, "repair.strategy=clean+guided", f"datamodule.corrections={looked}")
+    summary, _ = train(in_folder(quick(*options), folder))
+    told = {"source": str(looked), "relabelled": 0, "dropped": 0, "kept": len(kept)}
+    assert summary["corrections"] == told
+    names = set(kept["index"])
+    again = pd.read_csv(folder / "suspects.csv")
+    assert len(again) > 0
+    assert not names & set(again["index"])
+    mends = [row for row in read_ledger(folder / "ledger.csv") if row.action != Action.ADD]
+    assert mends
+    assert not names & {row.new_id for row in mends}
+    # The run has kept what was said, whatever becomes of the file.
+    looked.unlink()
+    finished = FinishedFolder.open(folder)
+    data = finished.data(finished.checkpoint())
+    assert set(checked_labels(data).tolist()) == names
+    study(compose_finished(folder, "study=breakdown", "study.breakdown.split=val"))
+    assert (folder / "study" / "breakdown" / "failures.csv").is_file()
 
 
 @pytest.mark.parametrize("strategy", ["clean", "clean+guided"])

@@ -128,7 +128,7 @@ def test_texts_are_rendered_again_with_the_words_that_were_injected(tmp_path):
     train(in_folder(cfg, tmp_path / "run"))
     before, again = page_again(tmp_path / "run")
     assert before == again
-    assert "Samples of the true label" in again.decode()
+    assert "Samples of its label" in again.decode()
     assert "the film" in Page(again.decode()).text
 
 

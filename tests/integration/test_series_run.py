@@ -61,7 +61,7 @@ def test_ts_files_are_repaired_by_the_command_line_alone(tmp_path):
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "line lane" in page
     assert "0 (g)" in page
-    assert "True label walk" in page or "True label run" in page or "True label sit" in page
+    assert "Labelled walk" in page or "Labelled run" in page or "Labelled sit" in page
 
 
 @pytest.fixture

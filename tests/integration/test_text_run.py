@@ -71,7 +71,7 @@ def test_guided_run_leaves_everything_behind(quick, tmp_path, capsys):
     assert summary["injected"] == 2 * 2 * summary["before"]["repair_failures"] > 0
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert 'class="responsible"' in page
-    assert "True label yes, predicted no" in page or "True label no, predicted yes" in page
+    assert "Labelled yes, predicted no" in page or "Labelled no, predicted yes" in page
     printed = capsys.readouterr().out
     assert "reversed: the responsible word" in printed
     data = objects["datamodule"]

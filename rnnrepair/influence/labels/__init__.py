@@ -3,14 +3,18 @@
 from rnnrepair.influence.labels.bag_of_words import BagOfWords
 from rnnrepair.influence.labels.features import Features, input_features
 from rnnrepair.influence.labels.linear import linear_labels
-from rnnrepair.influence.labels.neighbours import neighbour_labels
+from rnnrepair.influence.labels.neighbours import is_far, neighbour_labels
 from rnnrepair.influence.labels.odds import wrong_label_odds
+from rnnrepair.influence.labels.shared_values import SharedValue, shared_values
 
 __all__ = [
     "BagOfWords",
     "Features",
+    "SharedValue",
     "input_features",
+    "is_far",
     "linear_labels",
     "neighbour_labels",
+    "shared_values",
     "wrong_label_odds",
 ]

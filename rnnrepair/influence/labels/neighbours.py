@@ -14,18 +14,26 @@ from rnnrepair.seeding import torch_generator
 # more, which bounds the time.
 NEAREST = 20
 LOOKED_AMONG = 5000
+# Interquartile ranges above the upper quartile from which on a distance is far (Tukey).
+FENCE = 1.5
 # Samples whose neighbours are looked for at a time.
 AT_A_TIME = 1000
 
 
-def neighbour_labels(features: Features, label: Tensor, n_classes: int, seed: int = 0) -> Tensor:
-    """Return (N, C) float32 shares of the labels of each sample's 20 nearest others.
+def neighbour_labels(
+    features: Features, label: Tensor, n_classes: int, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Return what the 20 nearest others of each sample are labelled, and how far they are.
 
     Args:
         features: of N samples, see ``input_features``.
         label: (N,) int64.
         n_classes: C.
         seed: of the samples that neighbours are looked for among, and of the order of ties.
+
+    Returns:
+        (N, C) float32 shares of their labels, and (N,) float32 means of their distances, 0 where
+        there are no others.
     """
     n = len(label)
     drawn = torch.randperm(n, generator=torch_generator(seed, "samples that vote"))
@@ -33,17 +41,38 @@ def neighbour_labels(features: Features, label: Tensor, n_classes: int, seed: in
     asked = torch.zeros(n, dtype=torch.bool)
     asked[drawn[:LOOKED_AMONG]] = True
     order = order[asked[order]]
-    voters, shares = features[order.numpy()], []
+    voters, shares, far = features[order.numpy()], list[Tensor](), list[Tensor]()
     for rows in torch.arange(n).split(AT_A_TIME):
         # One more, for each may be its own neighbour.
-        place = smallest(_distances(voters, features[rows.numpy()]), NEAREST + 1).row
+        nearest = smallest(_distances(voters, features[rows.numpy()]), NEAREST + 1)
+        place = nearest.row
         near = torch.where(place >= 0, order[place], -1)
         other = (near >= 0) & (near != rows[:, None])
         other &= other.cumsum(1) <= NEAREST
         votes = torch.zeros(len(rows), n_classes)
         votes.scatter_add_(1, label[near.clamp_min(0)], other.float())
-        shares.append(votes / other.sum(1, keepdim=True).clamp_min(1))
-    return torch.cat(shares)
+        n_other = other.sum(1).clamp_min(1)
+        shares.append(votes / n_other[:, None])
+        far.append(nearest.distance.masked_fill(~other, 0).sum(1) / n_other)
+    return torch.cat(shares), torch.cat(far)
+
+
+def is_far(distance: Tensor, usual: Tensor) -> Tensor:
+    """Return (n,) bool: distances that lie outside of the usual ones, by Tukey's upper fence.
+
+    What is far from everything has no neighbours that could tell its label.
+
+    Args:
+        distance: (n,) mean distances to the nearest samples.
+        usual: (m,) the same of training samples.
+    """
+    low, high = (float(np.quantile(usual.numpy(), share)) for share in (0.25, 0.75))
+    # Where most samples have copies, distances do not spread, and all others would be far.
+    return (
+        distance > high + FENCE * (high - low)
+        if high > low
+        else torch.zeros_like(distance, dtype=torch.bool)
+    )
 
 
 def _distances(there: Features, here: Features) -> Tensor:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from rnnrepair.report.studies.canvas import LINES, MARKERS, canvas, panel, panels, shared_legend
 
 _LINES = {
-    "benign_truth": "right inputs, true label",
+    "benign_truth": "right inputs, own label",
     "fault_pred": "failures, predicted label",
-    "fault_truth": "failures, true label",
+    "fault_truth": "failures, own label",
 }
 _DASHES = ("--", ":", "-.")
 # More panels in a row cannot be read at half size.
@@ -64,7 +64,7 @@ def _hypothesis(table: pd.DataFrame) -> Figure:
     (axes,) = panels(figure, 1, 1)
     panel(
         axes,
-        "More influential samples of the predicted than of the true label",
+        "More influential samples of the predicted than of the own label",
         "number of states K",
         "share of failures",
     )

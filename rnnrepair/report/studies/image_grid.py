@@ -36,7 +36,7 @@ def influence_figures(
             axes.axis("off")
     figure.supxlabel(
         "the most influential training samples, nearest first, with their labels: red as "
-        "predicted, blue as the truth, grey neither",
+        "predicted, blue as the picture itself, grey neither",
         fontsize=9,
         color=_TEXT,
     )

@@ -1,0 +1,46 @@
+"""Columns that patterns are looked for in: values as people write them, missing ones too."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+log = logging.getLogger(__name__)
+
+# What a missing value is called: that it is missing may be what failures share.
+MISSING = "missing"
+
+
+def column_values(columns: Mapping[str, Iterable[Any]], source: str) -> dict[str, list[str]]:
+    """Return the values of columns as strings; missing ones are a value of their own.
+
+    Missing are empty texts, NaN and None. Whole numbers lose their point, so that 3.0 is 3.
+
+    Args:
+        columns: a value of each sample, by the name of the column.
+        source: what the log calls the data.
+    """
+    found, told = {}, []
+    for name, values in columns.items():
+        found[name] = [_written(value) for value in values]
+        n_missing = found[name].count(MISSING)
+        if n_missing:
+            told.append(f"{name} for {n_missing} of {len(found[name])}")
+    if told:
+        log.info(
+            "%s: columns have no value: %s samples; they have the value %r there.",
+            *(source, ", ".join(told), MISSING),
+        )
+    return found
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, str):
+        if value is None or bool(pd.isna(value)):
+            return MISSING
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return value if value.strip() else MISSING

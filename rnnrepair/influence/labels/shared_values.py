@@ -1,0 +1,145 @@
+"""Values of the user's columns that doubted labels share: more likely a pattern than a mistake."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import hypergeom
+from torch import Tensor
+
+# Doubted samples with a value, at least, and how many times as often they have it as all samples.
+LEAST_DOUBTED = 5
+TIMES = 2
+# Of the test, corrected over all values of all columns.
+LEVEL = 0.01
+# Samples of a class with a value, at least, that are looked at apart from those of other classes.
+LEAST_OF_CLASS = 8
+
+
+@dataclass(frozen=True)
+class SharedValue:
+    """A value that far more of the doubted samples have than of all samples.
+
+    Attributes:
+        column: name of the user's column.
+        value: in it.
+        doubted: doubted samples with the value.
+        of_doubted: doubted samples, whatever they have.
+        having: samples with the value, doubted or not.
+        of_samples: samples that were looked at.
+        p: probability that as many doubted samples have it by chance, classes alike, times the
+            number of values that were tried.
+        classes: classes in which at least half of the samples with the value are doubted: there
+            the value explains a doubt, and the doubt says nothing of the label.
+    """
+
+    column: str
+    value: str
+    doubted: int
+    of_doubted: int
+    having: int
+    of_samples: int
+    p: float
+    classes: tuple[int, ...]
+
+    @property
+    def told(self) -> str:
+        """What a person reads."""
+        p = "p < .001" if self.p < 0.001 else f"p {self.p:.3f}"
+        return (
+            f"{self.doubted} of {self.of_doubted} training samples whose label is doubted have "
+            f"{self.column}={self.value}, as {self.having / self.of_samples:.1%} of all do ({p}): "
+            f"that is more likely a pattern than {self.doubted} wrong labels. Look at "
+            "study=patterns and repair.strategy=pattern"
+        )
+
+    def explains(
+        self, columns: Mapping[str, Sequence[str]], index: Tensor, label: Tensor
+    ) -> Tensor:
+        """Return (n,) bool: samples that have the value and are of one of its classes.
+
+        Args:
+            columns: of the data.
+            index: (n,) int64 of the samples.
+            label: (n,) int64 their classes.
+        """
+        values = columns[self.column]
+        has = torch.tensor([values[i] == self.value for i in index.tolist()], dtype=torch.bool)
+        return has & torch.isin(label, torch.tensor(self.classes, dtype=torch.int64))
+
+    def plain(self) -> dict[str, Any]:
+        """Return numbers, strings and lists, for a checkpoint or JSON."""
+        return asdict(self) | {"classes": list(self.classes)}
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> "SharedValue":
+        """Return the value that was told as plain values."""
+        return cls(**{**told, "classes": tuple(told["classes"])})
+
+
+def shared_values(
+    columns: Mapping[str, Sequence[str]], index: Tensor, label: Tensor, doubted: Tensor
+) -> tuple[SharedValue, ...]:
+    """Return the values that doubted samples share, the most surprising first.
+
+    A value is compared with chance by an exact test: as many samples of each class as are doubted
+    are drawn, and those with the value counted. Bonferroni's correction counts all values that
+    enough samples have.
+
+    Args:
+        columns: values of all samples of the data, by the name of the column; looked up by index.
+        index: (n,) int64 of the samples that were looked at.
+        label: (n,) int64 their classes.
+        doubted: (n,) bool.
+    """
+    rows = index.tolist()
+    held = {name: np.array([values[i] for i in rows]) for name, values in columns.items()}
+    common = [
+        (name, value)
+        for name, values in held.items()
+        for value, n in sorted(Counter(values.tolist()).items())
+        if LEAST_DOUBTED <= n < len(rows)
+    ]
+    classes, wrong = label.numpy(), doubted.numpy()
+    often_doubted = {name: Counter(values[wrong].tolist()) for name, values in held.items()}
+    found = []
+    for name, value in common:
+        if often_doubted[name][value] < LEAST_DOUBTED:
+            continue
+        has = held[name] == value
+        inside = int((has & wrong).sum())
+        often = inside * len(rows) >= TIMES * int(has.sum()) * int(wrong.sum())
+        p = min(1.0, len(common) * _as_many_by_chance(has, wrong, classes))
+        if often and p <= LEVEL:
+            counts = (inside, int(wrong.sum()), int(has.sum()), len(rows))
+            of = _classes_of(has, wrong, classes)
+            found.append(SharedValue(name, value, *counts, p, of))
+    return tuple(sorted(found, key=lambda shared: (shared.p, -shared.doubted)))
+
+
+def _as_many_by_chance(has: np.ndarray, doubted: np.ndarray, classes: np.ndarray) -> float:
+    """Return the probability of as many doubted samples with the value, drawn within classes."""
+    chances = np.ones(1)
+    for c in np.unique(classes[doubted]):
+        own = classes == c
+        n, n_having, n_doubted = int(own.sum()), int(has[own].sum()), int(doubted[own].sum())
+        most = min(n_having, n_doubted)
+        chances = np.convolve(chances, hypergeom.pmf(np.arange(most + 1), n, n_having, n_doubted))
+    return float(chances[int((has & doubted).sum()) :].sum())
+
+
+def _classes_of(has: np.ndarray, doubted: np.ndarray, classes: np.ndarray) -> tuple[int, ...]:
+    """Return the classes in which at least half of the samples with the value are doubted.
+
+    Classes with few such samples are judged by all samples with the value.
+    """
+    found = []
+    for c in np.unique(classes[has]).tolist():
+        own = has & (classes == c)
+        looked_at = own if own.sum() >= LEAST_OF_CLASS else has
+        if 2 * int(doubted[looked_at].sum()) >= int(looked_at.sum()):
+            found.append(int(c))
+    return tuple(found)

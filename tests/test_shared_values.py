@@ -1,0 +1,127 @@
+"""Values that doubted samples share, against draws by hand, and what they do to suspicion."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from scipy.stats import fisher_exact
+
+from rnnrepair.influence import SharedValue, shared_values, suspect_labels
+from tests.test_suspicion import in_groups
+
+N = 600
+
+
+def flags(n_inside, n_outside, having, n=N):
+    """Samples of which the first have the value; doubted are some of them and some others."""
+    doubted = torch.zeros(n, dtype=torch.bool)
+    doubted[:n_inside] = True
+    doubted[having : having + n_outside] = True
+    return doubted, ["b" if i < having else "a" for i in range(n)]
+
+
+def test_p_is_that_of_fishers_exact_test_where_there_is_one_class():
+    doubted, device = flags(9, 30, 40)
+    index, label = torch.arange(N), torch.zeros(N, dtype=torch.int64)
+    (found,) = shared_values({"device": device}, index, label, doubted)
+    table = [[9, 30], [31, N - 70]]
+    # Two values were tried.
+    assert found.p == pytest.approx(2 * fisher_exact(table, "greater").pvalue, rel=1e-9)
+    counts = (found.doubted, found.of_doubted, found.having, found.of_samples)
+    assert counts == (9, 39, 40, N)
+    assert (found.column, found.value, found.classes) == ("device", "b", ())
+    assert "9 of 39" in found.told
+    assert "device=b, as 6.7% of all do" in found.told
+
+
+def test_a_value_that_stands_for_a_class_is_no_surprise():
+    """Every doubted sample is of class 1, which alone has the value b and not always."""
+    label = (torch.arange(N) < 100).long()
+    doubted, device = flags(10, 0, 80)
+    assert shared_values({"device": device}, torch.arange(N), label * 0, doubted)
+    within = doubted.clone()
+    within[80:82] = True
+    assert not shared_values({"device": device}, torch.arange(N), label, within)
+
+
+def test_chance_names_a_value_in_few_of_many_draws():
+    g = torch.Generator().manual_seed(0)
+    index, label = torch.arange(N), torch.arange(N) % 3
+    named = 0
+    for _ in range(100):
+        columns = {
+            name: [f"v{v}" for v in torch.randint(k, (N,), generator=g).tolist()]
+            for name, k in (("a", 3), ("b", 10), ("c", 60))
+        }
+        doubted = torch.rand(N, generator=g) < 0.1
+        named += bool(shared_values(columns, index, label, doubted))
+    assert named <= 3
+
+
+def test_classes_are_those_in_which_half_of_the_value_is_doubted():
+    label, device = torch.arange(N) % 3, ["b" if i < 90 else "a" for i in range(N)]
+    doubted = (torch.arange(N) < 90) & (label != 2)
+    columns = {"device": device}
+    (found,) = shared_values(columns, torch.arange(N), label, doubted)
+    assert found.classes == (0, 1)
+    index = torch.tensor([0, 2, 300])
+    assert found.explains(columns, index, label[index]).tolist() == [True, False, False]
+    assert SharedValue.of_plain(found.plain()) == found
+
+
+def odd_device(n=900):
+    """Wrong labels at random, and a device of which every label looks wrong and is right.
+
+    The device makes samples of one group look like those of the next.
+    """
+    wrong, device = list(range(5, n, 60)), list(range(0, n, 30))
+    columns = {"device": ["b" if i in set(device) else "a" for i in range(5 * n)]}
+    by_index = {"device": [columns["device"][i // 5] for i in range(5 * n)]}
+    return replace(in_groups([*wrong, *device], n), columns=by_index), wrong, device
+
+
+def test_a_device_that_makes_all_its_labels_look_wrong_is_told_and_not_suspect():
+    view, wrong, device = odd_device()
+    told_nothing = suspect_labels(replace(view, columns={}))
+    assert set(device) <= set(told_nothing.suspect.nonzero()[:, 0].tolist())
+    found = suspect_labels(view)
+    (value,) = found.shared
+    assert (value.column, value.value) == ("device", "b")
+    assert value.classes == (0, 1, 2)
+    suspects = set(found.suspect.nonzero()[:, 0].tolist())
+    assert suspects >= set(wrong)
+    assert len(suspects & set(device)) <= 0.1 * len(device)
+    # What is suspect is more likely wrong than right, whatever the columns say.
+    assert (found.score[found.suspect] >= 0.5).all()
+
+
+def test_columns_that_say_nothing_change_nothing():
+    view = in_groups(range(0, 600, 20), 600)
+    columns = {"device": [f"d{(i // 5) % 7}" for i in range(3000)]}
+    plain, found = suspect_labels(view), suspect_labels(replace(view, columns=columns))
+    assert found.shared == ()
+    assert torch.equal(plain.score, found.score)
+    assert torch.equal(plain.suspect, found.suspect)
+
+
+def test_labels_that_a_person_has_looked_at_are_right():
+    view = in_groups([0, 7, 25, 44, 59])
+    checked = view.traces.index[[7, 44]]
+    found = suspect_labels(replace(view, checked=checked))
+    assert found.suspect.nonzero()[:, 0].tolist() == [0, 25, 59]
+    assert found.score[[7, 44]].tolist() == [0, 0]
+    assert torch.equal(found.suggested[[7, 44]], view.traces.label[[7, 44]])
+
+
+def test_what_is_far_from_all_others_is_not_suspect():
+    view = in_groups([0, 7, 25, 44, 59])
+    far = int(view.traces.index[7])
+
+    def fetch(asked):
+        batch = view.fetch(asked)
+        inputs = torch.where((asked == far)[:, None, None], batch.inputs * 9, batch.inputs)
+        return replace(batch, inputs=inputs)
+
+    found = suspect_labels(replace(view, fetch=fetch))
+    assert found.suspect.nonzero()[:, 0].tolist() == [0, 25, 44, 59]
+    assert found.n_far == 1
