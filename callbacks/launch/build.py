@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,9 +15,11 @@ from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.launch.check import check_config, check_folders
 from rnnrepair.callbacks.launch.checkpoints import check_checkpoint
 from rnnrepair.callbacks.launch.keys import keys_told
+from rnnrepair.callbacks.launch.messages import naming_keys
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.retraining import TrainAgain
 from rnnrepair.callbacks.launch.shared_base import share_base
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.repair_report import RepairReport
 from rnnrepair.callbacks.study_runner import StudyRunner
 from rnnrepair.process import collector_at_rest, tune_process
@@ -78,10 +79,9 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     for message in HARMLESS_WARNINGS:
         warnings.filterwarnings("ignore", message)
     tune_process()
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    with keys_told(cfg, "datamodule"):
+    with naming_keys(cfg, "datamodule"), keys_told(cfg, "datamodule"):
         datamodule = instantiate(cfg.datamodule, _convert_="all")
         datamodule.setup()
     log.info("Data: %s, %s%s", datamodule.source, datamodule.sizes(), _planted(cfg))
