@@ -63,6 +63,10 @@ class LabelOrTask(AnalysisCallback):
         self.n_found: int | None = None
         self._teachers: Teachers | None = None
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed."""
+        return {"teachers": self.n_teachers}
+
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
