@@ -55,6 +55,10 @@ class Anchor(Callback):
         # Of the epoch.
         self._terms: list[Tensor] = []
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed."""
+        return {"anchor": self.weight}
+
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage != "fit" or not self.weight:

@@ -37,6 +37,10 @@ class FromScratch(AnalysisCallback):
         self._initial: dict[str, Any] = {}
         self._starts_anew = False
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed."""
+        return {"every_round": self.every_round}
+
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)

@@ -1,6 +1,7 @@
 """Finds the training samples behind each failure of the repair split."""
 
 from collections.abc import Collection
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -92,6 +93,21 @@ class InfluenceAnalysis(AnalysisCallback):
         self.n_failures = 0
         self.output_dir = output_dir
         self._told_of_limit = False
+
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed."""
+        suspecting = self.suspecting and {
+            "suspecting": self.suspecting,
+            "suspected": self.suspected,
+        }
+        return {
+            "method": self.method,
+            "top": self.top,
+            "max_failures": self.max_failures,
+            "with_context": self.with_context,
+            "seed": self.seed,
+            **(suspecting or {}),
+        }
 
     def look_for(self, roles: Collection[Role]) -> None:
         """Look for samples of these roles too; asked for by what reads them, in its ``setup``."""

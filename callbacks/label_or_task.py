@@ -64,6 +64,10 @@ class LabelOrTask(AnalysisCallback):
         self._teachers: Teachers | None = None
         self._checked = torch.empty(0, dtype=torch.int64)
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed."""
+        return {"teachers": self.n_teachers}
+
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)

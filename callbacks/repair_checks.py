@@ -5,7 +5,9 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.edits import EditFamily, TokenEdits, check_known
+from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.protocols import RepairableData, phrases_of
 from rnnrepair.repair import RepairStrategy
 from rnnrepair.sequences import Fits, check_fits
@@ -100,6 +102,32 @@ def _check_unknown(
             "Repair samples would hold words that are unknown, and no training text does: they "
             "alone would train the vector of <unk>. Give the data module min_count=2, so that rare "
             "words are unknown in training too, or Augmentation(share, TokenEdits())."
+        )
+
+
+def check_rounds(*, planned: int, rounds: int, calendar: Calendar, epoch: int, anew: bool) -> None:
+    """Refuse more or fewer rounds than were planned, where the run would have gone another way.
+
+    It goes the same way as long as the first round that only one of the two has is still to come.
+
+    Args:
+        planned: rounds of the run that wrote the checkpoint.
+        rounds: of this one.
+        calendar: when there are rounds.
+        epoch: completed epochs of the checkpoint.
+        anew: whether the strategy trains a new network, which mirrors all rounds.
+
+    Raises:
+        IncompatibleCheckpointError: names both numbers.
+    """
+    due = calendar.start + min(planned, rounds) * calendar.every
+    to_come = epoch < due or (epoch == due and rounds > planned)
+    if rounds != planned and (anew or not to_come):
+        raise IncompatibleCheckpointError(
+            f"rounds={rounds} (it had {planned}): the checkpoint that training goes on from has "
+            f"made {epoch} epochs, and what follows the first {min(planned, rounds)} rounds has "
+            "begun, so that other rounds would make another run: give the old value back, or "
+            "start anew without ckpt_path."
         )
 
 

@@ -11,8 +11,15 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.label_or_task import teachers_of
+from rnnrepair.callbacks.made_with import has_analysed
 from rnnrepair.callbacks.proposing import proposed, told_of
-from rnnrepair.callbacks.repair_checks import check_data, check_edits, check_made, check_trainer
+from rnnrepair.callbacks.repair_checks import (
+    check_data,
+    check_edits,
+    check_made,
+    check_rounds,
+    check_trainer,
+)
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -107,6 +114,19 @@ class RepairInjection(AnalysisCallback):
         self.anew_epoch: int | None = None
         self._ledger_file = Path()
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed; of rounds see ``check_rounds``."""
+        return {
+            "strategy": self.strategy,
+            "edits": self.edits,
+            "budget": self.campaign.budget,
+            "max_share": self.max_share,
+            "patience": self.campaign.patience,
+            "in_place": self.in_place,
+            "seed": self.seed,
+            "monitor": self.monitor,
+        }
+
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
@@ -141,6 +161,21 @@ class RepairInjection(AnalysisCallback):
                 "in doubt: choose teachers=0, or a strategy that does not clean."
             )
         self.campaign.max_samples = int(self.max_share * len(data.indices("fit")))
+
+    @override
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
+        if has_analysed(checkpoint):
+            calendar = upstream(trainer, TraceCollector, self).calendar
+            check_rounds(
+                planned=checkpoint["callbacks"][self.state_key]["campaign"]["rounds"],
+                rounds=self.campaign.rounds,
+                calendar=calendar,
+                epoch=self._loaded_epochs,
+                anew=self.strategy.starts_anew,
+            )
 
     @property
     def _changes_data(self) -> bool:

@@ -50,7 +50,7 @@ from rnnrepair.record import (
     write_summary,
     write_suspects,
 )
-from rnnrepair.repair import LedgerRow, curve_of
+from rnnrepair.repair import LedgerRow, StopReason, curve_of
 from rnnrepair.report import print_failures, print_summary, write_page, write_pattern_figure
 from rnnrepair.scores import Monitor, unequal_classes
 from rnnrepair.sequences import Names
@@ -283,7 +283,20 @@ class RepairReport(AnalysisCallback):
         """Say which limit ended a repair before its last round, and what would move it."""
         campaign = upstream(trainer, RepairInjection, self).campaign
         reason = campaign.stop_reason
-        if reason.advice and campaign.rounds_made < campaign.rounds:
+        if campaign.rounds_made >= campaign.rounds:
+            return
+        if reason == StopReason.NO_GAIN_ON_VAL and not campaign.was_rising:
+            best, *_, last = campaign.since_best
+            log.info(
+                "%d of %d rounds were made: %s on val %s over the last %d, so more of them would "
+                "not help.",
+                campaign.rounds_made,
+                campaign.rounds,
+                self.monitor.value,
+                f"fell from {best:.4f} to {last:.4f}" if last < best else f"stayed at {best:.4f}",
+                len(campaign.since_best) - 1,
+            )
+        elif reason.advice:
             log.info(
                 "%d of %d rounds were made: %s. For more, %s.",
                 campaign.rounds_made,

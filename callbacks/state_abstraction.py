@@ -15,6 +15,8 @@ from rnnrepair.protocols import Split
 from rnnrepair.traces import Traces
 
 SPLITS: tuple[Split, ...] = ("fit", "repair", "val")
+# Hidden states of an abstract state, below which it is warned of their number.
+FEWEST_EACH = 10
 # Share of what guessing gets right, below which answers are probably read the wrong way round.
 WORSE_THAN = 0.5
 
@@ -45,6 +47,10 @@ class StateAbstraction(AnalysisCallback):
         self._abstraction: Abstraction | None = None
         self._sample_state: Tensor | None = None
 
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed."""
+        return {"settings": self.settings}
+
     @property
     def abstraction(self) -> Abstraction:
         """The abstraction of the last analysed epoch."""
@@ -55,8 +61,14 @@ class StateAbstraction(AnalysisCallback):
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
-        if stage == "fit" and self.save:
+        if stage != "fit":
+            return
+        if self.save:
             self._folder = output_folder(trainer, self.output_dir) / "analysis"
+        data = repairable_data(trainer)
+        n_fit, max_steps = len(data.indices("fit")), data.spec.max_steps
+        if max_steps is not None:
+            _tell_if_too_many(max(self.settings.sizes), n_fit, max_steps)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -85,6 +97,25 @@ class StateAbstraction(AnalysisCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._sample_state = state_dict["sample_state"]
+
+
+def _tell_if_too_many(n_components: int, n_fit: int, max_steps: int) -> None:
+    """Warn, before any training, of abstract states that next to no hidden states are left for.
+
+    Args:
+        n_components: abstract states.
+        n_fit: sequences of the fit split.
+        max_steps: steps of the longest.
+    """
+    most = n_fit * max_steps
+    if most < FEWEST_EACH * n_components:
+        log.warning(
+            "n_components=%d abstract states for %d sequences of at most %d steps: %.1f hidden "
+            "states for each at most, so that they tell sequences apart and have nothing in "
+            "common. Lower n_components (%d would leave %d each).",
+            *(n_components, n_fit, max_steps, most / n_components),
+            *(max(2, most // FEWEST_EACH), FEWEST_EACH),
+        )
 
 
 def _tell_if_below_chance(fit: Traces) -> None:

@@ -13,6 +13,7 @@ from rnnrepair.abstraction import AbstractionSettings, Collected, collect_splits
 from rnnrepair.callbacks.analysis import AnalysisCallback, be_heard, log
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
+from rnnrepair.callbacks.made_with import check_settings_of, enter_settings
 from rnnrepair.network import TracedNetwork, verified
 from rnnrepair.network.calls import Call
 from rnnrepair.protocols import RepairableData, Split, refusal_of
@@ -116,6 +117,25 @@ class TraceCollector(AnalysisCallback):
         self.progress = self.progress and trainer.progress_bar_callback is not None
         self._network = view_of(trainer, pl_module, data, self.tap, self.call)
         log.info("Reads %s", self._network.describe())
+
+    def made_with(self) -> dict[str, Any]:
+        """Return what may not change once a network is analysed; how long there are rounds may."""
+        calendar = {"start": self.calendar.start, "every": self.calendar.every}
+        return {"calendar": calendar, "tap": self.tap, "call": self.call}
+
+    @override
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        # Of the whole chain: it is refused in one message.
+        enter_settings(trainer, checkpoint)
+
+    @override
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        check_settings_of(trainer, checkpoint)
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
     def should_analyse(self, epoch: int) -> bool:
         """Return whether the network is analysed after ``epoch`` completed epochs; override it."""

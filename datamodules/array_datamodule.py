@@ -56,8 +56,8 @@ class ArrayDataModule(DatasetDataModule):
             group: an entry for each sequence of x, then x_test, which must be given.
             test_share: share that is carved as the test set, the same for every seed.
             padding: what sequences are padded with.
-            **options: see ``DatasetDataModule``; ``columns`` have an entry for each sequence of x,
-                then x_test.
+            **options: see ``DatasetDataModule``; ``columns`` (a mapping, or a frame) have an entry
+                for each sequence of x, then x_test.
 
         Raises:
             DataError: entries that do not fit each other.
@@ -120,6 +120,15 @@ class ArrayDataModule(DatasetDataModule):
                 "give x_test and y_test, so that nothing is judged that it was trained on."
             )
         return super().load()
+
+    def place_of(self, part: str, number: int) -> str:
+        """Return the array and the position in it that an item was given at."""
+        if part == "val":
+            return super().place_of(part, number)
+        if self._drawn is None:
+            return f"{'x' if part == 'train' else 'x_test'}[{number}]"
+        row = number if part == "train" else len(self._parts["train"]) + number
+        return f"x[{int(self._drawn[row])}]"
 
     def item_names(self, items: Items) -> SampleNames:
         """Return positions in ``x``, or the array too where there are several."""

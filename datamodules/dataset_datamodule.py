@@ -130,7 +130,7 @@ class DatasetDataModule(SequenceDataModule):
         self._sampler = sampler
         self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
         self._between_tokens = between_tokens
-        self._columns = column_values(columns or {}, source or "columns")
+        self._columns = column_values(_columns(columns), source or "columns")
         self._called = source
         self._keep_bytes = keep_bytes
         self._loading = dict(loading or {})
@@ -153,7 +153,8 @@ class DatasetDataModule(SequenceDataModule):
         Raises:
             DataError: an item that cannot be read, or a collate_fn that drops or reorders.
         """
-        items = Items({name: part for name, part in self._parts.items() if part is not None})
+        parts = {name: part for name, part in self._parts.items() if part is not None}
+        items = Items(parts, self.place_of)
         n_train = len(items.parts["train"])
         index = torch.linspace(0, n_train - 1, min(TRIED, n_train)).round().long().tolist()
         tried = [items[i] for i in index]
@@ -185,6 +186,10 @@ class DatasetDataModule(SequenceDataModule):
             names=self.item_names(items),
             columns=self._columns,
         )
+
+    def place_of(self, part: str, number: int) -> str:
+        """Return what messages call item ``number`` of ``train``, ``val`` or ``test``."""
+        return f"item {number} of {part}"
 
     def item_names(self, items: Items) -> SampleNames:
         """Return what items are called."""
@@ -269,3 +274,25 @@ def _repeats(items: Items, form: SampleFormat, index: Sequence[int]) -> bool:
         return numbers_at(items[i], form.inputs).nan_to_num()
 
     return all(torch.equal(inputs(i), inputs(i)) for i in index)
+
+
+def _columns(columns: Any) -> dict[str, list[str]]:
+    """Return the values of each column as strings; of a frame its columns.
+
+    Raises:
+        ConfigurationError: no mapping of names to values.
+    """
+    if columns is None:
+        return {}
+    found = dict(columns.items()) if hasattr(columns, "items") else {}
+    single = [name for name, values in found.items() if not _is_many(values)]
+    if not hasattr(columns, "items") or single:
+        raise ConfigurationError(
+            "columns: expected a mapping of names to one value for each sample, such as "
+            f"{{'device': ['a', 'b', ...]}}, or a frame, got {columns!r:.200}."
+        )
+    return {str(name): [str(value) for value in values] for name, values in found.items()}
+
+
+def _is_many(values: Any) -> bool:
+    return hasattr(values, "__iter__") and not isinstance(values, str)

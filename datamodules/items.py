@@ -1,7 +1,7 @@
 """The items of a user's data sets, numbered through."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -13,8 +13,12 @@ from rnnrepair.errors import DataError
 class Items:
     """Items of several map-style data sets, one behind the other."""
 
-    def __init__(self, parts: Mapping[str, Any]) -> None:
+    def __init__(self, parts: Mapping[str, Any], called: Callable[[str, int], str]) -> None:
         """Take the data sets by name.
+
+        Args:
+            parts: the data sets.
+            called: what messages call an item: of a data set by its name, and the number there.
 
         Raises:
             DataError: one that has no length or no index, or is empty.
@@ -22,6 +26,7 @@ class Items:
         for name, part in parts.items():
             _check(name, part)
         self.parts = dict(parts)
+        self._called = called
         self._names, self._datasets = list(parts), list(parts.values())
         self._ends = list(accumulate(len(part) for part in self._datasets))
 
@@ -55,9 +60,9 @@ class Items:
         return [self[i] for i in index]
 
     def place(self, index: int) -> str:
-        """Say which item it is: the name of its data set and its number there."""
+        """Say which item it is."""
         part = bisect_right(self._ends, index)
-        return f"item {index - (self._ends[part - 1] if part else 0)} of {self._names[part]}"
+        return self._called(self._names[part], index - (self._ends[part - 1] if part else 0))
 
 
 def _check(name: str, part: Any) -> None:

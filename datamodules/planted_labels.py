@@ -89,7 +89,7 @@ class PlantedLabels:
         missing = sorted(set(self.classes) - set(label[index].tolist()))
         if missing:
             raise ConfigurationError(
-                f"classes={list(self.classes)}: the split {split} has no sample of class "
+                f"planted: classes={list(self.classes)}: the split {split} has no sample of class "
                 f"{missing}, it has {label[index].unique().tolist()}."
             )
         return index[torch.isin(label[index], torch.tensor(list(self.classes)))]

@@ -111,6 +111,33 @@ def faults_of(owner: Callable[..., Any], values: Mapping[str, Any]) -> list[Faul
     ]
 
 
+def arguments_of(owner: Callable[..., Any]) -> set[str] | None:
+    """Return the names of the arguments that a class or a function takes.
+
+    Those that a class passes on by ``**`` are the arguments of its bases.
+
+    Returns:
+        None where any name is taken, or nothing is known.
+    """
+    inits = (
+        [vars(base)["__init__"] for base in owner.__mro__ if "__init__" in vars(base)]
+        if (isinstance(owner, type))
+        else [owner]
+    )
+    found: set[str] = set()
+    for call in inits:
+        try:
+            parameters = inspect.signature(call).parameters.values()
+        except (TypeError, ValueError):  # what is written in C
+            return None
+        if call is object.__init__:
+            return None
+        found |= {p.name for p in parameters if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL}}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return found - {"self"}
+    return None
+
+
 def _annotations(owner: Callable[..., Any]) -> dict[str, Any]:
     """Return the annotations of arguments; what a class passes on by ``**``, its base declares."""
     if not isinstance(owner, type):

@@ -40,6 +40,8 @@ from benchmarks import (
 from benchmarks.measure import Measure
 from benchmarks.workbench import Workbench
 from rnnrepair.atomic import write_file
+from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.process import collector_at_rest, tune_process
 
@@ -77,8 +79,7 @@ def benchmark(cfg: DictConfig) -> dict[str, Any]:
             f"benchmark.measures must be among {list(MEASURES)}, got {sorted(unknown)}."
         )
     tune_process()
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     console = Console(stderr=True)
     load = os.getloadavg()[0]
@@ -141,4 +142,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with telling_refusals("benchmark"):
+        main()

@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 
 import hydra
 import pandas as pd
-import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair import explain
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.atomic import make_folder, write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
+from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
-from rnnrepair.callbacks.launch.unknown_keys import check_keys
+from rnnrepair.callbacks.launch.unknown_keys import check_keys, made_of
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
@@ -59,8 +59,7 @@ class Asked(NamedTuple):
 
 def explained(cfg: DictConfig) -> Explanation:
     """Explain what a configuration asks for, print it, and write table and page of what is told."""
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     asked = _of_run(cfg) if cfg.run else _of_stranger(cfg)
     output, data = asked.output, asked.data
     check_folder(output)
@@ -73,7 +72,7 @@ def explained(cfg: DictConfig) -> Explanation:
         at_most=cfg.at_most,
         settings=asked.settings,
         top=cfg.top,
-        doubting=Doubting(**cfg.doubting),
+        doubting=made_of(Doubting, cfg, "doubting"),
         dynamics=asked.dynamics,
         tap=asked.tap,
         keep_in=output,
@@ -167,7 +166,7 @@ def _of_stranger(cfg: DictConfig) -> Asked:
         )
     arguments = OmegaConf.to_container(cfg.arguments, resolve=True)
     module = trained_network(cfg.module, cfg.checkpoint, arguments)  # type: ignore[arg-type]
-    settings = AbstractionSettings(**instantiate(cfg.abstraction, _convert_="all"))
+    settings = made_of(AbstractionSettings, cfg, "abstraction")
     output = Path(cfg.output or "explain").expanduser()
     return Asked(module, data_of(cfg.data), settings, output, cfg.tap)
 
@@ -181,4 +180,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with telling_refusals("explain"):
+        main()

@@ -16,6 +16,8 @@ from omegaconf import DictConfig
 
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
+from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
@@ -40,8 +42,7 @@ def interpolate(cfg: DictConfig) -> Interpolation:
             data.
     """
     _check_factor(cfg.factor)
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
     record = RunRecord.load(finished.folder)
     if record.repair is None:
@@ -111,4 +112,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with telling_refusals("interpolate"):
+        main()

@@ -11,6 +11,8 @@ import hydra
 from omegaconf import DictConfig
 
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
+from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import IncompatibleCheckpointError
@@ -25,6 +27,7 @@ def report(cfg: DictConfig) -> None:
     Raises:
         IncompatibleCheckpointError: there is nothing to show, or what is there cannot be read.
     """
+    use_threads(cfg.threads)
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
     saved = finished.checkpoint()
     data = finished.data(saved)
@@ -48,4 +51,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with telling_refusals("report"):
+        main()

@@ -13,7 +13,9 @@ from omegaconf import DictConfig
 
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder
+from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
 from rnnrepair.callbacks.launch.rollback import without_rounds
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import ConfigurationError
@@ -30,6 +32,7 @@ def rollback(cfg: DictConfig) -> Path:
     """
     if not isinstance(cfg.round, int) or cfg.round < 1:
         raise ConfigurationError(f"round={cfg.round!r}: expected a whole number from 1 on.")
+    use_threads(cfg.threads)
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
     saved = finished.checkpoint()
     checkpoint, n_gone = without_rounds(saved, finished.data(saved), cfg.round)
@@ -58,4 +61,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with telling_refusals("rollback"):
+        main()

@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 import hydra
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
@@ -13,7 +12,9 @@ from rnnrepair.callbacks import run_studies
 from rnnrepair.callbacks.launch.check import misplaced_studies
 from rnnrepair.callbacks.launch.finished import FinishedFolder, inject_again
 from rnnrepair.callbacks.launch.keys import faults_in
+from rnnrepair.callbacks.launch.refused_overrides import options_of, telling_refusals
 from rnnrepair.callbacks.launch.retraining import TrainAgain
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.study_runner import progress_bars
@@ -31,11 +32,14 @@ log = logging.getLogger("study")
 
 def study(cfg: DictConfig) -> None:
     """Run the chosen studies on a finished run, and show them on its page."""
+    if not cfg.study:
+        raise ConfigurationError(
+            f"Say which study: study=NAME, one of {', '.join(options_of('study'))}."
+        )
     misplaced = misplaced_studies(cfg.study)
     if misplaced:
         raise ConfigurationError("; ".join(misplaced) + ".")
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
     # Studies read it.
     cfg.seed = finished.cfg.seed if cfg.seed is None else cfg.seed
@@ -104,4 +108,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with telling_refusals("finished"):
+        main()

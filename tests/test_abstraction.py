@@ -1,5 +1,6 @@
 """From hidden states to the abstract model and the traces of every split."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -276,3 +277,22 @@ def test_sample_is_ascending_distinct_and_repeatable_when_limited(n_steps, wante
 def test_settings_name_the_key_when_a_value_is_out_of_range(name, value):
     with pytest.raises(ConfigurationError, match=rf"AbstractionSettings\.{name}: expected"):
         AbstractionSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("n_components", "n_fit", "max_steps", "told"),
+    [
+        (5000, 225, 28, "1.3 hidden states for each at most.*Lower n_components .630 would"),
+        (43, 225, 28, None),
+        (630, 225, 28, None),
+        (631, 225, 28, "n_components=631"),
+    ],
+)
+def test_more_abstract_states_than_there_are_hidden_ones_for_are_warned_of(
+    n_components, n_fit, max_steps, told, caplog
+):
+    from rnnrepair.callbacks.state_abstraction import _tell_if_too_many
+
+    _tell_if_too_many(n_components, n_fit, max_steps)
+    assert bool(caplog.text) is (told is not None)
+    assert told is None or re.search(told, caplog.text)

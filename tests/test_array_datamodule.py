@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnnrepair.datamodules import ArrayDataModule
-from rnnrepair.errors import DataError
+from rnnrepair.errors import ConfigurationError, DataError
 
 N, T, F, C = 90, 6, 4, 3
 X = np.random.default_rng(0).random((N, T, F))
@@ -154,3 +154,29 @@ def test_columns_follow_their_sequences(test_given):
     assert "3" in known.sample_columns["speaker"]
     with pytest.raises(DataError, match=r"columns\['speaker'\].*59"):
         module_of(*arrays, columns={"speaker": speaker[1:]}).setup()
+
+
+def test_columns_may_be_a_frame():
+    frame = pd.DataFrame({"device": ["a", "b"] * (N // 2)})
+    data = module_of(X[:-20], Y[:-20], X[-20:], Y[-20:], columns=frame)
+    assert data.sample_columns["device"] == ["a", "b"] * (N // 2)
+
+
+@pytest.mark.parametrize("columns", [["device"], "device", {"device": "a"}, {"device": 3}])
+def test_columns_that_are_no_values_by_name_are_refused(columns):
+    with pytest.raises(ConfigurationError, match="columns: expected a mapping of names to one"):
+        module_of(X, Y, columns=columns)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_no_number_is_told_by_array_and_position(value):
+    bad = X.copy()
+    bad[73, 2, 1] = value
+    with pytest.raises(DataError, match=r"^x\[73\] is "):
+        module_of(bad, Y)  # wherever the test set is drawn
+    with pytest.raises(DataError, match=r"^x_test\[3\] is "):
+        module_of(bad[:70], Y[:70], bad[70:], Y[70:])
+    bad = X.copy()
+    bad[5] = value
+    with pytest.raises(DataError, match=r"^x\[5\] is "):
+        module_of(bad[:70], Y[:70], bad[70:], Y[70:])

@@ -76,3 +76,24 @@ def test_every_reason_has_a_message():
     messages = {reason.message for reason in StopReason}
     assert len(messages) == len(StopReason)
     assert all(messages)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "since_best", "rising"),
+    [
+        ([], [], False),
+        ([0.9], [0.9], False),
+        ([0.9, 0.8], [0.9, 0.8], False),
+        ([0.9, 0.8, 0.7], [0.9, 0.8, 0.7], False),
+        ([0.9, 0.8, 0.8], [0.9, 0.8, 0.8], False),
+        ([0.9, 0.8, 0.85], [0.9, 0.8, 0.85], True),
+        # The first of equals is the best: what is as good later is no gain.
+        ([0.7, 0.9, 0.9], [0.9, 0.9], False),
+        ([0.7, 0.9, 0.8, 0.6, 0.85], [0.9, 0.8, 0.6, 0.85], True),
+    ],
+)
+def test_more_rounds_may_help_where_val_rises_again(accuracies, since_best, rising):
+    campaign = Campaign(**PLAN)
+    campaign.val_score = accuracies
+    assert campaign.since_best == since_best
+    assert campaign.was_rising is rising

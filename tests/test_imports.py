@@ -13,6 +13,7 @@ SHARED = {
     "atomic",
     "errors",
     "fingerprint",
+    "made_with",
     "paired",
     "process",
     "progress",

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.launch.check import check_config, check_folders
-from rnnrepair.callbacks.launch.checkpoints import check_checkpoint
+from rnnrepair.callbacks.launch.checkpoints import check_weights, checkpoint_of_a_run
 from rnnrepair.callbacks.launch.kept_corrections import keep_corrections
 from rnnrepair.callbacks.launch.keys import keys_told
+from rnnrepair.callbacks.launch.messages import naming_keys
 from rnnrepair.callbacks.launch.plan import plan_epochs
+from rnnrepair.callbacks.launch.resumed import RunSettings, check_same_settings
 from rnnrepair.callbacks.launch.retraining import TrainAgain
 from rnnrepair.callbacks.launch.shared_base import share_base
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.repair_report import RepairReport
 from rnnrepair.callbacks.study_runner import StudyRunner
 from rnnrepair.process import collector_at_rest, tune_process
@@ -73,16 +75,20 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     Raises:
         ConfigurationError: values out of range, names that select nothing, or a schedule that
             cannot be kept.
+        IncompatibleCheckpointError: training cannot go on from ``ckpt_path``, or not so.
     """
     check_config(cfg)
     check_folders(cfg)
+    settings, saved = RunSettings(cfg), None
+    if cfg.ckpt_path:
+        saved = checkpoint_of_a_run(cfg.ckpt_path)
+        check_same_settings(cfg, saved)
     for message in HARMLESS_WARNINGS:
         warnings.filterwarnings("ignore", message)
     tune_process()
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    with keys_told(cfg, "datamodule"):
+    with naming_keys(cfg, "datamodule"), keys_told(cfg, "datamodule"):
         datamodule = instantiate(cfg.datamodule, _convert_="all")
         datamodule.setup()
     keep_corrections(cfg)
@@ -91,10 +97,10 @@ def build(cfg: DictConfig, extra: Sequence[pl.Callback] = ()) -> Run:
     with keys_told(cfg, "model"):
         make_model = instantiate(cfg.model, _partial_=True, _convert_="all")
         model = make_model(**datamodule.model_arguments())
-    if cfg.ckpt_path:
-        check_checkpoint(cfg.ckpt_path, model)
+    if saved is not None:
+        check_weights(cfg.ckpt_path, saved, model)
     with keys_told(cfg, "callbacks"):
-        callbacks = [*_callbacks(cfg, datamodule), *extra]
+        callbacks = [*_callbacks(cfg, datamodule), settings, *extra]
     base = share_base(cfg, datamodule.fingerprint, model, callbacks)
     keep_metrics(Path(cfg.paths.output_dir))
     loggers = [instantiate(c, _convert_="all") for c in (cfg.get("logger") or {}).values()]

@@ -3,12 +3,20 @@
 from collections.abc import Collection
 from pathlib import Path
 
+import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.atomic import make_folder
 from rnnrepair.callbacks.launch.keys import faults_in, key_of
-from rnnrepair.callbacks.launch.unknown_keys import unknown_in_groups, unknown_keys
+from rnnrepair.callbacks.launch.threads import faulty_threads
+from rnnrepair.callbacks.launch.unknown_keys import (
+    unknown_arguments,
+    unknown_in_groups,
+    unknown_keys,
+)
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.runs import Schedule
 from rnnrepair.scores import Monitor
@@ -32,18 +40,50 @@ def check_config(cfg: DictConfig) -> None:
         for key, group in choices.items()
         if OmegaConf.select(cfg, key) not in group
     ]
-    if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
+    seed_fits = isinstance(cfg.seed, int) and 0 <= cfg.seed < 2**32
+    if not seed_fits:
         wrong.append(f"seed: expected an integer of 0 to {2**32 - 1}, got {cfg.seed!r}")
+    wrong += faulty_threads(cfg.threads) + several_devices(cfg.trainer)
+    wrong += faulty_optimizer(cfg.model)
     wrong += unknown_keys(cfg, "train") + unknown_in_groups(cfg)
+    wrong += unknown_arguments(cfg, "datamodule", "model", "callbacks", "study", "trainer")
     wrong += misplaced_studies(cfg.study)
-    wrong += overruled_steps(cfg, written_keys())
+    wrong += overruled_steps(cfg, written_keys()) + unplanted(cfg, written_keys())
     of_classes = faults_in(cfg, "datamodule", "model", "callbacks", "study")
-    wrong += [line for line in of_classes if not line.startswith("monitor:")]  # told above
+    told_above = ("monitor:", "seed:")
+    wrong += [line for line in of_classes if not line.startswith(told_above)]
     wrong += [line for line in faulty_schedule(cfg) if line not in wrong]
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         wrong.append(f"ckpt_path={cfg.ckpt_path} is no file: name a checkpoints/last.ckpt")
     if wrong:
         raise ConfigurationError("; ".join(wrong) + ".")
+
+
+def faulty_optimizer(model: DictConfig) -> list[str]:
+    """Return what the optimizer says of its settings: it is made of them once training begins."""
+    optimizer = model.get("optimizer")
+    if not isinstance(optimizer, DictConfig):
+        return [
+            f"model.optimizer: expected settings of an optimizer, got {optimizer!r}: another one "
+            "is chosen by optimization@model=sgd"
+        ]
+    try:
+        instantiate(optimizer)([torch.nn.Parameter(torch.zeros(1))])
+    except (TypeError, ValueError, InstantiationException) as error:
+        return [f"model.optimizer: {error.__cause__ or error}"]
+    return []
+
+
+def several_devices(trainer: DictConfig) -> list[str]:
+    """Return what is wrong with the devices: Lightning begins a process for each of several."""
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    n_devices = len(devices) if OmegaConf.is_list(devices) else devices
+    told = {"trainer.devices": n_devices, "trainer.num_nodes": nodes}
+    return [
+        f"{key}: the analysis reads the whole training set on one device, got {n!r}: write {key}=1"
+        for key, n in told.items()
+        if str(n) != "1"
+    ]
 
 
 def check_folders(cfg: DictConfig) -> None:
@@ -95,6 +135,20 @@ def overruled_steps(cfg: DictConfig, written: Collection[str]) -> list[str]:
                 f"{n_epochs}: write {epochs}=null too, or {epochs} alone"
             )
     return told
+
+
+def unplanted(cfg: DictConfig, written: Collection[str]) -> list[str]:
+    """Return what to write where a user chooses what is planted, and nothing is."""
+    plant = sorted(k for k in written if k == "plant" or k.startswith("edits.planted."))
+    asks = {OmegaConf.select(cfg, key) for key in ("repair.edit", "augmentation.edit")}
+    planted = "edits.planted" in OmegaConf.to_yaml(cfg.datamodule, resolve=False)
+    if not plant or planted or asks & {"known", "planted"}:
+        return []
+    return [
+        f"{' and '.join(plant)}: nothing is planted here (datamodule.rare is what plants): take "
+        "+experiment=mnist_rare or +experiment=series_rare, or add '+datamodule.rare={_target_: "
+        "rnnrepair.datamodules.RareEdit, share: 0.01, edits: ${edits.planted}}'"
+    ]
 
 
 def misplaced_studies(study: DictConfig) -> list[str]:

@@ -1,6 +1,8 @@
 """Whether a checkpoint can be gone on from; asked before training."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -18,11 +20,11 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-def check_checkpoint(path: str, model: pl.LightningModule) -> None:
-    """Refuse a checkpoint of another network.
+def checkpoint_of_a_run(path: str) -> dict[str, Any]:
+    """Read a checkpoint to go on from.
 
     Raises:
-        IncompatibleCheckpointError: it cannot be read, or names the weights that differ.
+        IncompatibleCheckpointError: it cannot be read, or no training can go on from it.
     """
     saved = read_checkpoint(Path(path))
     if "state_dict" not in saved:
@@ -30,6 +32,15 @@ def check_checkpoint(path: str, model: pl.LightningModule) -> None:
             f"ckpt_path={path} is no checkpoint of a run, which training could go on from: name "
             "checkpoints/last.ckpt of one."
         )
+    return saved
+
+
+def check_weights(path: str, saved: Mapping[str, Any], model: pl.LightningModule) -> None:
+    """Refuse a checkpoint of another network.
+
+    Raises:
+        IncompatibleCheckpointError: names the weights that differ.
+    """
     differing = weights_that_differ(saved["state_dict"], model.state_dict())
     if differing:
         raise IncompatibleCheckpointError(

@@ -4,10 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pkgutil import resolve_name
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -30,6 +30,30 @@ def key_of(cfg: DictConfig, path: str) -> str:
     return _followed(cfg, OmegaConf.to_container(cfg, resolve=False), path)
 
 
+def chooser_of(cfg: DictConfig, path: str) -> str | None:
+    """Return the key that chooses what stands at a path among others, None where none does.
+
+    Example:
+        >>> cfg = OmegaConf.create({"all": {"x": 1}, "chosen": "x", "part": "${all.${chosen}}"})
+        >>> chooser_of(cfg, "part"), chooser_of(cfg, "chosen")
+        ('chosen', None)
+    """
+    plain: Any = OmegaConf.to_container(cfg, resolve=False)
+    parent, _, last = path.rpartition(".")
+    node = plain
+    for name in (*(_followed(cfg, plain, parent).split(".") if parent else ()), last):
+        node = node.get(name) if isinstance(node, dict) else None
+    return _chooser(cfg, plain, node)
+
+
+def _chooser(cfg: DictConfig, plain: Any, value: Any) -> str | None:
+    """Return the key behind a name within a reference, None for any other value."""
+    inner = _INNER_REFERENCE.search(value) if isinstance(value, str) else None
+    if inner is None or not _REFERENCE.fullmatch(_chosen(cfg, value)):
+        return None
+    return _followed(cfg, plain, inner[1])
+
+
 def keys_by_name(cfg: DictConfig) -> dict[str, list[str]]:
     """Return for the last name of every value which keys a user sets to change what is called so.
 
@@ -48,9 +72,7 @@ def keys_by_name(cfg: DictConfig) -> dict[str, list[str]]:
         name = path.rpartition(".")[2]
         if path.startswith("logger.") or name.startswith("_"):
             continue
-        inner = _INNER_REFERENCE.search(value) if isinstance(value, str) else None
-        chooses = inner and _REFERENCE.fullmatch(_chosen(cfg, value))
-        found[name].add(_followed(cfg, plain, inner[1] if inner and chooses else path))
+        found[name].add(_chooser(cfg, plain, value) or _followed(cfg, plain, path))
     return {name: sorted(keys) for name, keys in found.items()}
 
 
@@ -91,9 +113,13 @@ def faults_in(cfg: DictConfig, *roots: str) -> list[str]:
     Nothing is made. What the program fills in later (``schedule``) is left out.
     """
     told: dict[str, str] = {}
-    for path, node in (found for root in roots for found in _targets(cfg.get(root), root)):
-        values = _values(node)
-        for fault in faults_of(get_object(node["_target_"]), values):
+    for path, node in (found for root in roots for found in targets_in(cfg.get(root), root)):
+        if not str(node["_target_"]).startswith("rnnrepair."):
+            continue
+        values, takes = _values(node), None
+        with suppress(ImportError, AttributeError):  # told where arguments are looked for
+            takes = resolve_name(node["_target_"])
+        for fault in faults_of(takes, values) if takes is not None else ():
             key = key_of(cfg, f"{path}.{fault.argument}")
             later = key.startswith("schedule.") and values[fault.argument] is None
             if not later:
@@ -125,14 +151,14 @@ def _with_keys(cfg: DictConfig, path: str, error: SettingsError) -> Configuratio
     return ConfigurationError("; ".join(told) + ".")
 
 
-def _targets(node: Any, path: str) -> Iterator[tuple[str, DictConfig]]:
-    """Yield all parts of a configuration that one of our classes is made of, and their paths."""
+def targets_in(node: Any, path: str) -> Iterator[tuple[str, DictConfig]]:
+    """Yield all parts of a configuration that a class is made of, and their paths."""
     if not isinstance(node, DictConfig):
         return
-    if str(node.get("_target_", "")).startswith("rnnrepair."):
+    if "_target_" in node:
         yield path, node
     for name, value in _values(node).items():
-        yield from _targets(value, f"{path}.{name}")
+        yield from targets_in(value, f"{path}.{name}")
 
 
 def _values(node: DictConfig) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rnnrepair.callbacks.launch.build import build
 from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.failed_start import TrainingBegan, remove_failed_start
 from rnnrepair.callbacks.launch.messages import naming_keys
+from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.callbacks.wandb.logger import finish_wandb
@@ -21,8 +22,14 @@ from rnnrepair.callbacks.wandb.logger import finish_wandb
 log = logging.getLogger("train")
 
 
+def main() -> None:
+    """Do what the command line says."""
+    with telling_refusals("train"):
+        run()
+
+
 @hydra.main(version_base="1.3", config_path="pkg://rnnrepair.configs", config_name="train")
-def main(cfg: DictConfig) -> float | None:
+def run(cfg: DictConfig) -> float | None:
     """Run one experiment and return its score on val, for sweepers."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return sweep_job(cfg, HydraConfig.get().overrides.task, check_config, objective)

@@ -84,7 +84,7 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
     same = {
         "model": network,
         "data": data,
-        "batches": _batches(plain["datamodule"]),
+        "batches": batches_of(plain["datamodule"]),
         "trainer": {k: v for k, v in plain["trainer"].items() if k not in NOT_OF_THE_BASE},
         "callbacks": {k: v for k, v in plain["callbacks"].items() if k not in NOT_OF_THE_BASE},
         "base_epochs": plain["schedule"]["base_epochs"],
@@ -145,7 +145,7 @@ def _keeps_the_way(cfg: DictConfig) -> bool:
     return "trajectory_recorder" in cfg.callbacks or bool(kept and kept.every_n_epochs)
 
 
-def _batches(datamodule: dict[str, Any]) -> dict[str, Any]:
+def batches_of(datamodule: dict[str, Any]) -> dict[str, Any]:
     """Return what of a data module's configuration changes the batches of training."""
     batches = {k: v for k, v in datamodule.items() if k not in NOT_OF_THE_BATCHES}
     if not (batches.get("augmentation") or {}).get("share"):

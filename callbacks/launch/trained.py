@@ -36,7 +36,7 @@ def trained_network(module: str, checkpoint: str | Path, arguments: Mapping[str,
     except TypeError as error:
         raise ConfigurationError(
             f"module={module} cannot be made with the arguments {sorted(given)}: say them with "
-            f"+arguments.NAME=VALUE. ({error})"
+            f"arguments.NAME=VALUE. ({error})"
         ) from error
     load_weights(network, saved, str(checkpoint))
     return network

@@ -1,18 +1,24 @@
 """Refuses keys that nothing reads."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
-from typing import Any
+from pkgutil import resolve_name
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from rnnrepair.callbacks.launch.keys import keys_by_name
+from rnnrepair.callbacks.launch.keys import key_of, keys_by_name, keys_told, targets_in
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.settings import arguments_of
+
+T = TypeVar("T")
 
 # What a value refers to.
 _REFERRED = re.compile(r"\$\{([\w.]+)\}")
+# Of any class: what Hydra itself reads.
+_OF_HYDRA = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 # Groups of values that our own program reads by name. What is made of any other group is a class,
 # which refuses arguments that it does not know, or parts that users add to.
 READ_BY_NAME = ("augmentation", "comparison", "influence", "paths", "repair", "schedule")
@@ -71,6 +77,50 @@ def unknown_in_groups(cfg: DictConfig) -> list[str]:
     return told
 
 
+def unknown_arguments(cfg: DictConfig, *roots: str) -> list[str]:
+    """Return which keys below ``roots`` the class that stands there does not take.
+
+    Nothing is made. A class that takes any name is left alone.
+    """
+    told: dict[str, str] = {}
+    for path, node in (found for root in roots for found in targets_in(cfg.get(root), root)):
+        try:
+            takes = arguments_of(resolve_name(node["_target_"]))
+        except (ImportError, AttributeError, ValueError) as error:
+            told[path] = f"{path}._target_={node['_target_']} cannot be imported ({error})"
+            continue
+        for name in map(str, node):
+            if takes is None or name in takes or name in _OF_HYDRA:
+                continue
+            where, _, last = key_of(cfg, f"{path}.{name}").rpartition(".")
+            near = get_close_matches(last, takes, n=3) or [one for one in takes if name in one][:3]
+            plain: Any = OmegaConf.to_container(node, resolve=False)
+            written = _written(plain[name])
+            such = [f"{'' if one in node else '+'}{where}.{one}={written}" for one in near]
+            instead = f"write {' or '.join(such)}" if such else "leave it out"
+            told[f"{where}.{last}"] = f"nothing reads {where}.{last}: {instead}"
+    return list(told.values())
+
+
+def made_of(kind: Callable[..., T], cfg: DictConfig, path: str) -> T:
+    """Return an object that the section at ``path`` holds the settings of.
+
+    Raises:
+        ConfigurationError: names the keys that it does not take, or that are out of range.
+    """
+    plain: Any = OmegaConf.to_container(cfg[path], resolve=True)
+    takes = sorted(arguments_of(kind) or plain)
+    told = [
+        f"nothing reads {path}.{name}: it has {', '.join(get_close_matches(name, takes) or takes)}"
+        for name in plain
+        if name not in takes
+    ]
+    if told:
+        raise ConfigurationError("; ".join(told) + ".")
+    with keys_told(cfg, path):
+        return kind(**plain)
+
+
 def _unknown(node: Any, known: Mapping[str, Any], path: str) -> Iterator[str]:
     """Yield the paths of keys that are not known; classes and what is called by name are left."""
     for name, value in node.items():
@@ -110,6 +160,10 @@ def _groups_of(entry: Any) -> Iterator[str]:
 def _told_instead(key: str, value: Any, meant: Mapping[str, Sequence[str]]) -> str:
     """Return which keys may be meant by one that is unknown."""
     names = [key] if key in meant else get_close_matches(key, meant, n=3, cutoff=0.8)
-    written = str(value).lower() if isinstance(value, bool) else value
-    such = [f"{found}={written}" for name in names for found in meant[name][:3]]
+    such = [f"{found}={_written(value)}" for name in names for found in meant[name][:3]]
     return f": write {' or '.join(such)}, without a +" if such else ": leave it out"
+
+
+def _written(value: Any) -> str:
+    """Return a value as it is written on the command line."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

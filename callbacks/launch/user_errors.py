@@ -1,6 +1,7 @@
 """Which errors are a user's to mend, and what they are told."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from rnnrepair.errors import (
     NonFiniteError,
 )
 
+# What Hydra says of where a constructor has failed.
+_TARGET, _KEY = r"call to target '([\w.]+)'", r"full_key: ([\w.@]+)"
+
 USER_ERRORS = (
     ConfigurationError,
     DataError,
@@ -29,6 +33,11 @@ def told(error: Exception) -> str | None:
     """Return an error that a user can mend as one line, None for any other."""
     # Hydra wraps what constructors raise; the cause is what the user can act on.
     cause = error.__cause__ if isinstance(error, InstantiationException) else error
+    if isinstance(error, InstantiationException) and isinstance(cause, TypeError | ValueError):
+        # A class of a library that refuses its arguments; one of ours raises an error of ours.
+        target, key = (re.search(form, str(error)) for form in (_TARGET, _KEY))
+        if target and key and not target[1].startswith("rnnrepair."):
+            return f"ConfigurationError: {key[1]} ({target[1]}): {cause}"
     if isinstance(cause, MissingMandatoryValue):
         return f"{str(cause).splitlines()[0]}. Name it, such as run=outputs/mnist_repair/<time>."
     return f"{type(cause).__name__}: {cause}" if isinstance(cause, USER_ERRORS) else None

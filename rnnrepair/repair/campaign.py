@@ -84,8 +84,8 @@ class Campaign:
             return StopReason.NO_FAILURES
         if self.planned >= self.max_samples:
             return StopReason.SHARE_REACHED
-        best = max(range(len(self.val_score)), key=self.val_score.__getitem__)
-        return StopReason.NO_GAIN_ON_VAL if self.rounds_made - best >= self.patience else None
+        lasting = len(self.since_best) > self.patience
+        return StopReason.NO_GAIN_ON_VAL if lasting else None
 
     def lost(self, val_score: float, n_val: int, first: int) -> bool:
         """Return whether val fell from a round on by more than chance explains.
@@ -99,6 +99,18 @@ class Campaign:
             first: number of the round, from 1.
         """
         return fell(self.val_score[first - 1], val_score, n_val)
+
+    @property
+    def since_best(self) -> list[float]:
+        """Scores on val from the best on, which is the first where several are as good."""
+        best = max(range(len(self.val_score)), key=self.val_score.__getitem__, default=0)
+        return self.val_score[best:]
+
+    @property
+    def was_rising(self) -> bool:
+        """Whether the last round was better than the first after the best: more might help."""
+        _, *after = self.since_best or [0.0]
+        return len(after) > 1 and after[-1] > after[0]
 
     def planned_after(self, n_rounds: int) -> int:
         """Return how many samples ``n_rounds`` rounds plan together."""
@@ -114,8 +126,9 @@ class Campaign:
         return StopReason.ROUNDS_DONE if done else StopReason.TRAINING_ENDED
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what has happened so far, as plain values."""
+        """Return what has happened so far, and of how many rounds, as plain values."""
         return {
+            "rounds": self.rounds,
             "rounds_made": self.rounds_made,
             "samples_per_round": self.samples_per_round,
             "planned": self.planned,

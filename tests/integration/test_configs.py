@@ -174,7 +174,7 @@ def test_all_wrong_values_are_told_in_one_message(tmp_path):
         (["abstraction.n_components=50000"], r"^abstraction\.n_components: 50000 .*fit_states"),
         (
             ["datamodule.repair_share=0.6", "datamodule.val_share=0.6"],
-            r"^datamodule\.repair_share: 0\.6 and val_share=0\.6",
+            r"^datamodule\.repair_share: 0\.6 and datamodule\.val_share=0\.6",
         ),
     ],
 )

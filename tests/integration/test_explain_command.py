@@ -125,7 +125,7 @@ def stranger(tmp_path, monkeypatch):
 
 
 GIVEN = ("module=stranger_to_explain.Net", "data=stranger_to_explain:data")
-FEW = ("+abstraction.n_components=4", "at_most=3")
+FEW = ("abstraction.n_components=4", "at_most=3")
 
 
 def test_a_folder_that_cannot_be_written_is_refused_by_its_key(stranger, tmp_path):
@@ -174,7 +174,7 @@ def test_a_lightning_checkpoint_says_how_its_network_is_made(stranger):
     torch.save(saved, "net.ckpt")
     assert len(explained(configured(*GIVEN, "checkpoint=net.ckpt", *FEW))) == 3
     torch.save(saved | {"hyper_parameters": {"width": 4}}, "other.ckpt")
-    found = explained(configured(*GIVEN, "checkpoint=other.ckpt", "+arguments.width=9", *FEW))
+    found = explained(configured(*GIVEN, "checkpoint=other.ckpt", "arguments.width=9", *FEW))
     assert len(found) == 3
 
 
@@ -265,10 +265,10 @@ def keep(path, saved):
     [
         (lambda net: keep("net.pt", {"gru.other": torch.rand(1)}), (), None, "missing: gru"),
         (lambda net: keep("net.pt", {**net, "more": torch.rand(1)}), (), None, "unexpected: more"),
-        (lambda net: None, ("+arguments.classes=3",), None, r"classify.weight \(2, 6\)"),
+        (lambda net: None, ("arguments.classes=3",), None, r"classify.weight \(2, 6\)"),
         (lambda net: None, ("checkpoint=none.pt",), None, "none.pt cannot be read"),
         (lambda net: Path("net.pt").write_text("text"), (), None, "cannot be read"),
-        (lambda net: None, ("+arguments.units=3",), ConfigurationError, "arguments.*units"),
+        (lambda net: None, ("arguments.units=3",), ConfigurationError, "arguments.*units"),
         (lambda net: None, ("module=stranger_to_explain.No",), ConfigurationError, "package.Class"),
         (lambda net: None, ("module=stranger_to_explain.Odd",), ConfigurationError, "no torch.nn"),
         (lambda net: None, ("data=nowhere:data",), ConfigurationError, "package:function"),

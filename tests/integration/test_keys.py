@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.keys import faults_in, key_of, keys_by_name
 from rnnrepair.callbacks.launch.main import objective
-from rnnrepair.callbacks.launch.messages import naming_keys, with_keys
+from rnnrepair.callbacks.launch.messages import keys_in, naming_keys, with_keys
 from rnnrepair.callbacks.launch.unknown_keys import READ_BY_NAME, check_keys
 from rnnrepair.errors import ConfigurationError, DataError
 from tests.integration.conftest import ROOT, composed
@@ -195,3 +195,23 @@ def test_no_words_are_changed_once_a_run_has_ended(caplog):
     logging.getLogger("rnnrepair.x").warning("raise %s", "max_share")
     said = [record.getMessage() for record in caplog.records]
     assert said == ["raise repair.max_share", "raise max_share", "raise max_share"]
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "told"),
+    [
+        ("trigger: columns=[3] is wide", "datamodule", "trigger: datamodule.trigger.columns=[3]"),
+        ("rare: (columns=... of the data module)", "datamodule", "(datamodule.columns=..."),
+        ("planted: classes=[7]", "datamodule", "datamodule.planted.classes=[7]"),
+        ("Give the data module min_count=2", "", "datamodule.min_count=2"),
+        ("set share=0 of the augmentation", "", "set augmentation.share=0 of"),
+        ("Raise max_epochs, or begin earlier (start_epoch)", "", "schedule.total_epochs, or begin"),
+        ("Raise max_epochs, or begin earlier (start_epoch)", "", "(schedule.base_steps)"),
+        ("share=0", "", "share=0"),
+    ],
+)
+def test_of_several_keys_the_message_tells_which(text, root, told):
+    experiment = "sst_repair" if "min_count" in text else "mnist_repair"
+    known = keys_by_name(composed(f"+experiment={experiment}", "+datamodule.columns=[]"))
+    known["classes"] = ["datamodule.classes", "datamodule.planted.classes"]
+    assert told in with_keys(text, keys_in(text, known, root))

@@ -182,12 +182,12 @@ def test_settings_of_a_study_belong_under_its_name(quick):
 @pytest.mark.parametrize("name", ["k_sweep", "features", "faults", "automaton", "influential"])
 def test_studies_of_a_k_refuse_a_clustering_without_one(run, name):
     with pytest.raises(ConfigurationError, match="finds a number of its own"):
-        study(compose_finished(run, f"study={name}", "+abstraction.clustering=mean_shift"))
+        study(compose_finished(run, f"study={name}", "abstraction.clustering=mean_shift"))
 
 
 def test_settings_that_do_not_exist_are_named(run):
     with pytest.raises(ConfigurationError, match=r"abstraction: .*n_compnents"):
-        study(compose_finished(run, "study=automaton", "+abstraction.n_compnents=5"))
+        study(compose_finished(run, "study=automaton", "abstraction.n_compnents=5"))
     with pytest.raises(ConfigurationError, match=r"settings of a study are study\.NAME\.top"):
         study(compose_finished(run, "study=faults", "+study.top=10"))
 

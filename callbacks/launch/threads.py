@@ -1,0 +1,28 @@
+"""The key ``threads``, which every program has."""
+
+import torch
+
+from rnnrepair.errors import ConfigurationError
+
+
+def faulty_threads(threads: object) -> list[str]:
+    """Return what is wrong with a value of ``threads``, nothing where it can be used."""
+    is_number = isinstance(threads, int) and not isinstance(threads, bool)
+    if threads is None or (is_number and threads >= 1):  # type: ignore[operator]
+        return []
+    return [
+        f"threads: expected an integer of at least 1, or null for torch's choice, got {threads!r}"
+    ]
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch use so many threads; None leaves torch's choice.
+
+    Raises:
+        ConfigurationError: no number of threads.
+    """
+    wrong = faulty_threads(threads)
+    if wrong:
+        raise ConfigurationError(f"{wrong[0]}.")
+    if threads is not None:
+        torch.set_num_threads(threads)
