@@ -300,6 +300,7 @@ class RepairReport(AnalysisCallback):
             repair=repair,
             monitor=self.monitor.value,
             class_sizes=self._class_sizes,
+            class_names=tuple(data.spec.class_names),
         )
 
     def _repair(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Repair:

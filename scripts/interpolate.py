@@ -25,6 +25,12 @@ from rnnrepair.repair import curve_of, interpolated
 from rnnrepair.report import print_interpolation, write_page
 from rnnrepair.scores import Monitor
 
+# What there is for runs of programs of one's own.
+OWN = (
+    "repair_chain(interpolate=True, output_dir=...) in your program looks between the networks "
+    "when training ends"
+)
+
 log = logging.getLogger("interpolate")
 
 # In checkpoints/ of a run; and the factor that is not a number.
@@ -42,7 +48,7 @@ def interpolate(cfg: DictConfig) -> Interpolation:
     _check_factor(cfg.factor)
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
-    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir, OWN)
     record = RunRecord.load(finished.folder)
     if record.repair is None:
         raise IncompatibleCheckpointError(
@@ -65,7 +71,7 @@ def interpolate(cfg: DictConfig) -> Interpolation:
         weights = interpolated(unrepaired["state_dict"], saved["state_dict"], factor)
         path = finished.folder / "checkpoints" / NAME
         with write_file(path) as draft:
-            torch.save({**saved, "state_dict": weights}, draft)
+            torch.save({**saved, "state_dict": weights, "factor": factor}, draft)
         log.info("Written: %s, the network at factor %g", path, factor)
     return way
 

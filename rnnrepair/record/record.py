@@ -36,6 +36,7 @@ class RunRecord:
         monitor: the score that chose on val, see ``Monitor``.
         class_sizes: training samples of each class, injected ones not counted; none where that is
             not known.
+        class_names: what the data call the classes, by number; none where they have no names.
     """
 
     experiment: str
@@ -51,6 +52,7 @@ class RunRecord:
     looks: tuple[TargetLook, ...] = ()
     monitor: str = Monitor.ACCURACY.value
     class_sizes: tuple[int, ...] = ()
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a record of nothing, and one of both kinds of runs.
@@ -92,5 +94,6 @@ class RunRecord:
             "repair": None if repair is None else Repair.of_plain(repair, tensors),
             "looks": tuple(TargetLook(**look) for look in told["looks"]),
             "class_sizes": tuple(told.get("class_sizes", ())),
+            "class_names": tuple(told.get("class_names", ())),
         }
         return cls(**{**told, **changed})
