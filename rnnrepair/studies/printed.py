@@ -12,8 +12,10 @@ class Printed:
         title: above it.
         header: a name for each column.
         rows: as many cells each.
+        keys: so many columns, the first, say what a row is of.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    keys: int = 1
