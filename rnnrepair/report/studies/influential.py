@@ -129,6 +129,6 @@ def _draw_text(axes: Axes, row: Any, _own: Tensor | None, _line: list[Tensor]) -
 
 _LOOKS = {
     Kind.IMAGE: _Look(width=0.75, height=0.95, most=20, letters=11, draw=_draw_image),
-    Kind.SERIES: _Look(width=1.3, height=1.15, most=8, letters=18, draw=_draw_series),
+    Kind.SERIES: _Look(width=1.3, height=1.4, most=8, letters=18, draw=_draw_series),
     Kind.TOKENS: _Look(width=2.3, height=1.6, most=4, letters=36, draw=_draw_text),
 }
