@@ -13,6 +13,7 @@ from rnnrepair.callbacks.label_or_task import LabelOrTask
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.repair_report import RepairReport
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.study_network import study_network
 from rnnrepair.callbacks.study_runner import StudyRunner, run_studies
 from rnnrepair.callbacks.target_curve import TargetCurve
 from rnnrepair.callbacks.trace_collector import TraceCollector
@@ -39,4 +40,5 @@ __all__ = [
     "TrajectoryRecorder",
     "repair_chain",
     "run_studies",
+    "study_network",
 ]

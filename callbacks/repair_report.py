@@ -325,6 +325,7 @@ class RepairReport(AnalysisCallback):
             monitor=self.monitor.value,
             class_sizes=self._class_sizes,
             corrections=None if said is None else said.plain(),
+            class_names=tuple(data.spec.class_names),
         )
 
     def _repair(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Repair:

@@ -22,7 +22,7 @@ from rnnrepair.influence import Need
 from rnnrepair.progress import silent
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import write_study
-from rnnrepair.studies import FinishedRun, Study, Train
+from rnnrepair.studies import FinishedRun, Study, Train, plain
 
 
 class StudyRunner(Callback):
@@ -63,6 +63,7 @@ class StudyRunner(Callback):
         return FinishedRun(
             *(network, data, self.settings),
             progress=bars,
+            told=f"as training ended, after {trainer.current_epoch} epochs",
             train=self.train,
         )
 
@@ -111,30 +112,31 @@ def run_studies(
 ) -> None:
     """Run studies on one finished run, and write and log each as soon as it is done.
 
+    Results of other networks and of other settings are left alone: see ``study_folder``.
     ``write_page`` shows them; it is the caller's, who knows the injected samples.
     """
     for study in studies:
         study.check(run)
     for study in studies:
-        result = study(run)
+        log.info("%s: of the network %s", study.name, run.told)
         settings = {
-            "network": run.checkpoint,
+            "checkpoint": run.checkpoint,
             **plain(study),
             **plain(run.settings, "abstraction."),
         }
-        written = write_study(folder, study.name, result, settings)
-        for sentence in result.conclusion:
+        written = write_study(folder, study.name, study(run), settings, run.told)
+        for sentence in written.conclusion:
             log.info("%s: %s", study.name, sentence)
         log.info("%s: tables and figures are in %s", study.name, written.folder)
+        if written.name != study.name:
+            log.info(
+                "%s: kept beside %s, which is of another network or of other settings",
+                study.name,
+                written.folder.with_name(study.name),
+            )
         for logger in loggers:
             if isinstance(logger, WandbLogger):
                 log_study(logger, written)
-
-
-def plain(thing: object, prefix: str = "") -> dict[str, Any]:
-    """Return the settings of an object that people can read."""
-    readable = (int, float, str, list, tuple, type(None))
-    return {f"{prefix}{k}": v for k, v in vars(thing).items() if isinstance(v, readable)}
 
 
 def progress_bars(loop: Iterable[Any], description: str) -> Iterable[Any]:

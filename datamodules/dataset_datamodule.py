@@ -276,8 +276,8 @@ def _repeats(items: Items, form: SampleFormat, index: Sequence[int]) -> bool:
     return all(torch.equal(inputs(i), inputs(i)) for i in index)
 
 
-def _columns(columns: Any) -> dict[str, list[str]]:
-    """Return the values of each column as strings; of a frame its columns.
+def _columns(columns: Any) -> dict[str, list[Any]]:
+    """Return the values of each column; of a frame its columns.
 
     Raises:
         ConfigurationError: no mapping of names to values.
@@ -291,7 +291,7 @@ def _columns(columns: Any) -> dict[str, list[str]]:
             "columns: expected a mapping of names to one value for each sample, such as "
             f"{{'device': ['a', 'b', ...]}}, or a frame, got {columns!r:.200}."
         )
-    return {str(name): [str(value) for value in values] for name, values in found.items()}
+    return {str(name): list(values) for name, values in found.items()}
 
 
 def _is_many(values: Any) -> bool:

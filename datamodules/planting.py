@@ -11,8 +11,7 @@ from rnnrepair.datamodules.corrections import read_corrections
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.planted_trigger import PlantedTrigger
-from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.datamodules.sequences import in_memory
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import Corrected, DataSpec, Names, Poison, SampleNames
 
@@ -48,13 +47,8 @@ class Prepared:
         Raises:
             ConfigurationError: the sequences are not in memory.
         """
-        if not isinstance(self.data.sequences, Sequences):
-            raise ConfigurationError(
-                "trigger changes sequences in memory, and these are read when they are needed: "
-                "leave it out."
-            )
-        fit = self.splits["fit"]
-        planted = trigger.plant(self.data.sequences, self.label, self.spec, fit)
+        sequences, fit = in_memory(self.data.sequences, "trigger"), self.splits["fit"]
+        planted = trigger.plant(sequences, self.label, self.spec, fit)
         return replace(
             self,
             data=replace(self.data, sequences=planted.sequences),

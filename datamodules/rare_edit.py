@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.datamodules.loaded import LoadedData
-from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.sequences import Sequences, in_memory
 from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.seeding import torch_generator
@@ -93,9 +93,4 @@ class RareEdit:
                 f"rare: {self.edits.name} edits do not fit {data.kind} data, "
                 f"{sorted(self.edits.fits)} they fit."
             )
-        if not isinstance(data.sequences, Sequences):
-            raise ConfigurationError(
-                "rare changes sequences in memory, and these are read when they are needed: leave "
-                "it out."
-            )
-        return data.sequences
+        return in_memory(data.sequences, "rare")

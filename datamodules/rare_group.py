@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.datamodules.loaded import LoadedData
-from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.sequences import in_memory
 from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import ProperShare, check_settings
@@ -60,11 +60,7 @@ class RareGroup:
             ConfigurationError: there is no such group, it is all there is, or sequences are not in
                 memory.
         """
-        if not isinstance(data.sequences, Sequences):
-            raise ConfigurationError(
-                "rare leaves out sequences in memory, and these are read when they are needed: "
-                "leave it out."
-            )
+        sequences = in_memory(data.sequences, "rare")
         inside = self._inside(data)
         numbers = torch.arange(len(data.label))
         parts = {
@@ -90,7 +86,7 @@ class RareGroup:
         rows = torch.cat([train, val, test[~inside[test]], numbers[data.end_test :], group])
         return replace(
             data,
-            sequences=data.sequences.select(rows),
+            sequences=sequences.select(rows),
             label=data.label[rows],
             n_train=len(train),
             n_val=len(val),

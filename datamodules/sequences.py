@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.datamodules.groups import content_numbers
-from rnnrepair.errors import DataError
+from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.sequences import Ragged, offsets_of
 
 
@@ -123,3 +123,21 @@ class Sequences(Ragged):
                 f"{tuple(self.values.shape[1:])}: the edit must keep what a step is."
             )
         return more
+
+
+def in_memory(sequences: object, what: str) -> Sequences:
+    """Return sequences that are in memory, as what changes or leaves out some of them needs.
+
+    Args:
+        sequences: of a data set.
+        what: needs them so, by its key.
+
+    Raises:
+        ConfigurationError: they are read when they are needed.
+    """
+    if not isinstance(sequences, Sequences):
+        raise ConfigurationError(
+            f"{what} works on sequences in memory, and these are read when they are needed: leave "
+            "it out."
+        )
+    return sequences

@@ -5,6 +5,9 @@ from scipy import stats
 
 # With fewer pairs no p-value is given: the smallest possible one is 2 / 2^pairs.
 MIN_PAIRS = 10
+# With fewer values no t interval is given: it would reach far beyond what can be, such as shares
+# above 1.
+MIN_VALUES = 5
 # Up to here all sign patterns are counted, beyond it this many random ones.
 MAX_EXACT = 16
 RANDOM_PATTERNS = 100_000
@@ -66,8 +69,11 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Return the t interval of the mean of independent values (NaN for fewer than two)."""
-    if len(values) < 2:
+    """Return the t interval of the mean of independent values.
+
+    NaN for fewer than ``MIN_VALUES``.
+    """
+    if len(values) < MIN_VALUES:
         return float("nan"), float("nan")
     half = stats.sem(values) * stats.t.ppf((1 + level) / 2, len(values) - 1)
     return float(values.mean() - half), float(values.mean() + half)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rnnrepair.edits import EditFamily
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import (
     Changes,
     Corrected,
@@ -281,3 +282,16 @@ def refusal_of(data: Any) -> str | None:
         "rnnrepair.datamodules.DatasetDataModule(train, test), or derive it from "
         "SequenceDataModule there, which only wants load()."
     )
+
+
+def set_up(data: RepairableData) -> None:
+    """Set data up that nobody has set up, and refuse what is no data module for this.
+
+    Raises:
+        ConfigurationError: names what is missing.
+    """
+    if not isinstance(data, type) and not hasattr(data, "spec") and hasattr(data, "setup"):
+        data.setup("fit")
+    refusal = refusal_of(data)
+    if refusal is not None:
+        raise ConfigurationError(f"data: {refusal}")

@@ -12,14 +12,15 @@ import pandas as pd
 
 from rnnrepair.atomic import write_file
 from rnnrepair.errors import DataError, IncompatibleCheckpointError
-from rnnrepair.paired import MIN_PAIRS
+from rnnrepair.paired import MIN_PAIRS, MIN_VALUES
 from rnnrepair.report.print_table import print_table
 from rnnrepair.runs.comparison import (
-    SEEDS_ONLY,
     Runs,
+    Why,
     arm_table,
     class_accuracies,
     contrast_table,
+    is_count,
     lacking_seeds,
     metric_table,
     parse_contrast,
@@ -31,8 +32,6 @@ from rnnrepair.runs.comparison import (
 )
 from rnnrepair.studies.printed import Printed
 
-# Fewer say too little of their spread: t intervals of two seeds reach far beyond any share.
-MIN_SEEDS = 5
 PERCENT = {
     *("test_repaired_share", "repaired_share", "efficiency"),
     *("interpolated_repaired_share", "interpolated_efficiency"),
@@ -105,30 +104,38 @@ def _print_arms(arms: pd.DataFrame, *, markdown: bool) -> None:
             row["arm"],
             str(row["seeds"]),
             _number(row["mean"], row["metric"]),
-            _range(row) if row["seeds"] >= MIN_SEEDS else "-",
+            _range(row),
         ]
         for row in arms.to_dict("records")
     ]
-    header = ["metric", "arm", "seeds", "mean", f"95 % over seeds, from {MIN_SEEDS} on"]
-    print_table(Printed("Arms", header, rows), markdown=markdown)
+    header = ["metric", "arm", "seeds", "mean", f"95 % over seeds, from {MIN_VALUES} on"]
+    print_table(Printed("Arms", header, rows, keys=2), markdown=markdown)
 
 
 def _print_contrasts(contrasts: pd.DataFrame, *, markdown: bool) -> None:
     header = ["metric", "difference", "pairs", "mean", "95 % interval", "drawn"]
-    named = contrasts[contrasts["named"] & (contrasts["pairs"] > 0)]
-    rows = [[*_contrast(row), _p(row["p"]), _p(row["p_holm"])] for row in named.to_dict("records")]
-    if rows:
-        title = f"Differences named in advance (p with at least {MIN_PAIRS} pairs)"
-        print_table(Printed(title, [*header, "p", "p (Holm)"], rows), markdown=markdown)
-    others = contrasts[~contrasts["named"].astype(bool)]
-    rows = [_contrast(row) for row in others.to_dict("records")]
+    titles = {
+        Why.NAMED: "Differences named in advance",
+        Why.EVERY_ARM: "Every arm against none, and the arm of the experiment against every other",
+    }
+    for why, title in titles.items():
+        family = contrasts[(contrasts["why"] == why) & (contrasts["pairs"] > 0)]
+        rows = [
+            [*_contrast(row), _p(row["p"]), _p(row["p_holm"])] for row in family.to_dict("records")
+        ]
+        if rows:
+            told = f"{title} (p with at least {MIN_PAIRS} pairs, Holm over this table)"
+            table = Printed(told, [*header, "p", "p (Holm)"], rows, keys=2)
+            print_table(table, markdown=markdown)
+    asked = contrasts[contrasts["why"] == Why.ASKED_FOR]
+    rows = [_contrast(row) for row in asked.to_dict("records")]
     if rows:
         title = "Exploratory: not named in advance, no tests"
-        print_table(Printed(title, header, rows), markdown=markdown)
+        print_table(Printed(title, header, rows, keys=2), markdown=markdown)
 
 
 def _print_not_compared(runs: Runs, contrasts: pd.DataFrame) -> None:
-    lacking = contrasts[contrasts["pairs"] == 0]
+    lacking = contrasts[(contrasts["pairs"] == 0) & (contrasts["why"] == Why.NAMED)]
     if len(lacking):
         names = [
             f"{row['of']} - {row['against']} ({row['metric']})"
@@ -145,9 +152,7 @@ def _contrast(row: dict[str, object]) -> list[str]:
     metric = str(row["metric"])
     mean = _number(row["difference"], metric, sign=True)
     name = f"{row['of']} - {row['against']}"
-    few = row["drawn"] == SEEDS_ONLY and int(str(row["pairs"])) < MIN_SEEDS
-    interval = "-" if few else _range(row, sign=True)
-    return [metric, name, str(row["pairs"]), mean, interval, str(row["drawn"]) or "-"]
+    return [metric, name, str(row["pairs"]), mean, _range(row, sign=True), str(row["drawn"]) or "-"]
 
 
 def _print_classes(classes: pd.DataFrame, *, markdown: bool) -> None:
@@ -196,6 +201,9 @@ def _number(value: object, metric: str, *, sign: bool = False) -> str:
     plus = "+" if sign else ""
     if metric in PERCENT:
         return f"{value:{plus}.1%}"
+    if is_count(metric):
+        # Means over seeds need a digit behind the point, whole numbers none.
+        return f"{value:{plus},.1f}".removesuffix(".0")
     precise = metric.endswith(("_accuracy", "_factor"))
     return f"{value:{plus}.4f}" if precise else f"{value:{plus}.2f}"
 

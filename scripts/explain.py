@@ -5,9 +5,11 @@
 """
 
 import importlib.util
+import json
 import logging
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +32,11 @@ from rnnrepair.explanation import Explanation
 from rnnrepair.influence import Doubting, TrainingDynamics
 from rnnrepair.progress import silent
 from rnnrepair.report import write_explanation
+from rnnrepair.report.apart import as_written, name_apart
+from rnnrepair.studies import LAST, plain
+
+# What there is for runs of programs of one's own.
+OWN = "say module=package.Class checkpoint=FILE data=package:function in place of run="
 
 log = logging.getLogger("explain")
 
@@ -45,6 +52,7 @@ class Asked(NamedTuple):
         data: that it was trained on, with what was injected.
         settings: of the abstraction.
         output: folder that gets page and table.
+        network: which one it is, for the reader.
         tap: layer whose outputs are the states; None where it is found.
         dynamics: of its training; None where nobody has recorded them.
     """
@@ -53,6 +61,7 @@ class Asked(NamedTuple):
     data: Any
     settings: AbstractionSettings
     output: Path
+    network: str
     tap: str | None
     dynamics: TrainingDynamics | None = None
 
@@ -63,6 +72,7 @@ def explained(cfg: DictConfig) -> Explanation:
     asked = _of_run(cfg) if cfg.run else _of_stranger(cfg)
     output, data = asked.output, asked.data
     check_folder(output)
+    log.info("Of the network %s", asked.network)
     found = explain(
         asked.module,
         data,
@@ -82,25 +92,54 @@ def explained(cfg: DictConfig) -> Explanation:
     if len(found) == 0:
         log.info("No failure is told, so no table and no page is written.")
         return found
-    stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names)
-    table = write_table(found.to_dataframe(), output / f"{stem}.parquet")
-    page = write_explanation(found, data, output / f"{stem}.html")
+    made_with = settings_of(cfg, asked)
+    stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names, network_of(cfg))
+    free = name_apart(stem, made_with, partial(settings_at, output))
+    if free != stem:
+        log.info("%s was made with other settings and stays: this is %s", output / stem, free)
+    table = write_table(found.to_dataframe(), output / f"{free}.parquet")
+    page = write_explanation(found, data, output / f"{free}.html", asked.network)
+    with write_file(output / f"{free}.json") as draft:
+        draft.write_text(json.dumps(made_with, indent=2) + "\n", encoding="utf-8")
     log.info("Written: %s and %s", table, page)
     return found
 
 
-def stem_of(split: str, asked: Sequence[Any] | None) -> str:
+def network_of(cfg: DictConfig) -> str:
+    """Return what sets a network apart from the last of a run, in the names of files."""
+    return "" if cfg.checkpoint == LAST or not cfg.run else Path(cfg.checkpoint).stem
+
+
+def settings_of(cfg: DictConfig, asked: Asked) -> dict[str, Any]:
+    """Return what a page and a table are made with: other values make others."""
+    names = ("module", "data", "arguments", "checkpoint", "split", "names", "index", "at_most")
+    told = {name: cfg[name] for name in (*names, "top", "doubting")}
+    told["run"] = str(Path(cfg.run).expanduser().resolve()) if cfg.run else None
+    return as_written({**told, **plain(asked.settings, "abstraction."), "tap": asked.tap})
+
+
+def settings_at(output: Path, stem: str) -> dict[str, Any] | None:
+    """Return what page and table of a name were made with; None where there is no page."""
+    if not (output / f"{stem}.html").is_file():
+        return None
+    try:
+        made_with: dict[str, Any] = json.loads((output / f"{stem}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}  # nobody knows, so it is left alone
+    return made_with
+
+
+def stem_of(split: str, asked: Sequence[Any] | None, network: str = "") -> str:
     """Return what table and page are called: what was asked about stands beside all failures.
 
     Example:
-        >>> stem_of("test", None), stem_of("test", [17, 42])
-        ('test', 'test_17_42')
+        >>> stem_of("test", None), stem_of("test", [17, 42]), stem_of("val", None, "best")
+        ('test', 'test_17_42', 'val_best')
     """
-    if asked is None:
-        return split
+    asked = [] if asked is None else asked
     shown = [re.sub(r"[^\w.-]+", "-", str(one)) for one in asked[:NAMED]]
     more = [f"and_{len(asked) - NAMED}_more"] if len(asked) > NAMED else []
-    return "_".join([split, *shown, *more])
+    return "_".join([split, *shown, *more, *([network] if network else [])])
 
 
 def check_folder(output: Path) -> None:
@@ -132,7 +171,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
 
 def _of_run(cfg: DictConfig) -> Asked:
     """Return the network of a run."""
-    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir, OWN)
     saved = finished.checkpoint(cfg.checkpoint)
     data = finished.data(saved)
     inject_again(data, saved)
@@ -140,7 +179,8 @@ def _of_run(cfg: DictConfig) -> Asked:
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     output = Path(cfg.output or finished.folder / "explain").expanduser()
     settings, tap = finished.abstraction(cfg.abstraction), collector.get("tap")
-    return Asked(module, data, settings, output, tap, finished.dynamics(saved))
+    told = finished.told(cfg.checkpoint, saved)
+    return Asked(module, data, settings, output, told, tap, finished.dynamics(saved))
 
 
 def _of_stranger(cfg: DictConfig) -> Asked:
@@ -153,7 +193,7 @@ def _of_stranger(cfg: DictConfig) -> Asked:
         told
         for told, given in {
             "module=package.Class": cfg.module,
-            "checkpoint=FILE": cfg.checkpoint != "last",
+            "checkpoint=FILE": cfg.checkpoint != LAST,
             "data=package:function": cfg.data,
         }.items()
         if not given
@@ -168,7 +208,8 @@ def _of_stranger(cfg: DictConfig) -> Asked:
     module = trained_network(cfg.module, cfg.checkpoint, arguments)  # type: ignore[arg-type]
     settings = made_of(AbstractionSettings, cfg, "abstraction")
     output = Path(cfg.output or "explain").expanduser()
-    return Asked(module, data_of(cfg.data), settings, output, cfg.tap)
+    told = f"{cfg.module} with the weights of {cfg.checkpoint}"
+    return Asked(module, data_of(cfg.data), settings, output, told, cfg.tap)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="explain")

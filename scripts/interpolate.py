@@ -27,6 +27,12 @@ from rnnrepair.repair import curve_of, interpolated
 from rnnrepair.report import print_interpolation, write_page
 from rnnrepair.scores import Monitor
 
+# What there is for runs of programs of one's own.
+OWN = (
+    "repair_chain(interpolate=True, output_dir=...) in your program looks between the networks "
+    "when training ends"
+)
+
 log = logging.getLogger("interpolate")
 
 # In checkpoints/ of a run; and the factor that is not a number.
@@ -43,7 +49,7 @@ def interpolate(cfg: DictConfig) -> Interpolation:
     """
     _check_factor(cfg.factor)
     use_threads(cfg.threads)
-    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir, OWN)
     record = RunRecord.load(finished.folder)
     if record.repair is None:
         raise IncompatibleCheckpointError(
@@ -66,7 +72,7 @@ def interpolate(cfg: DictConfig) -> Interpolation:
         weights = interpolated(unrepaired["state_dict"], saved["state_dict"], factor)
         path = finished.folder / "checkpoints" / NAME
         with write_file(path) as draft:
-            torch.save({**saved, "state_dict": weights}, draft)
+            torch.save({**saved, "state_dict": weights, "factor": factor}, draft)
         log.info("Written: %s, the network at factor %g", path, factor)
     return way
 

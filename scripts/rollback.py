@@ -2,6 +2,7 @@
 
 Writes a checkpoint whose data lack that round and all later ones. Its weights were trained on them:
 go on from it to let the network forget. ``checkpoints/base.ckpt`` is the network before any round.
+Of a program of your own (``repair_chain``): ``data=package:function checkpoint=FILE`` too.
 """
 
 import logging
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder
+from rnnrepair.callbacks.launch.own_folder import is_own, own_data, refuse_own_keys
 from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
 from rnnrepair.callbacks.launch.rollback import without_rounds
 from rnnrepair.callbacks.launch.threads import use_threads
@@ -33,16 +35,23 @@ def rollback(cfg: DictConfig) -> Path:
     if not isinstance(cfg.round, int) or cfg.round < 1:
         raise ConfigurationError(f"round={cfg.round!r}: expected a whole number from 1 on.")
     use_threads(cfg.threads)
-    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
-    saved = finished.checkpoint()
-    checkpoint, n_gone = without_rounds(saved, finished.data(saved), cfg.round)
-    path = finished.folder / "checkpoints" / f"before_round_{cfg.round}.ckpt"
+    folder = Path(cfg.run).expanduser()
+    if is_own(folder):
+        data, saved = own_data(cfg.data, cfg.checkpoint)
+        go_on = "trainer.fit(net, datamodule=data, ckpt_path='%s') with more epochs"
+    else:
+        refuse_own_keys(cfg, folder)
+        finished = FinishedFolder.open(folder, cfg.data_dir)
+        saved = finished.checkpoint()
+        data = finished.data(saved)
+        go_on = "the overrides of the run, ckpt_path='%s' and more epochs"
+    checkpoint, n_gone = without_rounds(saved, data, cfg.round)
+    path = folder / "checkpoints" / f"before_round_{cfg.round}.ckpt"
     with write_file(path) as draft:
         torch.save(checkpoint, draft)
     log.info(
         "Written: %s, the data without %d changes of round %d and later. The weights were trained "
-        "on them: go on with the overrides of the run, ckpt_path='%s' and more epochs "
-        "(trainer.max_epochs, above %d).",
+        f"on them: go on with {go_on} (trainer.max_epochs, above %d).",
         path,
         n_gone,
         cfg.round,

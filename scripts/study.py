@@ -1,4 +1,8 @@
-"""Study a run that is there: ``python scripts/study.py run=<folder> study=k_sweep [overrides]``."""
+"""Study a run that is there: ``python scripts/study.py run=<folder> study=k_sweep [overrides]``.
+
+``checkpoint=last|best|base`` says which of its networks. Results go into ``study/`` of the run,
+those of other networks than the last and of other settings into folders of their own.
+"""
 
 import logging
 from pathlib import Path
@@ -27,6 +31,12 @@ from rnnrepair.studies import FinishedRun
 # Settings of the W&B logger: those of training.
 WANDB = Path(__file__).parents[1] / "configs" / "logger" / "wandb.yaml"
 
+# What there is for runs of programs of one's own.
+OWN = (
+    "rnnrepair.callbacks.study_network(net, data, [AutomatonStudy()], output_dir=...) in your "
+    "program studies it"
+)
+
 log = logging.getLogger("study")
 
 
@@ -40,7 +50,7 @@ def study(cfg: DictConfig) -> None:
     if misplaced:
         raise ConfigurationError("; ".join(misplaced) + ".")
     use_threads(cfg.threads)
-    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir)
+    finished = FinishedFolder.open(Path(cfg.run).expanduser(), cfg.data_dir, OWN)
     # Studies read it.
     cfg.seed = finished.cfg.seed if cfg.seed is None else cfg.seed
     wrong = faults_in(cfg, "study")
@@ -87,13 +97,13 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     bars = progress_bars if cfg.progress else silent
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     network = verified(model, datamodule, collector.get("tap"))
-    name = f"checkpoints/{cfg.checkpoint}.ckpt"
     train = TrainAgain(finished.planned(datamodule), datamodule)
     dynamics = finished.dynamics(saved)
     return FinishedRun(
         *(network, datamodule, abstraction),
         progress=bars,
-        checkpoint=name,
+        checkpoint=cfg.checkpoint,
+        told=finished.told(cfg.checkpoint, saved),
         dynamics=dynamics,
         train=train,
     )

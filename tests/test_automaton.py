@@ -1,6 +1,7 @@
 """The automaton against a walk over every trace."""
 
 import json
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -62,6 +63,23 @@ def test_exports_hold_every_state_and_the_transitions_asked_for(make_traces):
     read = json.loads(automaton.as_json())
     assert len(read["states"]) == 5
     assert sum(t["count"] for t in read["transitions"]) == sum(LENGTHS)
+
+
+def test_people_read_the_names_of_classes(make_traces):
+    names = ('say "no"', "a: b; #1", "$5")
+    automaton = Automaton.of(make_traces(LENGTHS), names)
+    states = automaton.states()
+    assert states["majority_name"].tolist() == [names[c] for c in states["majority"]]
+    dot, mermaid = automaton.as_dot(), automaton.as_mermaid()
+    shown = {names[c] for c in states["majority"]}
+    assert all(f"class {name}".replace('"', '\\"') in dot for name in shown)
+    told = {line.split(" : ", 1)[1] for line in mermaid.splitlines() if " : state" in line}
+    # Signs that end a description of Mermaid, or begin an entity, are written as entities.
+    assert not any(sign in re.sub(r"#\d+;", "", line) for line in told for sign in ":;#")
+    back = {re.sub(r"#(\d+);", lambda sign: chr(int(sign[1])), line) for line in told}
+    assert all(any(f"class {name}," in line for line in back) for name in shown)
+    plain = Automaton.of(make_traces(LENGTHS)).states()
+    assert plain["majority_name"].tolist() == [str(c) for c in plain["majority"]]
 
 
 def test_aalpy_gets_a_chain_of_the_same_probabilities(make_traces):

@@ -1,5 +1,6 @@
 """``scripts/compare.py`` as a user calls it: files, tables and exit codes."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -17,9 +18,9 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "compare.py"
 def compare(monkeypatch, capsys):
     """Call the script; return its exit code, a message or a number, and what it printed."""
 
-    def call(*arguments):
+    def call(*arguments, width=200):
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("COLUMNS", str(width))
         code = 0
         try:
             runpy.run_path(str(SCRIPT), run_name="__main__")
@@ -70,6 +71,28 @@ def test_exploratory_differences_stand_apart_and_have_no_p(compare, folder):
     assert "none - guided" not in named
     assert "none - guided" in exploratory
     assert "| p |" not in exploratory
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_nothing_is_cut_off_on_a_narrow_terminal(compare, folder, width):
+    options = ("--classes", "--also", "guided-none:net_change")
+    _, wide = compare(folder, *options)
+    _, told = compare(folder, *options, width=width)
+    assert "…" not in told
+    assert max(map(len, told.splitlines()[:-1])) <= width
+    cells = {cell.strip() for line in wide.splitlines() for cell in re.split("[│┃]", line)}
+    # Titles and headers are wrapped between words.
+    words = {word for cell in cells if not set("━─═") & set(cell) for word in cell.split()}
+    assert {word for word in words if word not in told} == set()
+
+
+def test_numbers_are_written_as_what_they_are(compare, folder):
+    _, told = compare(folder, "--markdown")
+    lines = dict(re.findall(r"^\| (\w+) \| none \| 10 \| ([^|]+) \|", told, re.MULTILINE))
+    assert lines["steps"] == "100"
+    assert lines["injected"] == "0"
+    assert re.fullmatch(r"\d+(\.\d)?", lines["newly_broken"])
+    assert re.fullmatch(r"0\.\d{4}", lines["test_accuracy"])
 
 
 def test_unequal_runs_end_with_1_unless_allowed(compare, folder):

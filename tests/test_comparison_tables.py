@@ -82,8 +82,23 @@ def test_shares_are_averaged_over_seeds_and_shares_of_nothing_left_out():
     share = row(arm_table(runs), metric="test_repaired_share")
     assert share["mean"] == (1 / 4 + 1) / 2
     assert share["seeds"] == 2
-    assert (share["low"], share["high"]) == interval(np.array([0.25, 1.0]))
+    # A t interval of two seeds would reach from -4.1 to 5.4.
+    assert np.isnan([share["low"], share["high"]]).all()
     assert row(arm_table(runs), metric="efficiency")["seeds"] == 2
+
+
+def test_intervals_of_shares_end_where_shares_do():
+    some = [[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 0]]
+    right = {("a", seed): ([0, 0, 0, 0], after) for seed, after in enumerate(some)}
+    steps = {("a", seed): {"steps": 10.0 * (seed == 4)} for seed in range(5)}
+    table = arm_table(runs_of(right, values=steps))
+    low, high = interval(np.array([1.0, 1.0, 1.0, 1.0, 0.75]))
+    accuracy = row(table, metric="test_accuracy")
+    assert accuracy["low"] == low
+    assert high > 1
+    assert accuracy["high"] == 1
+    # Numbers of steps have no such ends.
+    assert row(table, metric="steps")["low"] == interval(np.array([0.0, 0, 0, 0, 10]))[0] < -1
 
 
 def test_metrics_that_no_run_measured_are_left_out(ten):
@@ -95,7 +110,7 @@ def test_accuracy_of_classes_by_hand():
     # Labels are 0 1 2 0 1 2.
     both = [0] * 6
     runs = runs_of({("a", 0): (both, [1, 1, 0, 1, 0, 0]), ("a", 1): (both, [0, 1, 0, 1, 1, 1])})
-    assert class_accuracies(runs).loc["a"].to_dict() == {0: 0.75, 1: 0.75, 2: 0.25}
+    assert class_accuracies(runs).loc["a"].to_dict() == {"0": 0.75, "1": 0.75, "2": 0.25}
 
 
 def test_pairs_are_made_by_seed_not_by_position():
@@ -112,7 +127,7 @@ def test_pairs_are_made_by_seed_not_by_position():
 
 
 def test_p_needs_ten_pairs_and_is_corrected_over_what_was_named(ten):
-    table = contrast_table(ten)
+    table = contrast_table(ten)[: len(NAMED)]
     values = metric_table(ten)
     expected = np.array(
         [
@@ -129,11 +144,58 @@ def test_p_needs_ten_pairs_and_is_corrected_over_what_was_named(ten):
 
 def test_asking_for_more_changes_nothing_about_what_was_named(ten):
     also = [Contrast("random", "none", "test_accuracy"), Contrast("random", "none", "steps")]
-    table = contrast_table(ten, also)
-    pd.testing.assert_frame_equal(table[:2], contrast_table(ten), check_dtype=False)
-    assert table[2:][["p", "p_holm"]].isna().all(axis=None)
-    assert table["named"].tolist() == [True, True, False, False]
+    table, alone = contrast_table(ten, also), contrast_table(ten)
+    pd.testing.assert_frame_equal(table[: len(alone)], alone, check_dtype=False)
+    asked = table[len(alone) :]
+    assert asked["why"].tolist() == ["asked for"] * 2
+    assert asked[["p", "p_holm"]].isna().all(axis=None)
     assert table["low"].notna().all()
+
+
+def test_every_arm_is_compared_in_a_family_of_its_own(ten):
+    table = contrast_table(ten)
+    assert table["why"].tolist() == ["named in advance"] * 2 + ["every arm"] * 4
+    rows = table[["of", "against", "metric"]].apply(tuple, axis=1).tolist()
+    assert rows[2:] == [
+        ("random", "none", "test_accuracy"),
+        ("guided", "random", "test_accuracy"),
+        ("random", "none", "newly_broken"),
+        ("guided", "random", "newly_broken"),
+    ]
+    for _, family in table.groupby("why"):
+        assert family["p_holm"].to_numpy() == pytest.approx(holm(family["p"].to_numpy()))
+    # What was named in advance is corrected as if nothing else had been run.
+    alone = contrast_table(Runs(run for run in ten if run.arm != "random"))
+    pd.testing.assert_frame_equal(table[:2], alone[:2])
+    assert len(alone) == 2
+
+
+def test_arms_that_nobody_named_are_compared_with_none():
+    right = random_right(np.random.default_rng(0), ("none", "pattern"), range(3), 40)
+    named = [("guided", "augment", "test_accuracy")]
+    for contrasts in (named, []):
+        table = contrast_table(runs_of(right, contrasts=contrasts))
+        (made,) = table[table["why"] == "every arm"].to_dict("records")
+        assert (made["of"], made["against"], made["metric"]) == ("pattern", "none", "test_accuracy")
+        assert made["pairs"] == 3
+    (only,) = {run.arm for run in runs_of({("guided", 0): ([0, 1, 1], [1, 1, 1])})}
+    assert contrast_table(runs_of({(only, 0): ([0, 1, 1], [1, 1, 1])})).empty
+
+
+def test_classes_have_their_names_and_runs_of_others_are_refused(tmp_path):
+    for seed, names in enumerate([("ape", "bee", "cow"), ()]):
+        write_run(tmp_path, "a", seed, [0] * 6, [1, 1, 0, 1, 0, 0], class_names=names)
+    runs = read_folder(tmp_path)
+    assert class_accuracies(runs).loc["a"].to_dict() == {"ape": 1.0, "bee": 0.5, "cow": 0.0}
+    write_export(runs, tmp_path / "kept")
+    assert class_accuracies(read_export(tmp_path / "kept")).columns.tolist() == [
+        "ape",
+        "bee",
+        "cow",
+    ]
+    write_run(tmp_path, "a", 2, [0] * 6, [1] * 6, class_names=("bee", "ape", "cow"))
+    with pytest.raises(DataError, match="different classes"):
+        read_folder(tmp_path)
 
 
 def test_a_named_contrast_that_was_not_run_stays_in_the_table_and_in_the_family():
@@ -218,13 +280,13 @@ def test_contrasts_are_read_as_users_write_them():
 
 def test_runs_that_count_targets_alone_can_be_compared(tmp_path):
     """The published protocol on MNIST: no network went before, and no test items are kept."""
-    for seed in range(3):
+    for seed in range(5):
         for arm, right in (("none", 4 + seed), ("published", 6 + seed)):
             record = target_record(arm, seed, right=(right - 1, right + 1))
             record.save(tmp_path / f"{arm}-{seed}")
     runs = read_folder(tmp_path)
     arms = arm_table(runs).set_index(["metric", "arm"])
-    assert arms.loc[("targets_right", "published"), "mean"] == 7
+    assert arms.loc[("targets_right", "published"), "mean"] == 8
     asked = parse_contrast("published-none:targets_right", runs)
     (row,) = contrast_table(runs, [asked]).to_dict("records")
     assert (row["difference"], row["low"], row["high"]) == (2, 2, 2)

@@ -4,10 +4,11 @@ import pandas as pd
 import pytest
 
 from rnnrepair.errors import IncompatibleCheckpointError
+from rnnrepair.influence import RandomInfluence, TraceSimilarity
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import read_studies, study_view, write_study
 from rnnrepair.report.studies.faults import fault_figures
-from rnnrepair.studies import StudyResult
+from rnnrepair.studies import Mislabel, StudyResult, plain
 from tests.records import record_of
 from tests.report_page import Sequences
 
@@ -54,11 +55,55 @@ def test_page_gets_each_study_once_whatever_was_written_before(tmp_path):
     assert text.count('id="study-k_sweep"') == text.count('id="study-other"') == 1
     assert "Best is &lt;4&gt;." in text
     assert "Best is &lt;7&gt;." in text
-    assert "network = checkpoints/best.ckpt" in text
+    assert "network = checkpoints/best.ckpt" in text  # a setting
     assert text.index("What changed") < text.index("study-k_sweep") < text.index("</main>")
     assert "://" not in text
     # Figures belong to the study of their name, whatever its tables are called.
     assert text.count("<img src=") == 1
+
+
+def test_results_of_other_networks_and_settings_are_kept_apart(tmp_path):
+    record_of().save(tmp_path)
+    last, best = "checkpoints/last.ckpt, after 9 epochs", "checkpoints/best.ckpt, after 7 epochs"
+    of_last = {"checkpoint": "last", "n_components": (1, 4)}
+    first = write_study(tmp_path, "k_sweep", result(best=1), of_last, last)
+    of_best = write_study(tmp_path, "k_sweep", result(best=2), {"checkpoint": "best"}, best)
+    other = write_study(
+        tmp_path, "k_sweep", result(best=3), {**of_last, "n_components": (9,)}, last
+    )
+    assert [w.folder.name for w in (first, of_best, other)] == [
+        "k_sweep",
+        "k_sweep-best",
+        "k_sweep-2",
+    ]
+    # The same again takes the place of the first, which stands alone otherwise.
+    again = write_study(tmp_path, "k_sweep", result(best=4), of_last, last)
+    assert again.folder == first.folder
+    text = write_page(tmp_path, Sequences()).read_text(encoding="utf-8")
+    for n in (2, 3, 4):
+        assert text.count(f"Best is &lt;{n}&gt;.") == 1
+    assert "Best is &lt;1&gt;." not in text
+    for title in ("k sweep", "k sweep (best)", "k sweep (2)"):
+        assert text.count(f"<h2>Study: {title}</h2>") == 1
+    assert text.count(f"Of the network {last}.") == 2
+    assert text.count(f"Of the network {best}.") == 1
+
+
+def test_a_damaged_study_is_written_anew(tmp_path):
+    folder = write_study(tmp_path, "k_sweep", result(best=1), {"checkpoint": "last"}).folder
+    (folder / "study.json").write_text("{")
+    assert write_study(tmp_path, "k_sweep", result(best=2), {"checkpoint": "last"}).folder == folder
+
+
+def test_settings_are_told_alike_by_every_program_that_makes_the_study():
+    made = [
+        Mislabel({"near": TraceSimilarity(), "chance": RandomInfluence(seed=3)}) for _ in range(2)
+    ]
+    first, second = map(plain, made)
+    assert first == second
+    assert first["methods"]["chance"] == "RandomInfluence(by_label=False, seed=3)"
+    other = Mislabel({"near": TraceSimilarity(), "chance": RandomInfluence(seed=4)})
+    assert plain(other) != first
 
 
 def test_without_a_record_studies_make_a_page_of_their_own(tmp_path):

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.launch.kept_corrections import take_kept_corrections
 from rnnrepair.callbacks.launch.keys import keys_told
+from rnnrepair.callbacks.launch.networks import checkpoint_file, network_told
 from rnnrepair.callbacks.launch.plan import plan_epochs
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
@@ -20,8 +21,8 @@ from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.influence import TrainingDynamics
 from rnnrepair.record import RunRecord
 from rnnrepair.safe_loading import read_checkpoint
+from rnnrepair.studies import LAST
 
-LAST = "last"
 # Callbacks that leave a record where a run has ended.
 RECORDING = ("repair_report", "target_curve")
 
@@ -39,18 +40,25 @@ class FinishedFolder:
     cfg: DictConfig
 
     @classmethod
-    def open(cls, folder: Path, data_dir: str | None = None) -> "FinishedFolder":
+    def open(cls, folder: Path, data_dir: str | None = None, instead: str = "") -> "FinishedFolder":
         """Read the configuration of a run.
 
         Args:
             folder: of the run.
             data_dir: of the data sets, where it is not the run's any more.
+            instead: what to do where the run is one of a program of one's own, which leaves no
+                configuration to make its network of.
 
         Raises:
             IncompatibleCheckpointError: the folder is none of a run, or the run has not ended.
         """
         config, last = folder / ".hydra" / "config.yaml", folder / "checkpoints" / f"{LAST}.ckpt"
         missing = [str(path) for path in (config, last) if not path.is_file()]
+        if missing and RunRecord.is_in(folder) and not config.is_file():
+            raise IncompatibleCheckpointError(
+                f"run={folder} was made by a program of your own, and this command cannot make its "
+                f"network: {instead}."
+            )
         if missing:
             raise IncompatibleCheckpointError(
                 f"run={folder} is no finished run of train.py: {' and '.join(missing)} are "
@@ -69,12 +77,22 @@ class FinishedFolder:
         return cls(folder, cfg)
 
     def checkpoint(self, name: str = LAST) -> dict[str, Any]:
-        """Load a file of ``checkpoints/``.
+        """Load the checkpoint of a network; see ``checkpoint_file``.
 
         Raises:
-            IncompatibleCheckpointError: it is missing, or damaged.
+            ConfigurationError: there is none of that name.
+            IncompatibleCheckpointError: it is damaged.
         """
-        return read_checkpoint(self.folder / "checkpoints" / f"{name}.ckpt")
+        return read_checkpoint(checkpoint_file(self.folder, name))
+
+    def told(self, name: str, saved: Mapping[str, Any]) -> str:
+        """Return what people read of a network.
+
+        Args:
+            name: see ``checkpoint_file``.
+            saved: its checkpoint.
+        """
+        return network_told(checkpoint_file(self.folder, name), saved)
 
     def data(self, saved: Mapping[str, Any]) -> Any:
         """Return the data module of the run, set up: data as they came, nothing injected.
@@ -95,13 +113,8 @@ class FinishedFolder:
             raise IncompatibleCheckpointError(
                 f"{self.folder} was made by another version of rnnrepair: train it again. ({error})"
             ) from error
-        known = _data_state(datamodule, saved)
-        if known.get("fingerprint") != datamodule.fingerprint:
-            raise IncompatibleCheckpointError(
-                f"The run of {self.folder} was made with other data or another split than "
-                f"{datamodule.source} now gives: name the folder it was made with in data_dir=, "
-                "or in RNNREPAIR_DATA."
-            )
+        remedy = "the folder it was made with in data_dir=, or in RNNREPAIR_DATA"
+        of_same_data(datamodule, saved, f"The run of {self.folder}", remedy)
         return datamodule
 
     def network(self, datamodule: Any, saved: Mapping[str, Any]) -> pl.LightningModule:
@@ -159,6 +172,27 @@ class FinishedFolder:
                 return instantiate(merged, _convert_="all")
         except InstantiationException as error:
             raise ConfigurationError(f"abstraction: {error.__cause__ or error}") from None
+
+
+def of_same_data(datamodule: Any, saved: Mapping[str, Any], what: str, remedy: str) -> None:
+    """Refuse data that a checkpoint is not of.
+
+    Args:
+        datamodule: set up.
+        saved: the checkpoint.
+        what: was made with other data, for the message.
+        remedy: what to name instead.
+
+    Raises:
+        IncompatibleCheckpointError: they are others, or split in another way.
+    """
+    if _data_state(datamodule, saved).get("fingerprint") != getattr(
+        datamodule, "fingerprint", None
+    ):
+        raise IncompatibleCheckpointError(
+            f"{what} was made with other data or another split than {datamodule.source} now gives: "
+            f"name {remedy}."
+        )
 
 
 def inject_again(datamodule: Any, saved: Mapping[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """The abstract automaton: which states a network goes through, and how often."""
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from rnnrepair.abstraction.stability import confidence
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.sequences import Names
 from rnnrepair.traces import Traces
 
 
@@ -22,21 +25,25 @@ class Automaton:
     Attributes:
         transitions: (K + 1, K) int64 counts; row K is the start, before any input.
         predictions: (K, C) int64 step predictions in each state.
+        class_names: by class; numbers stand for those that have none.
     """
 
     transitions: Tensor
     predictions: Tensor
+    class_names: Sequence[str] = ()
 
     @classmethod
-    def of(cls, traces: Traces) -> "Automaton":
-        """Count the transitions of traces."""
+    def of(cls, traces: Traces, class_names: Sequence[str] = ()) -> "Automaton":
+        """Count the transitions of traces; ``class_names`` stand in what people read."""
         n_states = traces.n_states
         state = traces.state.long()
         before = traces.previous(state, n_states)
         counts = torch.bincount(before * n_states + state, minlength=(n_states + 1) * n_states)
         predictions = torch.bincount(traces.code.long(), minlength=traces.n_codes)
         return cls(
-            counts.view(n_states + 1, n_states), predictions.view(n_states, traces.n_classes)
+            counts.view(n_states + 1, n_states),
+            predictions.view(n_states, traces.n_classes),
+            class_names,
         )
 
     @property
@@ -80,15 +87,18 @@ class Automaton:
     def states(self) -> pd.DataFrame:
         """Return a row for each state: visits, majority class, stability, confidence by class.
 
+        ``majority_name`` is what the data call the class.
+
         A state that is never visited has zeros.
         """
-        shares = confidence(self.predictions)
+        shares, called = confidence(self.predictions), Names(self.class_names).of_class
         by_class = {f"confidence_{c}": column.numpy() for c, column in enumerate(shares.T)}
         return pd.DataFrame(
             {
                 "state": range(self.n_states),
                 "visits": self.visits.numpy(),
                 "majority": self.majority.numpy(),
+                "majority_name": [called(c) for c in self.majority.tolist()],
                 "stability": shares.amax(1).numpy(),
             }
             | by_class
@@ -103,7 +113,8 @@ class Automaton:
         """Return a Graphviz graph of the transitions of at least this probability."""
         lines = ["digraph automaton {", "  rankdir=LR;", '  start [shape=point, label=""];']
         for row in self._visited().itertuples():
-            label = f"{row.state}\\nclass {row.majority} ({row.stability:.0%})"
+            named = json.dumps(str(row.majority_name), ensure_ascii=False)[1:-1]
+            label = f"{row.state}\\nclass {named} ({row.stability:.0%})"
             lines.append(f'  q{row.state} [label="{label}"];')
         for edge in self.edges(at_least).itertuples():
             source = "start" if edge.source < 0 else f"q{edge.source}"
@@ -114,7 +125,9 @@ class Automaton:
         """Return a Mermaid state diagram of the transitions of at least this probability."""
         lines = ["stateDiagram-v2"]
         for row in self._visited().itertuples():
-            told = f"state {row.state}, class {row.majority}, {row.stability:.0%}"
+            # A colon or a semicolon would end the description, a # begin an entity.
+            named = re.sub("[:;#\\n]", lambda sign: f"#{ord(sign[0])};", str(row.majority_name))
+            told = f"state {row.state}, class {named}, {row.stability:.0%}"
             lines.append(f"  q{row.state} : {told}")
         for edge in self.edges(at_least).itertuples():
             source = "[*]" if edge.source < 0 else f"q{edge.source}"

@@ -38,7 +38,7 @@ from rnnrepair.protocols import (
     checked_labels,
     columns_of_samples,
     names_of_samples,
-    refusal_of,
+    set_up,
 )
 from rnnrepair.record import gather_failures
 from rnnrepair.sequences import Kind, Names, SampleName
@@ -115,7 +115,7 @@ def explain(
     if keep_in is not None:
         _make_folder(Path(keep_in))
     settings, method = settings or AbstractionSettings(), method or TraceSimilarity()
-    _set_up(data)
+    set_up(data)
     asked = _asked(data, split, index, names)
     network = verified(module, data, tap, call)
     missing = {n: UNKNOWN[n] for n in UNKNOWN if n != Need.DYNAMICS or dynamics is None}
@@ -185,19 +185,6 @@ def _make_folder(keep_in: Path) -> None:
         raise ConfigurationError(
             f"keep_in={keep_in} cannot be written ({error}): name another folder."
         ) from error
-
-
-def _set_up(data: RepairableData) -> None:
-    """Set data up that nobody has set up, and refuse what is no data module for this.
-
-    Raises:
-        ConfigurationError: names what is missing.
-    """
-    if not isinstance(data, type) and not hasattr(data, "spec") and hasattr(data, "setup"):
-        data.setup("fit")
-    refusal = refusal_of(data)
-    if refusal is not None:
-        raise ConfigurationError(f"data: {refusal}")
 
 
 def _asked(

@@ -38,6 +38,7 @@ class RunRecord:
             not known.
         corrections: the file in which a person has looked at labels, and how many samples are
             relabelled, dropped and kept by it; None where there is none.
+        class_names: what the data call the classes, by number; none where they have no names.
     """
 
     experiment: str
@@ -54,6 +55,7 @@ class RunRecord:
     monitor: str = Monitor.ACCURACY.value
     class_sizes: tuple[int, ...] = ()
     corrections: Mapping[str, str | int] | None = None
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a record of nothing, and one of both kinds of runs.
@@ -95,5 +97,6 @@ class RunRecord:
             "repair": None if repair is None else Repair.of_plain(repair, tensors),
             "looks": tuple(TargetLook(**look) for look in told["looks"]),
             "class_sizes": tuple(told.get("class_sizes", ())),
+            "class_names": tuple(told.get("class_names", ())),
         }
         return cls(**{**told, **changed})

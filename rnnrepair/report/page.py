@@ -34,7 +34,7 @@ _PHASES = {
 }
 
 
-def write_page(run_folder: Path, data: ShownData) -> Path | None:
+def write_page(run_folder: Path, data: ShownData | None) -> Path | None:
     """Write ``report.html`` from the record and the studies in the folder of a run.
 
     The page needs no other file and no network. A run without a record (training alone) has a page
@@ -42,7 +42,8 @@ def write_page(run_folder: Path, data: ShownData) -> Path | None:
 
     Args:
         run_folder: of the run.
-        data: of the run, injected samples included.
+        data: of the run, injected samples included; None where they are not at hand: the page then
+            shows no sequences.
 
     Returns:
         The page, None where there is nothing to show.
@@ -63,15 +64,17 @@ def write_page(run_folder: Path, data: ShownData) -> Path | None:
     return page
 
 
-def render(record: RunRecord, data: ShownData, studies: Sequence[StudyView] = ()) -> str:
+def render(record: RunRecord, data: ShownData | None, studies: Sequence[StudyView] = ()) -> str:
     """Return the page of a run.
 
     Args:
         record: of the run.
-        data: where its sequences, and the names of classes and tokens, come from.
+        data: where its sequences, and the names of classes and tokens, come from; see
+            ``write_page``.
         studies: of its network.
     """
-    names, summary = Names.of(data.spec), summary_of(record)
+    names = Names(record.class_names) if data is None else Names.of(data.spec)
+    summary = summary_of(record)
     if record.repair is None:
         shown = charts(TARGET_PANELS, record.looks)
         return _page("targets", names, summary=summary, charts=shown, studies=studies)
@@ -79,11 +82,9 @@ def render(record: RunRecord, data: ShownData, studies: Sequence[StudyView] = ()
     return _page("repair", names, summary=summary, studies=studies, **told)
 
 
-def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
-    after, samples = repair.answers["repair"].final, names_of_samples(data)
-    cards = [
-        card_view(card, names, samples, after) for card in failure_cards(repair.failures, data)
-    ]
+def _of_repair(
+    record: RunRecord, repair: Repair, data: ShownData | None, names: Names
+) -> dict[str, Any]:
     return {
         "stop_reason": repair.effort.stop_reason.message,
         "splits": split_views(repair),
@@ -96,25 +97,40 @@ def _of_repair(record: RunRecord, repair: Repair, data: ShownData, names: Names)
         "ends_final": repair.epochs is not None,
         "way": repair.interpolation,
         "way_figure": repair.interpolation and interpolation_figure(repair.interpolation),
-        "cards": cards,
-        "patterns": pattern_views(repair.patterns, data, names, samples),
-        "suspects": suspect_views(repair.suspects, data, names, samples),
         "n_suspects": repair.n_suspects,
         "shared": repair.shared,
         "n_far": repair.n_far,
         "cleaned": repair.effort.cleaned,
+        "shows_sequences": data is not None,
+        **({} if data is None else _sequences(repair, data, names)),
+    }
+
+
+def _sequences(repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
+    """Return what the page shows of single samples."""
+    after, samples = repair.answers["repair"].final, names_of_samples(data)
+    cards = [
+        card_view(card, names, samples, after) for card in failure_cards(repair.failures, data)
+    ]
+    return {
+        "cards": cards,
+        "patterns": pattern_views(repair.patterns, data, names, samples),
+        "suspects": suspect_views(repair.suspects, data, names, samples),
         "named": samples.told,
         "shown": _shown(cards),
     }
 
 
-def write_explanation(explanation: Explanation, data: ShownData, path: Path) -> Path:
+def write_explanation(
+    explanation: Explanation, data: ShownData, path: Path, network: str = ""
+) -> Path:
     """Write the page of what is told of the failures of a trained network; return its path.
 
     Args:
         explanation: see ``rnnrepair.explain``.
         data: that it is of.
         path: of the page.
+        network: which one is explained, for the reader; empty for nothing.
     """
     names = Names.of(data.spec)
     cards = [
@@ -125,6 +141,7 @@ def write_explanation(explanation: Explanation, data: ShownData, path: Path) -> 
     text = _page(
         *("explanation", names),
         told=explanation,
+        network=network,
         cards=cards,
         suspects=[card for card, is_so in zip(cards, suspect, strict=True) if is_so],
         shown=_shown(cards),

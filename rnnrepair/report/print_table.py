@@ -1,13 +1,11 @@
 """Tables in the terminal, or as Markdown."""
 
-from rich.console import Console
-from rich.table import Table
-
+from rnnrepair.report.pieces import print_pieces
 from rnnrepair.studies.printed import Printed
 
 
 def print_table(table: Printed, *, markdown: bool) -> None:
-    """Print a table, its cells as they are.
+    """Print a table, its cells as they are; on a narrow terminal in pieces, one below the other.
 
     Args:
         table: what is printed.
@@ -19,7 +17,4 @@ def print_table(table: Printed, *, markdown: bool) -> None:
             print("| " + " | ".join(line) + " |")
         print()
         return
-    pretty = Table(*table.header, title=table.title)
-    for row in table.rows:
-        pretty.add_row(*row)
-    Console().print(pretty)
+    print_pieces(table.title, table.header, table.rows, table.keys)

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-# What a column takes beside its text.
-_EDGES = 3
+from rnnrepair.report.pieces import print_pieces
 
 
 def print_sweep(
@@ -22,28 +19,9 @@ def print_sweep(
         title: of the table.
         console: where it is printed.
     """
-    console = console or Console()
     shown = table.map(lambda v: f"{v:.4g}" if isinstance(v, float) else str(v))
-    headers = {name: name.replace("/", "/\n") for name in shown}
-    width = {
-        name: _EDGES + max(map(len, (*headers[name].split("\n"), *shown[name]))) for name in shown
-    }
-    of_jobs = ["job", *varied]
-    left = console.width - 1 - sum(width[name] for name in of_jobs)
-    pieces: list[list[str]] = [[]]
-    room = left
-    for name in (name for name in shown if name not in of_jobs):
-        if pieces[-1] and width[name] > room:
-            pieces.append([])
-            room = left
-        pieces[-1].append(name)
-        room -= width[name]
-    for number, names in enumerate(pieces):
-        columns = [*of_jobs, *names]
-        piece = Table(title=escape(title) if number == 0 else None)
-        for name in columns:
-            # A name that does not fit anywhere is broken, never cut.
-            piece.add_column(escape(headers[name]), overflow="fold")
-        for row in shown[columns].itertuples(index=False):
-            piece.add_row(*map(escape, row))
-        console.print(piece)
+    first = ["job", *varied]
+    columns = [*first, *(name for name in shown if name not in first)]
+    header = [name.replace("/", "/\n") for name in columns]
+    rows = [list(row) for row in shown[columns].itertuples(index=False)]
+    print_pieces(title, header, rows, len(first), console)

@@ -7,11 +7,12 @@ from rnnrepair.studies.clustering import ClusteringComparison
 from rnnrepair.studies.faults import FaultMetrics
 from rnnrepair.studies.feature_sets import FEATURE_SETS, Threshold, feature_table
 from rnnrepair.studies.features import FeatureComparison
-from rnnrepair.studies.finished_run import FinishedRun
-from rnnrepair.studies.influential import InfluentialImages
+from rnnrepair.studies.finished_run import LAST, FinishedRun
+from rnnrepair.studies.influential import InfluentialSamples
 from rnnrepair.studies.k_sweep import KSweep
 from rnnrepair.studies.mislabel import Mislabel
 from rnnrepair.studies.patterns import Patterns
+from rnnrepair.studies.plain import plain
 from rnnrepair.studies.simnn import SimNN, fit_simnn
 from rnnrepair.studies.study import Study, StudyResult
 from rnnrepair.studies.training import Retraining, Train
@@ -19,6 +20,7 @@ from rnnrepair.studies.validity import Validity
 
 __all__ = [
     "FEATURE_SETS",
+    "LAST",
     "AutomatonStudy",
     "Backdoor",
     "Breakdown",
@@ -26,7 +28,7 @@ __all__ = [
     "FaultMetrics",
     "FeatureComparison",
     "FinishedRun",
-    "InfluentialImages",
+    "InfluentialSamples",
     "KSweep",
     "Mislabel",
     "Patterns",
@@ -39,4 +41,5 @@ __all__ = [
     "Validity",
     "feature_table",
     "fit_simnn",
+    "plain",
 ]

@@ -53,12 +53,13 @@ class AutomatonStudy:
         """Count the transitions of the training traces and trace one test sequence."""
         run.check_distinct([self.n_components], "AutomatonStudy.n_components")
         model, traces = run.abstraction(self.n_components)
-        automaton = Automaton.of(traces["fit"])
+        names = Names.of(run.data.spec)
+        automaton = Automaton.of(traces["fit"], run.data.spec.class_names)
         states = automaton.states()
         # Where a state is drawn: the first two principal components of its mean.
         place = torch.nn.functional.pad(model.mixture.mean, (0, 2))[:, :2]
         states["x"], states["y"] = place[:, 0].numpy(), place[:, 1].numpy()
-        path, told = self._path(traces["test"], Names.of(run.data.spec))
+        path, told = self._path(traces["test"], names)
         edges = automaton.edges()
         return StudyResult(
             {"automaton_states": states, "automaton_transitions": edges, "automaton_path": path},
@@ -87,19 +88,15 @@ class AutomatonStudy:
             {
                 "sample": int(one.index),
                 "label": int(one.label),
+                "label_name": names.of_class(int(one.label)),
                 "step": range(1, int(one.lengths) + 1),
                 "state": one.state.numpy(),
                 "prediction": one.prediction.numpy(),
+                "prediction_name": [names.of_class(c) for c in one.prediction.tolist()],
             }
         )
         return path, (
             f"The path drawn is that of test sample {int(one.index)}: labelled "
-            f"{_called(int(one.label), names)}, predicted "
-            f"{_called(int(one.final_prediction), names)}."
+            f"{names.of_class(int(one.label))}, predicted "
+            f"{names.of_class(int(one.final_prediction))}."
         )
-
-
-def _called(number: int, names: Names) -> str:
-    """Return the name of a class, with the number that stands for it in the figure."""
-    name = names.of_class(number)
-    return name if name == str(number) else f"{name} ({number})"

@@ -31,6 +31,8 @@ from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.studies.training import Train
 from rnnrepair.traces import Traces
 
+# Name of the network that training ends with.
+LAST = "last"
 # What studies look at; the failures of `repair` are no business of theirs.
 SPLITS: tuple[Split, ...] = ("fit", "val", "test")
 _RECORDERS = {Need.DYNAMICS: "TrainingDynamicsRecorder", Need.TRAJECTORY: "TrajectoryRecorder"}
@@ -47,7 +49,8 @@ class FinishedRun:
         data: set up.
         settings: how hidden states are grouped, where a study does not say otherwise.
         progress: see ``Progress``.
-        checkpoint: which network it is, for the reader.
+        checkpoint: name of the network; results of different ones are kept apart.
+        told: which network it is, for the reader.
         dynamics: what its training has shown of each sample; None where nobody has recorded it.
         trajectory: every step of its training; None where nobody has recorded it.
         recorded: which of the two will be there when training has ended.
@@ -59,7 +62,8 @@ class FinishedRun:
     settings: AbstractionSettings
     _: KW_ONLY
     progress: Progress = silent
-    checkpoint: str = "as training ended"
+    checkpoint: str = LAST
+    told: str = "as training ended"
     dynamics: TrainingDynamics | None = None
     trajectory: Trajectory | None = None
     recorded: frozenset[Need] = frozenset()

@@ -1,22 +1,25 @@
-"""The training samples that failures resemble most, as pictures."""
+"""The training samples that failures resemble most, as people see or read them."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from rnnrepair.errors import ConfigurationError, Fault, SettingsError
+from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.influence import TraceIndex, step_distance
 from rnnrepair.protocols import names_of_samples
-from rnnrepair.sequences import Kind
+from rnnrepair.sequences import Kind, Names, SequenceBatch
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.studies.faults import draw_benign
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.study import StudyResult
 from rnnrepair.studies.yardsticks import last_states
+from rnnrepair.traces import Traces
 
 
-class InfluentialImages:
+class InfluentialSamples:
     """For some failures of the test split, the most influential training samples.
 
     Traces of one step leave many training samples at the same distance. Those are put in the
@@ -38,27 +41,22 @@ class InfluentialImages:
         Raises:
             SettingsError: a value out of range.
         """
-        check_settings(InfluentialImages, locals())
+        check_settings(InfluentialSamples, locals())
         self.n_components = n_components
         self.top = top
         self.failures = failures
 
     def check(self, run: FinishedRun) -> None:
-        """Refuse data that are no images."""
-        run.check_sizes([self.n_components], "InfluentialImages.n_components")
+        """Refuse more samples or states than there are."""
+        run.check_sizes([self.n_components], "InfluentialSamples.n_components")
         n_fit = len(run.data.indices("fit"))
         if self.top > n_fit:
             told = f"{self.top} is more than the {n_fit} training samples: lower it"
-            raise SettingsError("InfluentialImages", [Fault("top", told)])
-        if run.data.spec.kind == Kind.TOKENS:
-            raise ConfigurationError(
-                "InfluentialImages shows pictures, but the data are texts: the report of a run "
-                "shows the training texts behind each failure."
-            )
+            raise SettingsError("InfluentialSamples", [Fault("top", told)])
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Rank the training samples for each failure."""
-        run.check_distinct([self.n_components], "InfluentialImages.n_components")
+        run.check_distinct([self.n_components], "InfluentialSamples.n_components")
         model, traces = run.abstraction(self.n_components)
         fit, test = traces["fit"], traces["test"]
         wrong = (~test.correct).nonzero()[:, 0]
@@ -86,24 +84,8 @@ class InfluentialImages:
                 for i, row in enumerate(shown.tolist())
             ]
         )
-        images, names = run.data.fetch(index), names_of_samples(run.data)
-        table = pd.DataFrame(
-            [
-                {
-                    "failure": int(test.index[row]),
-                    "failure_name": names.of(test.index[row : row + 1])[0],
-                    "rank": rank,
-                    "sample": int(index[i * (self.top + 1) + rank]),
-                    "sample_name": names.of(index[i * (self.top + 1) + rank].view(1))[0],
-                    "label": int(images.label[i * (self.top + 1) + rank]),
-                    "true": int(test.label[row]),
-                    "predicted": int(test.final_prediction[row]),
-                    "picture": i * (self.top + 1) + rank,
-                }
-                for i, row in enumerate(shown.tolist())
-                for rank in range(self.top + 1)
-            ]
-        )
+        samples = run.data.fetch(index)
+        table = self._table(run, test.select(shown), index, samples)
         predicted = _agreement(fit.label[near], test.final_prediction[wrong])
         own = _agreement(fit.label[near], test.label[wrong])
         benign = _agreement(fit.label[near_right], test.label[right])
@@ -114,8 +96,47 @@ class InfluentialImages:
                 f"{predicted:.1%} carry the predicted label and {own:.1%} their own one; of those "
                 f"of as many correctly classified inputs, {benign:.1%} carry their label."
             ],
-            pictures={"influential": images.inputs},
+            # Texts stand in the table.
+            pictures={} if "text" in table else {"influential": samples.inputs},
         )
+
+    def _table(
+        self, run: FinishedRun, failures: Traces, index: Tensor, samples: SequenceBatch
+    ) -> pd.DataFrame:
+        """Return a row for each of the M failures, and one for each training sample behind it.
+
+        Args:
+            run: whose data say what samples and classes are called.
+            failures: M.
+            index: (M * (top + 1),) of each failure and its samples, in this order.
+            samples: the same.
+        """
+        spec, called = run.data.spec, names_of_samples(run.data)
+        names = Names.of(spec)
+        of_failure = torch.arange(len(failures)).repeat_interleave(self.top + 1)
+        label = {
+            "label": samples.label,
+            "true": failures.label[of_failure],
+            "predicted": failures.final_prediction[of_failure],
+        }
+        failure = failures.index[of_failure]
+        columns: dict[str, Any] = {
+            "kind": spec.kind.value,
+            "failure": failure.tolist(),
+            "failure_name": called.of(failure),
+            "rank": list(range(self.top + 1)) * len(failures),
+            "sample": index.tolist(),
+            "sample_name": called.of(index),
+        }
+        columns |= {name: number.tolist() for name, number in label.items()}
+        columns |= {
+            f"{name}_name": [names.of_class(c) for c in number.tolist()]
+            for name, number in label.items()
+        }
+        columns |= {"n_steps": samples.lengths.tolist(), "picture": range(len(index))}
+        if spec.kind == Kind.TOKENS:
+            columns["text"] = [names.text_of(text) for text in samples.sequences()]
+        return pd.DataFrame(columns)
 
 
 def _agreement(label: Tensor, wanted: Tensor) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from rnnrepair.paired import holm, interval, sign_flip_p
-from rnnrepair.studies.printed import Printed
+from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, contrast_cells
 from rnnrepair.studies.seeds import refuse_twice
 
 # Tables of rows, which seeds have in common.
@@ -99,14 +99,11 @@ def shown(tables: Mapping[str, pd.DataFrame]) -> list[Printed]:
                 f"{row['against']} (by {row['by']})",
                 str(row["metric"]),
                 str(row["pairs"]),
-                f"{row['difference']:+.4f}",
-                f"{row['low']:+.4f} .. {row['high']:+.4f}",
-                f"{row['p']:.2g}",
-                f"{row['p_holm']:.2g}",
+                *contrast_cells(row, digits=4),
             ]
             for row in own.to_dict("records")
         ]
-        header = ["against", "metric", "pairs", "difference", "95 % interval", "p", "p (Holm)"]
+        header = ["against", "metric", "pairs", *CONTRAST_HEADER]
         made.append(Printed(f"{OURS} minus others, {flips} wrong labels", header, rows))
     return made
 

@@ -1,7 +1,8 @@
 """A table that people read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,8 +13,25 @@ class Printed:
         title: above it.
         header: a name for each column.
         rows: as many cells each.
+        keys: so many columns, the first, say what a row is of.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    keys: int = 1
+
+
+# Above what ``contrast_cells`` returns.
+CONTRAST_HEADER = ("difference", "95 % interval", "p", "p (Holm)")
+
+
+def contrast_cells(row: Mapping[str, Any], digits: int) -> list[str]:
+    """Return the numbers of a contrast, written out.
+
+    Args:
+        row: has ``difference``, ``low``, ``high``, ``p`` and ``p_holm``.
+        digits: behind the point, of the first three.
+    """
+    difference, low, high = (f"{row[name]:+.{digits}f}" for name in ("difference", "low", "high"))
+    return [difference, f"{low} .. {high}", f"{row['p']:.2g}", f"{row['p_holm']:.2g}"]

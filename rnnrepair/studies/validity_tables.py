@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.paired import holm, interval_within, sign_flip_p
-from rnnrepair.studies.printed import Printed
+from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, contrast_cells
 from rnnrepair.studies.seeds import refuse_twice
 
 # Tables of rows, which seeds have in common; all others are made of them.
@@ -142,10 +142,7 @@ def shown(tables: Mapping[str, pd.DataFrame]) -> list[Printed]:
         [
             f"{row['of']} - {row['against']}",
             str(row["pairs"]),
-            f"{row['difference']:+.3f}",
-            f"{row['low']:+.3f} .. {row['high']:+.3f}",
-            f"{row['p']:.2g}",
-            f"{row['p_holm']:.2g}",
+            *contrast_cells(row, digits=3),
         ]
         for row in tables["contrasts"].to_dict("records")
     ]
@@ -157,7 +154,7 @@ def shown(tables: Mapping[str, pd.DataFrame]) -> list[Printed]:
         ),
         Printed(
             "Differences of the effect",
-            ["difference", "failures", "mean", "95 % interval", "p", "p (Holm)"],
+            ["contrast", "failures", *CONTRAST_HEADER],
             contrasts,
         ),
     ]

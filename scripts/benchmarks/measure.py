@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.workbench import Workbench
+
 
 @dataclass(frozen=True)
 class Target:
@@ -70,6 +72,35 @@ def seconds_of(task: Callable[[], Any]) -> float:
     start = time.perf_counter()
     task()
     return time.perf_counter() - start
+
+
+def against_epoch(
+    task: Callable[[], Any], name: str, told: str, bound: float, bench: Workbench, n_samples: int
+) -> Measure:
+    """Return how many training epochs a task takes, both timed in turns.
+
+    Args:
+        task: that is timed.
+        name: of the row.
+        told: what it was done for, such as ``4,000 samples``.
+        bound: epochs that it may take.
+        bench: times training steps.
+        n_samples: of an epoch, which is scaled from the steps.
+    """
+    seconds = in_turns(
+        {"task": lambda: seconds_of(task), "trainer": bench.trainer_s}, bench.options.repeats
+    )
+    epoch_s = min(seconds["trainer"]) * n_samples / bench.timed_samples()
+    best = min(seconds["task"])
+    return Measure(
+        name,
+        best / epoch_s,
+        "x",
+        f"{best:.2f} s for {told}; an epoch of {n_samples:,} samples through the Trainer "
+        f"{epoch_s:.1f} s (scaled from {bench.timed_samples():,})",
+        at_most(bound),
+        seconds,
+    )
 
 
 def in_turns(tasks: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:

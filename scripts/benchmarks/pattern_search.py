@@ -1,6 +1,6 @@
 """The search for what failures have in common, against one training epoch."""
 
-from benchmarks.measure import Measure, at_most, in_turns, seconds_of
+from benchmarks.measure import Measure, against_epoch
 from benchmarks.workbench import Workbench
 from rnnrepair.patterns import EditPatterns, PatternContext, find_patterns
 
@@ -16,24 +16,13 @@ def measure(bench: Workbench) -> list[Measure]:
     answers = bench.network().predict(bench.batches(data.indices("repair")))
     answered = (answers.index, answers.label, ~answers.correct)
     context = PatternContext.answered(data, (fit, data.fetch(fit).label), answered, bench.cfg.seed)
-    seconds = in_turns(
-        {
-            "search": lambda: seconds_of(lambda: find_patterns(context, [EditPatterns()])),
-            "trainer": bench.trainer_s,
-        },
-        bench.options.repeats,
-    )
-    epoch_s = min(seconds["trainer"]) * len(fit) / bench.timed_samples()
-    best = min(seconds["search"])
     return [
-        Measure(
+        against_epoch(
+            lambda: find_patterns(context, [EditPatterns()]),
             "search for patterns, once a run",
-            best / epoch_s,
-            "x",
-            f"{best:.2f} s for {int(context.failed.sum()):,} failures of {len(context):,} samples; "
-            f"an epoch of {len(fit):,} through the Trainer {epoch_s:.1f} s (scaled from "
-            f"{bench.timed_samples():,})",
-            at_most(EPOCHS_A_ROUND * ROUNDS),
-            seconds,
+            f"{int(context.failed.sum()):,} failures of {len(context):,} samples",
+            EPOCHS_A_ROUND * ROUNDS,
+            bench,
+            len(fit),
         )
     ]

@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.measure import Measure, at_most, in_turns, seconds_of
+from benchmarks.measure import Measure, against_epoch
 from benchmarks.workbench import Workbench
 from rnnrepair.influence import TrainingDynamics, TrainingView, suspect_labels
 
@@ -18,23 +18,13 @@ def measure(bench: Workbench) -> list[Measure]:
         *(fit, analysed.abstraction.model, len(fit), analysed.network, bench.datamodule.fetch),
         dynamics=dynamics,
     )
-    seconds = in_turns(
-        {
-            "suspicion": lambda: seconds_of(lambda: suspect_labels(view)),
-            "trainer": bench.trainer_s,
-        },
-        bench.options.repeats,
-    )
-    epoch_s = min(seconds["trainer"]) * len(fit) / bench.timed_samples()
-    best = min(seconds["suspicion"])
     return [
-        Measure(
+        against_epoch(
+            lambda: suspect_labels(view),
             "suspicion of all labels",
-            best / epoch_s,
-            "x",
-            f"{best:.2f} s for {len(fit):,} samples; an epoch of them through the Trainer "
-            f"{epoch_s:.1f} s (scaled from {bench.timed_samples():,})",
-            at_most(0.5),
-            seconds,
+            "as many samples as an epoch has",
+            0.5,
+            bench,
+            len(fit),
         )
     ]

@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnrepair import explain
+from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.callbacks.launch.trained import trained_network
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.influence import TrainingDynamics
@@ -90,6 +91,25 @@ def test_the_unrepaired_network_is_explained_by_what_it_was_trained_on(run):
     folder, summary = run
     found = explained(configured(f"run={folder}", "checkpoint=base", "split=repair", "at_most=3"))
     assert found.n_failures == summary["before"]["repair_failures"]
+
+
+def test_other_networks_and_settings_leave_table_and_page_alone(run):
+    folder, _ = run
+    explained(configured(f"run={folder}", "at_most=4", "output=" + str(folder / "apart")))
+    first = (folder / "apart" / "test.html").read_bytes()
+    epochs = FinishedFolder.open(folder).checkpoint()["epoch"] + 1
+    told = f"Of the network checkpoints/last.ckpt, the final network, after {epochs} epochs."
+    assert told in first.decode()
+    for change in ("checkpoint=best", "at_most=2", "at_most=4"):
+        at_most = () if change.startswith("at_most") else ("at_most=4",)
+        explained(configured(f"run={folder}", change, *at_most, "output=" + str(folder / "apart")))
+    pages = {path.name for path in (folder / "apart").glob("*.html")}
+    assert pages == {"test.html", "test_best.html", "test-2.html"}
+    assert (folder / "apart" / "test.html").read_bytes() == first
+    assert (
+        "checkpoints/best.ckpt, the best network on val"
+        in (folder / "apart" / "test_best.html").read_text()
+    )
 
 
 def test_labels_of_a_run_are_judged_by_what_its_training_has_shown(run, monkeypatch):

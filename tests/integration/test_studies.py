@@ -15,6 +15,7 @@ from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.callbacks.wandb.logger import finish_wandb
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.influence import Need
+from rnnrepair.report.studies import read_studies
 from scripts.study import finished_run, study
 from tests.integration.conftest import QUICK, ROOT, composed, train, weights
 
@@ -82,6 +83,32 @@ def test_a_finished_run_answers_the_same_as_one_in_training(run):
     before = pd.read_csv(run / "study" / "faults" / "faults.csv")
     study(compose_finished(run, "study=faults", "study.faults.n_components=[5,8]"))
     pd.testing.assert_frame_equal(pd.read_csv(run / "study" / "faults" / "faults.csv"), before)
+
+
+def test_a_study_says_which_network_it_is_of_and_leaves_the_others_alone(run, caplog):
+    of_last = (run / "study" / "automaton" / "automaton_states.csv").read_text()
+    epochs = FinishedFolder.open(run).checkpoint()["epoch"] + 1
+    networks = {one.name: one.network for one in read_studies(run)}
+    assert networks["automaton"] == f"as training ended, after {epochs} epochs"
+    assert f"Of the network {networks['automaton']}." in (run / "report.html").read_text()
+    caplog.set_level("INFO")
+    six = "study.automaton.n_components=6"
+    study(compose_finished(run, "study=automaton", six, "checkpoint=base"))
+    told = (
+        "checkpoints/base.ckpt, the unrepaired network, after "
+        f"{FinishedFolder.open(run).checkpoint('base')['epoch'] + 1} epochs"
+    )
+    assert f"automaton: of the network {told}" in caplog.messages
+    assert f"Of the network {told}." in (run / "report.html").read_text()
+    assert (run / "study" / "automaton" / "automaton_states.csv").read_text() == of_last
+    of_base = (run / "study" / "automaton-base" / "automaton_states.csv").read_text()
+    assert of_base != of_last
+    # The same network under the path of its file.
+    file = run / "checkpoints" / "base.ckpt"
+    study(compose_finished(run, "study=automaton", six, f"checkpoint='{file}'"))
+    assert (run / "study" / "automaton-base-2" / "automaton_states.csv").read_text() == of_base
+    with pytest.raises(ConfigurationError, match="expected one of base, best, last"):
+        study(compose_finished(run, "study=automaton", "checkpoint=bset"))
 
 
 def test_a_finished_run_can_be_trained_again_by_studies(run):
@@ -196,7 +223,8 @@ def test_the_path_is_that_of_the_sample_asked_for(run):
     wrong = rebuilt(run).abstraction(6)[1]["test"]
     sample = int(wrong.index[(~wrong.correct).nonzero()[1, 0]])
     study(compose_finished(run, "study=automaton", f"study.automaton.sample={sample}"))
-    path = pd.read_csv(run / "study" / "automaton" / "automaton_path.csv")
+    (written,) = [one for one in read_studies(run) if one.settings.get("sample") == sample]
+    path = written.table("automaton_path")
     assert set(path["sample"]) == {sample}
     assert path["step"].tolist() == list(range(1, 29))
     row = wrong.index.tolist().index(sample)
@@ -209,6 +237,7 @@ def test_studies_are_logged_to_wandb_whatever_the_run_had(run, tmp_path):
     cfg = OmegaConf.load(other / ".hydra" / "config.yaml")
     cfg.logger = {}
     OmegaConf.save(cfg, other / ".hydra" / "config.yaml")
+    shutil.rmtree(other / "study")
     study(compose_finished(other, "study=automaton", "wandb=true"))
     assert list((other / "wandb").glob("offline-run-*/files/media/images/study/automaton/*.png"))
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
 from rnnrepair.report.colours import class_colours
-from rnnrepair.report.studies.canvas import canvas, panel, panels
+from rnnrepair.report.studies.canvas import canvas, panel, panels, wrapped
 
 # Transitions drawn: at least this share of those that leave a state.
 AT_LEAST = 0.15
@@ -50,6 +50,7 @@ def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
     # A state that nothing visits has no class; the smaller stand on top of the larger.
     states = states.assign(area=size)[states["visits"] > 0].sort_values("area", ascending=False)
     colours = class_colours(sorted(states["majority"].unique()))
+    called = dict(zip(states["majority"], states["majority_name"], strict=True))
     for layer, row in enumerate(states.itertuples()):
         colour = colours[row.majority]
         # Each label right above its state, below the next state.
@@ -65,13 +66,22 @@ def automaton_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
             zorder=zorder + 1,
         )
     keys = [
-        Line2D([], [], marker="o", linestyle="", color=c.fill, markersize=9, label=f"class {k}")
+        Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="",
+            color=c.fill,
+            markersize=9,
+            label=wrapped(f"class {called[k]}"),
+        )
         for k, c in colours.items()
     ]
     last = tables["automaton_path"].iloc[-1]
-    told = f"path of sample {last['sample']}:\n{last['label']} taken for {last['prediction']}"
+    what = f"{last['label_name']} taken for {last['prediction_name']}"
     if last["label"] == last["prediction"]:
-        told = f"path of sample {last['sample']}:\n{last['label']}, rightly"
+        what = f"{last['label_name']}, rightly"
+    told = f"path of sample {last['sample']}:\n{wrapped(what)}"
     keys.append(Line2D([], [], color=_PATH, linewidth=1.8, label=told))
     axes.legend(
         handles=keys,

@@ -1,5 +1,6 @@
 """What all figures of studies have in common: size, colours, and axes that stay legible small."""
 
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -29,6 +30,11 @@ def panel(axes: Axes, title: str, x: str, y: str) -> Axes:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def wrapped(text: str, width: int = 24) -> str:
+    """Return text in lines of so many characters, longer words broken; dollar signs stay signs."""
+    return "\n".join(textwrap.wrap(text, width) or [""]).replace("$", r"\$")
 
 
 def legend(axes: Axes, place: str = "best") -> None:

@@ -10,7 +10,7 @@ from rnnrepair.report.studies.breakdown import breakdown_figures
 from rnnrepair.report.studies.clustering import clustering_figures
 from rnnrepair.report.studies.faults import fault_figures
 from rnnrepair.report.studies.feature_comparison import feature_figures
-from rnnrepair.report.studies.image_grid import influence_figures
+from rnnrepair.report.studies.influential import influence_figures
 from rnnrepair.report.studies.k_sweep import k_sweep_figures
 from rnnrepair.report.studies.mislabel import mislabel_figures
 from rnnrepair.report.studies.patterns import pattern_figures

@@ -27,7 +27,9 @@ class StudyView:
     """A study as ``study.html.jinja`` shows it.
 
     Attributes:
-        name: of the study.
+        name: of its folder.
+        title: above it.
+        network: that it is of; empty where it is of several runs.
         conclusion: sentences.
         images: data URIs by name.
         tables: by name.
@@ -35,6 +37,8 @@ class StudyView:
     """
 
     name: str
+    title: str
+    network: str
     conclusion: tuple[str, ...]
     images: dict[str, str]
     tables: dict[str, TableView]
@@ -45,11 +49,19 @@ def study_view(study: WrittenStudy) -> StudyView:
     """Read what the page shows of a study."""
     return StudyView(
         study.name,
+        _title(study),
+        study.network,
         study.conclusion,
         {title: _data_uri(study, title) for title in study.figures},
         {title: _table_view(study.table(title)) for title in study.tables},
         study.settings,
     )
+
+
+def _title(study: WrittenStudy) -> str:
+    """Return the name of a study, with what its folder adds: another network, other settings."""
+    added = study.name.removeprefix(study.study).removeprefix("-")
+    return study.study.replace("_", " ") + (f" ({added})" if added else "")
 
 
 def _data_uri(study: WrittenStudy, title: str) -> str:

@@ -1,19 +1,19 @@
 """Runs against each other: what every arm reached and what differs between arms."""
 
-from rnnrepair.runs.comparison.bootstrap import SEEDS_ONLY
 from rnnrepair.runs.comparison.checks import lacking_seeds, unequal_injected, unequal_steps
 from rnnrepair.runs.comparison.export import read_export, write_export
 from rnnrepair.runs.comparison.folder import read_folder
-from rnnrepair.runs.comparison.metrics import class_accuracies, metric_table
+from rnnrepair.runs.comparison.metrics import class_accuracies, is_count, metric_table
 from rnnrepair.runs.comparison.runs import Runs
-from rnnrepair.runs.comparison.tables import arm_table, contrast_table, parse_contrast
+from rnnrepair.runs.comparison.tables import Why, arm_table, contrast_table, parse_contrast
 
 __all__ = [
-    "SEEDS_ONLY",
     "Runs",
+    "Why",
     "arm_table",
     "class_accuracies",
     "contrast_table",
+    "is_count",
     "lacking_seeds",
     "metric_table",
     "parse_contrast",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from rnnrepair.paired import interval
+from rnnrepair.paired import MIN_VALUES, interval
 from rnnrepair.record import Contrast
 from rnnrepair.runs.comparison.metrics import (
     Counts,
@@ -72,7 +72,7 @@ class Bootstrap:
             return NO_INTERVAL
         arms = (contrast.of, contrast.against)
         if contrast.metric not in self._of_items:
-            if len(seeds) == 1:
+            if len(seeds) < MIN_VALUES:
                 return NO_INTERVAL
             of, against = (
                 self._values.loc[[(arm, seed) for seed in seeds], contrast.metric].to_numpy(float)

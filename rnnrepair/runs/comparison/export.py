@@ -1,7 +1,8 @@
 """Runs in two small files that can be kept beside a document: ``NAME.csv`` and ``NAME.npz``.
 
 The csv has a row for each run; its last column, ``about``, is filled in the first row only and
-holds experiment, data and contrasts as JSON. The npz has the bits that say which items were right.
+holds experiment, data, contrasts and names of classes as JSON. The npz has the bits that say which
+items were right.
 """
 
 import json
@@ -161,7 +162,7 @@ def _from_arrays(table: pd.DataFrame, arrays: Mapping[str, np.ndarray], origin: 
 def _about(text: str) -> About:
     told = json.loads(text)
     contrasts = tuple(Contrast(**contrast) for contrast in told["contrasts"])
-    return About(told["experiment"], told["data"], contrasts)
+    return About(told["experiment"], told["data"], contrasts, tuple(told.get("class_names", ())))
 
 
 def _answers(

@@ -60,7 +60,7 @@ def _read_run(folder: Path) -> tuple[Run, Sequence[CurvePoint]]:
     run = Run(
         arm=record.arm,
         seed=record.seed,
-        about=About(record.experiment, data, record.contrasts),
+        about=About(record.experiment, data, record.contrasts, record.class_names),
         base=base_of(tests),
         # NaN where the experiment does not measure it.
         values={name: float("nan") if v is None else v for name, v in found.items()},

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.runs.comparison.runs import INTERPOLATED, SUMMARY_METRICS, Answers, Run, Runs
+from rnnrepair.sequences import Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,17 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=undefined, where=below > 0)
 
 
+def is_share(metric: str) -> bool:
+    """Return whether a metric lies between 0 and 1."""
+    ends = ("_accuracy", "_share", "efficiency", "_share_at_equal_broken", "_factor")
+    return metric.endswith(ends)
+
+
+def is_count(metric: str) -> bool:
+    """Return whether a metric counts something, so that of one run it is a whole number."""
+    return metric.endswith(("injected", "steps", "repaired", "newly_broken", "net_change"))
+
+
 Metric = Callable[[Counts], np.ndarray]
 
 ACCURACIES: dict[str, Metric] = {
@@ -125,6 +137,8 @@ def _values(run: Run, of_items: dict[str, tuple[str, Metric]]) -> dict[str, floa
 def class_accuracies(runs: Runs) -> pd.DataFrame:
     """Return a row for each arm and a column for each class: test accuracy, mean over seeds.
 
+    Columns are the names of the classes, numbers where the data have none.
+
     Empty for runs without test items.
     """
     if not runs.splits:
@@ -134,5 +148,7 @@ def class_accuracies(runs: Runs) -> pd.DataFrame:
         for key, run in runs.by_key.items()
     }
     table = pd.DataFrame(rows).T.sort_index(axis="columns")
-    table.index.names, table.columns.name = ["arm", "seed"], "class"
+    called = Names(runs.about.class_names).of_class
+    table.columns = pd.Index([called(int(number)) for number in table.columns], name="class")
+    table.index.names = ["arm", "seed"]
     return table.groupby(level="arm").mean()

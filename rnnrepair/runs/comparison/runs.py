@@ -28,11 +28,13 @@ class About:
         experiment: its name.
         data: source, number of sequences, sizes of further test splits, budget.
         contrasts: differences that the configuration named before anything was run.
+        class_names: by number; none where the data have no names for them.
     """
 
     experiment: str
     data: Mapping[str, Any]
     contrasts: tuple[Contrast, ...] = ()
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +125,8 @@ class Runs:
             raise DataError("There is nothing to compare: expected at least one finished run.")
         _refuse_unlike(ordered)
         self.by_key = {(run.arm, run.seed): run for run in ordered}
-        self.about = ordered[0].about
+        named = (run.about for run in ordered if run.about.class_names)
+        self.about = next(named, ordered[0].about)
         self.arms = tuple(dict.fromkeys(run.arm for run in ordered))
         self.seeds = tuple(sorted({run.seed for run in ordered}))
         self.splits = tuple(sorted(ordered[0].splits))
@@ -171,6 +174,12 @@ def _refuse_unlike(runs: list[Run]) -> None:
         "of data and the same settings.",
     )
     _refuse_differing(
+        [run for run in runs if run.about.class_names],  # older records do not tell them
+        lambda run: list(run.about.class_names),
+        "classes",
+        "Class 0 is not the same in both: make the runs with one source of data.",
+    )
+    _refuse_differing(
         runs,
         lambda run: [str(contrast) for contrast in run.about.contrasts],
         "contrasts named in advance",
@@ -195,8 +204,8 @@ def _refuse_unlike(runs: list[Run]) -> None:
 
 
 def _refuse_differing(runs: list[Run], value: Callable[[Run], Any], what: str, remedy: str) -> None:
-    first = runs[0]
     for run in runs:
+        first = runs[0]
         if value(run) != value(first):
             raise DataError(
                 f"Runs of different {what} cannot be compared: {value(first)} in {first.origin}, "

@@ -1,0 +1,188 @@
+"""The search among candidates: what it names has passed the test itself; chance is not named."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnnrepair.patterns import (
+    Candidate,
+    EditPatterns,
+    GroupPatterns,
+    WordPatterns,
+    find_patterns,
+)
+from rnnrepair.patterns.chance import strata_of
+from rnnrepair.patterns.difficulty import difficulty
+from rnnrepair.patterns.find import Tried
+from rnnrepair.sequences import SequenceBatch
+from tests.planted_patterns import (
+    agreement,
+    images_with,
+    images_with_two,
+    in_another_order,
+    texts_with_a_word,
+)
+
+FINDERS = [EditPatterns(), GroupPatterns()]
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_second_pattern_is_seen_without_the_samples_of_the_first(seed):
+    context, turned, sheared = images_with_two(
+        {"angle": (50, 80)}, {"shear": (-40, -25)}, seed=seed
+    )
+    found = find_patterns(context, [EditPatterns()])
+    assert [p.parameters["edit"] for p in found] == ["rotation", "shear"]
+    for pattern, planted in zip(found, (turned, sheared), strict=True):
+        assert min(agreement(pattern, planted, context)) > 0.5
+    assert found[1].error_inside > 0.25
+    assert not set(found[0].inside.tolist()) & set(found[1].inside.tolist())
+
+
+class Given:
+    """Finds what it is told; sees one of it too closely."""
+
+    name = "given"
+
+    def __init__(self, candidates, too_close=None):
+        self._candidates = candidates
+        self._too_close = too_close
+
+    def candidates(self, context, difficulty):
+        return self._candidates
+
+    def refined(self, context, candidate, difficulty):
+        if candidate.told != self._too_close:
+            return candidate
+        return replace(candidate, inside=torch.zeros_like(candidate.inside))
+
+
+def holding(context, failing, right, told, **more):
+    """A candidate with so many failures and so many others, of the same samples each time."""
+    inside = torch.zeros(len(context), dtype=torch.bool)
+    inside[context.failed.nonzero()[:failing, 0]] = True
+    inside[(~context.failed).nonzero()[:right, 0]] = True
+    return Candidate("group", told, inside, **more)
+
+
+def by_chance(context, n=60, size=40, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    found = []
+    for number in range(n):
+        inside = torch.zeros(len(context), dtype=torch.bool)
+        inside[torch.randperm(len(context), generator=g)[:size]] = True
+        found.append(Candidate("group", f"by chance {number}", inside))
+    return found
+
+
+@pytest.fixture
+def all_as_hard(monkeypatch):
+    """Difficulty costs as much as the search, and candidates that are given need none."""
+    monkeypatch.setattr(
+        "rnnrepair.patterns.find.difficulty_of", lambda c: torch.arange(len(c)) * 0.618 % 1
+    )
+
+
+@pytest.mark.usefixtures("all_as_hard")
+def test_what_is_named_has_passed_the_test_itself():
+    """Of candidates that are nearly as surprising the nearest is named, if its own p is small."""
+    context, _ = images_with(None)
+    noise = by_chance(context)
+    strong = holding(context, 11, 40, "strong", far=0.9)
+    (alone,) = find_patterns(context, [Given([strong, *noise])], shuffles=300, at_most=1)
+    assert alone.told == "strong"
+    refused = named = 0
+    for failing in range(5, 11):
+        near_it = holding(context, failing, 40, "near", far=0.1)
+        own = find_patterns(context, [Given([near_it, *noise])], shuffles=300, at_most=1)
+        both = [Given([strong, near_it, *noise])]
+        (pattern,) = find_patterns(context, both, shuffles=300, at_most=1)
+        assert pattern.p <= 0.01
+        if pattern.told == "near":
+            named += 1
+            assert own
+        elif not own:
+            refused += 1
+    assert named
+    assert refused
+
+
+@pytest.mark.usefixtures("all_as_hard")
+def test_a_pattern_that_is_too_small_when_seen_closely_ends_nothing():
+    context, _ = images_with(None)
+    large, small = holding(context, 25, 30, "large"), holding(context, 14, 0, "small")
+    small.inside[context.failed.nonzero()[:14, 0]] = False
+    small.inside[context.failed.nonzero()[25:39, 0]] = True
+    small.inside[(~context.failed).nonzero()[30:60, 0]] = True
+    found = find_patterns(context, [Given([large, small], too_close="large")])
+    assert [pattern.told for pattern in found] == ["small"]
+
+
+def test_words_that_stand_for_their_class_are_no_pattern():
+    """One class fails three times as often as the other, and no word matters."""
+    context, _ = texts_with_a_word()
+    n = 1400
+    label = torch.arange(n) % 2
+    for seed in range(5):
+        g = torch.Generator().manual_seed(seed)
+        tokens = torch.randint(2, 20, (n, 8), generator=g)
+        # Read eight times as often in class 0.
+        tokens[tokens == 7] = 8
+        typical = torch.rand(n, generator=g) < torch.where(label == 0, 0.4, 0.05)
+        tokens[typical, 3] = 7
+        failed = torch.rand(n, generator=g) < torch.where(label == 0, 0.28, 0.08)
+
+        def fetch(i, tokens=tokens):
+            return SequenceBatch(i, tokens[i], torch.full((len(i),), 8), label[i])
+
+        own = replace(
+            context,
+            fetch=fetch,
+            failed=failed[context.index],
+            columns={"word": ["7" if t else "-" for t in typical.tolist()]},
+        )
+        finders = [WordPatterns(), GroupPatterns(columns_only=True)]
+        assert find_patterns(own, finders) == []
+        (of_class, *_) = find_patterns(own, [*finders, GroupPatterns()])
+        assert of_class.told == "class 0"
+
+
+def test_nothing_is_named_where_hard_samples_fail_by_chance():
+    """Hard samples fail more: what is typical of them is compared with what is as hard.
+
+    One search in a hundred may name something; three of twenty would be no chance.
+    """
+    context, _ = images_with(None)
+    hard = difficulty(context)
+    place = hard.argsort().argsort().double() / len(hard)
+    rate = 0.01 + 0.5 * (place - 0.8).clamp_min(0)
+    tried = Tried.of([(f, c) for f in FINDERS for c in f.candidates(context, hard)])
+    named = 0
+    for seed in range(20):
+        g = torch.Generator().manual_seed(seed)
+        failed = torch.rand(len(context), generator=g) < rate
+        best, _ = tried.best(replace(context, failed=failed), strata_of(hard), 0.01, 100, g)
+        named += best is not None
+    assert named <= 2
+
+
+def test_candidates_do_not_depend_on_which_samples_failed():
+    context, _ = images_with({"angle": 70.0})
+    hard = difficulty(context)
+    for finder in FINDERS:
+        some = finder.candidates(context, hard)
+        others = finder.candidates(replace(context, failed=~context.failed), hard)
+        assert all(torch.equal(a.inside, b.inside) for a, b in zip(some, others, strict=True))
+
+
+def test_the_order_of_samples_changes_nothing():
+    context, _ = images_with({"angle": (50.0, 80.0)})
+    found = find_patterns(context, FINDERS)
+    again = find_patterns(in_another_order(context), FINDERS)
+    assert len(found) == len(again) == 1
+    for left, right in zip(found, again, strict=True):
+        assert torch.equal(left.members, right.members)
+        assert torch.equal(left.inside, right.inside)
+        assert torch.equal(left.samples, right.samples)
+        assert (left.name, left.p, left.parameters) == (right.name, right.p, right.parameters)
