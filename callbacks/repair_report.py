@@ -17,7 +17,7 @@ from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.pattern_outcome import found_patterns
 from rnnrepair.callbacks.repair_effort import effort_of
 from rnnrepair.callbacks.repair_injection import RepairInjection
-from rnnrepair.callbacks.report_notes import found_notes
+from rnnrepair.callbacks.report_notes import cleaning_notes, found_notes
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.wandb.tables import log_tables
@@ -285,15 +285,19 @@ class RepairReport(AnalysisCallback):
             )
 
     def _record(self, trainer: pl.Trainer, repair: Repair) -> RunRecord:
-        strategy = upstream(trainer, RepairInjection, self).called
-        data = repairable_data(trainer)
+        injection, data = upstream(trainer, RepairInjection, self), repairable_data(trainer)
+        strategy = injection.called
+        val = repair.answers["val"]
+        cleaning = cleaning_notes(injection.ledger, val, self.monitor, self._folder)
+        for note in cleaning:
+            log.warning("%s", note)
         return RunRecord(
             experiment=self.experiment,
             seed=self.seed,
             strategy=strategy,
             arm=self.arm or strategy,
             contrasts=self.contrasts,
-            notes=(*self.notes, *self._found_notes(data)),
+            notes=(*self.notes, *self._found_notes(data), *cleaning),
             network=upstream(trainer, TraceCollector, self).network.describe(),
             source=data.source,
             sizes={split: len(data.indices(split)) for split in ("fit", *repair.answers)},

@@ -1,9 +1,12 @@
 """Warnings that stand in every output of a run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rnnrepair.network import Predictions
 from rnnrepair.protocols import KnowsPoison, KnowsWrongLabels, RepairableData
+from rnnrepair.record import SplitAnswers
+from rnnrepair.repair import Action, LedgerRow, twice_standard_error
 from rnnrepair.runs import at_chance, constant_score, still_rising
 from rnnrepair.scores import Monitor, confusion, score
 from rnnrepair.sequences import Names
@@ -40,6 +43,31 @@ def found_notes(
             f"{base_length}, for the strategy none would gain too."
         )
     return (*told, *_planted(data), *_poisoned(data))
+
+
+def cleaning_notes(
+    ledger: Sequence[LedgerRow], val: SplitAnswers, monitor: Monitor, folder: Path
+) -> tuple[str, ...]:
+    """Return a warning where val is lower than before samples were mended, by two standard errors.
+
+    Args:
+        ledger: of the run.
+        val: answers of the unrepaired and the final network.
+        monitor: the score on val.
+        folder: of the run.
+    """
+    rounds = [row.round for row in ledger if row.holds and not row.injected]
+    before, after = (score(confusion(val.label, a), monitor) for a in (val.before, val.after))
+    if not rounds or before - after <= twice_standard_error(before, len(val.label)):
+        return ()
+    told = (
+        f"{monitor.value} on val is lower after cleaning ({after:.4f}) than before ({before:.4f}), "
+        f"by more than chance explains. Take it back: python scripts/rollback.py run={folder} "
+        f"round={min(rounds)}"
+    )
+    if all(row.action == Action.REWEIGHT for row in ledger if row.holds and not row.injected):
+        return (f"{told}.",)
+    return (f"{told}; or train again with the action reweight, which does less harm.",)
 
 
 def _planted(data: RepairableData) -> list[str]:

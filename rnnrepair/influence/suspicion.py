@@ -11,6 +11,7 @@ from rnnrepair.influence.labels import (
     linear_labels,
     neighbour_labels,
     wrong_label_odds,
+    wrong_label_rate,
 )
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
@@ -35,12 +36,14 @@ class Suspicion:
         suggested: (N,) int64, the label that the evidence speaks for.
         suspect: (N,) bool, more likely wrong than right, and most kinds of evidence put another
             label first.
+        rate: share of all labels that is wrong at most, by estimate; None where there is none.
     """
 
     index: Tensor
     score: Tensor
     suggested: Tensor
     suspect: Tensor
+    rate: float | None = None
 
     def suspects_among(self, index: Tensor) -> Tensor:
         """Return bool of the shape of ``index``: those that are suspect; -1 is no sample."""
@@ -54,7 +57,9 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     while the network was trained (where that was not recorded, how many of the nearest traces
     carry another label), how many of the samples with the nearest inputs do, and how much better
     another label fits a linear model of the inputs. The latter two know no network, and so nothing
-    of what it has learnt by heart. It costs a search for neighbours among 5,000 samples.
+    of what it has learnt by heart; they tell how many labels are wrong, too
+    (``wrong_label_rate``), and no more than these are expected. It costs a search for neighbours
+    among 5,000 samples.
 
     Args:
         view: of the training data.
@@ -70,17 +75,26 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     features = input_features(traces, view.fetch, seed)
     near = neighbour_labels(features, label, n_classes, seed)
     linear = linear_labels(features, label, n_classes, seed)
-    evidence = torch.stack(
-        [_of_the_network(view, traces, seed), _of_inputs(near, label), _of_inputs(linear, label)]
+    by_inputs = [_of_inputs(kind, label) for kind in (near, linear)]
+    evidence = torch.stack([_of_the_network(view, traces, seed), *by_inputs])
+    # Samples have no say in what is said of their inputs, so these tell how many are wrong.
+    rate = min(
+        (
+            wrong_label_rate(votes, label, seed)
+            for votes, kind in zip((near, linear), by_inputs, strict=True)
+            if not kind.isnan().all()
+        ),
+        default=1.0,
     )
-    odds = wrong_label_odds(evidence, label)
+    odds = wrong_label_odds(evidence, label, rate)
     votes = near + linear.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
     other = votes.scatter(1, label[:, None], -torch.inf).argmax(1)
-    # Among right labels alone the odds still find what stands out.
+    # A label that no kind puts behind another is none of the wrong ones, however few these are.
     against, told = (evidence > 0).sum(0), (~evidence.isnan()).sum(0)
     suspect = (odds >= 0) & (2 * against > told)
     suggested = torch.where(suspect, other, label)
-    return Suspicion(traces.index, odds.sigmoid(), suggested, suspect)
+    told_rate = rate if rate < 1 else None
+    return Suspicion(traces.index, odds.sigmoid(), suggested, suspect, told_rate)
 
 
 def _of_the_network(view: TrainingView, traces: Traces, seed: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Repair: training samples that are made or mended, and what they change."""
 
 from rnnrepair.repair.anchor import KeptAnswers, anchor_term
-from rnnrepair.repair.campaign import Campaign
+from rnnrepair.repair.campaign import Campaign, twice_standard_error
 from rnnrepair.repair.clean import CleanLabels
 from rnnrepair.repair.clean_then import CleanThen
 from rnnrepair.repair.contrast import ContrastRepair
@@ -94,6 +94,7 @@ __all__ = [
     "rounds_held",
     "taken_back",
     "trace_inputs",
+    "twice_standard_error",
     "word",
     "write_label_or_task",
     "write_ledger",

@@ -7,6 +7,11 @@ from rnnrepair.repair.stop_reason import StopReason
 from rnnrepair.settings import Count, check_settings
 
 
+def twice_standard_error(share: float, n: int) -> float:
+    """Return what chance alone explains of a difference from a share of ``n`` samples."""
+    return float(2 * (share * (1 - share) / n) ** 0.5)
+
+
 @dataclass
 class Campaign:
     """Budget and rounds of a repair; the same for every strategy, so that they can be compared.
@@ -99,7 +104,7 @@ class Campaign:
         if self.rounds_made == 0:
             return False
         before = self.val_score[self.rounds_made - 1]
-        return before - val_score > 2 * (before * (1 - before) / n_val) ** 0.5
+        return before - val_score > twice_standard_error(before, n_val)
 
     def planned_after(self, n_rounds: int) -> int:
         """Return how many samples ``n_rounds`` rounds plan together."""

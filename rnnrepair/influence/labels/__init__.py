@@ -5,6 +5,7 @@ from rnnrepair.influence.labels.features import Features, input_features
 from rnnrepair.influence.labels.linear import linear_labels
 from rnnrepair.influence.labels.neighbours import neighbour_labels
 from rnnrepair.influence.labels.odds import wrong_label_odds
+from rnnrepair.influence.labels.rate import wrong_label_rate
 
 __all__ = [
     "BagOfWords",
@@ -13,4 +14,5 @@ __all__ = [
     "linear_labels",
     "neighbour_labels",
     "wrong_label_odds",
+    "wrong_label_rate",
 ]
