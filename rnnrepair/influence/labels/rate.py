@@ -57,7 +57,7 @@ def _places(votes: np.ndarray, label: np.ndarray, seed: int) -> np.ndarray:
     preferred = others.argmax(1)
     by = votes[rows, preferred] - votes[rows, label]
     # Equal ones by chance: shares of 20 neighbours are often equal, and places must be uniform.
-    chance: np.ndarray = np.random.default_rng(derive_seed(seed, "equal votes")).random(n)
+    chance = np.random.default_rng(derive_seed(seed, "equal votes")).random((n,))
     place = np.zeros(n)
     pair = label * n_classes + preferred
     for told in np.unique(pair):
