@@ -36,6 +36,7 @@ def _cleaned(injection: RepairInjection) -> Cleaned | None:
         reweighted=actions[Action.REWEIGHT],
         taken_back=sum(not row.holds for row in injection.ledger),
         withheld=injection.withheld,
+        estimated_wrong=injection.estimated_wrong,
     )
 
 

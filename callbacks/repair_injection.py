@@ -28,6 +28,7 @@ from rnnrepair.influence import Evidence
 from rnnrepair.patterns import LEAST_INSIDE, columns_without_groups
 from rnnrepair.protocols import Split, columns_of_samples, names_of_samples
 from rnnrepair.repair import (
+    Action,
     Campaign,
     GuidedRepair,
     LedgerRow,
@@ -109,6 +110,8 @@ class RepairInjection(AnalysisCallback):
         self.judged = 0
         # Failures of the first round that got no samples, because labels at them are in doubt.
         self.withheld = 0
+        # Share of the training labels that is wrong at most, by estimate of the first round.
+        self.estimated_wrong: float | None = None
         # Optimizer steps and epochs at which training began anew, None where it did not.
         self.anew_step: int | None = None
         self.anew_epoch: int | None = None
@@ -355,6 +358,9 @@ class RepairInjection(AnalysisCallback):
                 log.warning("Taught no more, for as many fail as at first: %s.", pattern.name)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
+        if self.strategy.cleans and all(row.action == Action.ADD for row in self.ledger):
+            suspicion = upstream(trainer, InfluenceAnalysis, self).suspicion()
+            self.estimated_wrong = suspicion.rate
         spends = self.strategy.injects and not self.strategy.saves
         if spends and len(proposal) < wanted and not proposal.withheld:
             log.warning(
@@ -416,6 +422,7 @@ class RepairInjection(AnalysisCallback):
             "campaign": self.campaign.state_dict(),
             "judged": self.judged,
             "withheld": self.withheld,
+            "estimated_wrong": self.estimated_wrong,
             "anew_step": self.anew_step,
             "anew_epoch": self.anew_epoch,
             "strategy": self.strategy.state_dict(),
@@ -427,8 +434,9 @@ class RepairInjection(AnalysisCallback):
         self.ledger = [LedgerRow(**row) for row in state_dict["ledger"]]
         self.campaign.load_state_dict(state_dict["campaign"])
         self.judged = state_dict["judged"]
-        # A base training that an earlier version has left in the cache does not know it.
+        # A base training that an earlier version has left in the cache does not know these.
         self.withheld = state_dict.get("withheld", 0)
+        self.estimated_wrong = state_dict.get("estimated_wrong")
         self.anew_step = state_dict["anew_step"]
         self.anew_epoch = state_dict["anew_epoch"]
         # A base training is shared by strategies, and none has learnt anything before it ends.

@@ -306,11 +306,14 @@ class RepairReport(AnalysisCallback):
             )
 
     def _record(self, trainer: pl.Trainer, repair: Repair) -> RunRecord:
-        injection = upstream(trainer, RepairInjection, self)
-        strategy, given_up = injection.called, injection.strategy.given_up
-        data = repairable_data(trainer)
-        ended = ended_notes(repair.answers["val"], given_up, self.monitor)
-        said = corrections_of(data)
+        injection, data = upstream(trainer, RepairInjection, self), repairable_data(trainer)
+        strategy, said = injection.called, corrections_of(data)
+        ended = ended_notes(
+            *(repair.answers["val"], injection.strategy.given_up, injection.ledger),
+            *(self.monitor, self._folder),
+        )
+        for note in ended:
+            log.warning("%s", note)
         return RunRecord(
             experiment=self.experiment,
             seed=self.seed,

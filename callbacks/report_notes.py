@@ -1,11 +1,13 @@
 """Warnings that stand in every output of a run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rnnrepair.network import Predictions
 from rnnrepair.patterns import Pattern
 from rnnrepair.protocols import KnowsPoison, KnowsWrongLabels, RepairableData
 from rnnrepair.record import SplitAnswers
+from rnnrepair.repair import Action, LedgerRow
 from rnnrepair.runs import at_chance, constant_score, still_rising
 from rnnrepair.scores import Monitor, confusion, fell, score
 from rnnrepair.sequences import Names
@@ -45,14 +47,20 @@ def found_notes(
 
 
 def ended_notes(
-    val: SplitAnswers, given_up: Sequence[Pattern], monitor: Monitor
+    val: SplitAnswers,
+    given_up: Sequence[Pattern],
+    ledger: Sequence[LedgerRow],
+    monitor: Monitor,
+    folder: Path,
 ) -> tuple[str, ...]:
     """Return what a reader must know of how a repair has ended.
 
     Args:
         val: what the unrepaired and the final network say of it.
         given_up: patterns that were taught no more.
+        ledger: of the run.
         monitor: the score that chooses on val.
+        folder: of the run.
     """
     told = [
         f"Given up: {pattern.told}. Teaching it mended nothing, or val fell meanwhile: the network "
@@ -65,10 +73,22 @@ def ended_notes(
         told.append(
             f"The final network is worse on val than the unrepaired one: {monitor.value} "
             f"{after:.4f}, {before:.4f} before. Take the unrepaired one (checkpoints/base.ckpt), "
-            "the best on val (best.ckpt, where it is kept), or one between them "
-            "(scripts/interpolate.py)."
+            "the best on val (best.ckpt, where it is kept), or one between them (python "
+            f"scripts/interpolate.py run={folder}).{_of_cleaning(ledger, folder)}"
         )
     return tuple(told)
+
+
+def _of_cleaning(ledger: Sequence[LedgerRow], folder: Path) -> str:
+    """Return how mended labels are taken back; empty where none are."""
+    mended = [row for row in ledger if row.holds and not row.injected]
+    if not mended:
+        return ""
+    first = min(row.round for row in mended)
+    told = f" Labels as they were: python scripts/rollback.py run={folder} round={first}"
+    if all(row.action == Action.REWEIGHT for row in mended):
+        return f"{told}."
+    return f"{told}; the action reweight does less harm."
 
 
 def _planted(data: RepairableData) -> list[str]:

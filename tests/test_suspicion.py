@@ -112,6 +112,58 @@ def test_margins_of_the_training_speak_where_inputs_do_not():
     assert suspect_labels(view).suspect[wrong].float().mean() < 0.5
 
 
+def overlapping(given, seed=0):
+    """A view of two classes that overlap, and of the margins of a network that reads the same.
+
+    Args:
+        given: (n,) labels that training is given, or None for the true ones: every second.
+        seed: of the inputs.
+    """
+    n = 1500
+    true = torch.arange(n) % 2
+    given = true if given is None else given
+    g = torch.Generator().manual_seed(seed)
+    inputs = 1.1 * one_hot(true, 2)[:, None] + 0.9 * torch.randn(n, 4, 2, generator=g)
+    state = torch.zeros(4 * n, dtype=torch.uint8)
+    index = torch.arange(n)
+    # What the network says is what the inputs say: their hard samples are its hard samples.
+    logits = 3 * inputs.mean(1) + 0.5 * torch.randn(n, 2, generator=g)
+    said = logits.argmax(1).to(torch.uint8).repeat_interleave(4)
+    traces = Traces(state, said, torch.arange(n + 1) * 4, index, given, 5, 2)
+    dynamics = TrainingDynamics(n)
+    dynamics.update(index, logits, given)
+    dynamics.end_epoch()
+
+    def fetch(asked):
+        return SequenceBatch(asked, inputs[asked], torch.full((len(asked),), 4), given[asked])
+
+    return replace(view_of(random_model(), traces), fetch=fetch, dynamics=dynamics), true
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_hard_samples_with_right_labels_are_hardly_ever_suspect(seed):
+    view, true = overlapping(None, seed)
+    # Several in a hundred lie on the wrong side for inputs and network alike.
+    assert 0.03 < (view.traces.final_prediction != true).float().mean() < 0.12
+    assert suspect_labels(view).suspect.float().mean() <= 0.01
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_labels_that_were_mended_leave_nothing_to_mend(seed, share):
+    """Whoever looks again, once the suspects have the labels that were suggested, finds few."""
+    _, true = overlapping(None, seed)
+    g = torch.Generator().manual_seed(seed + 10)
+    given = torch.where(torch.rand(len(true), generator=g) < share, 1 - true, true)
+    view, _ = overlapping(given, seed)
+    first = suspect_labels(view)
+    wrong = given != true
+    assert wrong[first.suspect].float().mean() > 0.6
+    assert first.suspect[wrong].float().mean() > 0.6
+    again, _ = overlapping(first.suggested, seed)
+    assert suspect_labels(again).suspect.float().mean() <= 0.01
+
+
 def test_some_are_judged_as_among_all_where_there_are_few():
     whole = suspect_labels(in_groups(WRONG))
     found = suspect_labels(in_groups(WRONG), rows=torch.tensor([7, 8]))

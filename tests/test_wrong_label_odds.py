@@ -51,6 +51,29 @@ def test_both_kinds_together_tell_more_than_each_and_how_many_there_are(planted)
     assert wrong[odds > 0].float().mean() > 0.75
 
 
+def test_no_more_wrong_labels_are_expected_than_there_are(planted):
+    evidence, label, wrong = planted
+    free = wrong_label_odds(evidence, label)
+    expected = free.double().sigmoid().sum() / N
+    for rate in (0.0, 0.02, 0.06):
+        assert rate < expected
+        odds = wrong_label_odds(evidence, label, rate)
+        assert odds.isfinite().all()
+        assert odds.double().sigmoid().sum() == pytest.approx(rate * N, abs=1e-3)
+        # The most suspicious ones are left.
+        assert rate == 0 or wrong[odds > 0].float().mean() > 0.9
+    assert torch.equal(wrong_label_odds(evidence, label, 0.5), free)
+
+
+def test_hard_samples_that_all_kinds_doubt_are_not_taken_for_wrong_where_few_are():
+    g = torch.Generator().manual_seed(5)
+    label = torch.randint(C, (N,), generator=g)
+    hard = 1.5 * torch.randn(N, generator=g)
+    evidence = (hard + 0.5 * torch.randn(3, N, generator=g)).double()
+    assert (wrong_label_odds(evidence, label) > 0).float().mean() > 0.05
+    assert (wrong_label_odds(evidence, label, 0.005) > 0).float().mean() < 0.01
+
+
 def test_what_is_added_to_a_whole_class_changes_nothing(planted):
     evidence, label, _ = planted
     moved = evidence + torch.tensor([[8.0], [-2.0]]) * label

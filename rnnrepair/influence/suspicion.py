@@ -14,6 +14,7 @@ from rnnrepair.influence.labels import (
     neighbour_labels,
     shared_values,
     wrong_label_odds,
+    wrong_label_rate,
 )
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
@@ -41,6 +42,7 @@ class Suspicion:
         shared: values of the user's columns that doubted samples share; where such a value
             explains a doubt, the sample is not suspect.
         n_far: samples that would be suspect if they were not far from all others.
+        rate: share of all labels that is wrong at most, by estimate; None where there is none.
     """
 
     index: Tensor
@@ -49,6 +51,7 @@ class Suspicion:
     suspect: Tensor
     shared: tuple[SharedValue, ...] = ()
     n_far: int = 0
+    rate: float | None = None
 
     def suspects_among(self, index: Tensor) -> Tensor:
         """Return bool of the shape of ``index``: those that are suspect; -1 is no sample."""
@@ -78,11 +81,13 @@ class _Evidence:
         kinds: (V, N) float64, see ``wrong_label_odds``.
         far: (N,) bool, samples that are far from all others.
         votes: (N, C) for each class, of all kinds together.
+        rate: share of the labels that is wrong at most, 1 where the inputs do not tell.
     """
 
     kinds: Tensor
     far: Tensor
     votes: Tensor
+    rate: float
 
 
 def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None) -> Suspicion:
@@ -92,7 +97,9 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     while the network was trained (where that was not recorded, how many of the nearest traces
     carry another label), how many of the samples with the nearest inputs do, and how much better
     another label fits a linear model of the inputs. The latter two know no network, and so nothing
-    of what it has learnt by heart. It costs a search for neighbours among 5,000 samples.
+    of what it has learnt by heart; they tell how many labels are wrong, too
+    (``wrong_label_rate``), and no more than these are expected. It costs a search for neighbours
+    among 5,000 samples.
 
     Where far more of the doubted samples than of all have one value of the user's columns
     (``shared_values``), the samples with the value are compared with each other: a device that
@@ -110,18 +117,19 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
         drawn = tie_order(traces.index, seed)[:AMONG]
         traces = traces.select(torch.cat([rows, drawn]).unique())
     label, found = traces.label, _evidence(view, traces, seed)
-    odds = wrong_label_odds(found.kinds, label)
+    odds = wrong_label_odds(found.kinds, label, found.rate)
     doubted = _doubted(odds, found.kinds) & ~torch.isin(traces.index, view.checked)
     shared = shared_values(view.columns, traces.index, label, doubted)
     kinds = _within_values(found.kinds, shared, view, traces)
     if shared:
-        odds = wrong_label_odds(kinds, label)
+        odds = wrong_label_odds(kinds, label, found.rate)
         doubted = _doubted(odds, kinds)
     suspect = doubted & ~found.far
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
     judged = Suspicion(
         *(traces.index, odds.sigmoid(), torch.where(suspect, other, label), suspect, shared),
         int((doubted & found.far).sum()),
+        found.rate if found.rate < 1 else None,
     )
     return judged.without(view.checked, label)
 
@@ -131,16 +139,25 @@ def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     features = input_features(traces, view.fetch, seed)
     near, distance = neighbour_labels(features, label, n_classes, seed)
     linear = linear_labels(features, label, n_classes, seed)
-    kinds = [_of_the_network(view, traces, seed), _of_inputs(near, label)]
-    kinds += [_of_inputs(linear, label)]
+    by_inputs = [_of_inputs(kind, label) for kind in (near, linear)]
+    kinds = torch.stack([_of_the_network(view, traces, seed), *by_inputs])
+    # Samples have no say in what is said of their inputs, so these tell how many are wrong.
+    rate = min(
+        (
+            wrong_label_rate(votes, label, seed)
+            for votes, kind in zip((near, linear), by_inputs, strict=True)
+            if not kind.isnan().all()
+        ),
+        default=1.0,
+    )
     votes = near + linear.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
-    return _Evidence(torch.stack(kinds), is_far(distance, distance), votes)
+    return _Evidence(kinds, is_far(distance, distance), votes, rate)
 
 
 def _doubted(odds: Tensor, kinds: Tensor) -> Tensor:
     """Return (N,) bool: more likely wrong than right, and most kinds put another label first.
 
-    Among right labels alone the odds still find what stands out.
+    A label that no kind puts behind another is none of the wrong ones, however few these are.
     """
     against, told = (kinds > 0).sum(0), (~kinds.isnan()).sum(0)
     return (odds >= 0) & (2 * against > told)

@@ -68,6 +68,8 @@ class Cleaned:
         taken_back: changes, injected samples included, that were undone because val fell.
         withheld: failures of the unrepaired network that got no samples, because labels at them
             are suspect.
+        estimated_wrong: share of the training labels that was wrong at most before the first was
+            mended, by estimate; None where there is none.
     """
 
     removed: int
@@ -75,6 +77,7 @@ class Cleaned:
     reweighted: int
     taken_back: int
     withheld: int
+    estimated_wrong: float | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from rnnrepair.record import (
 )
 from rnnrepair.repair import StopReason
 from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
+from rnnrepair.report.cleaning import cleaning_line
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
 from rnnrepair.report.wording import count, percent
@@ -65,8 +66,9 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         )
     console = console or Console()
     console.print(table)
-    if "cleaned" in summary:
-        console.print(f"labels: {_counts(summary['cleaned'])}")
+    if record.repair is not None and record.repair.effort.cleaned is not None:
+        val = record.repair.answers["val"]
+        console.print(cleaning_line(record.repair.effort.cleaned, val, record.monitor))
     if "corrections" in summary:
         said = dict(summary["corrections"])
         source = said.pop("source")

@@ -5,6 +5,7 @@ from rnnrepair.influence.labels.features import Features, input_features
 from rnnrepair.influence.labels.linear import linear_labels
 from rnnrepair.influence.labels.neighbours import is_far, neighbour_labels
 from rnnrepair.influence.labels.odds import wrong_label_odds
+from rnnrepair.influence.labels.rate import wrong_label_rate
 from rnnrepair.influence.labels.shared_values import SharedValue, shared_values
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "neighbour_labels",
     "shared_values",
     "wrong_label_odds",
+    "wrong_label_rate",
 ]

@@ -2,7 +2,8 @@
 
 import numpy as np
 import torch
-from scipy.optimize import isotonic_regression
+from scipy.optimize import brentq, isotonic_regression
+from scipy.special import expit
 from scipy.stats import rankdata
 from torch import Tensor
 
@@ -17,9 +18,11 @@ GUESS, SHARPNESS = 0.15, 0.03
 MOST = 0.5
 ROUNDS = 200
 SETTLED = 1e-4
+# Log odds that leave nothing of any probability.
+CERTAIN = 500.0
 
 
-def wrong_label_odds(evidence: Tensor, label: Tensor) -> Tensor:
+def wrong_label_odds(evidence: Tensor, label: Tensor, rate: float = 1.0) -> Tensor:
     """Return (N,) float32 log odds that each label is wrong.
 
     A network that has seen thirty of a hundred sevens called ones doubts every seven: what counts
@@ -29,13 +32,19 @@ def wrong_label_odds(evidence: Tensor, label: Tensor) -> Tensor:
     does not tell the samples apart weighs little by itself. More evidence never counts for less.
     Agreement of kinds is all that this rests on: one kind alone is taken as it is.
 
+    Hard samples make kinds agree too, so alone it would find wrong labels where there are none.
+    Therefore no more wrong labels are expected than somebody knows there to be: where the
+    probabilities sum to more, all odds are divided by the number that mends it.
+
     Source: ours; the model is that of Dawid & Skene, "Maximum Likelihood Estimation of Observer
-    Error-Rates Using the EM Algorithm", 1979, with kinds of evidence as observers.
+    Error-Rates Using the EM Algorithm", 1979, with kinds of evidence as observers; the limit is
+    posterior regularisation (Ganchev et al., JMLR 2010).
 
     Args:
         evidence: (V, N), above 0 where it puts another label first, the larger the more
             suspicious; NaN where nothing is known.
         label: (N,) int64.
+        rate: share of all labels that is wrong at most, see ``wrong_label_rate``.
     """
     classes = label.numpy()
     told = [kind for kind in evidence.double().numpy() if not np.isnan(kind).all()]
@@ -53,10 +62,23 @@ def wrong_label_odds(evidence: Tensor, label: Tensor) -> Tensor:
         odds = np.log(share / (1 - share))[classes]
         for places in binned:
             odds = odds + _speaks_for_wrong(places, wrong)
-        before, wrong = wrong, 1 / (1 + np.exp(-odds))
+        odds = _limited(odds, rate * len(classes))
+        before, wrong = wrong, expit(odds)
         if np.abs(wrong - before).max() < SETTLED:
             break
     return torch.from_numpy(odds).float()
+
+
+def _limited(odds: np.ndarray, most: float) -> np.ndarray:
+    """Return (N,) log odds whose probabilities sum to ``most`` at most."""
+
+    def beyond(less: float) -> float:
+        return float(expit(odds - less).sum()) - most
+
+    if beyond(0) <= 0:
+        return odds
+    less = CERTAIN if beyond(CERTAIN) >= 0 else brentq(beyond, 0, CERTAIN, xtol=1e-9)
+    return odds - less
 
 
 def _out_of_class(kind: np.ndarray, classes: np.ndarray) -> np.ndarray:

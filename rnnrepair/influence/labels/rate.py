@@ -1,0 +1,69 @@
+"""How many labels are wrong at most, from votes that know no label of the sample they judge."""
+
+import numpy as np
+from torch import Tensor
+
+from rnnrepair.seeding import derive_seed
+
+# How much of what wrong labels look like is left out at most, so that hard samples are out of it,
+# and samples that would be left, at least, if all labels were wrong: fewer tell nothing.
+LEFT_OUT = 0.75
+TAIL = 100
+STEPS = 30
+
+
+def wrong_label_rate(votes: Tensor, label: Tensor, seed: int = 0) -> float:
+    """Return the share of the labels that is wrong at most, in [0, 1].
+
+    A wrong label is one that another class's sample has been given: votes prefer that class to it
+    by as much as they usually do for a sample of that class. Of samples with the label y that
+    votes call c, the place of "c more than y" is looked up among the samples with the label c. For
+    wrong labels it is uniform, whatever the classes; hard samples with right labels stand low, for
+    votes hardly prefer anything to their label. Wrong labels among those that are looked up stand
+    lowest of all, so of a share w of wrong ones w(1 - s) / (1 - w) lies above s. Every s gives a
+    bound for w by the share that does lie above it. The smallest is taken.
+
+    It holds where wrong labels are given to easy and hard samples alike. Where only hard ones have
+    them it is too low, and fewer are found.
+
+    Source: ours; estimating the proportion of a mixture of which one component is known, after
+    Blanchard, Lee and Scott, "Semi-Supervised Novelty Detection", JMLR 2010.
+
+    Args:
+        votes: (N, C) for each class; the sample's own label has no say in them.
+        label: (N,) int64.
+        seed: of the order of equal votes.
+
+    Returns:
+        1, which tells nothing, for 100 samples and fewer.
+    """
+    n = len(label)
+    furthest = min(LEFT_OUT, 1 - TAIL / max(n, 1))
+    if furthest <= 0:
+        return 1.0
+    place = _places(votes.double().numpy(), label.numpy(), seed)
+    left_out = np.linspace(0, furthest, STEPS)
+    above = n - np.searchsorted(np.sort(place), left_out)
+    seen = float((above / (n * (1 - left_out))).min())
+    return seen / (1 + seen)
+
+
+def _places(votes: np.ndarray, label: np.ndarray, seed: int) -> np.ndarray:
+    """Return (N,) places in (0, 1) of each sample among those of the class that votes prefer."""
+    n, n_classes = votes.shape
+    rows = np.arange(n)
+    others = votes.copy()
+    others[rows, label] = -np.inf
+    preferred = others.argmax(1)
+    by = votes[rows, preferred] - votes[rows, label]
+    # Equal ones by chance: shares of 20 neighbours are often equal, and places must be uniform.
+    chance = np.random.default_rng(derive_seed(seed, "equal votes")).random((n,))
+    place = np.zeros(n)
+    pair = label * n_classes + preferred
+    for told in np.unique(pair):
+        y, c = divmod(int(told), n_classes)
+        usual = np.sort(votes[label == c, c] - votes[label == c, y])
+        own = pair == told
+        below, up_to = (np.searchsorted(usual, by[own], side) for side in ("left", "right"))
+        place[own] = (below + chance[own] * (up_to - below + 1)) / (len(usual) + 1)
+    return place

@@ -1,0 +1,75 @@
+"""What a run says at its end: one line of its cleaning always, a warning where val has lost."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnnrepair.callbacks.report_notes import ended_notes
+from rnnrepair.patterns import Pattern
+from rnnrepair.record import Cleaned, SplitAnswers
+from rnnrepair.repair import Action, LedgerRow
+from rnnrepair.report.cleaning import cleaning_line
+from rnnrepair.scores import Monitor
+
+
+def answers(right_before, right_after, n=100):
+    """Val of n sequences of class 0, of which so many are right."""
+    place = torch.arange(n)
+    before, after = ((place >= right).long() for right in (right_before, right_after))
+    return SplitAnswers(place, torch.zeros(n).long(), before, after)
+
+
+def row(number, action, taken_back=-1):
+    told = ("clean", 0, "", "{}", -1, -1, -1, 3, 0)
+    return LedgerRow(5, 5, -1, *told, action=action, round=number, taken_back=taken_back)
+
+
+def notes(ledger, val, given_up=()):
+    return ended_notes(val, given_up, ledger, Monitor.ACCURACY, Path("outputs/run"))
+
+
+RELABELLED = [row(2, Action.RELABEL), row(3, Action.RELABEL)]
+
+
+def test_a_loss_on_val_is_warned_of_with_what_takes_it_back():
+    # The standard error of .9 on 100 sequences is .03.
+    assert notes(RELABELLED, answers(90, 85)) == ()
+    (told,) = notes(RELABELLED, answers(90, 83))
+    assert "0.8300" in told
+    assert "0.9000" in told
+    assert "scripts/rollback.py run=outputs/run round=2" in told
+    assert "reweight" in told
+    assert notes(RELABELLED, answers(84, 90)) == ()
+
+
+def test_who_draws_less_often_already_is_not_told_to():
+    (told,) = notes([row(1, Action.REWEIGHT)], answers(90, 80))
+    assert "reweight" not in told
+
+
+@pytest.mark.parametrize("ledger", [[], [row(1, Action.ADD)], [row(1, Action.RELABEL, 4)]])
+def test_where_nothing_is_mended_cleaning_is_not_blamed(ledger):
+    (told,) = notes(ledger, answers(90, 50))
+    assert "scripts/interpolate.py run=outputs/run" in told
+    assert "rollback" not in told
+
+
+def test_patterns_that_were_given_up_are_told():
+    nothing = torch.empty(0, dtype=torch.int64)
+    pattern = Pattern("group", "device z", nothing, nothing, 0.9, 0.1, 0.01, {}, nothing)
+    (told,) = notes([], answers(90, 90), [pattern])
+    assert told.startswith("Given up: device z.")
+
+
+def test_the_line_tells_what_was_done_and_what_val_says():
+    cleaned = Cleaned(1, 12, 3, 4, 5, estimated_wrong=0.1168)
+    told = cleaning_line(cleaned, answers(90, 93), "accuracy")
+    assert told == (
+        "labels: 12 relabelled, 3 drawn less often, 1 removed, 4 changes taken back; by estimate "
+        "11.7% of the training labels were wrong; 5 failures without samples, for their labels are "
+        "in doubt; accuracy on val 0.9000 before, 0.9300 after"
+    )
+    told = cleaning_line(Cleaned(0, 0, 0, 0, 0), answers(90, 90), "accuracy")
+    assert "estimate" not in told
+    assert "without samples" not in told
