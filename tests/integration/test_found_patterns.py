@@ -1,12 +1,17 @@
 """A run that finds a pattern tells what became of it, on every split."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import torch
 
+from rnnrepair.callbacks import RepairInjection
+from rnnrepair.callbacks.launch import build
 from rnnrepair.patterns import Candidate
 from rnnrepair.record import RunRecord
+from rnnrepair.repair import PatternRepair, read_ledger
 from tests.integration.conftest import train
 
 
@@ -54,3 +59,36 @@ def test_samples_of_every_split_that_have_a_pattern_are_counted(quick):
     assert "What is taught" in page
     assert (Path(cfg.paths.output_dir) / "patterns.png").is_file()
     assert torch.isin(torch.tensor(found.failures), repair.answers["repair"].index).all()
+
+
+class Misteaching(PatternRepair):
+    """Teaches what it has found with wrong labels, in its first rounds."""
+
+    def propose(self, context, budget):
+        made = super().propose(context, budget)
+        wrong = made.region >= 0
+        return replace(made, label=torch.where(wrong, (made.label + 1) % 10, made.label))
+
+
+# The last round is judged at the end of its epochs, earlier ones by the next analysis.
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_pattern_that_costs_val_is_given_up_and_its_rounds_taken_back(quick, rounds):
+    cfg = quick("repair.strategy=pattern", f"repair.rounds={rounds}", "repair.budget=60")
+    run = build(cfg)
+    (injection,) = (c for c in run.callbacks if isinstance(c, RepairInjection))
+    injection.strategy = Misteaching(finders=[Fours()])
+    summary = run.train()
+    rows = read_ledger(Path(cfg.paths.output_dir) / "ledger.csv")
+    taken_back = {row.round for row in rows if not row.holds}
+    # All rounds that have taught it, and none after them.
+    assert (
+        {row.round for row in rows if row.redrawn}
+        == taken_back
+        == set(range(1, 1 + max(taken_back)))
+    )
+    assert run.datamodule.n_injected == sum(row.holds for row in rows) == summary["injected"]
+    assert [pattern.told for pattern in injection.strategy.given_up] == ["is a four"]
+    assert summary["patterns"][0]["injected"] == sum(
+        row.injected and row.failure_id in summary["patterns"][0]["failures"] for row in rows
+    )
+    assert any(note.startswith("Given up: is a four.") for note in summary["notes"])
