@@ -5,10 +5,13 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from rnnrepair.callbacks.analysis import log
 from rnnrepair.callbacks.calendar import Calendar
+from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.edits import EditFamily, TokenEdits, check_known
 from rnnrepair.errors import IncompatibleCheckpointError
-from rnnrepair.protocols import RepairableData, phrases_of
+from rnnrepair.patterns import LEAST_INSIDE, columns_without_groups
+from rnnrepair.protocols import RepairableData, columns_of_samples, phrases_of
 from rnnrepair.repair import RepairStrategy
 from rnnrepair.sequences import Fits, check_fits
 
@@ -128,6 +131,49 @@ def check_rounds(*, planned: int, rounds: int, calendar: Calendar, epoch: int, a
             f"made {epoch} epochs, and what follows the first {min(planned, rounds)} rounds has "
             "begun, so that other rounds would make another run: give the old value back, or "
             "start anew without ckpt_path."
+        )
+
+
+def check_trained_on(trainer: pl.Trainer, collector: TraceCollector) -> None:
+    """Refuse a training that ends where the first samples are injected or mended."""
+    last = trainer.max_epochs
+    first = collector.first_analysis(last)
+    if last == first and collector.should_analyse(first):
+        raise MisconfigurationException(
+            f"The first repair samples are injected after {first} epochs, and training ends "
+            f"there (max_epochs={last}): nothing would be trained on them. Raise max_epochs to "
+            f"{first + 1} or more, or begin earlier (start_epoch)."
+        )
+
+
+def check_in_place(strategy: RepairStrategy, release_epoch: int | None, called: str) -> None:
+    """Refuse to train on the repair split where samples take the place of their parents."""
+    if strategy.starts_anew or release_epoch is not None:
+        raise MisconfigurationException(
+            "in_place is for protocols whose repair split may be a part of the test set, and "
+            f"the strategy {called} or release_epoch would train on it: choose another strategy, "
+            "and release_epoch=None."
+        )
+
+
+def check_teachers(strategy: RepairStrategy, called: str) -> None:
+    """Refuse teachers beside a strategy that cleans."""
+    if strategy.cleans:
+        raise MisconfigurationException(
+            f"teachers and the strategy {called} both withhold samples where labels are in doubt: "
+            "choose teachers=0, or a strategy that does not clean."
+        )
+
+
+def tell_silent_columns(data: RepairableData) -> None:
+    """Warn of the user's columns that no pattern can be told by."""
+    silent = columns_without_groups(columns_of_samples(data), data.indices("repair"))
+    if silent:
+        log.warning(
+            "No pattern can be told by %s: expected a value that at least %d of the repair "
+            "split's samples have, or numbers.",
+            ", ".join(silent),
+            LEAST_INSIDE,
         )
 
 

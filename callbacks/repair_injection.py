@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
@@ -16,17 +15,20 @@ from rnnrepair.callbacks.proposing import proposed, told_of
 from rnnrepair.callbacks.repair_checks import (
     check_data,
     check_edits,
+    check_in_place,
     check_made,
     check_rounds,
+    check_teachers,
+    check_trained_on,
     check_trainer,
+    tell_silent_columns,
 )
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence
-from rnnrepair.patterns import LEAST_INSIDE, columns_without_groups
-from rnnrepair.protocols import Split, columns_of_samples, names_of_samples
+from rnnrepair.protocols import Split, names_of_samples
 from rnnrepair.repair import (
     Action,
     Campaign,
@@ -34,6 +36,7 @@ from rnnrepair.repair import (
     LedgerRow,
     RepairStrategy,
     StopReason,
+    first_lost_round,
     ledger_rows,
     rounds_held,
     taken_back,
@@ -142,27 +145,13 @@ class RepairInjection(AnalysisCallback):
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
         check_edits(self.strategy, self.edits, data)
         if self.strategy.seeks_patterns:
-            silent = columns_without_groups(columns_of_samples(data), data.indices("repair"))
-            if silent:
-                log.warning(
-                    "No pattern can be told by %s: expected a value that at least %d of the "
-                    "repair split's samples have, or numbers.",
-                    ", ".join(silent),
-                    LEAST_INSIDE,
-                )
+            tell_silent_columns(data)
         if trainer.ckpt_path is None and self._changes_data:
-            self._check_trained_on(trainer)
-        if self.in_place and (self.strategy.starts_anew or self.release_epoch is not None):
-            raise MisconfigurationException(
-                "in_place is for protocols whose repair split may be a part of the test set, and "
-                f"the strategy {self.called} or release_epoch would train on it: choose "
-                "another strategy, and release_epoch=None."
-            )
-        if self.strategy.cleans and any(c.n_teachers for c in teachers_of(trainer)):
-            raise MisconfigurationException(
-                f"teachers and the strategy {self.called} both withhold samples where labels are "
-                "in doubt: choose teachers=0, or a strategy that does not clean."
-            )
+            check_trained_on(trainer, upstream(trainer, TraceCollector, self))
+        if self.in_place:
+            check_in_place(self.strategy, self.release_epoch, self.called)
+        if any(callback.n_teachers for callback in teachers_of(trainer)):
+            check_teachers(self.strategy, self.called)
         self.campaign.max_samples = int(self.max_share * len(data.indices("fit")))
 
     @override
@@ -183,17 +172,6 @@ class RepairInjection(AnalysisCallback):
     @property
     def _changes_data(self) -> bool:
         return self.strategy.injects or self.strategy.cleans
-
-    def _check_trained_on(self, trainer: pl.Trainer) -> None:
-        """Refuse a training that ends where the first samples are injected or mended."""
-        collector, last = upstream(trainer, TraceCollector, self), trainer.max_epochs
-        first = collector.first_analysis(last)
-        if last == first and collector.should_analyse(first):
-            raise MisconfigurationException(
-                f"The first repair samples are injected after {first} epochs, and training ends "
-                f"there (max_epochs={last}): nothing would be trained on them. Raise max_epochs to "
-                f"{first + 1} or more, or begin earlier (start_epoch)."
-            )
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -228,9 +206,7 @@ class RepairInjection(AnalysisCallback):
         network = upstream(trainer, TraceCollector, self).network
         val = network.predict(repairable_data(trainer).loader("val"))
         confused = confusion(val.label, val.predicted)
-        if self._take_back_if_lost(
-            trainer, score(confused, self.monitor), len(val.label), self.campaign.rounds_made, epoch
-        ):
+        if self._take_back_if_lost(trainer, score(confused, self.monitor), len(val.label), epoch):
             self._train_on(trainer, ("fit",))
 
     @override
@@ -242,8 +218,7 @@ class RepairInjection(AnalysisCallback):
         n_failures = 0 if source.evidence is None else len(source.evidence)
         val = abstraction.traces["val"]
         val_score = score(confusion(val.label, val.final_prediction), self.monitor)
-        last = self.campaign.rounds_made
-        took_back = self._take_back_if_lost(trainer, val_score, len(val), last, epoch)
+        took_back = self._take_back_if_lost(trainer, val_score, len(val), epoch)
         wanted = self.campaign.open_round(n_failures, val_score)
         if self.strategy.starts_anew:
             self._begin_anew(trainer, source.evidence, epoch)
@@ -293,15 +268,17 @@ class RepairInjection(AnalysisCallback):
         return sum(row.holds and not row.injected for row in self.ledger)
 
     def _take_back_if_lost(
-        self, trainer: pl.Trainer, val_score: float, n_val: int, last: int, epoch: int
+        self, trainer: pl.Trainer, val_score: float, n_val: int, epoch: int
     ) -> bool:
-        """Take rounds back where val fell over them: the last one, or all that taught patterns."""
-        first = self._first_lost(val_score, n_val, last)
+        """Take rounds back where val fell over them; return whether any was."""
+        first = first_lost_round(self.campaign, self.ledger, self.strategy, val_score, n_val)
         if first is None:
             return False
-        undone = [number for number in rounds_held(self.ledger) if number >= first]
-        for _ in undone:
-            repairable_data(trainer).take_back()
+        last = self.campaign.rounds_made
+        for number in rounds_held(self.ledger):
+            if number >= first:
+                repairable_data(trainer).take_back()
+        self.strategy.give_up_patterns()
         self.ledger = taken_back(self.ledger, first, epoch)
         write_ledger(self.ledger, self._ledger_file)
         log.warning(
@@ -313,18 +290,6 @@ class RepairInjection(AnalysisCallback):
             "it" if first == last else "them",
         )
         return True
-
-    def _first_lost(self, val_score: float, n_val: int, last: int) -> int | None:
-        """Return the first round that is to be taken back, None where none is."""
-        held = rounds_held(self.ledger)
-        mended = any(r.holds and not r.injected and r.round == last for r in self.ledger)
-        if mended and self.campaign.lost(val_score, n_val, last):
-            return last
-        # Each round of a pattern teaches the same, a little: harm adds up.
-        if held and self.strategy.patterns and self.campaign.lost(val_score, n_val, held[0]):
-            self.strategy.give_up_patterns()
-            return held[0]
-        return None
 
     def _make_round(
         self, trainer: pl.Trainer, evidence: Evidence | None, wanted: int, epoch: int
