@@ -33,7 +33,7 @@ def strategy(patterns=0, given_up=0):
         # Each round has lost a standard error: no round by itself, all of them together.
         ([row(1, ADDED), row(2, ADDED), row(3, ADDED)], strategy(1), 0.81, 1),
         ([row(1, MENDED), row(2, MENDED), row(3, MENDED)], strategy(), 0.81, None),
-        ([row(1, MENDED), row(2, MENDED), row(3, MENDED)], strategy(), 0.77, 3),
+        ([row(1, MENDED), row(2, MENDED), row(3, MENDED)], strategy(), 0.76, 3),
         # What no pattern was taught by stays.
         ([row(1, ADDED), row(2, ADDED), row(3, ADDED)], strategy(), 0.5, None),
         ([row(1, ADDED), row(2, ADDED), row(3, ADDED)], strategy(2, 2), 0.5, None),
@@ -41,7 +41,7 @@ def strategy(patterns=0, given_up=0):
         # Rounds that were taken back are judged no more.
         ([row(1, ADDED, 4), row(2, ADDED), row(3, ADDED)], strategy(1), 0.81, None),
         ([row(1, ADDED, 4), row(2, ADDED), row(3, ADDED)], strategy(1), 0.80, 2),
-        ([row(3, MENDED), row(1, ADDED)], strategy(1), 0.77, 3),
+        ([row(3, MENDED), row(1, ADDED)], strategy(1), 0.76, 3),
         ([], strategy(1), 0.1, None),
     ],
 )
