@@ -8,6 +8,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rnnrepair.callbacks.analysis import log
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.callbacks.trace_collector import TraceCollector
+from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of
 from rnnrepair.edits import EditFamily, TokenEdits, check_known
 from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.patterns import LEAST_INSIDE, columns_without_groups
@@ -165,6 +166,15 @@ def check_teachers(strategy: RepairStrategy, called: str) -> None:
         )
 
 
+def check_no_steps_kept(trainer: pl.Trainer, called: str) -> None:
+    """Refuse to record steps on samples that every epoch edits anew: they cannot be made again."""
+    if steps_recorder_of(trainer) is not None:
+        raise MisconfigurationException(
+            f"SGDInfluence makes the steps of training again, and the strategy {called} edits "
+            "samples anew in every epoch: leave out TrajectoryRecorder, or choose another strategy."
+        )
+
+
 def tell_silent_columns(data: RepairableData) -> None:
     """Warn of the user's columns that no pattern can be told by."""
     silent = columns_without_groups(columns_of_samples(data), data.indices("repair"))
@@ -174,6 +184,27 @@ def tell_silent_columns(data: RepairableData) -> None:
             "split's samples have, or numbers.",
             ", ".join(silent),
             LEAST_INSIDE,
+        )
+
+
+def check_release(planned: int | None, now: int | None, epoch: int) -> None:
+    """Refuse to move the epoch from which the repair split is trained on, once it has come.
+
+    Args:
+        planned: of the run that wrote the checkpoint; None for never.
+        now: of this one.
+        epoch: completed epochs of the checkpoint.
+
+    Raises:
+        IncompatibleCheckpointError: failures would be drawn from what has been trained on.
+    """
+    come = [release for release in (planned, now) if release is not None and release <= epoch]
+    if planned != now and come:
+        raise IncompatibleCheckpointError(
+            f"The checkpoint has made {epoch} epochs and was planned to train on the repair split "
+            f"after {planned}, now after {now}: rounds would draw failures from what has been "
+            "trained on. Let the epochs before the final ones be as many as they were (a longer "
+            "end is schedule.final_epochs), or start anew without ckpt_path."
         )
 
 

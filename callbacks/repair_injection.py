@@ -17,6 +17,8 @@ from rnnrepair.callbacks.repair_checks import (
     check_edits,
     check_in_place,
     check_made,
+    check_no_steps_kept,
+    check_release,
     check_rounds,
     check_teachers,
     check_trained_on,
@@ -36,8 +38,9 @@ from rnnrepair.repair import (
     LedgerRow,
     RepairStrategy,
     StopReason,
-    first_lost_round,
     ledger_rows,
+    lost_by_mending,
+    lost_by_patterns,
     rounds_held,
     taken_back,
     write_ledger,
@@ -113,7 +116,7 @@ class RepairInjection(AnalysisCallback):
         self.judged = 0
         # Failures of the first round that got no samples, because labels at them are in doubt.
         self.withheld = 0
-        # Share of the training labels that is wrong at most, by estimate of the first round.
+        # Share of the training labels that was wrong at most, before any was mended.
         self.estimated_wrong: float | None = None
         # Optimizer steps and epochs at which training began anew, None where it did not.
         self.anew_step: int | None = None
@@ -145,6 +148,7 @@ class RepairInjection(AnalysisCallback):
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
         check_edits(self.strategy, self.edits, data)
         if self.strategy.seeks_patterns:
+            check_no_steps_kept(trainer, self.called)
             tell_silent_columns(data)
         if trainer.ckpt_path is None and self._changes_data:
             check_trained_on(trainer, upstream(trainer, TraceCollector, self))
@@ -168,6 +172,10 @@ class RepairInjection(AnalysisCallback):
                 epoch=self._loaded_epochs,
                 anew=self.strategy.starts_anew,
             )
+        saved = checkpoint["callbacks"].get(self.state_key, {})
+        check_release(
+            saved.get("release_epoch", self.release_epoch), self.release_epoch, self._loaded_epochs
+        )
 
     @property
     def _changes_data(self) -> bool:
@@ -226,7 +234,7 @@ class RepairInjection(AnalysisCallback):
             with self.timed():
                 # What was just taken back is still in the traces, so nothing is made of them.
                 evidence = None if took_back else source.evidence
-                self._make_round(trainer, evidence, wanted, epoch)
+                self._make_round(trainer, evidence, wanted, epoch, took_back=took_back)
         elif took_back:
             self._train_on(trainer, ("fit",))
         if self.campaign.stopped is not None:
@@ -271,14 +279,19 @@ class RepairInjection(AnalysisCallback):
         self, trainer: pl.Trainer, val_score: float, n_val: int, epoch: int
     ) -> bool:
         """Take rounds back where val fell over them; return whether any was."""
-        first = first_lost_round(self.campaign, self.ledger, self.strategy, val_score, n_val)
-        if first is None:
+        mending = lost_by_mending(self.campaign, self.ledger, val_score, n_val)
+        patterns = lost_by_patterns(
+            self.campaign, self.ledger, self.strategy.patterns, val_score, n_val
+        )
+        lost = [number for number in (mending, patterns) if number is not None]
+        if not lost:
             return False
-        last = self.campaign.rounds_made
+        first, last = min(lost), self.campaign.rounds_made
         for number in rounds_held(self.ledger):
             if number >= first:
                 repairable_data(trainer).take_back()
-        self.strategy.give_up_patterns()
+        if patterns is not None:
+            self.strategy.give_up_patterns()
         self.ledger = taken_back(self.ledger, first, epoch)
         write_ledger(self.ledger, self._ledger_file)
         log.warning(
@@ -292,10 +305,18 @@ class RepairInjection(AnalysisCallback):
         return True
 
     def _make_round(
-        self, trainer: pl.Trainer, evidence: Evidence | None, wanted: int, epoch: int
+        self,
+        trainer: pl.Trainer,
+        evidence: Evidence | None,
+        wanted: int,
+        epoch: int,
+        *,
+        took_back: bool,
     ) -> None:
         if evidence is not None and self._changes_data:
             self._change(trainer, evidence, wanted, epoch)
+        elif took_back:
+            log.info("This round makes nothing: what was undone is still in the traces.")
         elif evidence is None and self.strategy.cleans:
             log.info("Nothing is cleaned in this round: it goes by failures, and there are none.")
         self._train_on(trainer, ("fit",))
@@ -390,6 +411,7 @@ class RepairInjection(AnalysisCallback):
             "estimated_wrong": self.estimated_wrong,
             "anew_step": self.anew_step,
             "anew_epoch": self.anew_epoch,
+            "release_epoch": self.release_epoch,
             "strategy": self.strategy.state_dict(),
         }
 

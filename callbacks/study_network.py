@@ -8,6 +8,7 @@ from torch import nn
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.analysis import log
 from rnnrepair.callbacks.study_runner import progress_bars, run_studies
+from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.influence import TrainingDynamics
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
@@ -63,7 +64,7 @@ def study_network(
         dynamics=dynamics,
         train=train,
     )
-    run_studies(run, studies, folder)
+    run_studies(run, studies, folder, weights=fingerprint_tensors(*module.state_dict().values()))
     if RunRecord.is_in(folder):
         log.info(
             "%s is the page of a run and was left as it is: scripts/report.py run=%s adds the "

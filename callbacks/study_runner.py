@@ -108,12 +108,23 @@ class StudyRunner(Callback):
 
 
 def run_studies(
-    run: FinishedRun, studies: Sequence[Study], folder: Path, loggers: Sequence[Logger] = ()
+    run: FinishedRun,
+    studies: Sequence[Study],
+    folder: Path,
+    loggers: Sequence[Logger] = (),
+    weights: str | None = None,
 ) -> None:
     """Run studies on one finished run, and write and log each as soon as it is done.
 
     Results of other networks and of other settings are left alone: see ``study_folder``.
     ``write_page`` shows them; it is the caller's, who knows the injected samples.
+
+    Args:
+        run: see ``FinishedRun``.
+        studies: in their order.
+        folder: of the run.
+        loggers: of which W&B gets the tables.
+        weights: tells networks apart that no checkpoint is known of; None where one is.
     """
     for study in studies:
         study.check(run)
@@ -123,6 +134,7 @@ def run_studies(
             "checkpoint": run.checkpoint,
             **plain(study),
             **plain(run.settings, "abstraction."),
+            **({} if weights is None else {"weights": weights}),
         }
         written = write_study(folder, study.name, study(run), settings, run.told)
         for sentence in written.conclusion:

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+
+from rnnrepair.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +24,16 @@ def column_values(columns: Mapping[str, Iterable[Any]], source: str) -> dict[str
     Args:
         columns: a value of each sample, by the name of the column.
         source: what the log calls the data.
+
+    Raises:
+        DataError: a column with more than a value for a sample.
     """
     found, told = {}, []
     for name, values in columns.items():
-        found[name] = [_written(value) for value in values]
+        plain = list(values.numpy() if isinstance(values, torch.Tensor) else values)
+        if any(isinstance(value, list | tuple | dict | np.ndarray) for value in plain):
+            raise DataError(f"{source}: column {name!r} needs one value for each sample, got many.")
+        found[name] = [_written(value) for value in plain]
         n_missing = found[name].count(MISSING)
         if n_missing:
             told.append(f"{name} for {n_missing} of {len(found[name])}")
@@ -37,7 +46,10 @@ def column_values(columns: Mapping[str, Iterable[Any]], source: str) -> dict[str
 
 
 def _written(value: Any) -> str:
-    if isinstance(value, np.generic):
+    if isinstance(value, np.floating) and not value.is_integer():
+        # As people read it: .3 in single precision is 0.3, not 0.30000001192092896.
+        return MISSING if np.isnan(value) else str(value)
+    if isinstance(value, np.generic | torch.Tensor):
         value = value.item()
     if not isinstance(value, str):
         if value is None or bool(pd.isna(value)):

@@ -45,7 +45,9 @@ class Round:
         """Return the round that ``state`` told; its sequences are of the form of others."""
         plain = dict(state)
         values, offsets = plain.pop("values"), plain.pop("offsets")
-        regions = tuple(EditRegion(*region) for region in plain.pop("regions"))
+        # A base training that an earlier version has left in the cache knows none.
+        regions = tuple(EditRegion(*region) for region in plain.pop("regions", ()))
+        plain.setdefault("region", torch.full_like(plain["origin"], -1))
         return cls(replace(like, values=values, offsets=offsets), regions, **plain)
 
 

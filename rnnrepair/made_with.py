@@ -7,8 +7,15 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
+from rnnrepair.fingerprint import fingerprint_tensors
+
 # Names the class in the description of an object, as in a configuration.
 TARGET = "_target_"
+# Values that are told by how they are written.
+_WRITTEN = (bytes, range, slice, complex, torch.dtype)
 
 
 def described(value: Any) -> Any:
@@ -24,18 +31,15 @@ def described(value: Any) -> Any:
     """
     if isinstance(value, Enum):
         return described(value.value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Path):
-        return str(value)
     if isinstance(value, Mapping):
         return {str(name): described(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [described(part) for part in value]
     if isinstance(value, set | frozenset):
         return sorted((described(part) for part in value), key=str)
+    simple = _simple(value)
+    if value is None or simple is not None:
+        return simple
     if inspect.isroutine(value) or isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     kind = type(value)
@@ -47,6 +51,21 @@ def described(value: Any) -> Any:
         TARGET: f"{kind.__module__}.{kind.__qualname__}",
         **{name: described(getattr(value, name)) for name in taken},
     }
+
+
+def _simple(value: Any) -> Any:
+    """Return a value that has no parts as a plain one, None where it is none of these."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return f"{type(value).__name__} {fingerprint_tensors(torch.as_tensor(value))}"
+    return repr(value) if isinstance(value, _WRITTEN) else None
 
 
 def differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -52,11 +52,14 @@ def score(confused: Tensor, monitor: Monitor | str) -> float:
 def fell(before: float, after: float, n: int) -> bool:
     """Return whether a score of n samples fell by more than twice its standard error before.
 
+    One sample more on either side keeps a perfect score from having no error.
+
     Example:
-        >>> fell(0.9, 0.85, 100), fell(0.9, 0.85, 1000)
-        (False, True)
+        >>> fell(0.9, 0.85, 100), fell(0.9, 0.85, 1000), fell(1.0, 0.99, 100)
+        (False, True, False)
     """
-    return before - after > 2 * (before * (1 - before) / n) ** 0.5
+    share = (before * n + 1) / (n + 2)
+    return before - after > 2 * (share * (1 - share) / n) ** 0.5
 
 
 def unequal_classes(sizes: Sequence[int], names: Sequence[str]) -> str | None:

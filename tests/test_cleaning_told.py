@@ -33,7 +33,7 @@ RELABELLED = [row(2, Action.RELABEL), row(3, Action.RELABEL)]
 
 
 def test_a_loss_on_val_is_warned_of_with_what_takes_it_back():
-    # The standard error of .9 on 100 sequences is .03.
+    # Twice the standard error of .9 on 100 sequences is .062.
     assert notes(RELABELLED, answers(90, 85)) == ()
     (told,) = notes(RELABELLED, answers(90, 83))
     assert "0.8300" in told
@@ -67,7 +67,7 @@ def test_the_line_tells_what_was_done_and_what_val_says():
     told = cleaning_line(cleaned, answers(90, 93), "accuracy")
     assert told == (
         "labels: 12 relabelled, 3 drawn less often, 1 removed, 4 changes taken back; by estimate "
-        "11.7% of the training labels were wrong; 5 failures without samples, for their labels are "
+        "at most 11.7% of the labels were wrong; 5 failures without samples, for their labels are "
         "in doubt; accuracy on val 0.9000 before, 0.9300 after"
     )
     told = cleaning_line(Cleaned(0, 0, 0, 0, 0), answers(90, 90), "accuracy")

@@ -1,11 +1,13 @@
 """Groups of numbers in the user's own columns."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
 from rnnrepair.patterns import GroupPatterns, find_patterns
+from rnnrepair.patterns.columns import groups_of, is_in
 from tests.planted_patterns import images_with
 
 
@@ -20,6 +22,7 @@ def test_numbers_of_a_column_are_cut_into_quarters():
     context = replace(context, failed=failed, columns={"length": values})
     pattern = find_patterns(context, [GroupPatterns(columns_only=True)])[0]
     assert pattern.told.startswith("length 64.")
+    assert pattern.told.endswith(" or more")
     quarter = torch.isin(context.index, pattern.inside)
     assert torch.equal(quarter, age[context.index] >= age[context.index][quarter].min())
     assert int(quarter.sum()) == pytest.approx(len(context) / 4, abs=2)
@@ -38,3 +41,39 @@ def test_numbers_of_a_column_are_cut_into_quarters():
     context = replace(context, columns={"machine": [str(i % 3) for i in range(5000)]})
     told = [c.told for c in GroupPatterns(columns_only=True).candidates(context, torch.zeros(9))]
     assert told == ["machine 0", "machine 1", "machine 2"]
+
+
+def test_quarters_part_all_samples_and_those_of_other_splits():
+    seconds = [f"{1_700_000_000 + i}" for i in range(1000)] + ["1", "1800000000", "inf", "12.5.3"]
+    seen, every = torch.arange(1000), torch.arange(1003)
+    groups = groups_of(seconds, seen)
+    assert len({told for told, _ in groups}) == len(groups) == 4
+    inside = torch.stack([is_in(seconds, every, group) for _, group in groups])
+    # What is beyond the samples that were seen belongs to the first or the last quarter.
+    assert inside.sum(0).tolist() == [1] * 1002 + [0]
+    assert inside[0, 1000]
+    assert inside[-1, 1001]
+    json.dumps([group for _, group in groups], allow_nan=False)
+
+
+def test_what_fails_hardly_more_than_samples_alike_is_not_named():
+    context, _ = images_with(None)
+    g = torch.Generator().manual_seed(1)
+    # The class of half of the samples fails four times as often, whatever the device.
+    hard = context.label < 5
+    rate = torch.where(hard, 0.4, 0.1)
+    device = torch.where(torch.rand(len(hard), generator=g) < torch.where(hard, 0.9, 0.1), 1, 0)
+    failed = torch.rand(len(hard), generator=g) < rate
+    values = ["-"] * 5000
+    for i, d in zip(context.index.tolist(), device.tolist(), strict=True):
+        values[i] = "ab"[d]
+    finders = [GroupPatterns(columns_only=True)]
+    assert find_patterns(replace(context, failed=failed, columns={"device": values}), finders) == []
+    # A device of the easy class alone is named, though the hard class fails more than it does.
+    own = ~hard & (torch.rand(len(hard), generator=g) < 0.1)
+    rate = torch.where(own, 0.3, torch.where(hard, 0.4, 0.02))
+    failed = torch.rand(len(hard), generator=g) < rate
+    for i in context.index[own].tolist():
+        values[i] = "c"
+    found = find_patterns(replace(context, failed=failed, columns={"device": values}), finders)
+    assert [pattern.told for pattern in found] == ["device c"]

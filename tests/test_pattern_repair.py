@@ -221,7 +221,8 @@ def test_a_pattern_that_fails_as_much_after_three_rounds_is_taught_no_more(
     in_vain = strategy_of(monkeypatch, OneEdit(inside))
     helped = strategy_of(monkeypatch, OneEdit(inside))
     sought = case.context.sought
-    now = sought.samples.index == inside[0]
+    # One of six may become right by itself.
+    now = torch.isin(sought.samples.index, inside[:3])
     mended = replace(
         case.context,
         sought=replace(

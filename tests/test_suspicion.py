@@ -243,3 +243,26 @@ def test_equal_scores_of_a_method_come_by_the_seed_and_not_by_place(view):
     assert int(one.suspect.sum()) == int(other.suspect.sum()) == round(0.3 * view.n_original)
     assert not torch.equal(one.suspect, other.suspect)
     assert not ranked_labels(view, RandomInfluence(), 0.0).suspect.any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("n", "k"), [(600, 5), (1200, 12)])
+def test_few_wrong_labels_are_found_too(n, k, seed):
+    """A limit that is estimated from a handful of samples must not leave out all of them."""
+    wrong = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k].tolist()
+    found = suspect_labels(in_groups(wrong, n), seed)
+    rows = set((found.index[found.suspect] // 5).tolist())
+    assert rows <= set(wrong)
+    assert len(rows) >= 0.8 * k
+
+
+def test_a_column_that_says_the_class_does_not_hide_wrong_labels():
+    n, wrong = 900, list(range(0, 270, 3))
+    view = in_groups(wrong, n)
+    topic = [str(i // 5 // (n // 3)) for i in range(5 * n)]
+    plain = suspect_labels(view)
+    judged = suspect_labels(replace(view, columns={"topic": topic}))
+    assert set((plain.index[plain.suspect] // 5).tolist()) <= set(wrong)
+    assert int(judged.suspect.sum()) > 0.7 * len(wrong)
+    # It is told all the same, as a source of wrong labels.
+    assert all("source of wrong labels" in shared.told for shared in judged.shared)

@@ -3,9 +3,14 @@
 import pytest
 import torch
 
-from rnnrepair.influence.labels import linear_labels, neighbour_labels, wrong_label_rate
+from rnnrepair.influence.labels import linear_labels, wrong_label_rate
+from rnnrepair.influence.labels import neighbour_labels as neighbours
 
 N = 2000
+
+
+def neighbour_labels(features, label, n_classes):
+    return neighbours(features, label, n_classes)[0]
 
 
 def overlapping(n_classes, n=N, seed=0, apart=2.0):
@@ -36,7 +41,8 @@ def test_planted_labels_are_counted(judge, n_classes, share):
     given, wrong = planted(label, n_classes, share)
     found = wrong_label_rate(judge(features, given, n_classes), given)
     is_wrong = float(wrong.float().mean())
-    assert 0.75 * is_wrong < found < 1.25 * is_wrong + 0.01
+    # It is a limit: of few wrong labels the fourth that tells is a small count.
+    assert 0.85 * is_wrong < found < 1.2 * is_wrong + 0.025
 
 
 @pytest.mark.parametrize("judge", [neighbour_labels, linear_labels])
@@ -54,7 +60,14 @@ def test_labels_wrong_in_one_class_alone_are_counted():
     given, wrong = planted(label, 2, 0.3, only=1)
     found = wrong_label_rate(neighbour_labels(features, given, 2), given)
     is_wrong = float(wrong.float().mean())
-    assert 0.6 * is_wrong < found < 1.4 * is_wrong
+    assert 0.85 * is_wrong < found < 1.25 * is_wrong
+
+
+def test_a_class_without_samples_is_nobodys():
+    features, label = overlapping(2)
+    votes = neighbour_labels(features, label, 2)
+    none = torch.full((len(votes), 1), 0.0, dtype=votes.dtype)
+    assert wrong_label_rate(torch.cat([none, votes], 1), label + 1) < 0.03
 
 
 def test_what_is_added_to_all_votes_for_a_class_changes_nothing():

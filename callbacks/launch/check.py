@@ -61,6 +61,8 @@ def check_config(cfg: DictConfig) -> None:
 
 def faulty_optimizer(model: DictConfig) -> list[str]:
     """Return what the optimizer says of its settings: it is made of them once training begins."""
+    if "optimizer" not in model or not str(model.get("_target_")).startswith("rnnrepair."):
+        return []  # a network of the user's own may make its optimizer itself
     optimizer = model.get("optimizer")
     if not isinstance(optimizer, DictConfig):
         return [
@@ -77,6 +79,8 @@ def faulty_optimizer(model: DictConfig) -> list[str]:
 def several_devices(trainer: DictConfig) -> list[str]:
     """Return what is wrong with the devices: Lightning begins a process for each of several."""
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    if devices == "auto" and torch.cuda.device_count() < 2:
+        devices = 1
     n_devices = len(devices) if OmegaConf.is_list(devices) else devices
     told = {"trainer.devices": n_devices, "trainer.num_nodes": nodes}
     return [

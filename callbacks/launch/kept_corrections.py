@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.atomic import write_file
+from rnnrepair.errors import ConfigurationError
 
 FOLDER = "corrections"
 
@@ -18,12 +19,23 @@ def keep_corrections(cfg: DictConfig) -> None:
 
     Args:
         cfg: of a run whose data module has read them.
+
+    Raises:
+        ConfigurationError: the run goes on, and the file has changed since it began.
     """
     given = cfg.datamodule.get("corrections")
     if given is None:
         return
     source = Path(given).expanduser()
-    with write_file(Path(cfg.paths.output_dir) / FOLDER / source.name) as draft:
+    kept = Path(cfg.paths.output_dir) / FOLDER / source.name
+    if cfg.ckpt_path is not None and kept.is_file():
+        if kept.read_bytes() != source.read_bytes():
+            raise ConfigurationError(
+                f"datamodule.corrections={given} has changed since the run began: go on with what "
+                f"it was, datamodule.corrections={kept}, or start anew without ckpt_path."
+            )
+        return
+    with write_file(kept) as draft:
         shutil.copyfile(source, draft)
 
 

@@ -27,7 +27,8 @@ def checkpoint_file(folder: Path, name: str) -> Path:
     Raises:
         ConfigurationError: there is none; tells which there are.
     """
-    inside = folder / "checkpoints"
+    # A number on the command line is one in the configuration.
+    inside, name = folder / "checkpoints", str(name)
     for path in (inside / f"{name}{_ENDING}", inside / name, Path(name).expanduser()):
         if path.is_file():
             return path

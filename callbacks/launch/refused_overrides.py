@@ -12,7 +12,12 @@ from typing import Any
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -41,6 +46,8 @@ def telling_refusals(name: str) -> Iterator[None]:
         yield
     except (HydraException, ValueError) as error:
         is_refusal = isinstance(error, HydraException) or str(error).startswith(_NULL_GROUP)
+        # What an object raises when it is made is no refusal of Hydra's, and keeps its traceback.
+        is_refusal &= not isinstance(error, InstantiationException)
         if not is_refusal:
             raise
         print(f"{name}: {told_of(error, name, sys.argv[1:])}", file=sys.stderr)
@@ -85,7 +92,8 @@ def told_of(error: Exception, name: str, arguments: Sequence[str]) -> str:
             f"{found[1]} asks for several runs: write -m before it, or {key}=[{values}] for a list."
         )
     if found := re.match(r"Error merging override (.+)", text):
-        return f"{found[1]} cannot be set: {str(error.__cause__ or '').splitlines()[0]}."
+        why = next(iter(str(error.__cause__ or "").splitlines()), "Hydra does not say why")
+        return f"{found[1]} cannot be set: {why}."
     return " ".join(line.strip() for line in text.splitlines())
 
 

@@ -108,7 +108,10 @@ def _deciding(plain: Mapping[str, Any], analysed: bool) -> dict[str, Any]:
     trainer = {name: value for name, value in plain["trainer"].items() if name in OF_A_STEP}
     return {
         "seed": plain["seed"],
-        "datamodule": batches_of(plain["datamodule"]),
+        # What corrections say is compared where they are read: the file may have been moved.
+        "datamodule": {
+            name: v for name, v in batches_of(plain["datamodule"]).items() if name != "corrections"
+        },
         "model": model,
         "schedule": schedule,
         "trainer": trainer,

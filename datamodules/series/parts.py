@@ -63,6 +63,12 @@ def parts_by_group(
         DataError: there is no such column, or a value that it does not hold.
     """
     column = column_of(raw, test_by, "test_by", source)
+    n_missing = int(pd.isna(column).sum())
+    if n_missing:
+        raise DataError(
+            f"{source}: {n_missing} recordings have no {test_by!r}, and test_by needs one of each: "
+            "fill it in, or leave them out."
+        )
     given = np.array([name_of(value) for value in column.tolist()])
     wanted = [name_of(value) for value in test_groups]
     absent = sorted(set(wanted) - set(given.tolist()))

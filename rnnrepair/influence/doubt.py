@@ -129,14 +129,12 @@ def doubt_labels(
     usual = by_inputs(order[:USUAL_OF]).median(0).values
     other = (votes[1] != failures.label[:, None]) & (near.row >= 0)
     is_copy = other & (near.distance <= doubting.copy * usual[:, None]) & ~checked[:, None]
-    return LabelDoubt(
-        odds,
-        (odds >= doubting.odds) & (explained_by < 0) & ~far & ~checked,
-        _suspect_neighbours(rows[0], fit, failures, suspicion) & ~checked,
-        _first(torch.where(is_copy, fit.index[near.row], -1)),
-        explained_by,
-        suspicion.shared,
-    )
+    copies = _first(torch.where(is_copy, fit.index[near.row], -1))
+    neighbours = _suspect_neighbours(rows[0], fit, failures, suspicion) & ~checked
+    doubted = (odds >= doubting.odds) & ~checked
+    explained_by[~(doubted | neighbours | (copies[:, 0] >= 0))] = -1
+    own = doubted & (explained_by < 0) & ~far
+    return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared)
 
 
 def _usual_distances(view: TrainingView, fit: Traces, order: Tensor, nearest: int) -> Tensor:

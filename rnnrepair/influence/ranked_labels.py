@@ -1,5 +1,7 @@
 """Suspicion by any one method, where somebody knows how many labels are wrong."""
 
+from dataclasses import replace
+
 import torch
 
 from rnnrepair.influence.labels import shared_values
@@ -35,5 +37,7 @@ def ranked_labels(
     suspect[order[: round(share * n)]] = True
     suggested = torch.where(suspect, traces.final_prediction.long(), traces.label)
     shared = shared_values(view.columns, traces.index, traces.label, suspect)
+    # Told, and nothing more: a rival's ranks are what they are.
+    shared = tuple(replace(value, classes=()) for value in shared)
     judged = Suspicion(traces.index, place, suggested, suspect, shared)
     return judged.without(view.checked, traces.label)

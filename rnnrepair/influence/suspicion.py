@@ -118,12 +118,14 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
         traces = traces.select(torch.cat([rows, drawn]).unique())
     label, found = traces.label, _evidence(view, traces, seed)
     odds = wrong_label_odds(found.kinds, label, found.rate)
-    doubted = _doubted(odds, found.kinds) & ~torch.isin(traces.index, view.checked)
-    shared = shared_values(view.columns, traces.index, label, doubted)
+    open_ = ~torch.isin(traces.index, view.checked)
+    doubted = _doubted(odds, found.kinds) & open_
+    # Labels that a person has looked at are no draws of the test.
+    shared = shared_values(view.columns, traces.index[open_], label[open_], doubted[open_])
     kinds = _within_values(found.kinds, shared, view, traces)
     if shared:
         odds = wrong_label_odds(kinds, label, found.rate)
-        doubted = _doubted(odds, kinds)
+        doubted = _doubted(odds, kinds) & open_
     suspect = doubted & ~found.far
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
     judged = Suspicion(

@@ -62,6 +62,16 @@ class Chance:
         failed = self.failed.float()[:, None]
         return torch.cat([self._of(p.float(), failed)[:, 0] for p in inside.split(AT_A_TIME)])
 
+    def ratio(self, inside: Tensor) -> Tensor:
+        """Return (n,) how many times as many failures lie inside as expected.
+
+        Args:
+            inside: (n, S) bool of n candidates.
+        """
+        found = inside.float() @ self.failed.float()
+        expected = inside.float() @ self.stratum @ self.rate
+        return found / expected.clamp_min(1e-9)
+
     def largest_by_chance(self, inside: Tensor) -> Tensor:
         """Return the (shuffles,) largest excess of all candidates with flags shuffled."""
         parts = (self._of(p.float(), self.shuffled).amax(0) for p in inside.split(AT_A_TIME))

@@ -1,7 +1,9 @@
 """Groups that a user's own columns make: common values, and quarters of numbers."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -14,10 +16,11 @@ QUARTERS = 4
 FEW = 12
 
 
-def groups_of(values: Sequence[str], index: Tensor) -> dict[str, dict[str, float | str]]:
+def groups_of(values: Sequence[str], index: Tensor) -> list[tuple[str, dict[str, float | str]]]:
     """Return the groups that a column makes of samples: what each is called, and what it is.
 
-    A number may have as many values as there are samples: these are cut into quarters.
+    A number may have as many values as there are samples: these are cut into quarters, of which
+    the first and the last have no ends, for other samples may lie beyond these.
 
     Args:
         values: of the column, of all samples of all splits.
@@ -25,19 +28,31 @@ def groups_of(values: Sequence[str], index: Tensor) -> dict[str, dict[str, float
     """
     own = [values[i] for i in index.tolist()]
     counts = Counter(own)
-    found: dict[str, dict[str, float | str]] = {
-        value: {"value": value} for value, n in sorted(counts.items()) if n >= LEAST_INSIDE
-    }
+    found: list[tuple[str, dict[str, float | str]]] = [
+        (value, {"value": value}) for value, n in sorted(counts.items()) if n >= LEAST_INSIDE
+    ]
     number = numbers(own)
     known = number[~number.isnan()]
     # What is no number says that one is missing, and is a value of its own.
     others = {value for value, n in zip(own, number.tolist(), strict=True) if n != n}
     if len(others) > 1 or len(known.unique()) <= FEW:
         return found
-    edges = known.quantile(torch.linspace(0, 1, QUARTERS + 1, dtype=torch.float64)).unique()
-    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        found[f"{low:g} to {high:g}"] = {"low": low, "high": high}
-    return found
+    parts = torch.linspace(0, 1, QUARTERS + 1, dtype=torch.float64)[1:-1]
+    edges = [-math.inf, *known.quantile(parts).unique().tolist(), math.inf]
+    return found + [
+        (_told(low, high), _finite({"low": low, "high": high})) for low, high in pairwise(edges)
+    ]
+
+
+def _finite(ends: dict[str, float | str]) -> dict[str, float | str]:
+    """Return the ends that there are: JSON knows no infinite numbers."""
+    return {name: end for name, end in ends.items() if math.isfinite(float(end))}
+
+
+def _told(low: float, high: float) -> str:
+    if low == -math.inf:
+        return f"below {high:.10g}"
+    return f"{low:.10g} or more" if high == math.inf else f"{low:.10g} to below {high:.10g}"
 
 
 def columns_without_groups(columns: Mapping[str, Sequence[str]], index: Tensor) -> list[str]:
@@ -56,16 +71,18 @@ def is_in(values: Sequence[str], index: Tensor, group: Mapping[str, float | str]
     if "value" in group:
         return torch.tensor([value == group["value"] for value in own], dtype=torch.bool)
     number = numbers(own)
-    return (number >= float(group["low"])) & (number <= float(group["high"]))
+    low, high = (float(group.get(end, at)) for end, at in (("low", -math.inf), ("high", math.inf)))
+    return (number >= low) & (number < high)
 
 
 def numbers(values: Sequence[str]) -> Tensor:
-    """Return (n,) float64, NaN for what is no number."""
+    """Return (n,) float64, NaN for what is no finite number."""
 
     def one(value: str) -> float:
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
-            return float("nan")
+            return math.nan
+        return number if math.isfinite(number) else math.nan
 
     return torch.tensor([one(value) for value in values], dtype=torch.float64)

@@ -15,7 +15,7 @@ from rnnrepair.seeding import torch_generator
 
 # Failures that a pattern has at least.
 LEAST_FAILURES = 5
-# Error inside is at least so many times that outside.
+# Failures inside are at least so many times those expected among samples alike.
 LEAST_RATIO = 1.5
 # Share of the largest excess from which on a candidate is as surprising as the best.
 AS_GOOD = 0.85
@@ -147,11 +147,11 @@ class Tried:
             chance = Chance(context.failed, parts, shuffles, generator)
             for some in rows.split(AT_A_TIME):
                 excess[some] = chance.excess(self.inside[some])
+                # What hardly fails more than others is nothing to mend, however sure that is.
+                seldom = chance.ratio(self.inside[some]) < LEAST_RATIO
+                excess[some[seldom]] = -torch.inf
                 largest = chance.largest_by_chance(self.inside[some])
                 by_chance = torch.maximum(by_chance, largest)
-        # What hardly fails more than all others is nothing to mend, however sure that is.
-        counted = stratum >= 0
-        excess[~self._fails_more(context.failed & counted, counted)] = -torch.inf
         p = (1 + (by_chance >= excess[:, None]).sum(1)) / (1 + shuffles)
         if not bool((p <= level).any()):
             return None, 1.0
@@ -161,18 +161,6 @@ class Tried:
         surprising &= self.kind == self.kind[first]
         best = int(self.far.masked_fill(~surprising, torch.inf).argmin())
         return best, float(p[best])
-
-    def _fails_more(self, failed: Tensor, counted: Tensor) -> Tensor:
-        """Return (n,) bool: candidates whose error inside is well above that outside.
-
-        Args:
-            failed: (S,) bool, of samples that count.
-            counted: (S,) bool, samples that count.
-        """
-        flags = torch.stack([failed, counted], 1).float()
-        inside = torch.cat([some.float() @ flags for some in self.inside.split(AT_A_TIME)])
-        outside = flags.sum(0) - inside
-        return inside[:, 0] * outside[:, 1] > LEAST_RATIO * outside[:, 0] * inside[:, 1]
 
     def _large(self, counts: Tensor) -> Tensor:
         """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""

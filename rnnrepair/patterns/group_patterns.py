@@ -112,5 +112,5 @@ def _columns(context: PatternContext) -> list[Candidate]:
     return [
         _candidate(context, f"{column} {told}", {"column": column, **group})
         for column, values in context.columns.items()
-        for told, group in groups_of(values, context.index).items()
+        for told, group in groups_of(values, context.index)
     ]

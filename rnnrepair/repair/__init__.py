@@ -28,7 +28,7 @@ from rnnrepair.repair.ledger import (
     taken_back,
     write_ledger,
 )
-from rnnrepair.repair.lost_rounds import first_lost_round
+from rnnrepair.repair.lost_rounds import lost_by_mending, lost_by_patterns
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.repair.outcome import Outcome
 from rnnrepair.repair.pattern import PatternRepair
@@ -82,11 +82,12 @@ __all__ = [
     "TrainOnAll",
     "anchor_term",
     "curve_of",
-    "first_lost_round",
     "graft",
     "grafted",
     "interpolated",
     "ledger_rows",
+    "lost_by_mending",
+    "lost_by_patterns",
     "marked",
     "part",
     "proposal_of",

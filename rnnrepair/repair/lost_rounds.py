@@ -1,36 +1,49 @@
-"""Rounds that have done harm."""
+"""Rounds that have done harm. Source: docs/method.md 6.8."""
 
 from collections.abc import Sequence
 
+import torch
+
+from rnnrepair.patterns import Pattern
 from rnnrepair.repair.campaign import Campaign
-from rnnrepair.repair.ledger import LedgerRow, rounds_held
-from rnnrepair.repair.strategy import RepairStrategy
+from rnnrepair.repair.ledger import LedgerRow
 
 
-def first_lost_round(
-    campaign: Campaign,
-    ledger: Sequence[LedgerRow],
-    strategy: RepairStrategy,
-    val_score: float,
-    n_val: int,
+def lost_by_mending(
+    campaign: Campaign, ledger: Sequence[LedgerRow], val_score: float, n_val: int
 ) -> int | None:
-    """Return the first round that is to be taken back, None where val has not fallen.
-
-    A round that has mended samples is judged by itself. Rounds of a pattern teach the same, each a
-    little, and their harm adds up: they are judged together.
+    """Return the last round where it has mended samples and val fell over it, else None.
 
     Args:
         campaign: knows val before each round.
         ledger: of the rounds.
-        strategy: made them.
         val_score: of the network as it is now.
         n_val: val sequences.
-
-    Source: docs/method.md 6.8.
     """
-    held, last = rounds_held(ledger), campaign.rounds_made
+    last = campaign.rounds_made
     mended = any(row.holds and not row.injected and row.round == last for row in ledger)
-    if mended and campaign.lost(val_score, n_val, last):
-        return last
-    teaches = len(strategy.given_up) < len(strategy.patterns)
-    return held[0] if teaches and held and campaign.lost(val_score, n_val, held[0]) else None
+    return last if mended and campaign.lost(val_score, n_val, last) else None
+
+
+def lost_by_patterns(
+    campaign: Campaign,
+    ledger: Sequence[LedgerRow],
+    patterns: Sequence[Pattern],
+    val_score: float,
+    n_val: int,
+) -> int | None:
+    """Return the first round that taught a pattern where val fell since it, else None.
+
+    Rounds of a pattern teach the same, each a little, and their harm adds up.
+
+    Args:
+        campaign: see ``lost_by_mending``, as the next.
+        ledger: of the rounds.
+        patterns: that were taught, whether they still are or not.
+        val_score: see ``lost_by_mending``, as the next.
+        n_val: val sequences.
+    """
+    nobody = torch.empty(0, dtype=torch.int64)
+    inside = set(torch.cat([nobody, *(pattern.inside for pattern in patterns)]).tolist())
+    taught = [row.round for row in ledger if row.injected and row.failure_id in inside]
+    return min(taught) if taught and campaign.lost(val_score, n_val, min(taught)) else None

@@ -17,7 +17,7 @@ def cleaning_line(cleaned: Cleaned, val: SplitAnswers, monitor: str) -> str:
         f"{cleaned.removed} removed, {cleaned.taken_back} changes taken back"
     ]
     if cleaned.estimated_wrong is not None:
-        told.append(f"by estimate {cleaned.estimated_wrong:.1%} of the training labels were wrong")
+        told.append(f"by estimate at most {cleaned.estimated_wrong:.1%} of the labels were wrong")
     if cleaned.withheld:
         told.append(f"{cleaned.withheld} failures without samples, for their labels are in doubt")
     before, after = (

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from rnnrepair.paired import holm, interval, sign_flip_p
-from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, contrast_cells
+from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, between, contrast_cells
 from rnnrepair.studies.seeds import refuse_twice
 
 # Tables of rows, which seeds have in common.
@@ -83,7 +83,7 @@ def shown(tables: Mapping[str, pd.DataFrame]) -> list[Printed]:
                 str(row["method"]),
                 str(row["by"]),
                 f"{row['auc']:.4f}",
-                f"{row['auc_low']:.4f} .. {row['auc_high']:.4f}",
+                between(row["auc_low"], row["auc_high"], ".4f"),
                 *(f"{row[share]:.3f}" for share in shares),
                 f"{row['seconds']:.2f}",
             ]
@@ -117,10 +117,10 @@ def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
             said.append(f"No seed has {flips} wrong labels.")
             continue
         best = own.loc[own["auc"].idxmax()]
-        low, high = best["auc_low"], best["auc_high"]
+        ends = between(best["auc_low"], best["auc_high"], ".4f")
         said.append(
             f"Of {flips} wrong labels {best['method']} (by {best['by']}) tells most: AUC "
-            f"{best['auc']:.4f} ({low:.4f} to {high:.4f}); {best['found_at_rate']:.1%} are among "
+            f"{best['auc']:.4f} ({ends}); {best['found_at_rate']:.1%} are among "
             f"as many as there are wrong ones ({best['seeds']} seeds)."
         )
         ours = own[own["method"] == OURS]

@@ -1,5 +1,6 @@
 """A table that people read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,5 +34,10 @@ def contrast_cells(row: Mapping[str, Any], digits: int) -> list[str]:
         row: has ``difference``, ``low``, ``high``, ``p`` and ``p_holm``.
         digits: behind the point, of the first three.
     """
-    difference, low, high = (f"{row[name]:+.{digits}f}" for name in ("difference", "low", "high"))
-    return [difference, f"{low} .. {high}", f"{row['p']:.2g}", f"{row['p_holm']:.2g}"]
+    ends = between(row["low"], row["high"], f"+.{digits}f")
+    return [f"{row['difference']:+.{digits}f}", ends, f"{row['p']:.2g}", f"{row['p_holm']:.2g}"]
+
+
+def between(low: float, high: float, form: str) -> str:
+    """Return an interval as it is written; a line where there is none, as of few seeds."""
+    return "-" if math.isnan(low) or math.isnan(high) else f"{low:{form}} .. {high:{form}}"

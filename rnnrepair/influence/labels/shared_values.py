@@ -15,6 +15,8 @@ LEAST_DOUBTED = 5
 TIMES = 2
 # Of the test, corrected over all values of all columns.
 LEVEL = 0.01
+# A value stands for a class that so many of its samples have, and so many times as often as all do.
+STANDS_FOR, TIMES_AS_ALL = 2 / 3, 1.5
 # Samples of a class with a value, at least, that are looked at apart from those of other classes.
 LEAST_OF_CLASS = 8
 
@@ -49,10 +51,16 @@ class SharedValue:
     def told(self) -> str:
         """What a person reads."""
         p = "p < .001" if self.p < 0.001 else f"p {self.p:.3f}"
-        return (
+        share = self.having / self.of_samples
+        told = (
             f"{self.doubted} of {self.of_doubted} training samples whose label is doubted have "
-            f"{self.column}={self.value}, as {self.having / self.of_samples:.1%} of all do ({p}): "
-            f"that is more likely a pattern than {self.doubted} wrong labels. Look at "
+            f"{self.column}={self.value}, as {share:.1%} of the {self.of_samples} that were looked "
+            f"at do ({p}): "
+        )
+        if not self.classes:
+            return f"{told}that may be a source of wrong labels. Look at its labels first"
+        return (
+            f"{told}that is more likely a pattern than {self.doubted} wrong labels. Look at "
             "study=patterns and repair.strategy=pattern"
         )
 
@@ -134,12 +142,25 @@ def _as_many_by_chance(has: np.ndarray, doubted: np.ndarray, classes: np.ndarray
 def _classes_of(has: np.ndarray, doubted: np.ndarray, classes: np.ndarray) -> tuple[int, ...]:
     """Return the classes in which at least half of the samples with the value are doubted.
 
-    Classes with few such samples are judged by all samples with the value.
+    Classes with few such samples are judged by all samples with the value. Where a value stands for
+    one class (a topic, a second opinion), samples of other classes with it are doubted because of
+    what it says: it explains nothing.
     """
     found = []
+    named = _stands_for(has, classes)
     for c in np.unique(classes[has]).tolist():
+        if named is not None and c != named:
+            continue
         own = has & (classes == c)
         looked_at = own if own.sum() >= LEAST_OF_CLASS else has
         if 2 * int(doubted[looked_at].sum()) >= int(looked_at.sum()):
             found.append(int(c))
     return tuple(found)
+
+
+def _stands_for(has: np.ndarray, classes: np.ndarray) -> int | None:
+    """Return the class that most samples with a value have, and others do not; None for none."""
+    own, of_all = np.bincount(classes[has]), np.bincount(classes)
+    c = int(own.argmax())
+    share, usual = own[c] / own.sum(), of_all[c] / of_all.sum()
+    return c if share >= max(STANDS_FOR, TIMES_AS_ALL * usual) else None

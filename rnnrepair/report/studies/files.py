@@ -145,7 +145,9 @@ def read_studies(run_folder: Path) -> list[WrittenStudy]:
 
 def _read_study(folder: Path) -> WrittenStudy:
     try:
-        word = json.loads((folder / WORD).read_text(encoding="utf-8"))
+        # Earlier versions did not say of which network it is.
+        word: dict[str, Any] = {"study": folder.name, "network": ""}
+        word |= json.loads((folder / WORD).read_text(encoding="utf-8"))
         for name in ("conclusion", "tables", "figures"):
             word[name] = tuple(word[name])
         return WrittenStudy(folder, **word)

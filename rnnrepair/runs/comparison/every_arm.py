@@ -24,7 +24,7 @@ def every_arm(runs: Runs) -> list[Contrast]:
     metrics = [metric for metric in wanted if metric in measured]
     asked = next((contrast.of for contrast in named if contrast.of in runs.arms), None)
     pairs = [(arm, NONE) for arm in runs.arms if arm != NONE and NONE in runs.arms]
-    if asked is not None:
+    if asked not in (None, NONE):
         pairs += [(asked, arm) for arm in runs.arms if arm not in {asked, NONE}]
     known = {(frozenset((contrast.of, contrast.against)), contrast.metric) for contrast in named}
     return [
