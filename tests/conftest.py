@@ -37,6 +37,23 @@ from tests.report_page import Sequences as Shown
 torch.set_num_threads(1)
 
 
+def reads_in_bf16() -> bool:
+    """Return whether this processor has an LSTM in bfloat16: not all of those without AMX do."""
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.nn.LSTM(2, 2)(torch.zeros(1, 1, 2))
+    except RuntimeError as error:
+        if "primitive descriptor" not in str(error):
+            raise
+        return False
+    return True
+
+
+needs_bf16 = pytest.mark.skipif(
+    not reads_in_bf16(), reason="torch has no LSTM in bfloat16 for this processor"
+)
+
+
 def random_traces(
     lengths: Sequence[int], n_states: int = 5, n_classes: int = 3, seed: int = 0
 ) -> Traces:

@@ -19,6 +19,7 @@ from rnnrepair.errors import SettingsError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import CleanLabels, CleanThen, FailureRepair, TrainOnAll, anchor_term
 from rnnrepair.sequences import Changes
+from tests.conftest import needs_bf16
 from tests.test_training_dynamics import Foreign, Leaves, Pairs, Silent, Trains, fit
 
 RATE, WEIGHT, BASE = 0.3, 0.7, 1
@@ -162,6 +163,7 @@ def test_the_loss_is_scaled_as_lightning_scales_it(make_data, tmp_path):
     assert_near(module, by_loop(module, set(data.indices("fit").tolist()).__contains__))
 
 
+@needs_bf16
 def test_training_in_mixed_precision_is_near_that_in_full(make_data, tmp_path):
     found = []
     for precision in ("32-true", "bf16-mixed"):

@@ -25,6 +25,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import AverageMargin, TrainingDynamics
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.sequences import Changes
+from tests.conftest import needs_bf16
 from tests.test_dynamics import assert_same
 
 N_EPOCHS = 3
@@ -87,7 +88,7 @@ class Trains(pl.Callback):
         ({}, {}),
         ({"accumulate_grad_batches": 3}, {}),
         ({"gradient_clip_val": 0.1}, {}),
-        ({"precision": "bf16-mixed"}, {}),
+        pytest.param({"precision": "bf16-mixed"}, {}, marks=needs_bf16),
         ({"val_check_interval": 2}, {"dropout": 0.3}),
         ({"limit_train_batches": 2}, {}),
     ],

@@ -67,10 +67,10 @@ def without_cues(batch: SequenceBatch, cues: Sequence[Cue]) -> SequenceBatch:
     return replace(batch, inputs=inputs)
 
 
-def changes_key(changes: Changes) -> tuple[bytes | None, ...]:
+def changes_key(changes: Changes) -> tuple[object, ...]:
     """Return what is equal where two changes do the same, so that they are trained once."""
     values = (getattr(changes, f.name) for f in fields(changes))
-    return tuple(None if v is None else v.numpy().tobytes() for v in values)
+    return tuple(v.numpy().tobytes() if isinstance(v, Tensor) else v for v in values)
 
 
 def _interpolated(values: Tensor, held: Tensor, mask: Tensor) -> Tensor:

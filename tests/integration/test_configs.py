@@ -189,9 +189,13 @@ def test_values_that_contradict_each_other_are_told_with_their_key(overrides, me
 def test_every_key_has_a_comment(path: Path):
     lines = path.read_text().splitlines()
     yaml.safe_load(path.read_text())
-    uncommented = []
+    uncommented, block = [], None
     for number, line in enumerate(lines):
-        stripped = line.strip()
+        stripped, indent = line.strip(), len(line) - len(line.lstrip())
+        # A text of several lines is no keys.
+        if block is not None and (indent > block or not stripped):
+            continue
+        block = indent if stripped.endswith(": |") else None
         if not stripped or stripped.startswith(("#", "-", "_")) or ":" not in stripped:
             continue
         key = stripped.split(":")[0]

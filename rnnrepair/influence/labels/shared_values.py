@@ -60,8 +60,8 @@ class SharedValue:
         if not self.classes:
             return f"{told}that may be a source of wrong labels. Look at its labels first"
         return (
-            f"{told}that is more likely a pattern than {self.doubted} wrong labels. Look at "
-            "study=patterns and repair.strategy=pattern"
+            f"{told}that is more likely a pattern than {self.doubted} wrong labels. Look at the "
+            "study of patterns and the strategy pattern"
         )
 
     def explains(
