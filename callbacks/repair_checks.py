@@ -204,7 +204,7 @@ def check_release(planned: int | None, now: int | None, epoch: int) -> None:
             f"The checkpoint has made {epoch} epochs and was planned to train on the repair split "
             f"after {planned}, now after {now}: rounds would draw failures from what has been "
             "trained on. Let the epochs before the final ones be as many as they were (a longer "
-            "end is schedule.final_epochs), or start anew without ckpt_path."
+            "end takes more final epochs), or start anew without ckpt_path."
         )
 
 

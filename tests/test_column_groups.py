@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rnnrepair.patterns import GroupPatterns, find_patterns
+from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.columns import groups_of, is_in
 from tests.planted_patterns import images_with
 
@@ -77,3 +78,21 @@ def test_what_fails_hardly_more_than_samples_alike_is_not_named():
         values[i] = "c"
     found = find_patterns(replace(context, failed=failed, columns={"device": values}), finders)
     assert [pattern.told for pattern in found] == ["device c"]
+
+
+def test_samples_inside_are_compared_with_those_outside_of_their_strata():
+    g = torch.Generator().manual_seed(2)
+    failed = torch.rand(60, generator=g) < 0.4
+    stratum = torch.arange(60) % 4 - 1  # those of -1 do not count
+    inside = torch.rand(5, 60, generator=g) < 0.5
+    inside[0] |= stratum == 2  # a stratum that lies inside as a whole
+    ratio = Chance(failed, stratum, 1, g).ratio(inside)
+    for own, found in zip(inside, ratio.tolist(), strict=True):
+        k = expected = 0.0
+        for part in range(3):
+            here = (stratum == part) & own
+            others = (stratum == part) & ~own
+            k += int(failed[here].sum())
+            compared = others if others.any() else here
+            expected += int(here.sum()) * float(failed[compared].double().mean())
+        assert found == pytest.approx(k / expected, rel=1e-5)

@@ -117,7 +117,7 @@ class Explanation:
             value = self.doubt.shared[int(self.doubt.explained_by[row])]
             return (
                 f"Most training samples with {value.column}={value.value} look mislabelled: more "
-                "likely a pattern (study=patterns) than wrong labels"
+                "likely a pattern than wrong labels"
             )
         if not self.doubt.suspect[row]:
             return ""

@@ -63,14 +63,21 @@ class Chance:
         return torch.cat([self._of(p.float(), failed)[:, 0] for p in inside.split(AT_A_TIME)])
 
     def ratio(self, inside: Tensor) -> Tensor:
-        """Return (n,) how many times as many failures lie inside as expected.
+        """Return (n,) how many times as often samples inside fail as those outside of their strata.
+
+        Where a stratum lies inside as a whole nothing is outside, and it counts as it is.
 
         Args:
             inside: (n, S) bool of n candidates.
         """
-        found = inside.float() @ self.failed.float()
-        expected = inside.float() @ self.stratum @ self.rate
-        return found / expected.clamp_min(1e-9)
+        number = inside.float() @ self.stratum
+        failed = inside.float() @ (self.stratum * self.failed.float()[:, None])
+        others = self.size - number
+        failed_others = self.rate * self.size - failed
+        rate = torch.where(others > 0.5, failed_others, failed) / torch.where(
+            others > 0.5, others, number.clamp_min(1)
+        )
+        return failed.sum(1) / (number * rate).sum(1).clamp_min(1e-9)
 
     def largest_by_chance(self, inside: Tensor) -> Tensor:
         """Return the (shuffles,) largest excess of all candidates with flags shuffled."""

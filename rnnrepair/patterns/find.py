@@ -15,7 +15,7 @@ from rnnrepair.seeding import torch_generator
 
 # Failures that a pattern has at least.
 LEAST_FAILURES = 5
-# Failures inside are at least so many times those expected among samples alike.
+# Samples inside fail at least so many times as often as those outside that they are compared with.
 LEAST_RATIO = 1.5
 # Share of the largest excess from which on a candidate is as surprising as the best.
 AS_GOOD = 0.85
