@@ -187,19 +187,22 @@ def tell_silent_columns(data: RepairableData) -> None:
         )
 
 
-def check_release(planned: int | None, now: int | None, epoch: int) -> None:
+def check_release(planned: int | None, now: int | None, epoch: int, *, rounds_due: bool) -> None:
     """Refuse to move the epoch from which the repair split is trained on, once it has come.
+
+    Where no round is to come, no failures are looked for, and nothing is wrong with it.
 
     Args:
         planned: of the run that wrote the checkpoint; None for never.
         now: of this one.
         epoch: completed epochs of the checkpoint.
+        rounds_due: whether rounds may follow.
 
     Raises:
         IncompatibleCheckpointError: failures would be drawn from what has been trained on.
     """
     come = [release for release in (planned, now) if release is not None and release <= epoch]
-    if planned != now and come:
+    if planned != now and come and rounds_due:
         raise IncompatibleCheckpointError(
             f"The checkpoint has made {epoch} epochs and was planned to train on the repair split "
             f"after {planned}, now after {now}: rounds would draw failures from what has been "

@@ -172,10 +172,12 @@ class RepairInjection(AnalysisCallback):
                 epoch=self._loaded_epochs,
                 anew=self.strategy.starts_anew,
             )
-        saved = checkpoint["callbacks"].get(self.state_key, {})
-        check_release(
-            saved.get("release_epoch", self.release_epoch), self.release_epoch, self._loaded_epochs
-        )
+        saved = checkpoint["callbacks"].get(self.state_key)
+        if saved is not None:
+            made = saved["campaign"]
+            due = made["stopped"] is None and made["rounds_made"] < self.campaign.rounds
+            planned = saved.get("release_epoch", self.release_epoch)
+            check_release(planned, self.release_epoch, self._loaded_epochs, rounds_due=due)
 
     @property
     def _changes_data(self) -> bool:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.callbacks.repair_checks import check_release
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.repair import Campaign, StopReason
 
 PLAN = {"budget": 4, "rounds": 3, "patience": 1, "max_samples": 10_000}
@@ -97,3 +98,13 @@ def test_more_rounds_may_help_where_val_rises_again(accuracies, since_best, risi
     campaign.val_score = accuracies
     assert campaign.since_best == since_best
     assert campaign.was_rising is rising
+
+
+def test_the_repair_split_is_not_released_anew_while_rounds_are_due():
+    check_release(12, 12, 14, rounds_due=True)
+    check_release(12, 18, 11, rounds_due=True)
+    check_release(12, 18, 14, rounds_due=False)
+    check_release(None, None, 14, rounds_due=True)
+    for planned, now in ((12, 18), (18, 12), (12, None)):
+        with pytest.raises(IncompatibleCheckpointError, match=r"14 epochs.*final epochs"):
+            check_release(planned, now, 14, rounds_due=True)
