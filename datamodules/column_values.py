@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from rnnrepair.errors import DataError
+from rnnrepair.sequences import value_text
 
 log = logging.getLogger(__name__)
 
@@ -54,5 +55,5 @@ def _written(value: Any) -> str:
     if not isinstance(value, str):
         if value is None or bool(pd.isna(value)):
             return MISSING
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        return value_text(value)
     return value if value.strip() else MISSING

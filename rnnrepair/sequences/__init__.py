@@ -8,7 +8,13 @@ from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
-from rnnrepair.sequences.sample_names import SampleName, SampleNames, names_from, table_columns
+from rnnrepair.sequences.sample_names import (
+    SampleName,
+    SampleNames,
+    names_from,
+    table_columns,
+    value_text,
+)
 from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
 
 __all__ = [
@@ -36,4 +42,5 @@ __all__ = [
     "smallest_int",
     "steps_of",
     "table_columns",
+    "value_text",
 ]

@@ -136,7 +136,7 @@ def table_columns(names: SampleNames, index: Tensor) -> dict[str, list[str]]:
 
 def names_from(values: Iterable[object], noun: str, told: str) -> SampleNames:
     """Return names out of a column of a table: whole numbers where all are, else strings."""
-    written = [_written(value) for value in np.asarray(values, dtype=object).tolist()]
+    written = [value_text(value) for value in np.asarray(values, dtype=object).tolist()]
     whole = all(text.isdecimal() and text == str(int(text)) for text in written)
     kind = np.int64 if whole else np.str_
     return SampleNames(np.array(written, dtype=np.str_).astype(kind), noun, told)
@@ -146,6 +146,6 @@ def _cut(value: str) -> str:
     return value if len(value) <= CHARACTERS else f"{value[: CHARACTERS - 1]}…"
 
 
-def _written(value: object) -> str:
+def value_text(value: object) -> str:
     """Return a value as people write it: 3.0 and 3 are the same."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -117,7 +117,10 @@ def test_all_settings_that_differ_are_told_with_the_keys_that_a_user_sets():
 
 
 def test_what_changes_nothing_that_was_done_may_change():
+    """A refusal would raise, as it does below."""
     resumed(*FREE)
+    with pytest.raises(IncompatibleCheckpointError):
+        resumed(*FREE, OF_THE_REPAIR[0][0])
 
 
 def test_until_a_network_is_analysed_the_repair_may_be_chosen_anew():
