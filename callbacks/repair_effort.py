@@ -1,12 +1,18 @@
-"""What a repair has spent."""
+"""What a repair has spent: samples, steps, rounds, seconds."""
 
 from collections import Counter
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
 
+from rnnrepair.callbacks.analysis import upstream
+from rnnrepair.callbacks.epoch_timer import EpochTimer
+from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.label_or_task import teachers_of
 from rnnrepair.callbacks.repair_injection import RepairInjection
-from rnnrepair.record import Cleaned, Effort
+from rnnrepair.callbacks.state_abstraction import StateAbstraction
+from rnnrepair.callbacks.trace_collector import TraceCollector
+from rnnrepair.record import Cleaned, Effort, Seconds
 from rnnrepair.repair import Action
 
 
@@ -23,6 +29,26 @@ def effort_of(trainer: pl.Trainer, injection: RepairInjection) -> Effort:
         stop_reason=injection.campaign.stop_reason,
         cleaned=_cleaned(injection),
         **_label_or_task(trainer),
+    )
+
+
+def seconds_of(trainer: pl.Trainer, reader: Callback, total: float) -> Seconds:
+    """Return where the time went.
+
+    Args:
+        trainer: with the callbacks of the chain.
+        reader: that asks.
+        total: everything, sittings before a resume included.
+    """
+    timers = [c for c in trainer.callbacks if isinstance(c, EpochTimer)]  # type: ignore[attr-defined]
+    return Seconds(
+        fit=sum(sum(t.epoch_seconds) for t in timers),
+        collect=upstream(trainer, TraceCollector, reader).seconds,
+        abstract=upstream(trainer, StateAbstraction, reader).seconds,
+        influence=upstream(trainer, InfluenceAnalysis, reader).seconds,
+        generate=upstream(trainer, RepairInjection, reader).seconds,
+        total=total,
+        epoch=timers[0].mean_epoch_s if timers else None,
     )
 
 

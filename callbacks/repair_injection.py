@@ -204,6 +204,8 @@ class RepairInjection(AnalysisCallback):
 
     @property
     def _takes_back(self) -> bool:
+        if self.strategy.starts_anew:
+            return False  # the scores before are of another network
         return self.strategy.cleans or self.strategy.seeks_patterns
 
     def _end_of_rounds(self, trainer: pl.Trainer) -> int:

@@ -2,30 +2,28 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
-import torch
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
-from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.pattern_outcome import found_patterns
-from rnnrepair.callbacks.repair_effort import effort_of
+from rnnrepair.callbacks.repair_effort import effort_of, seconds_of
 from rnnrepair.callbacks.repair_injection import RepairInjection
-from rnnrepair.callbacks.report_notes import ended_notes, found_notes
+from rnnrepair.callbacks.report_notes import ended_notes, found_notes, rounds_left
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
+from rnnrepair.callbacks.unrepaired import Unrepaired
 from rnnrepair.callbacks.wandb.tables import log_tables
-from rnnrepair.influence import SharedValue
+from rnnrepair.callbacks.way_between import way_between
 from rnnrepair.network import Predictions
 from rnnrepair.protocols import (
     RepairableData,
-    Split,
     corrections_of,
     labels_of_samples,
     names_of_samples,
@@ -33,24 +31,17 @@ from rnnrepair.protocols import (
 from rnnrepair.record import (
     AnalysedEpoch,
     Contrast,
-    Failure,
     Interpolation,
     Repair,
     RunRecord,
-    Seconds,
     SplitAnswers,
-    Suspect,
-    gather_failures,
-    gather_suspects,
     numbers_of,
     shown_roles,
     summary_of,
-    with_evidence,
     write_curve,
     write_summary,
     write_suspects,
 )
-from rnnrepair.repair import LedgerRow, StopReason, curve_of
 from rnnrepair.report import print_failures, print_summary, write_page, write_pattern_figure
 from rnnrepair.scores import Monitor, unequal_classes
 from rnnrepair.sequences import Names
@@ -116,12 +107,7 @@ class RepairReport(AnalysisCallback):
         self.summary: dict[str, Any] = {}
         # On val after each epoch before the first repair, where the network logs it.
         self._val_accuracies: list[float] = []
-        self._before: dict[str, Predictions] = {}
-        self._targets = torch.empty(0, dtype=torch.int64)
-        self._failures: tuple[Failure, ...] = ()
-        self._suspects: tuple[Suspect, ...] = ()
-        self._shared: tuple[SharedValue, ...] = ()
-        self._n_far = 0
+        self._unrepaired: Unrepaired | None = None
         self._class_sizes: tuple[int, ...] = ()
         self._history: list[AnalysedEpoch] = []
         self._start = time.perf_counter()
@@ -166,76 +152,28 @@ class RepairReport(AnalysisCallback):
     @override
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         accuracy = trainer.callback_metrics.get("val/accuracy")
-        if accuracy is not None and not self._before and not trainer.sanity_checking:
+        if accuracy is not None and self._unrepaired is None and not trainer.sanity_checking:
             self._val_accuracies.append(float(accuracy))
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
         """Remember the unrepaired network's predictions, and what this round has done."""
-        if not self._before:
-            self._before = self._predict(trainer)
-            for note in self._found_notes(repairable_data(trainer)):
+        if self._unrepaired is None:
+            answers = self._predict(trainer)
+            for note in self._found_notes(repairable_data(trainer), answers["val"]):
                 log.warning("%s", note)
-            for predicted in self._before.values():
+            for predicted in answers.values():
                 SplitAnswers.of(predicted, predicted)  # refused now, not once training has ended
-            self._remember_failures(trainer)
-            self._remember_suspects(trainer)
+            found = Unrepaired(answers)
+            self._unrepaired = found.seen_by(trainer, self, self.max_cards, self.seed)
         self._history.append(self._row(trainer, epoch))
 
-    def _found_notes(self, data: RepairableData) -> tuple[str, ...]:
-        val = self._before["val"]
+    def _found_notes(self, data: RepairableData, val: Predictions) -> tuple[str, ...]:
         return found_notes(data, val, self._val_accuracies, self.monitor, self.base_length)
-
-    def _remember_failures(self, trainer: pl.Trainer) -> None:
-        evidence = upstream(trainer, InfluenceAnalysis, self).evidence
-        if evidence is None:
-            return
-        # Labels as they were when the samples were found: a round may have changed some since.
-        fit = upstream(trainer, InfluenceAnalysis, self).view.traces
-        self._targets = evidence.failures.index
-        self._failures = gather_failures(
-            evidence,
-            upstream(trainer, RepairInjection, self).ledger,
-            lambda index: fit.label[torch.searchsorted(fit.index, index)],
-            self.max_cards,
-        )
-
-    def _remember_suspects(self, trainer: pl.Trainer) -> None:
-        source = upstream(trainer, InfluenceAnalysis, self)
-        with self.timed():
-            suspicion = source.suspicion()
-            suspects = gather_suspects(
-                suspicion, source.view, source.evidence, source.doubt(trainer)
-            )
-            shown = with_evidence(suspects, source.view, self.max_cards, self.seed)
-        self._suspects = tuple(shown)
-        self._shared, self._n_far = suspicion.shared, suspicion.n_far
-        for value in self._shared:
-            log.warning("%s.", value.told)
 
     def _predict(self, trainer: pl.Trainer) -> dict[str, Predictions]:
         network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
         return {split: network.predict(data.loader(split)) for split in (*SPLITS, *data.more_tests)}
-
-    def _interpolated(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        after: Mapping[Split, Predictions],
-    ) -> Interpolation | None:
-        """Return the way to the final network where it is asked for; ``after`` are its answers."""
-        if not self.interpolate:
-            return None
-        network, data = upstream(trainer, TraceCollector, self).network, repairable_data(trainer)
-        wanted = [split for split in after if split != "repair"]  # in the end it is trained on
-        curve = curve_of(
-            pl_module,
-            upstream(trainer, BaseCheckpoint, self).weights(),
-            lambda split: network.predict(data.loader(split)),
-            {split: self._before[split] for split in wanted},
-            {split: after[split] for split in wanted},
-        )
-        return Interpolation.of(curve, self.monitor)
 
     def _row(self, trainer: pl.Trainer, epoch: int) -> AnalysedEpoch:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
@@ -253,7 +191,7 @@ class RepairReport(AnalysisCallback):
 
     @override
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self._before:
+        if self._unrepaired is None:
             log.warning(
                 "No epoch was analysed, so there is nothing to report: training ended before "
                 "its first analysis, due after %d epochs (max_epochs=%s).",
@@ -262,50 +200,27 @@ class RepairReport(AnalysisCallback):
             )
             return
         data, ledger = repairable_data(trainer), upstream(trainer, RepairInjection, self).ledger
-        repair = self._repair(trainer, pl_module)
-        record = self._record(trainer, repair)
+        repair = self._repair(trainer, pl_module, self._unrepaired)
+        record = self._record(trainer, repair, self._unrepaired)
         record.save(self._folder)
         write_summary(record, self._folder)
         if repair.interpolation is not None:
             write_curve(repair.interpolation, self._folder)
-        write_suspects(self._suspects, Names.of(data.spec), names_of_samples(data), self._folder)
+        suspects, names = self._unrepaired.suspects, names_of_samples(data)
+        write_suspects(suspects, Names.of(data.spec), names, self._folder)
         page = write_page(self._folder, data)
         write_pattern_figure(self._folder, data)
         print_summary(record, data)
-        self._tell_rounds_left(trainer)
+        left = rounds_left(upstream(trainer, RepairInjection, self).campaign, self.monitor)
+        if left is not None:
+            log.info("%s", left)
         print_failures(repair, data)
         log.info("Report: %s", page)
         self.summary = summary_of(record)
         self.log_metrics(trainer, numbers_of(self.summary))
         log_tables(trainer, repair, ledger, data)
 
-    def _tell_rounds_left(self, trainer: pl.Trainer) -> None:
-        """Say which limit ended a repair before its last round, and what would move it."""
-        campaign = upstream(trainer, RepairInjection, self).campaign
-        reason = campaign.stop_reason
-        if campaign.rounds_made >= campaign.rounds:
-            return
-        if reason == StopReason.NO_GAIN_ON_VAL and not campaign.was_rising:
-            best, *_, last = campaign.since_best
-            log.info(
-                "%d of %d rounds were made: %s on val %s over the last %d, so more of them would "
-                "not help.",
-                campaign.rounds_made,
-                campaign.rounds,
-                self.monitor.value,
-                f"fell from {best:.4f} to {last:.4f}" if last < best else f"stayed at {best:.4f}",
-                len(campaign.since_best) - 1,
-            )
-        elif reason.advice:
-            log.info(
-                "%d of %d rounds were made: %s. For more, %s.",
-                campaign.rounds_made,
-                campaign.rounds,
-                reason.message,
-                reason.advice,
-            )
-
-    def _record(self, trainer: pl.Trainer, repair: Repair) -> RunRecord:
+    def _record(self, trainer: pl.Trainer, repair: Repair, unrepaired: Unrepaired) -> RunRecord:
         injection, data = upstream(trainer, RepairInjection, self), repairable_data(trainer)
         strategy, said = injection.called, corrections_of(data)
         ended = ended_notes(
@@ -320,7 +235,7 @@ class RepairReport(AnalysisCallback):
             strategy=strategy,
             arm=self.arm or strategy,
             contrasts=self.contrasts,
-            notes=(*self.notes, *self._found_notes(data), *ended),
+            notes=(*self.notes, *self._found_notes(data, unrepaired.answers["val"]), *ended),
             network=upstream(trainer, TraceCollector, self).network.describe(),
             source=data.source,
             sizes={split: len(data.indices(split)) for split in ("fit", *repair.answers)},
@@ -331,37 +246,28 @@ class RepairReport(AnalysisCallback):
             class_names=tuple(data.spec.class_names),
         )
 
-    def _repair(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Repair:
+    def _repair(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, unrepaired: Unrepaired
+    ) -> Repair:
         injection = upstream(trainer, RepairInjection, self)
-        after = self._predict(trainer)
-        answers = {split: SplitAnswers.of(self._before[split], after[split]) for split in after}
+        before, after = unrepaired.answers, self._predict(trainer)
+        answers = {split: SplitAnswers.of(before[split], after[split]) for split in after}
+        way = way_between(trainer, pl_module, self, before, after) if self.interpolate else None
         return Repair(
             trained_on=injection.trains_on_repair,
             history=tuple(self._history),
             answers=answers,
-            targets=self._targets,
-            failures=tuple(_with_what_holds(f, injection.ledger) for f in self._failures),
+            targets=unrepaired.targets,
+            failures=unrepaired.failures_with(injection.ledger),
             effort=effort_of(trainer, injection),
-            seconds=self._seconds(trainer),
+            seconds=seconds_of(trainer, self, self._total_seconds()),
             epochs=trainer.current_epoch,
-            suspects=self._suspects[: self.max_cards],
-            n_suspects=len(self._suspects),
-            shared=self._shared,
-            n_far=self._n_far,
+            suspects=unrepaired.suspects[: self.max_cards],
+            n_suspects=len(unrepaired.suspects),
+            shared=unrepaired.shared,
+            n_far=unrepaired.n_far,
             patterns=found_patterns(trainer, self, answers),
-            interpolation=self._interpolated(trainer, pl_module, after),
-        )
-
-    def _seconds(self, trainer: pl.Trainer) -> Seconds:
-        timers = [c for c in trainer.callbacks if isinstance(c, EpochTimer)]  # type: ignore[attr-defined]
-        return Seconds(
-            fit=sum(sum(t.epoch_seconds) for t in timers),
-            collect=upstream(trainer, TraceCollector, self).seconds,
-            abstract=upstream(trainer, StateAbstraction, self).seconds,
-            influence=upstream(trainer, InfluenceAnalysis, self).seconds,
-            generate=upstream(trainer, RepairInjection, self).seconds,
-            total=self._total_seconds(),
-            epoch=timers[0].mean_epoch_s if timers else None,
+            interpolation=None if way is None else Interpolation.of(way, self.monitor),
         )
 
     def _total_seconds(self) -> float:
@@ -370,15 +276,7 @@ class RepairReport(AnalysisCallback):
     @override
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
-            "before": {
-                split: {"index": p.index, "label": p.label, "predicted": p.predicted}
-                for split, p in self._before.items()
-            },
-            "targets": self._targets,
-            "failures": [failure.plain() for failure in self._failures],
-            "suspects": [suspect.plain() for suspect in self._suspects],
-            "shared": [value.plain() for value in self._shared],
-            "n_far": self._n_far,
+            "unrepaired": None if self._unrepaired is None else self._unrepaired.plain(),
             "history": [asdict(row) for row in self._history],
             "val_accuracies": self._val_accuracies,
             "total_seconds": self._total_seconds(),
@@ -387,25 +285,11 @@ class RepairReport(AnalysisCallback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        self._before = {
-            split: Predictions(**fields) for split, fields in state_dict["before"].items()
-        }
-        self._targets = state_dict["targets"]
-        self._failures = tuple(Failure.of_plain(told) for told in state_dict["failures"])
-        # A base training that an earlier version has left in the cache does not know them.
-        self._suspects = tuple(Suspect.of_plain(told) for told in state_dict.get("suspects", ()))
-        self._shared = tuple(SharedValue.of_plain(told) for told in state_dict.get("shared", ()))
-        self._n_far = state_dict.get("n_far", 0)
+        unrepaired = state_dict["unrepaired"]
+        self._unrepaired = None if unrepaired is None else Unrepaired.of_plain(unrepaired)
         self._history = [AnalysedEpoch(**row) for row in state_dict["history"]]
-        self._val_accuracies = state_dict.get("val_accuracies", [])
+        self._val_accuracies = state_dict["val_accuracies"]
         self._earlier_seconds = state_dict["total_seconds"]
-
-
-def _with_what_holds(failure: Failure, ledger: Sequence[LedgerRow]) -> Failure:
-    """Leave out samples of the first round that were taken back; later ones have their numbers."""
-    first = {row.new_id for row in ledger if row.injected and row.round == 1}
-    held = tuple(sample for sample in failure.injected if sample.index in first)
-    return replace(failure, injected=held)
 
 
 def _class_sizes(data: RepairableData) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from rnnrepair.network import Predictions
 from rnnrepair.patterns import Pattern
 from rnnrepair.protocols import KnowsPoison, KnowsWrongLabels, RepairableData
 from rnnrepair.record import SplitAnswers
-from rnnrepair.repair import Action, LedgerRow
+from rnnrepair.repair import Action, Campaign, LedgerRow, StopReason
 from rnnrepair.runs import at_chance, constant_score, still_rising
 from rnnrepair.scores import Monitor, confusion, fell, score
 from rnnrepair.sequences import Names
@@ -77,6 +77,27 @@ def ended_notes(
             f"scripts/interpolate.py run={folder}).{_of_cleaning(ledger, folder)}"
         )
     return tuple(told)
+
+
+def rounds_left(campaign: Campaign, monitor: Monitor) -> str | None:
+    """Return which limit ended a repair before its last round, and what would move it.
+
+    Args:
+        campaign: of the repair.
+        monitor: the score that chooses on val.
+    """
+    reason = campaign.stop_reason
+    if campaign.rounds_made >= campaign.rounds:
+        return None
+    made = f"{campaign.rounds_made} of {campaign.rounds} rounds were made: "
+    if reason == StopReason.NO_GAIN_ON_VAL and not campaign.was_rising:
+        best, *_, last = campaign.since_best
+        went = f"fell from {best:.4f} to {last:.4f}" if last < best else f"stayed at {best:.4f}"
+        return (
+            f"{made}{monitor.value} on val {went} over the last {len(campaign.since_best) - 1}, so "
+            "more of them would not help."
+        )
+    return f"{made}{reason.message}. For more, {reason.advice}." if reason.advice else None
 
 
 def _of_cleaning(ledger: Sequence[LedgerRow], folder: Path) -> str:

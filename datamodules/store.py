@@ -45,9 +45,7 @@ class Round:
         """Return the round that ``state`` told; its sequences are of the form of others."""
         plain = dict(state)
         values, offsets = plain.pop("values"), plain.pop("offsets")
-        # A base training that an earlier version has left in the cache knows none.
-        regions = tuple(EditRegion(*region) for region in plain.pop("regions", ()))
-        plain.setdefault("region", torch.full_like(plain["origin"], -1))
+        regions = tuple(EditRegion(*region) for region in plain.pop("regions"))
         return cls(replace(like, values=values, offsets=offsets), regions, **plain)
 
 

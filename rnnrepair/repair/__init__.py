@@ -32,6 +32,7 @@ from rnnrepair.repair.lost_rounds import lost_by_mending, lost_by_patterns
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.repair.outcome import Outcome
 from rnnrepair.repair.pattern import PatternRepair
+from rnnrepair.repair.pattern_from_start import PatternFromStart
 from rnnrepair.repair.phrase import PhraseRepair, PhrasesFromStart, RandomPhraseRepair
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.rebuild import rebuild
@@ -65,6 +66,7 @@ __all__ = [
     "MutatedFailureRepair",
     "NoRepair",
     "Outcome",
+    "PatternFromStart",
     "PatternRepair",
     "PhraseRepair",
     "PhrasesFromStart",

@@ -48,6 +48,8 @@ class PatternRepair(RepairStrategy):
     name = "pattern"
     seeks_patterns = True
     saves = True
+    # Of a training sample of words or columns in a round; None for as many as the budget has.
+    most_copies: int | None = None
 
     def __init__(
         self,
@@ -61,19 +63,19 @@ class PatternRepair(RepairStrategy):
             share: of the samples of a round that patterns get at most, together.
             finders: of the patterns; edits, words and the user's columns where None.
             rest: makes the samples for failures outside of patterns, ``InfluenceRepair`` where
-                None. Training samples of words and columns are edited where it edits samples.
+                None; ``NoRepair`` makes none. Training samples of words and columns are edited
+                where it edits samples.
 
         Raises:
-            SettingsError: a value out of range, or a ``rest`` that makes no samples for the same
-                network.
+            SettingsError: a value out of range, or a ``rest`` that does something else.
         """
         check_settings(PatternRepair, {"share": share})
         self.share = share
         default = EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)
         self.finders = list(finders or default)
         self.rest = rest or InfluenceRepair()
-        if not self.rest.injects or self.rest.cleans or self.rest.starts_anew:
-            told = "expected a strategy that makes samples for the same network, got "
+        if self.rest.cleans or self.rest.starts_anew:
+            told = "expected a strategy that makes samples for the same network or none, got "
             raise SettingsError("PatternRepair", [Fault("rest", told + self.rest.name)])
         self.fits, self.needs = self.rest.fits, self.rest.needs
         self.edits_samples, self.lengthens = self.rest.edits_samples, self.rest.lengthens
@@ -157,9 +159,11 @@ class PatternRepair(RepairStrategy):
             number: of the pattern.
         """
         generator = torch_generator(context.seed, "pattern", number)
-        failure = failing[torch.arange(n) % len(failing)]
         pool = self._pool(known, context)
-        parents = context.fetch(pool[torch.randint(len(pool), (n,), generator=generator)])
+        if known.region is None and self.most_copies is not None:
+            n = min(n, self.most_copies * len(pool))
+        failure = failing[torch.arange(n) % len(failing)]
+        parents = context.fetch(pool[_spread(len(pool), n, generator)])
         if known.region is not None:
             spec = context.looked_through().samples.spec
             edits = drawn_in(known.region, n, spec, generator)
@@ -210,3 +214,9 @@ class PatternRepair(RepairStrategy):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.seeks = state["seeks"]
         self.known = [KnownPattern.of_state(known) for known in state["known"]]
+
+
+def _spread(n_pool: int, n: int, generator: torch.Generator) -> Tensor:
+    """Return (n,) rows of a pool at random, each as often as any other or once more."""
+    whole = [torch.randperm(n_pool, generator=generator) for _ in range(-(-n // n_pool))]
+    return torch.cat(whole)[:n]
