@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytorch_lightning as pl
 import torch
 
+from rnnrepair.callbacks.analysis import log
 from rnnrepair.callbacks.label_or_task import teachers_of
 from rnnrepair.callbacks.repair_context import (
     repair_context,
@@ -49,7 +50,29 @@ def proposed(
     for teachers in teachers_of(trainer):
         withheld |= teachers.fail_at(evidence.failures.index)
     per_failure = -(-wanted // max(served, 1))
-    return propose_without(strategy, context, withheld, per_failure).limited(wanted)
+    n_found, given_up = len(strategy.patterns), {p.told for p in strategy.given_up}
+    proposal = propose_without(strategy, context, withheld, per_failure).limited(wanted)
+    for pattern in strategy.patterns[n_found:]:
+        log.info("Found: %s.", pattern.name)
+    for pattern in strategy.given_up:
+        if pattern.told not in given_up:
+            log.warning("Taught no more, for as many fail as at first: %s.", pattern.name)
+    return proposal
+
+
+def tell_shortage(injection: "RepairInjection", proposal: Proposal, wanted: int) -> None:
+    """Warn where a strategy that spends its budget has not found enough samples for it."""
+    strategy = injection.strategy
+    spends = strategy.injects and not strategy.saves
+    if spends and len(proposal) < wanted and not proposal.withheld:
+        log.warning(
+            "Strategy %s found %d of %d samples, original samples are drawn in place of the "
+            "others: lower budget, or give the strategy more to choose from (its settings, "
+            "and top of InfluenceAnalysis).",
+            injection.called,
+            len(proposal),
+            wanted,
+        )
 
 
 def told_of(proposal: Proposal) -> str:

@@ -10,21 +10,20 @@ from typing_extensions import override
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.label_or_task import teachers_of
-from rnnrepair.callbacks.made_with import has_analysed
-from rnnrepair.callbacks.proposing import proposed, told_of
+from rnnrepair.callbacks.lost_rounds import take_back_lost
+from rnnrepair.callbacks.proposing import proposed, tell_shortage, told_of
 from rnnrepair.callbacks.repair_checks import (
     check_data,
     check_edits,
     check_in_place,
     check_made,
     check_no_steps_kept,
-    check_release,
-    check_rounds,
     check_teachers,
     check_trained_on,
     check_trainer,
     tell_silent_columns,
 )
+from rnnrepair.callbacks.resumed_rounds import check_rounds_of
 from rnnrepair.callbacks.scheduler_check import check_schedulers
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
@@ -39,10 +38,6 @@ from rnnrepair.repair import (
     RepairStrategy,
     StopReason,
     ledger_rows,
-    lost_by_mending,
-    lost_by_patterns,
-    rounds_held,
-    taken_back,
     write_ledger,
 )
 from rnnrepair.scores import Monitor, confusion, score
@@ -124,7 +119,7 @@ class RepairInjection(AnalysisCallback):
         self._ledger_file = Path()
 
     def made_with(self) -> dict[str, Any]:
-        """Return what may not change once a network is analysed; of rounds see ``check_rounds``."""
+        """Return what may not change after an analysis; of rounds see ``check_rounds_of``."""
         return {
             "strategy": self.strategy,
             "edits": self.edits,
@@ -163,21 +158,10 @@ class RepairInjection(AnalysisCallback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         super().on_load_checkpoint(trainer, pl_module, checkpoint)
-        if has_analysed(checkpoint):
-            calendar = upstream(trainer, TraceCollector, self).calendar
-            check_rounds(
-                planned=checkpoint["callbacks"][self.state_key]["campaign"]["rounds"],
-                rounds=self.campaign.rounds,
-                calendar=calendar,
-                epoch=self._loaded_epochs,
-                anew=self.strategy.starts_anew,
-            )
         saved = checkpoint["callbacks"].get(self.state_key)
         if saved is not None:
-            made = saved["campaign"]
-            due = made["stopped"] is None and made["rounds_made"] < self.campaign.rounds
-            planned = saved.get("release_epoch", self.release_epoch)
-            check_release(planned, self.release_epoch, self._loaded_epochs, rounds_due=due)
+            calendar = upstream(trainer, TraceCollector, self).calendar
+            check_rounds_of(saved, self, calendar, self._loaded_epochs)
 
     @property
     def _changes_data(self) -> bool:
@@ -186,7 +170,7 @@ class RepairInjection(AnalysisCallback):
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # After a resume the ledger is what the checkpoint holds, whatever the folder holds.
-        write_ledger(self.ledger, self._ledger_file)
+        self.keep_ledger(self.ledger)
         if pl_module.automatic_optimization and self.analysed_epoch is None:
             first = upstream(trainer, TraceCollector, self).first_analysis(trainer.max_epochs)
             check_schedulers(trainer, first, 1 + self.max_share)
@@ -218,7 +202,7 @@ class RepairInjection(AnalysisCallback):
         network = upstream(trainer, TraceCollector, self).network
         val = network.predict(repairable_data(trainer).loader("val"))
         confused = confusion(val.label, val.predicted)
-        if self._take_back_if_lost(trainer, score(confused, self.monitor), len(val.label), epoch):
+        if take_back_lost(trainer, self, score(confused, self.monitor), len(val.label), epoch):
             self._train_on(trainer, ("fit",))
 
     @override
@@ -230,7 +214,7 @@ class RepairInjection(AnalysisCallback):
         n_failures = 0 if source.evidence is None else len(source.evidence)
         val = abstraction.traces["val"]
         val_score = score(confusion(val.label, val.final_prediction), self.monitor)
-        took_back = self._take_back_if_lost(trainer, val_score, len(val), epoch)
+        took_back = take_back_lost(trainer, self, val_score, len(val), epoch)
         wanted = self.campaign.open_round(n_failures, val_score)
         if self.strategy.starts_anew:
             self._begin_anew(trainer, source.evidence, epoch)
@@ -269,6 +253,11 @@ class RepairInjection(AnalysisCallback):
         self.anew_step = max(trainer.global_step, self._loaded_step)
         self.anew_epoch = epoch
 
+    def keep_ledger(self, rows: list[LedgerRow]) -> None:
+        """Make these rows the ledger, here and in the folder."""
+        self.ledger = rows
+        write_ledger(rows, self._ledger_file)
+
     @property
     def n_injected(self) -> int:
         """Samples that were injected and are trained on."""
@@ -278,35 +267,6 @@ class RepairInjection(AnalysisCallback):
     def n_mended(self) -> int:
         """Samples that are removed, relabelled or drawn less often."""
         return sum(row.holds and not row.injected for row in self.ledger)
-
-    def _take_back_if_lost(
-        self, trainer: pl.Trainer, val_score: float, n_val: int, epoch: int
-    ) -> bool:
-        """Take rounds back where val fell over them; return whether any was."""
-        mending = lost_by_mending(self.campaign, self.ledger, val_score, n_val)
-        patterns = lost_by_patterns(
-            self.campaign, self.ledger, self.strategy.patterns, val_score, n_val
-        )
-        lost = [number for number in (mending, patterns) if number is not None]
-        if not lost:
-            return False
-        first, last = min(lost), self.campaign.rounds_made
-        for number in rounds_held(self.ledger):
-            if number >= first:
-                repairable_data(trainer).take_back()
-        if patterns is not None:
-            self.strategy.give_up_patterns()
-        self.ledger = taken_back(self.ledger, first, epoch)
-        write_ledger(self.ledger, self._ledger_file)
-        log.warning(
-            "%s taken back: %s on val fell from %.4f to %.4f over %s.",
-            f"Round {last} is" if first == last else f"Rounds {first} to {last} are",
-            self.monitor.value,
-            self.campaign.val_score[first - 1],
-            val_score,
-            "it" if first == last else "them",
-        )
-        return True
 
     def _make_round(
         self,
@@ -337,41 +297,25 @@ class RepairInjection(AnalysisCallback):
 
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
-        n_found = len(self.strategy.patterns)
-        given_up = {pattern.told for pattern in self.strategy.given_up}
         proposal = proposed(trainer, self, evidence, wanted, seed)
+        tell_shortage(self, proposal, wanted)
         self.judged += proposal.judged
-        for pattern in self.strategy.patterns[n_found:]:
-            log.info("Found: %s.", pattern.name)
-        for pattern in self.strategy.given_up:
-            if pattern.told not in given_up:
-                log.warning("Taught no more, for as many fail as at first: %s.", pattern.name)
         if self.campaign.rounds_made == 1:
             self.withheld = proposal.withheld
         if self.strategy.cleans and all(row.action == Action.ADD for row in self.ledger):
             suspicion = upstream(trainer, InfluenceAnalysis, self).suspicion()
             self.estimated_wrong = suspicion.rate
-        spends = self.strategy.injects and not self.strategy.saves
-        if spends and len(proposal) < wanted and not proposal.withheld:
-            log.warning(
-                "Strategy %s found %d of %d samples, original samples are drawn in place of the "
-                "others: lower budget, or give the strategy more to choose from (its settings, "
-                "and top of InfluenceAnalysis).",
-                self.called,
-                len(proposal),
-                wanted,
-            )
         if len(proposal) == 0 and not proposal.mends:
             return
         data = repairable_data(trainer)
         new_id = data.apply(proposal.changes(in_place=self.in_place))
         model = upstream(trainer, StateAbstraction, self).abstraction.model
-        self.ledger += ledger_rows(
+        rows = ledger_rows(
             *(proposal, new_id, evidence, model, self.strategy.name, epoch, seed),
             names_of_samples(data),
             self.campaign.rounds_made,
         )
-        write_ledger(self.ledger, self._ledger_file)
+        self.keep_ledger([*self.ledger, *rows])
         log.info(
             "Round %d: %d samples for %d failures%s.",
             self.campaign.rounds_made,
@@ -422,14 +366,11 @@ class RepairInjection(AnalysisCallback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
+        # A base training is shared by strategies, and no round has been made before it ends.
+        if self.analysed_epoch is None:
+            return
         self.ledger = [LedgerRow(**row) for row in state_dict["ledger"]]
         self.campaign.load_state_dict(state_dict["campaign"])
-        self.judged = state_dict["judged"]
-        # A base training that an earlier version has left in the cache does not know these.
-        self.withheld = state_dict.get("withheld", 0)
-        self.estimated_wrong = state_dict.get("estimated_wrong")
-        self.anew_step = state_dict["anew_step"]
-        self.anew_epoch = state_dict["anew_epoch"]
-        # A base training is shared by strategies, and none has learnt anything before it ends.
-        if learnt := state_dict.get("strategy"):
-            self.strategy.load_state_dict(learnt)
+        for name in ("judged", "withheld", "estimated_wrong", "anew_step", "anew_epoch"):
+            setattr(self, name, state_dict[name])
+        self.strategy.load_state_dict(state_dict["strategy"])

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from rnnrepair.datamodules.augmentation import Augmentation
 from rnnrepair.datamodules.batching import BatchPlan, FetchedBatches
+from rnnrepair.datamodules.peers import Peers
 from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import drawn_in
@@ -16,7 +19,7 @@ from rnnrepair.sequences import DataSpec, SequenceBatch
 
 @dataclass(frozen=True)
 class EpochEdits:
-    """Augments original sequences, and redraws the edits of injected ones.
+    """Augments original sequences, and draws injected ones anew: what is edited, and how.
 
     What is drawn depends on seed, epoch and batch alone, so that a resumed run trains on what an
     uninterrupted one does.
@@ -27,12 +30,14 @@ class EpochEdits:
         augmentation: edits a share of the originals; None for none. Injected sequences are left
             out: a repair has chosen their edits, and an edit of an edit can leave the limits.
         seed: of the run.
+        originals: (n,) indices of the originals that training draws from.
     """
 
     store: Store
     spec: DataSpec
     augmentation: Augmentation | None
     seed: int
+    originals: Tensor
 
     def __call__(self, batch: SequenceBatch, plan: BatchPlan) -> SequenceBatch:
         """Return the sequences of a plan as its epoch sees them."""
@@ -49,14 +54,30 @@ class EpochEdits:
             return batch
         generator = torch_generator(self.seed, "redrawn", plan.epoch, plan.number)
         inputs = batch.inputs.clone()
+        parents = self._parents(batch, plan.index, generator)
         for number in used:
             rows = (region == number).nonzero()[:, 0]
-            origin = self.store.fetch(self.store.origin_of(plan.index[rows]))
+            origin = self.store.fetch(parents[rows])
             edits = drawn_in(self.store.regions[number], len(rows), self.spec, generator)
             edited = apply_edits(origin.inputs, edits, origin.lengths)
             # An edit keeps the steps of its sequence, so the padding behind them stays.
             inputs[rows, : edited.shape[1]] = edited
         return replace(batch, inputs=inputs)
+
+    def _parents(self, batch: SequenceBatch, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the (b,) originals that are edited: others of the same class and length.
+
+        Where sequences have further inputs, which go with their parent, it stays the parent.
+        """
+        recorded = self.store.origin_of(index)
+        if batch.static or batch.beside:
+            return recorded
+        return self._peers.draw(batch.label, batch.lengths, recorded, generator)
+
+    @cached_property
+    def _peers(self) -> Peers:
+        index = self.originals
+        return Peers(index, self.store.label_of(index), self.store.lengths_of(index))
 
 
 class EditedBatches(FetchedBatches):

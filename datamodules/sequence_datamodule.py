@@ -358,7 +358,8 @@ class SequenceDataModule(pl.LightningDataModule):
     def epoch_edits(self) -> EpochEdits:
         """What training edits anew in every epoch."""
         augmentation = self.augmentation if self.augments else None
-        return EpochEdits(self._store, self.spec, augmentation, self.seed)
+        originals = self._training.originals()
+        return EpochEdits(self._store, self.spec, augmentation, self.seed, originals)
 
     def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
         """Return the (n + m,) weights by which an epoch draws; None where all are drawn alike."""

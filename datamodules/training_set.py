@@ -33,6 +33,10 @@ class TrainingSet:
         """Choose whose originals an epoch draws, and how many; see ``EpochBatches``."""
         self._drawn, self._n_originals = tuple(splits), n_originals
 
+    def originals(self) -> Tensor:
+        """Return the (n,) indices of the originals that an epoch draws from."""
+        return self._left_of(self._drawn)
+
     def plans(
         self,
         batch_size: int,
@@ -49,7 +53,7 @@ class TrainingSet:
             chance_of: (n,) originals and (m,) added ones -> the (n + m,) weights by which an epoch
                 draws, None where all are drawn alike.
         """
-        originals, added = self._left_of(self._drawn), self.store.added_index
+        originals, added = self.originals(), self.store.added_index
         return EpochBatches(
             originals,
             batch_size,

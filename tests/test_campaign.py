@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnnrepair.callbacks.repair_checks import check_release
+from rnnrepair.callbacks.resumed_rounds import check_release
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.repair import Campaign, StopReason
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnrepair.datamodules import Augmentation
+from rnnrepair.datamodules import ArrayDataModule, Augmentation, epoch_edits
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.edits.sweep import drawn_in, sweeps_of
 from rnnrepair.errors import DataError
@@ -39,27 +39,85 @@ def epoch_of(data, epoch):
     }
 
 
-def test_every_epoch_draws_another_edit_of_the_origin(make_data):
+def test_every_epoch_draws_another_edit(make_data):
     data = make_data()
     before = epoch_of(data, 3)
     new = redrawn(data)
-    origin = data.indices("fit")[:12].tolist()
+    origin = data.indices("fit")[:12]
+    # The first channel is .2 to .36 as loud, a step of shift and a twentieth aside.
+    loudest = max(float(steps[:, 0].max()) for steps in before.values())
     drawn = []
     for epoch in (3, 4):
         seen = epoch_of(data, epoch)
-        for i, was in zip(new.tolist(), origin, strict=True):
-            steps = data.fetch(torch.tensor([was])).sequences()[0]
-            # The first channel is .2 to .36 as loud, a step of shift and a twentieth aside.
-            assert seen[i].shape == steps.shape
-            assert float(seen[i][:, 0].max()) < 0.4 * float(steps[:, 0].max())
+        lengths = data.lengths_of(origin).tolist()
+        for i, length in zip(new.tolist(), lengths, strict=True):
+            assert len(seen[i]) == length
+            assert float(seen[i][:, 0].max()) < 0.4 * loudest
             drawn.append(seen[i].flatten().tolist())
         assert all(torch.equal(seen[i], steps) for i, steps in before.items())
         again = epoch_of(data, epoch)  # A resumed run sees the same.
         assert all(torch.equal(again[i], steps) for i, steps in seen.items())
     assert len(set(map(tuple, drawn))) == 24
     # Analyses see what was injected, whatever the epoch.
-    shown, parents = data.fetch(new), data.fetch(torch.tensor(origin))
+    shown, parents = data.fetch(new), data.fetch(origin)
     assert torch.equal(shown.inputs[shown.mask], parents.inputs[parents.mask] + 1)
+
+
+@pytest.fixture
+def unedited(monkeypatch):
+    """Edits leave sequences as they are, so that it can be told which were taken."""
+    monkeypatch.setattr(epoch_edits, "apply_edits", lambda inputs, edits, lengths: inputs)
+
+
+def originals_of(data, splits=("fit",)):
+    """Return index, label and length by the steps of originals."""
+    told = {}
+    for split in splits:
+        batch = data.fetch(data.indices(split))
+        rows = zip(batch.index, batch.label, batch.lengths, batch.sequences(), strict=True)
+        told |= {tuple(s.flatten().tolist()): (int(i), int(y), int(n)) for i, y, n, s in rows}
+    return told
+
+
+@pytest.mark.parametrize("splits", [("fit",), ("fit", "repair")])
+def test_any_original_of_the_class_and_length_is_edited(make_data, unedited, splits):
+    data = make_data()
+    new = redrawn(data)
+    data.train_on(splits, len(data.indices("fit")))
+    parents, label, lengths = {}, data.labels_of(new), data.lengths_of(new)
+    told = originals_of(data, splits)
+    for epoch in range(60):
+        seen = epoch_of(data, epoch)
+        for i, y, n in zip(new.tolist(), label.tolist(), lengths.tolist(), strict=True):
+            parent, *of = told[tuple(seen[i].flatten().tolist())]
+            assert of == [y, n]
+            parents.setdefault((y, n), set()).add(parent)
+    for of, found in parents.items():
+        assert found == {i for i, *own in told.values() if tuple(own) == of}
+    assert max(map(len, parents.values())) > 1
+
+
+def test_what_was_removed_is_edited_no_more(make_data, unedited):
+    data = make_data()
+    new = redrawn(data)
+    gone = data.indices("fit")[12::2]
+    data.apply(Changes(removed=gone))
+    told = originals_of(data)
+    seen = [epoch_of(data, epoch) for epoch in range(20)]
+    taken = {told[tuple(s[i].flatten().tolist())][0] for s in seen for i in new.tolist()}
+    assert not taken & set(gone.tolist())
+
+
+def test_further_inputs_stay_with_the_sample_that_was_edited(unedited):
+    x = torch.randn(60, 5, 2, generator=torch.Generator().manual_seed(0)).numpy()
+    data = ArrayDataModule(x, torch.arange(60).numpy() % 2, batch_size=8, static=x[:, 0])
+    data.setup()
+    new = redrawn(data, (EditRegion("speed", 0, 1),), n=6)
+    origin = data.fetch(data.indices("fit")[:6])
+    for epoch in range(3):
+        seen = epoch_of(data, epoch)
+        for i, steps in zip(new.tolist(), origin.sequences(), strict=True):
+            assert torch.equal(seen[i], steps)
 
 
 def test_padding_stays_where_sequences_are_of_unlike_lengths(make_data):

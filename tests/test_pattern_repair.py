@@ -17,6 +17,7 @@ from rnnrepair.repair import (
     FailureRepair,
     InfluenceRepair,
     NoRepair,
+    PatternFromStart,
     PatternRepair,
     PhraseRepair,
     Sought,
@@ -158,10 +159,43 @@ def test_what_a_strategy_that_cleans_has_taken_out_teaches_no_pattern(case, insi
     assert not set(proposal.parent.tolist()) & set(originals[:7].tolist())
 
 
-@pytest.mark.parametrize("rest", [NoRepair(), CleanLabels(), TrainOnAll()])
-def test_a_rest_that_makes_no_samples_for_the_same_network_is_refused(rest):
+@pytest.mark.parametrize("rest", [CleanLabels(), TrainOnAll()])
+def test_a_rest_that_cleans_or_trains_another_network_is_refused(rest):
     with pytest.raises(SettingsError, match=r"PatternRepair\.rest: expected a strategy that makes"):
         PatternRepair(rest=rest)
+
+
+def test_a_rest_that_makes_nothing_leaves_other_failures_alone(case, inside, monkeypatch):
+    strategy = strategy_of(monkeypatch, OneEdit(inside), rest=NoRepair())
+    proposal = strategy.propose(case.context, 6)
+    assert len(proposal) == 6 * len(case.failures)
+    assert torch.isin(case.failures.index[proposal.failure], inside).all()
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 2.5])
+def test_parents_of_an_edit_are_each_as_often_as_any_other(case, inside, monkeypatch, times):
+    strategy = strategy_of(monkeypatch, OneEdit(inside), rest=NoRepair())
+    originals = case.context.originals
+    budget = -(-int(times * len(originals)) // len(case.failures))
+    proposal = strategy.propose(case.context, budget)
+    often = torch.tensor([int((proposal.parent == i).sum()) for i in originals.tolist()])
+    assert int(often.sum()) == len(proposal)
+    assert int(often.max()) - int(often.min()) <= 1
+
+
+def test_a_group_from_the_start_is_seen_ten_times_as_often_at_most(case, inside, monkeypatch):
+    strategy_of(monkeypatch, OneGroup(inside))
+    proposal = PatternFromStart(finders=[OneGroup(inside)]).propose(case.context, 1000)
+    of_each = [int((proposal.parent == i).sum()) for i in case.context.originals[:7].tolist()]
+    assert of_each == [9] * 7
+    assert len(proposal) == 9 * 7
+    assert torch.equal(proposal.inputs, case.context.fetch(proposal.parent).inputs)
+
+
+def test_without_patterns_from_the_start_makes_nothing(case, monkeypatch):
+    nothing = torch.empty(0, dtype=torch.int64)
+    strategy_of(monkeypatch, OneEdit(nothing))
+    assert len(PatternFromStart(finders=[OneEdit(nothing)]).propose(case.context, 5)) == 0
 
 
 def test_what_the_rest_needs_is_asked_for():

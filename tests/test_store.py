@@ -116,14 +116,3 @@ def test_changes_that_do_not_fit_are_refused_and_change_nothing(changes, message
         data.apply(changes, 3)
     assert len(data) == 4
     assert not data.rounds
-
-
-def test_rounds_that_know_no_regions_are_restored():
-    """A base training that an earlier version has left in the cache."""
-    data, again = store(), store()
-    data.apply(add(NEW, [2, 1]), 3)
-    state = data.rounds[0].state()
-    del state["regions"], state["region"]
-    again.restore([state])
-    assert rows_of(again.fetch(torch.arange(6))) == rows_of(data.fetch(torch.arange(6)))
-    assert again.region_of(torch.arange(6)).tolist() == [-1] * 6

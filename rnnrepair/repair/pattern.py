@@ -60,7 +60,8 @@ class PatternRepair(RepairStrategy):
         """Choose how much is spent on patterns.
 
         Args:
-            share: of the samples of a round that patterns get at most, together.
+            share: of the samples of a round that patterns get at most, together; all where no other
+                failures get any.
             finders: of the patterns; edits, words and the user's columns where None.
             rest: makes the samples for failures outside of patterns, ``InfluenceRepair`` where
                 None; ``NoRepair`` makes none. Training samples of words and columns are edited
@@ -106,7 +107,8 @@ class PatternRepair(RepairStrategy):
         for failing in inside:
             taught |= failing
         # What influence would not use is spent on patterns.
-        most = total if bool(taught.all()) else int(self.share * total)
+        alone = bool(taught.all()) or not self.rest.injects
+        most = total if alone else int(self.share * total)
         parts = []
         for number, n in enumerate(self._doses(most, teachable, sought)):
             failing = inside[number].nonzero()[:, 0]

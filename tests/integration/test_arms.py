@@ -22,7 +22,9 @@ ARMS = (
     "mutated_failures",
     "fit_failures",
     "augment",
+    "pattern_from_start",
 )
+ANEW = {"augment", "pattern_from_start"}
 AUGMENTED = ("augmentation.share=0.5", "schedule.round_factor=0.5", "schedule.final_factor=0.1")
 
 
@@ -62,12 +64,12 @@ def test_all_arms_make_the_same_steps_at_the_same_rates(watched):
     for arm in ARMS:
         summary, _, epochs = watched(f"repair.strategy={arm}", folder=arm)
         # What trains anew begins with epoch 3, all others come from the shared base or make it.
-        first = 3 if arm == "augment" else 0
+        first = 3 if arm in ANEW else 0
         own = [epochs[e] for e in sorted(epochs) if e >= first]
         stages[arm] = [(len(e["rates"]), *set(e["rates"])) for e in own][-3:]
         before[arm] = summary["before"]
         assert summary["arm"] == summary["strategy"] == arm
-        assert (summary["injected"] == 0) == (arm in {"none", "augment"})
+        assert (summary["injected"] == 0) == (arm in {"none", *ANEW})
         steps = summary["steps"]
         assert steps == stages_steps(stages["none"]) + 3 * 16, arm
     assert all(stages[arm] == stages["none"] for arm in ARMS), stages

@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from pytorch_lightning import Callback
 
 from rnnrepair.callbacks import RepairInjection
 from rnnrepair.callbacks.launch import build
 from rnnrepair.patterns import Candidate
 from rnnrepair.record import RunRecord
-from rnnrepair.repair import PatternRepair, read_ledger
+from rnnrepair.repair import PatternFromStart, PatternRepair, read_ledger
 from tests.integration.conftest import train
 
 
@@ -59,6 +60,40 @@ def test_samples_of_every_split_that_have_a_pattern_are_counted(quick):
     assert "What is taught" in page
     assert (Path(cfg.paths.output_dir) / "patterns.png").is_file()
     assert torch.isin(torch.tensor(found.failures), repair.answers["repair"].index).all()
+
+
+def test_a_new_network_is_taught_the_pattern_from_its_first_epoch_on(quick):
+    cfg = quick("repair.strategy=pattern_from_start", "repair.budget=60")
+    run, seen = build(cfg), Seen()
+    (injection,) = (c for c in run.callbacks if isinstance(c, RepairInjection))
+    injection.strategy = PatternFromStart(finders=[Fours()])
+    run.callbacks.append(seen)
+    summary = run.train()
+    data, base = run.datamodule, cfg.schedule.base_epochs
+    assert summary["stop_reason"] == "trained_anew"
+    assert summary["injected"] == data.n_injected == len(data.indices("fit")) // 2
+    fit, repair = (set(data.indices(split).tolist()) for split in ("fit", "repair"))
+    own = [epoch for number, epoch in sorted(seen.epochs.items()) if number >= base]
+    assert set().union(*(seen.epochs[e] for e in range(base))) <= fit
+    # As many samples in the epochs of its base as there were without the pattern.
+    assert [len(epoch) for epoch in own[:base]] == [len(seen.epochs[0])] * base
+    added = set(data.training_index().tolist()) - fit
+    for epoch in own:
+        assert added <= set(epoch)
+    assert set().union(*own) == fit | repair | added
+    assert summary["patterns"][0]["injected"] == summary["injected"]
+    rows = read_ledger(Path(cfg.paths.output_dir) / "ledger.csv")
+    assert all(row.redrawn and row.holds for row in rows)
+
+
+class Seen(Callback):
+    """Remembers the samples of every epoch."""
+
+    def __init__(self):
+        self.epochs = {}
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.epochs.setdefault(trainer.current_epoch, []).extend(batch.index.tolist())
 
 
 class Misteaching(PatternRepair):

@@ -13,7 +13,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks import repair_chain
 from rnnrepair.callbacks.calendar import Calendar
 from rnnrepair.callbacks.launch.resumed import RunSettings, check_same_settings
-from rnnrepair.callbacks.repair_checks import check_rounds
+from rnnrepair.callbacks.resumed_rounds import check_rounds
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import IncompatibleCheckpointError
 from rnnrepair.influence import TraceSimilarity

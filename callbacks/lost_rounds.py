@@ -1,0 +1,48 @@
+"""Takes rounds back that have done harm."""
+
+from typing import TYPE_CHECKING
+
+import pytorch_lightning as pl
+
+from rnnrepair.callbacks.analysis import log
+from rnnrepair.callbacks.trace_collector import repairable_data
+from rnnrepair.repair import lost_by_mending, lost_by_patterns, rounds_held, taken_back
+
+if TYPE_CHECKING:
+    from rnnrepair.callbacks.repair_injection import RepairInjection
+
+
+def take_back_lost(
+    trainer: pl.Trainer, injection: "RepairInjection", val_score: float, n_val: int, epoch: int
+) -> bool:
+    """Undo rounds in data and ledger where val fell over them; return whether any was.
+
+    Args:
+        trainer: of the data.
+        injection: whose rounds they are; its patterns are given up where they are to blame.
+        val_score: of the network as it is now.
+        n_val: val sequences.
+        epoch: completed ones.
+    """
+    campaign, ledger, strategy = injection.campaign, injection.ledger, injection.strategy
+    mending = lost_by_mending(campaign, ledger, val_score, n_val)
+    patterns = lost_by_patterns(campaign, ledger, strategy.patterns, val_score, n_val)
+    lost = [number for number in (mending, patterns) if number is not None]
+    if not lost:
+        return False
+    first, last = min(lost), campaign.rounds_made
+    for number in rounds_held(ledger):
+        if number >= first:
+            repairable_data(trainer).take_back()
+    if patterns is not None:
+        strategy.give_up_patterns()
+    injection.keep_ledger(taken_back(ledger, first, epoch))
+    log.warning(
+        "%s taken back: %s on val fell from %.4f to %.4f over %s.",
+        f"Round {last} is" if first == last else f"Rounds {first} to {last} are",
+        injection.monitor.value,
+        campaign.val_score[first - 1],
+        val_score,
+        "it" if first == last else "them",
+    )
+    return True
