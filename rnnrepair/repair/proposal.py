@@ -115,8 +115,8 @@ class Proposal:
             where the sample was edited; -1 for samples that no context was looked for.
         mends: of samples that are there already, most suspicious first.
         withheld: failures that nothing is made for, because labels at them are in doubt.
-        region: (n,) int64 place in ``regions`` of samples that have another edit of that region in
-            every epoch, as augmented ones do; -1 of those that stay as they are.
+        region: (n,) int64 place in ``regions`` of samples that every epoch draws anew, see
+            ``Changes``; -1 of those that stay as they are.
         regions: of edits.
     """
 

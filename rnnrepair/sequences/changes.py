@@ -23,9 +23,10 @@ class Changes:
         label: (n,) int64 of those.
         origin: (n,) int64 indices of the sequences they were made from: whatever a sample has
             beside its steps, it takes over from there. None where the data have nothing beside.
-        region: (n,) int64 place in ``regions`` of those new sequences that are their origin under
-            another edit of that region in every epoch; -1 of those that stay as they are. Whoever
-            only knows ``inputs`` trains on the first of these edits. None for none.
+        region: (n,) int64 place in ``regions`` of those new sequences that every epoch draws anew,
+            as an edit of that region of their origin or another original of its class and length;
+            -1 of those that stay as they are. Whoever only knows ``inputs`` trains on the first of
+            these. None for none.
         regions: of edits.
         removed: (m,) int64 indices of sequences that are trained on no more. Original ones are
             still read by analyses.
