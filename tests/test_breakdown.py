@@ -10,14 +10,16 @@ from sklearn.preprocessing import StandardScaler
 
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import LoadedData, Sequences
-from rnnrepair.errors import SettingsError
+from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
+from rnnrepair.record import SplitAnswers
 from rnnrepair.report.studies import read_studies, write_study
 from rnnrepair.report.studies.breakdown import breakdown_figures
 from rnnrepair.studies import Breakdown, FinishedRun, StudyResult
 from rnnrepair.studies.breakdown import FailureKind, first_that_holds
 from tests.conftest import trained
+from tests.records import record_of, repair_of
 
 
 def run_of(data, network):
@@ -64,6 +66,46 @@ def test_every_failure_is_in_exactly_one_kind_the_first_that_holds(given, reques
         row.kind: row.failures for row in table.itertuples() if row.failures
     }
     assert failures["kind"].nunique() > 1
+
+
+def another_run(run, folder, right, index=None):
+    """Save the record of a run that gets just these of the test samples right."""
+    said = run.network.predict(run.data.loader("test"))
+    label = said.label if index is None else torch.zeros_like(index)
+    after = torch.where(right, label, (label + 1) % 3)
+    answers = SplitAnswers(said.index if index is None else index, label, label, after)
+    record_of(repair_of({"test": answers})).save(folder)
+    return said
+
+
+def test_failures_that_another_run_has_not_are_new(run, tmp_path):
+    n = len(run.data.indices("test"))
+    right = torch.rand(n, generator=torch.Generator().manual_seed(5)) < 0.5
+    said = another_run(run, tmp_path, right)
+    study = Breakdown(odds=4, against=str(tmp_path))
+    study.check(run)
+    found = study(run)
+    table, failures = found.tables["breakdown"], found.tables["failures"]
+    new = dict(zip(failures["index"], failures["new"], strict=True))
+    expected = {
+        int(i): bool(r) for i, r, c in zip(said.index, right, said.correct, strict=True) if not c
+    }
+    assert new == expected
+    for row in table.itertuples():
+        assert row.new == sum(failures["new"] & (failures["kind"] == row.kind))
+    assert f"{sum(expected.values())} of them are right in {tmp_path}: " in " ".join(found.conclusion)
+
+
+def test_runs_that_cannot_be_compared_are_refused(run, tmp_path):
+    study = Breakdown(against=str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"against=.*the folder of a run that"):
+        study.check(run)
+    n = len(run.data.indices("test"))
+    another_run(run, tmp_path, torch.ones(n, dtype=torch.bool), torch.arange(n) + 10_000)
+    with pytest.raises(ConfigurationError, match="test split has 30 samples, this one 30, or"):
+        study.check(run)
+    with pytest.raises(ConfigurationError, match="val split has 0 samples"):
+        Breakdown(split="val", against=str(tmp_path)).check(run)
 
 
 def test_margins_are_those_of_the_networks_own_answers(run):

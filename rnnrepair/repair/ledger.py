@@ -52,8 +52,8 @@ class LedgerRow:
         weight: probability that an epoch sees a mended sample.
         score: how suspicious that was.
         taken_back: completed epochs when its round was taken back, -1 while it holds.
-        redrawn: 1 where every epoch draws another edit of the kind, of another original of the class
-            and length: the row has the first.
+        redrawn: 1 where every epoch draws another edit of the kind, of another original of the
+            class and length: the row has the first.
         parent_columns: what the first columns of the user's data say of the parent.
         failure_columns: the same of the failure.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
@@ -24,6 +25,7 @@ from rnnrepair.protocols import KnowsWrongLabels, names_of_samples
 from rnnrepair.sequences import Names, table_columns
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.new_failures import answers_of, right_elsewhere
 from rnnrepair.studies.planted import found_of_planted, planted_labels, told_of_planted
 from rnnrepair.studies.shared_causes import reads_trigger, shared_patterns, triggers
 from rnnrepair.studies.simple_model import predict_without_order
@@ -90,6 +92,7 @@ class Breakdown:
         rare_class: ProperShare = 0.2,
         margin: Share = 0.2,
         simple_from: Count = 20_000,
+        against: str | None = None,
     ) -> None:
         """Keep the thresholds.
 
@@ -103,6 +106,8 @@ class Breakdown:
             margin: probability of the predicted class above that of the true one, up to which a
                 failure is near the boundary.
             simple_from: training samples that the model without order is fitted on, at most.
+            against: folder of another run of the same data and split: failures that its final
+                network gets right are counted apart as new. None for none.
 
         Raises:
             SettingsError: a value out of range.
@@ -116,9 +121,12 @@ class Breakdown:
         self.rare_class = rare_class
         self.margin = margin
         self.simple_from = simple_from
+        self.against = None if against is None else Path(against).expanduser()
 
     def check(self, run: FinishedRun) -> None:
-        """Accept every network and all data."""
+        """Accept every network and all data, and refuse another run that is not there."""
+        if self.against is not None:
+            answers_of(self.against, self.split, run.data.indices(self.split))
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Sort the failures."""
@@ -152,11 +160,15 @@ class Breakdown:
         }
         kind = first_that_holds(holds)
         table = _kinds(kind)
-        tables = {
-            "breakdown": table,
-            "failures": _failures(run, failures, kind, holds, doubt, margin, patterns),
-        }
+        each = _failures(run, failures, kind, holds, doubt, margin, patterns)
         told = [*_conclusion(table, self.split), *_told_causes(run, patterns, found_triggers)]
+        if self.against is not None:
+            other = answers_of(self.against, self.split, run.data.indices(self.split))
+            new = right_elsewhere(failures, other)
+            each["new"] = new.tolist()
+            table["new"] = [int(each.loc[each["kind"] == k, "new"].sum()) for k in table["kind"]]
+            told.append(_told_new(table, self.against))
+        tables = {"breakdown": table, "failures": each}
         told += [f"{value.told}." for value in doubt.shared]
         planted = planted_labels(run, failures)
         if planted is not None:
@@ -283,6 +295,12 @@ def _explanations(doubt: LabelDoubt) -> list[str]:
     """Return the value that explains a doubt at each of M failures, empty for none."""
     told = [f"{value.column} {value.value}" for value in doubt.shared]
     return [told[place] if place >= 0 else "" for place in doubt.explained_by.tolist()]
+
+
+def _told_new(table: pd.DataFrame, against: Path) -> str:
+    counts = ", ".join(f"{row.new} {row.kind}" for row in table.itertuples() if row.new)
+    n = int(table["new"].sum())
+    return f"{n} of them are right in {against}{': ' if n else ''}{counts}."
 
 
 def _conclusion(table: pd.DataFrame, split: str) -> list[str]:

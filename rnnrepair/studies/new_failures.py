@@ -1,0 +1,47 @@
+"""Failures that another run does not have."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.protocols import Split
+from rnnrepair.record import RunRecord, SplitAnswers
+from rnnrepair.traces import Traces
+
+
+def answers_of(folder: Path, split: Split, index: Tensor) -> SplitAnswers:
+    """Return what the networks of a finished run have answered on the same split.
+
+    Args:
+        folder: of the run.
+        split: its name.
+        index: (N,) its samples here.
+
+    Raises:
+        ConfigurationError: there is no finished run, or its split has other samples.
+    """
+    if not RunRecord.is_in(folder):
+        raise ConfigurationError(
+            f"against={folder}: expected the folder of a run that has ended, and it holds no "
+            "record/: give one (outputs/<experiment>/<time>), or null to compare with none."
+        )
+    repair = RunRecord.load(folder).repair
+    answers = None if repair is None else repair.answers.get(split)
+    if answers is None or not torch.equal(answers.index, index):
+        n = 0 if answers is None else len(answers.index)
+        raise ConfigurationError(
+            f"against={folder}: its {split} split has {n} samples, this one {len(index)}, or they "
+            "are other ones: give a run of the same data and split."
+        )
+    return answers
+
+
+def right_elsewhere(failures: Traces, answers: SplitAnswers) -> Tensor:
+    """Return (M,) bool: the failures that the final network of another run gets right.
+
+    By the labels of that run: they may be other ones where labels were made wrong on purpose.
+    """
+    row = torch.searchsorted(answers.index, failures.index)
+    return answers.after[row] == answers.label[row]
