@@ -94,7 +94,7 @@ def test_the_record_tells_of_the_run_that_was(finished):
 def test_checkpoints_hold_ids_and_spans_and_no_pictures(finished):
     folder, _, _ = finished
     saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-    state = saved["callbacks"]["RepairReport"]
+    state = saved["callbacks"]["RepairReport"]["unrepaired"]
     assert len(state["failures"]) == 24
     shapes = [t.shape for f in state["failures"] for t in f.values() if torch.is_tensor(t)]
     assert set(shapes) == {(28,)}
