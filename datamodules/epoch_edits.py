@@ -76,7 +76,9 @@ class EpochEdits:
 
     @cached_property
     def _peers(self) -> Peers:
-        index = self.originals
+        index, weight = self.originals, self.store.weight_of(self.originals)
+        if weight is not None:
+            index = index[weight == 1]  # nothing is made of samples whose label is suspect
         return Peers(index, self.store.label_of(index), self.store.lengths_of(index))
 
 

@@ -98,11 +98,14 @@ def test_any_original_of_the_class_and_length_is_edited(make_data, unedited, spl
     assert max(map(len, parents.values())) > 1
 
 
-def test_what_was_removed_is_edited_no_more(make_data, unedited):
+@pytest.mark.parametrize("action", ["remove", "reweight"])
+def test_what_was_removed_or_is_seldom_drawn_is_edited_no_more(make_data, unedited, action):
     data = make_data()
     new = redrawn(data)
     gone = data.indices("fit")[12::2]
-    data.apply(Changes(removed=gone))
+    seldom = torch.full((len(gone),), 0.5, dtype=torch.float64)
+    changes = {"remove": {"removed": gone}, "reweight": {"reweighted": gone, "weight": seldom}}
+    data.apply(Changes(**changes[action]))
     told = originals_of(data)
     seen = [epoch_of(data, epoch) for epoch in range(20)]
     taken = {told[tuple(s[i].flatten().tolist())][0] for s in seen for i in new.tolist()}
