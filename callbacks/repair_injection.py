@@ -1,10 +1,11 @@
 """Makes and mends training samples, round by round, and keeps the ledger."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytorch_lightning as pl
+import torch
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
@@ -29,7 +30,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence
-from rnnrepair.protocols import Split, names_of_samples
+from rnnrepair.protocols import Split, columns_of_samples, names_of_samples
 from rnnrepair.repair import (
     Action,
     Campaign,
@@ -37,7 +38,9 @@ from rnnrepair.repair import (
     LedgerRow,
     RepairStrategy,
     StopReason,
+    ledger_of,
     ledger_rows,
+    ledger_text,
     write_ledger,
 )
 from rnnrepair.scores import Monitor, confusion, score
@@ -145,6 +148,8 @@ class RepairInjection(AnalysisCallback):
         if self.strategy.seeks_patterns:
             check_no_steps_kept(trainer, self.called)
             tell_silent_columns(data)
+        training = torch.cat([data.indices("fit"), data.indices("repair")])
+        self.strategy.check_columns(columns_of_samples(data), training)
         if trainer.ckpt_path is None and self._changes_data:
             check_trained_on(trainer, upstream(trainer, TraceCollector, self))
         if self.in_place:
@@ -352,7 +357,7 @@ class RepairInjection(AnalysisCallback):
     @override
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
-            "ledger": [asdict(row) for row in self.ledger],
+            "ledger": ledger_text(self.ledger),
             "campaign": self.campaign.state_dict(),
             "judged": self.judged,
             "withheld": self.withheld,
@@ -369,7 +374,7 @@ class RepairInjection(AnalysisCallback):
         # A base training is shared by strategies, and no round has been made before it ends.
         if self.analysed_epoch is None:
             return
-        self.ledger = [LedgerRow(**row) for row in state_dict["ledger"]]
+        self.ledger = ledger_of(state_dict["ledger"])
         self.campaign.load_state_dict(state_dict["campaign"])
         for name in ("judged", "withheld", "estimated_wrong", "anew_step", "anew_epoch"):
             setattr(self, name, state_dict[name])

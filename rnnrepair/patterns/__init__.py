@@ -1,6 +1,6 @@
 """What failures have in common: an edit, a word, a path or a group; tested against chance."""
 
-from rnnrepair.patterns.columns import columns_without_groups
+from rnnrepair.patterns.columns import columns_without_groups, is_in
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.edit_patterns import EditPatterns
 from rnnrepair.patterns.find import find_patterns, members_of
@@ -22,5 +22,6 @@ __all__ = [
     "WordPatterns",
     "columns_without_groups",
     "find_patterns",
+    "is_in",
     "members_of",
 ]

@@ -17,12 +17,15 @@ from rnnrepair.repair.controls import (
 )
 from rnnrepair.repair.counterfactual import CounterfactualRepair
 from rnnrepair.repair.graft import Pick, graft, grafted, marked, part, proposal_of, word
+from rnnrepair.repair.group_from_start import GroupFromStart
 from rnnrepair.repair.guided import GuidedRepair, HardRepair
 from rnnrepair.repair.interpolation import Curve, curve_of, interpolated
 from rnnrepair.repair.judge import trace_inputs
 from rnnrepair.repair.ledger import (
     LedgerRow,
+    ledger_of,
     ledger_rows,
+    ledger_text,
     read_ledger,
     rounds_held,
     taken_back,
@@ -56,6 +59,7 @@ __all__ = [
     "Curve",
     "FailureRepair",
     "FitFailureRepair",
+    "GroupFromStart",
     "GuidedRepair",
     "HardRepair",
     "InfluenceRepair",
@@ -87,7 +91,9 @@ __all__ = [
     "graft",
     "grafted",
     "interpolated",
+    "ledger_of",
     "ledger_rows",
+    "ledger_text",
     "lost_by_mending",
     "lost_by_patterns",
     "marked",

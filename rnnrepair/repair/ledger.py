@@ -4,9 +4,10 @@ An injected sample can be rebuilt from its row, a mended one undone.
 """
 
 import csv
+import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,24 +186,36 @@ def rounds_held(rows: Sequence[LedgerRow]) -> list[int]:
     return sorted({row.round for row in rows if row.holds})
 
 
-def write_ledger(rows: Sequence[LedgerRow], path: Path) -> None:
-    """Write the whole ledger as CSV; the file is replaced in one step.
+def ledger_text(rows: Sequence[LedgerRow]) -> str:
+    """Return the whole ledger as CSV.
 
     Without columns of the user's there is nothing to tell of them.
     """
     told = any(row.parent_columns or row.failure_columns for row in rows)
     names = [f.name for f in fields(LedgerRow) if told or not f.name.endswith("_columns")]
-    with write_file(path) as draft, draft.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(map(vars, rows))
+    return text.getvalue()
+
+
+def ledger_of(text: str) -> list[LedgerRow]:
+    """Return the rows of what ``ledger_text`` returned."""
+    kinds: dict[str, Any] = {f.name: f.type for f in fields(LedgerRow)}
+    return [
+        LedgerRow(**{name: kinds[name](value) for name, value in row.items()})
+        for row in csv.DictReader(io.StringIO(text, newline=""))
+    ]
+
+
+def write_ledger(rows: Sequence[LedgerRow], path: Path) -> None:
+    """Write the whole ledger as CSV; the file is replaced in one step."""
+    with write_file(path) as draft:
+        draft.write_text(ledger_text(rows), "utf-8", newline="")
 
 
 def read_ledger(path: Path) -> list[LedgerRow]:
     """Read a ledger that ``write_ledger`` wrote."""
-    kinds: dict[str, Any] = {f.name: f.type for f in fields(LedgerRow)}
-    with path.open(newline="") as file:
-        return [
-            LedgerRow(**{name: kinds[name](value) for name, value in row.items()})
-            for row in csv.DictReader(file)
-        ]
+    with path.open(encoding="utf-8", newline="") as file:
+        return ledger_of(file.read())

@@ -165,7 +165,7 @@ class PatternRepair(RepairStrategy):
         if known.region is None and self.most_copies is not None:
             n = min(n, self.most_copies * len(pool))
         failure = failing[torch.arange(n) % len(failing)]
-        parents = context.fetch(pool[_spread(len(pool), n, generator)])
+        parents = context.fetch(pool[spread(len(pool), n, generator)])
         if known.region is not None:
             spec = context.looked_through().samples.spec
             edits = drawn_in(known.region, n, spec, generator)
@@ -182,7 +182,9 @@ class PatternRepair(RepairStrategy):
         if known.pattern.kind == EditPatterns.name:
             return context.originals
         samples = known.pattern.samples
-        return samples[torch.isin(samples, context.originals)]
+        samples = samples[torch.isin(samples, context.originals)]
+        # A new network is trained on the repair split too.
+        return torch.cat([samples, known.pattern.inside]) if self.starts_anew else samples
 
     def _of_rest(self, context: RepairContext, rows: Tensor, n: int) -> Proposal:
         """Return n samples for those failures outside of patterns that the rest serves."""
@@ -218,7 +220,7 @@ class PatternRepair(RepairStrategy):
         self.known = [KnownPattern.of_state(known) for known in state["known"]]
 
 
-def _spread(n_pool: int, n: int, generator: torch.Generator) -> Tensor:
+def spread(n_pool: int, n: int, generator: torch.Generator) -> Tensor:
     """Return (n,) rows of a pool at random, each as often as any other or once more."""
     whole = [torch.randperm(n_pool, generator=generator) for _ in range(-(-n // n_pool))]
     return torch.cat(whole)[:n]

@@ -56,6 +56,19 @@ class RepairStrategy(ABC):
             SettingsError: names the argument.
         """
 
+    def check_columns(  # noqa: B027 (most read none)
+        self, columns: Mapping[str, Sequence[str]], training: Tensor
+    ) -> None:
+        """Refuse columns of the user's data that the strategy names and the data lack.
+
+        Args:
+            columns: of all samples, by name.
+            training: (n,) int64 samples of the fit and the repair split.
+
+        Raises:
+            ConfigurationError: names the column or the value, and those that there are.
+        """
+
     def serves(self, context: RepairContext) -> Tensor:
         """Return (M,) bool: the failures that the strategy can make samples for."""
         return torch.ones(len(context.evidence), dtype=torch.bool)

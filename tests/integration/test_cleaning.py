@@ -14,7 +14,7 @@ from rnnrepair.callbacks.launch.rollback import without_rounds
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import checked_labels
 from rnnrepair.record import RunRecord
-from rnnrepair.repair import CleanLabels, Mend, read_ledger
+from rnnrepair.repair import CleanLabels, Mend, ledger_of, read_ledger
 from rnnrepair.repair.mend import Action
 from scripts.study import study
 from tests.integration.conftest import train, weights
@@ -200,9 +200,9 @@ def test_rounds_taken_back_are_as_if_they_had_never_been(quick, cleaned_run, tmp
     checkpoint, n_gone = without_rounds(saved, data, 2)
     key = type(data).__qualname__
     assert same(checkpoint[key]["rounds"], once["datamodule"].state_dict()["rounds"])
-    ledger = checkpoint["callbacks"]["RepairInjection"]["ledger"]
-    assert n_gone == sum(row["round"] == 2 for row in ledger) > 0
-    assert all((row["taken_back"] >= 0) == (row["round"] == 2) for row in ledger)
+    ledger = ledger_of(checkpoint["callbacks"]["RepairInjection"]["ledger"])
+    assert n_gone == sum(row.round == 2 for row in ledger) > 0
+    assert all(row.holds == (row.round != 2) for row in ledger)
 
     plain, undone = build(cfg).datamodule, build(cfg).datamodule
     checkpoint, n_gone = without_rounds(saved, undone, 1)

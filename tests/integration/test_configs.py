@@ -101,7 +101,9 @@ def test_every_logger_composes(logger, kinds):
 
 @pytest.mark.parametrize("group", ["default", "segment"])
 def test_every_strategy_that_makes_samples_may_follow_cleaning(group):
-    strategies = composed(f"repair={group}").repair.strategies
+    # Of no group that nobody has named.
+    named = [f"repair.strategies.group_from_start.{key}=a" for key in ("column", "value")]
+    strategies = composed(f"repair={group}", *named).repair.strategies
     made = {name: instantiate(part, _convert_="all") for name, part in strategies.items()}
     then = {n for n, s in made.items() if s.injects and not s.cleans and not s.starts_anew}
     assert then >= {"guided", "pattern", "failures"}

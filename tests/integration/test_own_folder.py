@@ -14,6 +14,7 @@ from rnnrepair.callbacks.launch.own_folder import own_data_with_changes
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.record import RunRecord
+from rnnrepair.repair import ledger_of
 from rnnrepair.report.studies import read_studies
 from rnnrepair.runs.comparison import read_folder
 from rnnrepair.studies import AutomatonStudy
@@ -102,7 +103,7 @@ def test_rounds_are_taken_back_without_the_network(own):
     assert int(injected[0].injected) > 0
     assert len(data.fetch(data.indices("fit"))) > 0
     left = torch.load(path, weights_only=False)["callbacks"]["RepairInjection"]["ledger"]
-    assert {row["round"] for row in left if row["taken_back"] < 0} == {1}
+    assert {row.round for row in ledger_of(left) if row.holds} == {1}
 
 
 def test_data_and_checkpoint_are_named_together_and_belong_to_the_run(own):

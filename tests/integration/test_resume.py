@@ -12,7 +12,7 @@ import pytest
 import torch
 from pytorch_lightning import Callback
 
-from rnnrepair.repair import read_ledger
+from rnnrepair.repair import ledger_of, read_ledger
 from tests.integration.conftest import QUICK, ROOT, dynamics_of, same_dynamics, train, weights
 
 
@@ -109,12 +109,12 @@ def test_kill_leaves_a_loadable_checkpoint_and_a_consistent_ledger(tmp_path, kin
     finally:
         process.kill()
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    in_checkpoint = checkpoint["callbacks"]["RepairInjection"]["ledger"]
+    in_checkpoint = ledger_of(checkpoint["callbacks"]["RepairInjection"]["ledger"])
     injected = [len(part["label"]) for part in checkpoint["MNISTRowsDataModule"]["rounds"]]
     assert len(in_checkpoint) == sum(injected)
     rows = read_ledger(run / "ledger.csv")
     # The file may be one round ahead of the checkpoint, never behind and never half-written.
-    assert [vars(r) for r in rows[: len(in_checkpoint)]] == in_checkpoint
+    assert rows[: len(in_checkpoint)] == in_checkpoint
 
 
 def _has_rows(ledger):

@@ -1,0 +1,83 @@
+"""What whoever knows that a group is rare does: a new network that sees its samples more often."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from rnnrepair.edits import IDENTITY
+from rnnrepair.errors import ConfigurationError
+from rnnrepair.patterns import PatternContext, is_in
+from rnnrepair.repair.edited import unjudged
+from rnnrepair.repair.pattern import spread
+from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.strategy import RepairStrategy
+from rnnrepair.seeding import torch_generator
+from rnnrepair.settings import Count, check_settings
+
+
+class GroupFromStart(RepairStrategy):
+    """``group_from_start``: train a new network that sees a group that you name more often.
+
+    It is trained as ``augment`` and ``all`` train one: on the fit and the repair split, for as many
+    steps at the same rates as base and repair take together. Nothing is looked for, so it is what a
+    repair that has to find the group is compared with.
+
+    Source: ours.
+    """
+
+    name = "group_from_start"
+    starts_anew = True
+    seeks_patterns = True
+    saves = True
+
+    def __init__(self, column: str, value: str, copies: Count = 9) -> None:
+        """Choose the group.
+
+        Args:
+            column: of the user's data.
+            value: of it, that the group has.
+            copies: of each of its samples, beside the sample itself; fewer where they would take
+                more than half of an epoch, or more than the repair's budget allows.
+
+        Raises:
+            SettingsError: a value out of range.
+        """
+        check_settings(GroupFromStart, locals())
+        self.column = column
+        self.value = value
+        self.copies = copies
+
+    @override
+    def check_columns(self, columns: Mapping[str, Sequence[str]], training: Tensor) -> None:
+        if self.column not in columns:
+            raise ConfigurationError(
+                f"column={self.column!r}: the data know {sorted(columns) or 'no columns'}: name "
+                "one of those (columns=... of the data module reads more)."
+            )
+        values = columns[self.column]
+        known = {values[i] for i in training.tolist()}
+        if self.value not in known:
+            raise ConfigurationError(
+                f"value={self.value!r}: no training sample has it in the column {self.column!r}, "
+                f"there are {', '.join(sorted(known)[:20])}."
+            )
+
+    def propose(self, context: RepairContext, budget: int) -> Proposal:
+        """Return copies of the group's samples, each as often as any other or once more."""
+        samples = context.looked_through().samples
+        known = torch.cat([context.originals, samples.index])
+        own = known[self._inside(samples, known)]
+        n = min(self.copies * len(own), budget * len(context.evidence))
+        generator = torch_generator(context.seed, "copies of the group")
+        parents = context.fetch(own[spread(len(own), n, generator)])
+        # Those of the group are what the copies are for; others where the base fails at none of it.
+        inside = self._inside(samples, context.evidence.failures.index)
+        served = (inside if bool(inside.any()) else torch.ones_like(inside)).nonzero()[:, 0]
+        failure = served[torch.arange(n) % len(served)]
+        return unjudged(parents, parents.inputs, failure, [IDENTITY] * n)
+
+    def _inside(self, samples: PatternContext, index: Tensor) -> Tensor:
+        """Return (n,) bool: samples of the group."""
+        return is_in(samples.columns[self.column], index, {"value": self.value})

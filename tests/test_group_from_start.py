@@ -1,0 +1,84 @@
+"""The control that knows which group is rare."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.patterns import PatternContext
+from rnnrepair.repair import GroupFromStart, Sought
+
+
+@pytest.fixture
+def grouped(repair_case):
+    """A round on data of which every tenth sample is of device 7; failures 3 and 5 are, too."""
+    context, data = repair_case.context, repair_case.data
+    device = ["7" if i % 10 == 0 else "1" for i in range(120)]
+    index = data.indices("repair")
+    failures = context.evidence.failures.index
+    for sample in index.tolist():
+        device[sample] = "1"
+    for row in (3, 5):
+        device[int(failures[row])] = "7"
+    label = data.fetch(index).label
+    samples = PatternContext(
+        *(data.spec, data.fetch, data.indices("fit"), context.original_label),
+        *(index, label, torch.isin(index, failures)),
+        columns={"device": device},
+    )
+    return replace(context, sought=Sought(samples, torch.zeros(len(index)))), device
+
+
+def of_device(device, index):
+    return torch.tensor([device[i] == "7" for i in index.tolist()])
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_every_sample_of_the_group_is_copied_as_often_those_of_the_repair_split_too(
+    grouped, repair_case, copies
+):
+    context, device = grouped
+    made = GroupFromStart("device", "7", copies).propose(context, 1000)
+    known = torch.cat([repair_case.data.indices(split) for split in ("fit", "repair")])
+    group = known[of_device(device, known)]
+    index, times = made.parent.unique(return_counts=True)
+    assert index.tolist() == group.sort().values.tolist()
+    assert set(times.tolist()) == {copies}
+    parents = context.fetch(made.parent)
+    assert torch.equal(made.inputs, parents.inputs)
+    assert torch.equal(made.label, parents.label)
+    assert set(made.failure.tolist()) == {3, 5}
+
+
+def test_copies_end_with_the_budget(grouped):
+    context, _ = grouped
+    made = GroupFromStart("device", "7").propose(context, 1)
+    assert len(made) == len(context.evidence)
+
+
+def test_a_base_that_fails_at_none_of_the_group_is_no_reason_to_teach_it_nothing(grouped):
+    context, device = grouped
+    failed = context.evidence.failures.index
+    for row in (3, 5):
+        device[int(failed[row])] = "1"
+    made = GroupFromStart("device", "7").propose(context, 1000)
+    assert set(made.failure.tolist()) == set(range(len(failed)))
+
+
+def test_a_group_that_training_samples_lack_is_refused_by_name():
+    columns = {"device": ["1", "1", "7"], "site": ["a", "b", "c"]}
+    training = torch.tensor([0, 1])
+    GroupFromStart("device", "1").check_columns(columns, training)
+    with pytest.raises(ConfigurationError, match=r"column='devise'.*\['device', 'site'\]"):
+        GroupFromStart("devise", "7").check_columns(columns, training)
+    with pytest.raises(ConfigurationError, match=r"value='7': no training sample.*there are 1\."):
+        GroupFromStart("device", "7").check_columns(columns, training)
+    with pytest.raises(ConfigurationError, match="no columns"):
+        GroupFromStart("device", "7").check_columns({}, training)
+
+
+@pytest.mark.parametrize("settings", [{"column": None}, {"value": None}, {"copies": 0}])
+def test_settings_are_checked(settings):
+    with pytest.raises(SettingsError, match=next(iter(settings))):
+        GroupFromStart(**{"column": "device", "value": "7", **settings})
