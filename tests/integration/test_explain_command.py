@@ -1,7 +1,6 @@
 """``scripts/explain.py``: on a run of train.py, and on a network that was trained elsewhere."""
 
 import logging
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.influence import TrainingDynamics
 from scripts.explain import explained
 from tests.integration.conftest import QUICK, ROOT, composed, train
+from tests.integration.programs import run_program
 from tests.integration.test_studies import as_command_line
 
 STRANGER = """
@@ -238,9 +238,7 @@ def follow(refused):
     """Run the lines that a refusal advises, as they stand, in a program of their own."""
     lines = [line.strip() for line in str(refused.value).splitlines()[1:]]
     Path("save_again.py").write_text("\n".join(lines) + "\n")
-    ran = subprocess.run(
-        [sys.executable, "save_again.py"], capture_output=True, text=True, check=False
-    )
+    ran = run_program(Path.cwd(), Path("save_again.py").resolve())
     assert ran.returncode == 0, ran.stderr
 
 
@@ -269,7 +267,7 @@ def test_a_network_that_its_own_program_has_pickled_can_be_saved_again(stranger,
     code = (tmp_path / "stranger_to_explain.py").read_text()
     whole = '\n\nif __name__ == "__main__":\n    torch.save(Net(), "whole.pt")\n'
     (tmp_path / "stranger_to_explain.py").write_text(code + whole)
-    subprocess.run([sys.executable, "stranger_to_explain.py"], check=True)
+    assert run_program(tmp_path, tmp_path / "stranger_to_explain.py").returncode == 0
     with pytest.raises(IncompatibleCheckpointError, match=r"import Net") as refused:
         explained(configured(*GIVEN, "checkpoint=whole.pt", *FEW))
     follow(refused)
@@ -303,7 +301,6 @@ def test_what_is_no_network_of_the_data_is_refused(stranger, prepare, options, e
 
 
 def test_the_command_says_what_it_needs():
-    command = [sys.executable, str(ROOT / "scripts" / "explain.py")]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    ran = run_program(Path.cwd(), "scripts/explain.py")
     assert ran.returncode == 2
     assert "run=<folder of a run>" in ran.stdout

@@ -1,7 +1,6 @@
 """--help says what a program does, which keys it has, and gives an example."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from omegaconf import OmegaConf
 
 from rnnrepair.callbacks.launch.resolvers import keys_told
 from tests.integration.conftest import ROOT
+from tests.integration.programs import run_program
 
 # Files of the configuration by the program that they are of.
 PROGRAMS = {
@@ -77,7 +77,6 @@ def test_what_hydra_would_fill_in_is_told_as_it_stands():
 
 @pytest.mark.parametrize("program", ["train.py", "scripts/study.py", "scripts/summarize.py"])
 def test_help_is_printed(program, tmp_path):
-    command = [sys.executable, str(ROOT / program), "--help"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    ran = run_program(tmp_path, program, "--help")
     assert ran.returncode == 0, ran.stderr
     assert f"python {Path(program)}" in " ".join(ran.stdout.split())

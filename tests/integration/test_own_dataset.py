@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -18,6 +16,7 @@ from rnnrepair.datamodules import DatasetDataModule, LoadedData, Sequences
 from rnnrepair.edits import SeriesEdits
 from tests.conftest import TensorData
 from tests.integration.conftest import ROOT
+from tests.integration.programs import run_program
 
 N, N_TRAIN, T, F, C, D = 200, 160, 7, 3, 3, 2
 EXAMPLE = ROOT / "examples" / "own_dataset.py"
@@ -228,9 +227,7 @@ def without_repair():
 def run(folder, program):
     path = folder / "program.py"
     path.write_text(program)
-    ran = subprocess.run(
-        [sys.executable, str(path)], cwd=folder, capture_output=True, text=True, check=False
-    )
+    ran = run_program(folder, path)
     assert ran.returncode == 0, ran.stderr
     return re.search(r"accuracy\s*│\s*([\d.]+)", ran.stdout)[1]
 

@@ -1,8 +1,6 @@
 """Mistakes on the command line are told in one line, with the key that is meant."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -19,6 +17,7 @@ from rnnrepair.callbacks.launch.user_errors import told
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Doubting
 from tests.integration.conftest import ROOT, composed
+from tests.integration.programs import run_program
 
 RUN = "+experiment=mnist_repair"
 
@@ -185,8 +184,7 @@ def test_an_error_that_is_none_of_hydras_keeps_its_traceback(monkeypatch, capsys
 
 
 def test_the_command_ends_with_one_line(tmp_path):
-    command = [sys.executable, str(ROOT / "train.py"), RUN, "repair.stratagy=pattern"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    ran = run_program(tmp_path, "train.py", RUN, "repair.stratagy=pattern")
     assert ran.returncode == 2
     told = "train: repair.stratagy is no key: write repair.strategy=pattern.\n"
     assert ran.stderr.endswith(told)

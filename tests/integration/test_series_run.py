@@ -1,8 +1,6 @@
 """Series repair from files by the command line alone, through the same callbacks as everything."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +9,8 @@ from omegaconf import OmegaConf
 
 from rnnrepair.errors import DataError
 from rnnrepair.repair import read_ledger, rebuild
-from tests.integration.conftest import ROOT, composed, train
+from tests.integration.conftest import composed, train
+from tests.integration.programs import run_program
 from tests.series_files import long_frame, write_ts
 
 QUICK = (
@@ -50,10 +49,9 @@ def test_ts_files_are_repaired_by_the_command_line_alone(tmp_path):
     folder.mkdir()
     for part, n, seed in (("TRAIN", 240, 0), ("TEST", 60, 1)):
         write_ts(folder / f"Moves_{part}.ts", *movements(n, seed))
-    command = [sys.executable, str(ROOT / "train.py"), "+experiment=series_repair", *QUICK]
-    command += [f"datamodule.path={folder}", "datamodule.units=[g,V]"]
-    command += [f"paths.cache_dir={tmp_path / 'cache'}", f"hydra.run.dir={tmp_path / 'run'}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    options = [f"datamodule.path={folder}", "datamodule.units=[g,V]"]
+    options += [f"paths.cache_dir={tmp_path / 'cache'}", f"hydra.run.dir={tmp_path / 'run'}"]
+    done = run_program(tmp_path, "train.py", "+experiment=series_repair", *QUICK, *options)
     assert done.returncode == 0, done.stderr[-3000:]
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["strategy"] == "guided"

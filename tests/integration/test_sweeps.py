@@ -7,8 +7,8 @@ from omegaconf import OmegaConf
 from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
 from rnnrepair.runs.jobs import Job, Status, jobs_of
-from tests.integration.conftest import QUICK, ROOT, train
-from tests.integration.test_commands import command
+from tests.integration.conftest import QUICK, train
+from tests.integration.programs import run_program
 
 # Shorter still: what is repaired does not matter here.
 FEW = [o for o in QUICK if not o.startswith(("repair.rounds", "schedule.", "abstraction.n_comp"))]
@@ -17,9 +17,9 @@ FEW += ["schedule.final_epochs=0", "repair.strategy=random"]
 
 
 def multirun(tmp_path, *arguments):
-    return command(
+    return run_program(
         tmp_path,
-        str(ROOT / "train.py"),
+        "train.py",
         *arguments,
         "+experiment=mnist_repair",
         *FEW,
@@ -49,7 +49,7 @@ def test_a_failing_job_stops_no_other_and_finished_ones_are_skipped(tmp_path):
     assert "1 jobs were run, 1 of them finished" in output
     assert kept.stat().st_mtime_ns == before
     assert OmegaConf.load(kept.parent / ".hydra" / "config.yaml").abstraction.n_components == 5
-    summarized = command(tmp_path, str(ROOT / "scripts/summarize.py"), str(sweep))
+    summarized = run_program(tmp_path, "scripts/summarize.py", str(sweep))
     assert summarized.returncode == 0, summarized.stderr
     assert "or did not end: 1-" in summarized.stdout
     table = pd.read_csv(sweep / "summary" / "sweep.csv")
