@@ -276,7 +276,7 @@ class RepairReport(AnalysisCallback):
     @override
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {
-            "unrepaired": None if self._unrepaired is None else self._unrepaired.plain(),
+            "unrepaired": None if self._unrepaired is None else self._unrepaired.plain,
             "history": [asdict(row) for row in self._history],
             "val_accuracies": self._val_accuracies,
             "total_seconds": self._total_seconds(),

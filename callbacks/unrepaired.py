@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -93,8 +94,9 @@ class Unrepaired:
             for failure in self.failures
         )
 
+    @cached_property
     def plain(self) -> dict[str, Any]:
-        """Return all of it as plain values and tensors, for checkpoints."""
+        """All of it as plain values and tensors, for checkpoints: every epoch writes two."""
         return {
             "answers": {
                 split: {"index": p.index, "label": p.label, "predicted": p.predicted}

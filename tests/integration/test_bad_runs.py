@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.optim import Adam, lr_scheduler
@@ -17,6 +16,7 @@ from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, HardRepair, read_ledger
 from tests.conftest import TensorData
+from tests.integration.quiet_trainer import quiet_trainer
 
 N_FIT, BATCH = 100, 20
 
@@ -52,13 +52,7 @@ def fit(tmp_path, network, data=None, *, start=1, max_epochs=3, strategy=None, m
         output_dir=str(tmp_path),
     )
     chain[1] = TraceCollector(Calendar(start, 1, start + 1), progress=False)
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        reload_dataloaders_every_n_epochs=1,
+    trainer = quiet_trainer(
         default_root_dir=tmp_path,
         callbacks=chain,
         **({"max_epochs": max_epochs} | dict(more)),

@@ -4,7 +4,6 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 from torch.optim import Adam
@@ -19,6 +18,7 @@ from rnnrepair.record import RunRecord
 from rnnrepair.repair import ContrastRepair, GuidedRepair, InsertionRepair, read_ledger
 from rnnrepair.traces import Traces
 from tests.conftest import TensorData
+from tests.integration.quiet_trainer import quiet_trainer
 
 SHOWN, SHOWN_OPPONENTS = 8, 3
 AT_MOST = 6
@@ -74,14 +74,8 @@ def finished(request, tmp_path):
     network = SequenceClassifier(
         6, 3, hidden_size=8, vocabulary_size=vocabulary, optimizer=partial(Adam, lr=0.01)
     )
-    pl.Trainer(
+    quiet_trainer(
         max_epochs=4,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        reload_dataloaders_every_n_epochs=1,
         default_root_dir=tmp_path,
         callbacks=chain,
     ).fit(network, datamodule=data)

@@ -16,6 +16,7 @@ from tests.families.liquid import CfC
 from tests.families.minimal import MinGRU
 from tests.families.state_space import Mamba
 from tests.families.xlstm import MLSTM, SLSTM
+from tests.integration.quiet_trainer import quiet_trainer
 from tests.network_families import Bare, Classifier, MeanPooled
 
 C = 3
@@ -55,16 +56,10 @@ def fit(make, loaded, path, tap):
         tap=tap,
         output_dir=str(path),
     )
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=4,
         callbacks=chain,
-        reload_dataloaders_every_n_epochs=1,
         default_root_dir=path,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
     )
     trainer.fit(net, datamodule=data)
     return net.eval(), data, chain

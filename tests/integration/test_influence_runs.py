@@ -1,7 +1,6 @@
 """Runs whose influence looks back at the training: what they keep, and what they refuse."""
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
@@ -10,6 +9,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Trajectory
 from rnnrepair.models import SequenceClassifier
 from tests.integration.conftest import train
+from tests.integration.quiet_trainer import quiet_trainer
 
 SGD = ("influence=sgd", "optimization@model=sgd", "model.optimizer.lr=0.1", "augmentation.share=0")
 
@@ -55,15 +55,11 @@ def fit(data, optimizer, network=None, **options):
     network = network or Recorded(4, 3, hidden_size=5)
     network.make = optimizer
     recorder = TrajectoryRecorder(**options.pop("recorder", {}))
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=2,
         callbacks=[recorder],
-        logger=False,
-        accelerator="cpu",
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
         **options,
+        reload_dataloaders_every_n_epochs=0,
     )
     trainer.fit(network, data)
     return recorder, network

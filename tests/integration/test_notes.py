@@ -6,7 +6,6 @@ import re
 from functools import partial
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from torch.optim import Adam
 
@@ -16,6 +15,7 @@ from rnnrepair.datamodules import LoadedData, PlantedLabels, PlantedSpike, Seque
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import NoRepair, StopReason
 from tests.conftest import TensorData
+from tests.integration.quiet_trainer import quiet_trainer
 
 
 class Told(SequenceClassifier):
@@ -50,13 +50,7 @@ def fit(tmp_path, curve, caplog, data=None, lr=1e-3):
         settings=AbstractionSettings(n_components=4),
         output_dir=str(tmp_path),
     )
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        reload_dataloaders_every_n_epochs=1,
+    trainer = quiet_trainer(
         max_epochs=len(curve) + 1,
         callbacks=chain,
     )
@@ -132,12 +126,7 @@ def test_a_repair_that_ends_early_says_which_limit_it_has_met(
         **({"max_share": 99.0, "patience": 3} | limits),
     )
     torch.manual_seed(0)
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-        reload_dataloaders_every_n_epochs=1,
+    trainer = quiet_trainer(
         max_epochs=5,
         callbacks=chain,
     )

@@ -17,6 +17,7 @@ from rnnrepair.edits import SeriesEdits
 from tests.conftest import TensorData
 from tests.integration.conftest import ROOT
 from tests.integration.programs import run_program
+from tests.integration.quiet_trainer import quiet_trainer
 
 N, N_TRAIN, T, F, C, D = 200, 160, 7, 3, 3, 2
 EXAMPLE = ROOT / "examples" / "own_dataset.py"
@@ -98,13 +99,10 @@ def fitted(folder, net, data, max_epochs=6, ckpt_path=None):
         output_dir=str(folder),
     )
     saved = ModelCheckpoint(folder / "kept", save_last=True, save_on_train_epoch_end=True)
-    trainer = pl.Trainer(
+    trainer = quiet_trainer(
         max_epochs=max_epochs,
         callbacks=[*chain, saved],
-        reload_dataloaders_every_n_epochs=1,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+        enable_checkpointing=True,
     )
     trainer.fit(net, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     return net, data, {type(c): c for c in chain}

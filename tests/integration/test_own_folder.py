@@ -24,6 +24,7 @@ from scripts.report import report
 from scripts.rollback import rollback
 from scripts.study import study
 from tests.integration.conftest import ROOT
+from tests.integration.quiet_trainer import quiet_trainer
 
 DATA = """
 import sys
@@ -68,14 +69,9 @@ def own(tmp_path_factory):
             edit=SeriesEdits(),
             output_dir=str(folder / "run"),
         )
-        trainer = pl.Trainer(
+        trainer = quiet_trainer(
             max_epochs=5,
             callbacks=chain,
-            reload_dataloaders_every_n_epochs=1,
-            logger=False,
-            enable_progress_bar=False,
-            enable_checkpointing=False,
-            accelerator="cpu",
         )
         trainer.fit(net, datamodule=data)
         trainer.save_checkpoint(folder / "net.ckpt")

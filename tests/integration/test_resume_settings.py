@@ -5,7 +5,6 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from torch.optim import Adam
 
@@ -21,6 +20,7 @@ from rnnrepair.made_with import described, differences
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, RandomRepair
 from tests.integration.conftest import composed, train, weights
+from tests.integration.quiet_trainer import quiet_trainer
 from tests.integration.test_resume import Crash
 
 EXPERIMENT = ("+experiment=mnist_repair",)
@@ -201,13 +201,7 @@ def own_run(tmp_path, data, ckpt_path=None, max_epochs=3, **options):
             **options,
         }
     )
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        reload_dataloaders_every_n_epochs=1,
+    trainer = quiet_trainer(
         max_epochs=max_epochs,
         callbacks=chain,
     )

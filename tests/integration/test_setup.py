@@ -33,6 +33,7 @@ from rnnrepair.edits import ImageEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, NoRepair, TrainOnAll
+from tests.integration.quiet_trainer import quiet_trainer
 
 
 class Steps(SequenceDataModule):
@@ -82,17 +83,8 @@ def chain(**options):
 
 
 def fit(tmp_path, callbacks, data=None, module=None, **trainer):
-    options = {
-        "max_epochs": 2,
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": False,
-        "reload_dataloaders_every_n_epochs": 1,
-        "default_root_dir": tmp_path,
-    }
-    trainer = pl.Trainer(callbacks=callbacks, **(options | trainer))
+    options = {"max_epochs": 2, "default_root_dir": tmp_path}
+    trainer = quiet_trainer(callbacks=callbacks, **(options | trainer))
     module = module or SequenceClassifier(3, 2, hidden_size=8, optimizer=partial(Adam, lr=0.05))
     trainer.fit(module, datamodule=data or Steps(2, batch_size=50))
     return trainer
