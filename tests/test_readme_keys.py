@@ -1,4 +1,4 @@
-"""Keys that the README tells of exist."""
+"""Keys that README and docs tell of exist."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+FILES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("usage.md", "data.md"))]
+TOLD = "\n".join(file.read_text() for file in FILES)
 
 
 def keys_of(name):
@@ -21,7 +22,7 @@ def keys_of(name):
 
 def rows():
     """Cells of the table of one's own files: what it is, keys of csv, keys of series."""
-    lines = README[README.index("| | `csv` | `series` |") :].split("\n\n")[0].splitlines()
+    lines = TOLD[TOLD.index("| | `csv` | `series` |") :].split("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
@@ -45,7 +46,7 @@ def test_keys_with_a_dot_exist():
         group: "".join(file.read_text() for file in (ROOT / "configs" / group).glob("*.yaml"))
         for group in groups
     }
-    named = re.findall(r"`([a-z_]+)\.([a-z_]+)[\w.]*(?:=[^`]*)?`", README)
+    named = re.findall(r"`([a-z_]+)\.([a-z_]+)[\w.]*(?:=[^`]*)?`", TOLD)
     known = [(group, key) for group, key in named if group in groups]
     assert len(known) > 20
     for group, key in known:

@@ -36,7 +36,7 @@ def running_sum(hidden: Tensor) -> Tensor:
 def pooled(seen: Pass, pooling: Pooling) -> Pass:
     """Return a pass whose states are what a pooling makes of those up to each step.
 
-    Where an answer hangs on that alone, a sequence of one such state gets the answer of the whole
+    Where an answer depends on that alone, a sequence of one such state gets the answer of the whole
     prefix: the mean of one state is the state. So one call tells what T calls would.
     """
     found = {id(s): replace(s, hidden=pooling(s.hidden)) for s in seen.states if s is not None}

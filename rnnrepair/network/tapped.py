@@ -1,4 +1,4 @@
-"""Finds the layer whose outputs are the states: the last recurrent one that the answer hangs on."""
+"""Finds the layer whose outputs are the states: the last recurrent one that decides the answer."""
 
 from functools import partial
 from typing import Any
