@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# Modules beside the packages, which every package may use.
+# Modules beside the rooms, which every room may use.
 SHARED = {
     "atomic",
     "errors",
@@ -23,14 +23,14 @@ SHARED = {
     "seeding",
     "settings",
 }
-# Packages at the top of the repository that are imported as rnnrepair.NAME.
+# Rooms at the top of the repository that are imported as rnnrepair.NAME.
 GLUE = ("callbacks", "datamodules")
 ROOMS = (
     *("sequences", "network", "traces", "edits", "abstraction"),
     *("influence", "patterns", "repair"),
 )
 
-# Package -> packages of rnnrepair and foreign packages that it may import.
+# Room -> rooms of rnnrepair and foreign packages that it may import.
 RULES = {
     "sequences": (set(), {"torch", "numpy"}),
     "edits": ({"sequences"}, {"torch", "numpy"}),
@@ -109,10 +109,8 @@ RULES = {
 }
 
 
-def files_of(package):
-    return sorted(
-        (ROOT / package if package in GLUE else ROOT / "rnnrepair" / package).rglob("*.py")
-    )
+def files_of(room):
+    return sorted((ROOT / room if room in GLUE else ROOT / "rnnrepair" / room).rglob("*.py"))
 
 
 def imports(file):
@@ -128,21 +126,21 @@ def imports(file):
                 yield node.module
 
 
-def test_every_package_is_under_a_rule():
-    packages = {
+def test_every_room_is_under_a_rule():
+    rooms = {
         path.name for path in (ROOT / "rnnrepair").iterdir() if (path / "__init__.py").exists()
     }
-    assert packages <= RULES.keys()
+    assert rooms <= RULES.keys()
     modules = {path.stem for path in (ROOT / "rnnrepair").glob("*.py")} - {"__init__"}
     assert modules == SHARED
-    assert all(files_of(package) for package in packages | set(GLUE))
+    assert all(files_of(room) for room in rooms | set(GLUE))
 
 
 @pytest.mark.parametrize("room", RULES)
 def test_room_imports_only_what_the_design_allows(room):
     rooms, packages = RULES[room]
     allowed = packages | {room} | set(sys.stdlib_module_names)
-    for file in files_of(package):
+    for file in files_of(room):
         for module in imports(file):
             package, *rest = module.split(".")
             if package == "rnnrepair":
@@ -185,7 +183,7 @@ def test_influence_fits_nothing_and_builds_on_abstract_models():
 
 def test_loading_never_unpickles():
     shared = [ROOT / "rnnrepair" / f"{module}.py" for module in SHARED]
-    for file in (*shared, *(f for room in RULES for f in files_of(package))):
+    for file in (*shared, *(f for room in RULES for f in files_of(room))):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
@@ -201,7 +199,7 @@ def test_one_file_knows_torchtext():
     found = {
         file.name
         for room in RULES
-        for file in files_of(package)
+        for file in files_of(room)
         if "torchtext" in {module.split(".")[0] for module in imports(file)}
     }
     assert found == {"language.py"}
@@ -220,7 +218,7 @@ def test_citations_lead_to_sections_that_exist():
     method = (ROOT / "docs" / "method.md").read_text()
     sections = set(re.findall(r"^\*\*(\d+\.\d+)", method, re.MULTILINE))
     cited = set()
-    for file in (f for room in (*RULES, ".") for f in files_of(package) if f.is_file()):
+    for file in (f for room in (*RULES, ".") for f in files_of(room) if f.is_file()):
         text = file.read_text()
         assert "experiments reference" not in text, file
         for numbers in re.findall(r"docs/method\.md\s+(\d+\.\d+(?:\s+and\s+\d+\.\d+)?)", text):
