@@ -41,6 +41,8 @@ class AnalysisCallback(Callback):
     """
 
     reads: ClassVar[tuple[type["AnalysisCallback"], ...]] = ()
+    # Whether it puts the initial weights back for strategies that train a new network.
+    begins_anew: ClassVar[bool] = False
 
     def __init__(self) -> None:
         """Start with nothing analysed."""

@@ -9,6 +9,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.anchor import Anchor
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
+from rnnrepair.callbacks.from_scratch import FromScratch
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.repair_report import RepairReport
@@ -89,6 +90,7 @@ def repair_chain(
             monitor=monitor,
             **injection,
         ),
+        *([FromScratch()] if strategy is not None and strategy.starts_anew else []),
         RepairReport(experiment, output_dir=output_dir, monitor=monitor, interpolate=interpolate),
     ]
 

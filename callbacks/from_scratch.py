@@ -22,6 +22,7 @@ class FromScratch(AnalysisCallback):
     """
 
     reads = (RepairInjection,)
+    begins_anew = True
 
     def __init__(
         self,

@@ -119,6 +119,29 @@ def check_trained_on(trainer: pl.Trainer, collector: TraceCollector) -> None:
         )
 
 
+def check_begins_anew(trainer: pl.Trainer, first: int, called: str) -> None:
+    """Refuse to call a network new whose weights nobody puts back; tell one that is trained less.
+
+    Args:
+        trainer: with its callbacks.
+        first: completed epochs of the unrepaired network.
+        called: name of the strategy.
+    """
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    if not any(getattr(callback, "begins_anew", False) for callback in callbacks):
+        raise MisconfigurationException(
+            f"The strategy {called} trains a new network, and no callback puts the initial weights "
+            "back: give the trainer FromScratch() behind RepairInjection (repair_chain does)."
+        )
+    last = trainer.max_epochs or -1
+    if 0 < last < 2 * first:
+        log.warning(
+            "The new network of %s is trained for %d epochs, the unrepaired one for %d: raise "
+            "max_epochs to %d or more.",
+            *(called, last - first, first, 2 * first),
+        )
+
+
 def check_in_place(strategy: RepairStrategy, release_epoch: int | None, called: str) -> None:
     """Refuse to train on the repair split where samples take the place of their parents."""
     if strategy.starts_anew or release_epoch is not None:

@@ -14,6 +14,7 @@ from rnnrepair.callbacks.label_or_task import teachers_of
 from rnnrepair.callbacks.lost_rounds import take_back_lost
 from rnnrepair.callbacks.proposing import proposed, tell_shortage, told_of
 from rnnrepair.callbacks.repair_checks import (
+    check_begins_anew,
     check_data,
     check_edits,
     check_in_place,
@@ -145,13 +146,16 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
         check_edits(self.strategy, self.edits, data)
-        if self.strategy.seeks_patterns:
+        if self.strategy.finders:
             check_no_steps_kept(trainer, self.called)
             tell_silent_columns(data)
         training = torch.cat([data.indices("fit"), data.indices("repair")])
         self.strategy.check_columns(columns_of_samples(data), training)
         if trainer.ckpt_path is None and self._changes_data:
             check_trained_on(trainer, upstream(trainer, TraceCollector, self))
+        if self.strategy.starts_anew:
+            first = upstream(trainer, TraceCollector, self).first_analysis(trainer.max_epochs)
+            check_begins_anew(trainer, first, self.called)
         if self.in_place:
             check_in_place(self.strategy, self.release_epoch, self.called)
         if any(callback.n_teachers for callback in teachers_of(trainer)):

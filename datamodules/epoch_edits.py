@@ -76,7 +76,9 @@ class EpochEdits:
 
     @cached_property
     def _peers(self) -> Peers:
-        index, weight = self.originals, self.store.weight_of(self.originals)
+        # Nor of those whose label a repair has changed: it may be wrong.
+        index = self.originals[~torch.isin(self.originals, self.store.relabelled)]
+        weight = self.store.weight_of(index)
         if weight is not None:
             index = index[weight == 1]  # nothing is made of samples whose label is suspect
         return Peers(index, self.store.label_of(index), self.store.lengths_of(index))

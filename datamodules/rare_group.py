@@ -11,6 +11,7 @@ from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sequences import in_memory
 from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import value_text
 from rnnrepair.settings import ProperShare, check_settings
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class RareGroup:
     def __init__(
         self,
         column: str | None = None,
-        value: str | None = None,
+        value: str | int | float | bool | None = None,
         words: Sequence[str] = (),
         keep: ProperShare = 0.1,
     ) -> None:
@@ -46,7 +47,7 @@ class RareGroup:
             told = "expected column and value, or words, and not both"
             raise SettingsError("RareGroup", [Fault("column", told)])
         self.column = column
-        self.value = value
+        self.value = None if value is None else value_text(value)
         self.words = tuple(words)
         self.keep = keep
 

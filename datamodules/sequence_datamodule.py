@@ -46,7 +46,7 @@ from rnnrepair.sequences import (
 )
 from rnnrepair.settings import Count, at_least, check_settings
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 
 
 class SequenceDataModule(pl.LightningDataModule):

@@ -180,6 +180,7 @@ class Store:
         self._region, self.regions = joined_regions([(r.region, r.regions) for r in self.rounds])
         self._added_label = torch.cat([nothing, *(r.label for r in self.rounds)])
         self.removed = torch.cat([nothing, *(r.removed for r in self.rounds)]).unique()
+        self.relabelled = torch.cat([nothing, *(r.relabelled for r in self.rounds)]).unique()
         self._reweighted = torch.cat([nothing, *(r.reweighted for r in self.rounds)])
         self._weight = torch.cat([torch.empty(0).double(), *(r.weight for r in self.rounds)])
         self._label = self._base_label

@@ -98,13 +98,18 @@ def test_any_original_of_the_class_and_length_is_edited(make_data, unedited, spl
     assert max(map(len, parents.values())) > 1
 
 
-@pytest.mark.parametrize("action", ["remove", "reweight"])
-def test_what_was_removed_or_is_seldom_drawn_is_edited_no_more(make_data, unedited, action):
+@pytest.mark.parametrize("action", ["remove", "reweight", "relabel"])
+def test_what_was_mended_is_edited_no_more(make_data, unedited, action):
     data = make_data()
     new = redrawn(data)
     gone = data.indices("fit")[12::2]
     seldom = torch.full((len(gone),), 0.5, dtype=torch.float64)
-    changes = {"remove": {"removed": gone}, "reweight": {"reweighted": gone, "weight": seldom}}
+    other = (data.labels_of(gone) + 1) % 3
+    changes = {
+        "remove": {"removed": gone},
+        "reweight": {"reweighted": gone, "weight": seldom},
+        "relabel": {"relabelled": gone, "new_label": other},
+    }
     data.apply(Changes(**changes[action]))
     told = originals_of(data)
     seen = [epoch_of(data, epoch) for epoch in range(20)]

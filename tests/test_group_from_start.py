@@ -57,6 +57,15 @@ def test_copies_end_with_the_budget(grouped):
     assert len(made) == len(context.evidence)
 
 
+def test_no_budget_makes_nothing(grouped):
+    assert len(GroupFromStart("device", "7").propose(grouped[0], 0)) == 0
+
+
+@pytest.mark.parametrize(("value", "told"), [(7, "7"), (7.0, "7"), (0.5, "0.5"), (True, "True")])
+def test_numbers_are_written_as_columns_write_them(value, told):
+    assert GroupFromStart("device", value).value == told
+
+
 def test_a_base_that_fails_at_none_of_the_group_is_no_reason_to_teach_it_nothing(grouped):
     context, device = grouped
     failed = context.evidence.failures.index

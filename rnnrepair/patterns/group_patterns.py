@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rnnrepair.patterns.columns import groups_of, is_in
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import SAMPLES, Alike, Candidate
+from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.sequences import Names
 
 CLASS, LENGTH = "class", "length"
@@ -46,7 +46,7 @@ class GroupPatterns:
         own = _has(context, batch.index, batch.label, batch.lengths, candidate.parameters)
         return Candidate(
             *(candidate.kind, candidate.told, candidate.inside, candidate.parameters),
-            batch.index[own][:SAMPLES],
+            batch.index[own],
         )
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:

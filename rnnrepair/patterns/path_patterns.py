@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Alike, Candidate
+from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
 from rnnrepair.traces import Traces
 
 
@@ -44,7 +44,7 @@ class PathPatterns:
         own = index[torch.isin(index, context.originals)]
         return Candidate(
             *(candidate.kind, candidate.told, candidate.inside, candidate.parameters),
-            own[:SAMPLES],
+            own,
         )
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:

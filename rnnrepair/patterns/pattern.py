@@ -10,8 +10,6 @@ from torch import Tensor
 
 # Samples that a pattern has at least.
 LEAST_INSIDE = 8
-# Training samples that are told of a word, a way or a group.
-SAMPLES = 500
 
 
 def _none() -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import LEAST_INSIDE, SAMPLES, Alike, Candidate
+from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
 from rnnrepair.sequences import Kind, Names, SequenceBatch
 
 # Training samples read at a time.
@@ -60,7 +60,7 @@ class WordPatterns:
         del difficulty
         parts = context.originals.split(AT_A_TIME)
         own = [i[_holds(context.fetch(i), candidate.parameters)] for i in parts]
-        return replace(candidate, samples=torch.cat(own)[:SAMPLES])
+        return replace(candidate, samples=torch.cat(own))
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: the samples that hold it."""

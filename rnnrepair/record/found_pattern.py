@@ -11,6 +11,9 @@ from rnnrepair.patterns import Pattern
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 
+# Training samples of a pattern that are told.
+SAMPLES = 500
+
 
 @dataclass(frozen=True)
 class PatternErrors:
@@ -75,7 +78,7 @@ class FoundPattern:
             kind=pattern.kind,
             told=pattern.told,
             failures=tuple(pattern.members.tolist()),
-            samples=tuple(pattern.samples.tolist()),
+            samples=tuple(pattern.samples[:SAMPLES].tolist()),
             parameters=dict(pattern.parameters),
             error_inside=pattern.error_inside,
             error_outside=pattern.error_outside,

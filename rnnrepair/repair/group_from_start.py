@@ -14,6 +14,7 @@ from rnnrepair.repair.pattern import spread
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import value_text
 from rnnrepair.settings import Count, check_settings
 
 
@@ -32,7 +33,7 @@ class GroupFromStart(RepairStrategy):
     seeks_patterns = True
     saves = True
 
-    def __init__(self, column: str, value: str, copies: Count = 9) -> None:
+    def __init__(self, column: str, value: str | int | float | bool, copies: Count = 9) -> None:
         """Choose the group.
 
         Args:
@@ -46,7 +47,7 @@ class GroupFromStart(RepairStrategy):
         """
         check_settings(GroupFromStart, locals())
         self.column = column
-        self.value = value
+        self.value = value_text(value)
         self.copies = copies
 
     @override
@@ -70,6 +71,8 @@ class GroupFromStart(RepairStrategy):
         known = torch.cat([context.originals, samples.index])
         own = known[self._inside(samples, known)]
         n = min(self.copies * len(own), budget * len(context.evidence))
+        if n == 0:
+            return Proposal.empty(context)
         generator = torch_generator(context.seed, "copies of the group")
         parents = context.fetch(own[spread(len(own), n, generator)])
         # Those of the group are what the copies are for; others where the base fails at none of it.

@@ -144,8 +144,10 @@ class PatternRepair(RepairStrategy):
 
     def _patterns(self, sought: Sought) -> list[KnownPattern]:
         found = find_patterns(sought.samples, self.finders)
-        # Nobody can teach what no training sample has.
-        found = [p for p in found if p.kind == EditPatterns.name or len(p.samples)]
+        # Nobody can teach what no training sample has; the repair split is trained on anew.
+        found = [
+            p for p in found if p.kind == EditPatterns.name or len(p.samples) or self.starts_anew
+        ]
         return [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
 
     def _taught(

@@ -96,6 +96,34 @@ def test_chain_runs_in_a_plain_trainer(tmp_path):
     assert callbacks[-1].summary["injected"] > 0
 
 
+class FirstWeights(pl.Callback):
+    """Remembers the weights that every epoch begins with."""
+
+    def __init__(self):
+        self.of = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx == 0:
+            weights = [p.detach().flatten().clone() for p in pl_module.parameters()]
+            self.of.append(torch.cat(weights))
+
+
+def test_a_new_network_is_new_in_a_program_of_ones_own(tmp_path, caplog):
+    options = {"start_epoch": 2, "rounds": 1, "strategy": TrainOnAll(augments=False)}
+    callbacks, first = repair_chain(**options, output_dir=str(tmp_path)), FirstWeights()
+    fit(tmp_path, [*callbacks, first], max_epochs=4)
+    assert torch.equal(first.of[0], first.of[2])
+    assert not torch.equal(first.of[0], first.of[1])
+    assert "raise max_epochs" not in caplog.text
+    assert callbacks[-1].summary["stop_reason"] == "trained_anew"
+    shorter = repair_chain(**options, output_dir=str(tmp_path / "shorter"))
+    fit(tmp_path, shorter, max_epochs=3)
+    assert "trained for 1 epochs, the unrepaired one for 2: raise max_epochs to 4" in caplog.text
+    without = [c for c in shorter if type(c).__name__ != "FromScratch"]
+    with pytest.raises(MisconfigurationException, match=r"give the trainer FromScratch\(\)"):
+        fit(tmp_path, without, max_epochs=4)
+
+
 @pytest.mark.parametrize("wanted", [False, True])
 def test_bars_go_with_those_of_the_trainer(tmp_path, capsys, wanted):
     callbacks = chain()
