@@ -18,7 +18,7 @@ from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.read_sequences import ReadSequences, read_sequences
-from rnnrepair.datamodules.sample_format import Key, SampleFormat, numbers_at
+from rnnrepair.datamodules.sample_format import Key, SampleFormat, keys_of, numbers_at
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
@@ -205,6 +205,13 @@ class DatasetDataModule(SequenceDataModule):
         """
         width, longest = self.form.width, int(self._base.lengths.max())
         return bool(self.form.beside) or width == longest
+
+    @property
+    def keeps_parents(self) -> bool:
+        """Whether items hold more than sequence, length, mask and label."""
+        form = self.form
+        read = {form.inputs, form.label, form.length, form.mask}
+        return not set(keys_of(self._base.items[0])) <= read
 
     def training_form(self, batch: SequenceBatch) -> tuple[Any, SequenceBatch]:
         """Return the user's batch of these sequences, and how ``fetch`` would show its items."""

@@ -31,6 +31,8 @@ class EpochEdits:
             out: a repair has chosen their edits, and an edit of an edit can leave the limits.
         seed: of the run.
         originals: (n,) indices of the originals that training draws from.
+        keeps_parents: whether more belongs to a sample than its sequence, so that it stays with the
+            original that it was made from.
     """
 
     store: Store
@@ -38,6 +40,7 @@ class EpochEdits:
     augmentation: Augmentation | None
     seed: int
     originals: Tensor
+    keeps_parents: bool = False
 
     def __call__(self, batch: SequenceBatch, plan: BatchPlan) -> SequenceBatch:
         """Return the sequences of a plan as its epoch sees them."""
@@ -67,10 +70,10 @@ class EpochEdits:
     def _parents(self, batch: SequenceBatch, index: Tensor, generator: torch.Generator) -> Tensor:
         """Return the (b,) originals that are edited: others of the same class and length.
 
-        Where sequences have further inputs, which go with their parent, it stays the parent.
+        Where more belongs to a sample than its sequence, it stays with its parent.
         """
         recorded = self.store.origin_of(index)
-        if batch.static or batch.beside:
+        if self.keeps_parents or batch.static or batch.beside:
             return recorded
         return self._peers.draw(batch.label, batch.lengths, recorded, generator)
 

@@ -359,7 +359,16 @@ class SequenceDataModule(pl.LightningDataModule):
         """What training edits anew in every epoch."""
         augmentation = self.augmentation if self.augments else None
         originals = self._training.originals()
-        return EpochEdits(self._store, self.spec, augmentation, self.seed, originals)
+        parts = self._store, self.spec, augmentation, self.seed, originals
+        return EpochEdits(*parts, self.keeps_parents)
+
+    @property
+    def keeps_parents(self) -> bool:
+        """Whether more belongs to a sample than its sequence, such as further inputs or a name.
+
+        Then a sample that every epoch edits anew stays with the original that it was made from.
+        """
+        return False
 
     def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
         """Return the (n + m,) weights by which an epoch draws; None where all are drawn alike."""

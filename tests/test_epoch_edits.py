@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnrepair.datamodules import ArrayDataModule, Augmentation, epoch_edits
+from rnnrepair.datamodules import ArrayDataModule, Augmentation, DatasetDataModule, epoch_edits
 from rnnrepair.datamodules.batching import BatchPlan
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.edits.sweep import drawn_in, sweeps_of
@@ -127,6 +127,21 @@ def test_further_inputs_stay_with_the_sample_that_was_edited(unedited):
         seen = data.epoch_edits(data.fetch(new), BatchPlan(new, epoch, 0))
         assert torch.equal(seen.inputs, origin.inputs)
         assert torch.equal(seen.static["static"], origin.static["static"])
+
+
+def test_what_an_item_says_of_its_sequence_is_true_of_the_one_that_is_edited(unedited):
+    """Also what no network reads, such as the name of a person."""
+    x = torch.randn(60, 5, 2, generator=torch.Generator().manual_seed(0))
+    items = [{"x": x[i], "y": i % 2, "who": f"person {i}"} for i in range(60)]
+    data = DatasetDataModule(items[:50], items[50:], batch_size=8, collate_fn=list)
+    data.setup()
+    assert data.keeps_parents
+    new = redrawn(data, (EditRegion("speed", 0, 1),), n=12)
+    batches = data.training_batches()
+    for epoch in range(3):
+        for item in batches[BatchPlan(new, epoch, 0)]:
+            number = int(item["who"].split()[1])
+            assert torch.equal(item["x"], x[number])
 
 
 def test_padding_stays_where_sequences_are_of_unlike_lengths(make_data):
