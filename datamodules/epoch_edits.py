@@ -14,7 +14,7 @@ from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import drawn_in
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import DataSpec, SequenceBatch
+from rnnrepair.sequences import COPY, DataSpec, SequenceBatch
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ class EpochEdits:
     Attributes:
         store: sequences and their changes.
         spec: of the data.
-        augmentation: edits a share of the originals; None for none. Injected sequences are left
-            out: a repair has chosen their edits, and an edit of an edit can leave the limits.
+        augmentation: edits a share of the originals and of their copies; None for none. Other
+            injected sequences are left out: a repair has chosen their edits, and an edit of an edit
+            can leave the limits.
         seed: of the run.
         originals: (n,) indices of the originals that training draws from.
         keeps_parents: whether more belongs to a sample than its sequence, so that it stays with the
@@ -47,6 +48,7 @@ class EpochEdits:
         if self.augmentation is not None:
             generator = torch_generator(self.seed, "augmentation", plan.epoch, plan.number)
             original = plan.index < len(self.store.base)
+            original |= self.store.region_of(plan.index) == COPY
             batch = self.augmentation(batch, original, generator)
         return self._redrawn(batch, plan)
 

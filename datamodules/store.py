@@ -12,7 +12,7 @@ from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import check_steps
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.errors import DataError
-from rnnrepair.sequences import Changes, EditRegion, SequenceBatch, joined_regions
+from rnnrepair.sequences import COPY, Changes, EditRegion, SequenceBatch, joined_regions
 
 
 @dataclass(frozen=True)
@@ -266,9 +266,11 @@ def _checked_region(changes: Changes, origin: Tensor) -> Tensor:
             "many of each."
         )
     redrawn = region >= 0
-    if bool((region >= len(changes.regions)).any()) or bool((origin[redrawn] < 0).any()):
+    unknown = (region < COPY) | (region >= len(changes.regions))
+    if bool(unknown.any()) or bool((origin[redrawn] < 0).any()):
         raise DataError(
-            f"Changes.region: expected -1, or a place in the {len(changes.regions)} regions, for a "
-            "sequence whose origin is given: an epoch edits its origin."
+            f"Changes.region: expected -1, {COPY} of a copy, or a place in the "
+            f"{len(changes.regions)} regions, for a sequence whose origin is given: an epoch edits "
+            "its origin."
         )
     return region

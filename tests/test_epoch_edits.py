@@ -8,7 +8,7 @@ from rnnrepair.datamodules.batching import BatchPlan
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.edits.sweep import drawn_in, sweeps_of
 from rnnrepair.errors import DataError
-from rnnrepair.sequences import Changes, EditRegion, joined_regions
+from rnnrepair.sequences import COPY, Changes, EditRegion, joined_regions
 
 QUIET = EditRegion("magnitude_0-0", 0.0, 0.2)
 SLOW = EditRegion("speed", 0.0, 0.3)
@@ -127,6 +127,18 @@ def test_further_inputs_stay_with_the_sample_that_was_edited(unedited):
         seen = data.epoch_edits(data.fetch(new), BatchPlan(new, epoch, 0))
         assert torch.equal(seen.inputs, origin.inputs)
         assert torch.equal(seen.static["static"], origin.static["static"])
+
+
+def test_copies_are_augmented_as_originals_are_and_other_samples_are_not(make_data):
+    loud = SeriesEdits(magnitude=(3, 3), shift=0, warp=(1, 1), noise=0)
+    data = make_data(augmentation=Augmentation(1.0, loud))
+    origin = data.fetch(data.indices("fit")[:12])
+    region = torch.tensor([COPY, -1]).repeat(6)
+    parts = origin.inputs, origin.lengths, origin.label
+    new = data.apply(Changes(*parts, origin=origin.index, region=region))
+    seen = epoch_of(data, 1)
+    for row, (i, steps) in enumerate(zip(new.tolist(), origin.sequences(), strict=True)):
+        torch.testing.assert_close(seen[i], steps * (3 if row % 2 == 0 else 1))
 
 
 def test_what_an_item_says_of_its_sequence_is_true_of_the_one_that_is_edited(unedited):

@@ -8,6 +8,7 @@ import torch
 from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.patterns import PatternContext
 from rnnrepair.repair import GroupFromStart, Sought
+from rnnrepair.sequences import COPY
 
 
 @pytest.fixture
@@ -48,6 +49,8 @@ def test_every_sample_of_the_group_is_copied_as_often_those_of_the_repair_split_
     parents = context.fetch(made.parent)
     assert torch.equal(made.inputs, parents.inputs)
     assert torch.equal(made.label, parents.label)
+    # Augmentation edits copies as it does their originals.
+    assert (made.region == COPY).all()
     assert set(made.failure.tolist()) == {3, 5}
 
 

@@ -1,13 +1,15 @@
 """Edited copies of training samples."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from rnnrepair.edits import Edit, EditBatch
+from rnnrepair.edits import IDENTITY, Edit, EditBatch
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.sequences import COPY, SequenceBatch
 
 # Sequences edited at a time: what a batch of them needs stays in the processor's cache.
 EDITED_AT_A_TIME = 500
@@ -44,6 +46,12 @@ def edited_proposal(parents: SequenceBatch, failure: Tensor, context: RepairCont
     generator = torch_generator(context.seed, "edits")
     edits, inputs = edit_each(parents, context, generator)
     return unjudged(parents, inputs, failure, edits.to_list())
+
+
+def copies_of(parents: SequenceBatch, failure: Tensor) -> Proposal:
+    """Return training samples once more, which augmentation edits as it does themselves."""
+    made = unjudged(parents, parents.inputs, failure, [IDENTITY] * len(failure))
+    return replace(made, region=torch.full_like(failure, COPY))
 
 
 def unjudged(

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.edits import IDENTITY
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.patterns import PatternContext, is_in
-from rnnrepair.repair.edited import unjudged
+from rnnrepair.repair.edited import copies_of
 from rnnrepair.repair.pattern import spread
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
@@ -79,7 +78,7 @@ class GroupFromStart(RepairStrategy):
         inside = self._inside(samples, context.evidence.failures.index)
         served = (inside if bool(inside.any()) else torch.ones_like(inside)).nonzero()[:, 0]
         failure = served[torch.arange(n) % len(served)]
-        return unjudged(parents, parents.inputs, failure, [IDENTITY] * n)
+        return copies_of(parents, failure)
 
     def _inside(self, samples: PatternContext, index: Tensor) -> Tensor:
         """Return (n,) bool: samples of the group."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.edits import IDENTITY, apply_edits
+from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import drawn_in
 from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import (
@@ -20,7 +20,7 @@ from rnnrepair.patterns import (
     find_patterns,
 )
 from rnnrepair.repair.controls import InfluenceRepair
-from rnnrepair.repair.edited import edited_proposal, unjudged
+from rnnrepair.repair.edited import copies_of, edited_proposal, unjudged
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe, wrong
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
@@ -177,7 +177,7 @@ class PatternRepair(RepairStrategy):
         if self.edits_samples:
             seeded = replace(context, seed=context.seed + 1 + number)
             return edited_proposal(parents, failure, seeded)
-        return unjudged(parents, parents.inputs, failure, [IDENTITY] * n)
+        return copies_of(parents, failure)
 
     def _pool(self, known: KnownPattern, context: RepairContext) -> Tensor:
         """Return the (n,) training samples that a pattern is taught with."""

@@ -3,7 +3,7 @@
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.corrected import Corrected
-from rnnrepair.sequences.edit_region import EditRegion, joined_regions
+from rnnrepair.sequences.edit_region import COPY, EditRegion, joined_regions
 from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
@@ -18,6 +18,7 @@ from rnnrepair.sequences.sample_names import (
 from rnnrepair.sequences.spec import EVERY_KIND, DataSpec, Fits, Kind, Target, check_fits
 
 __all__ = [
+    "COPY",
     "EVERY_KIND",
     "Changes",
     "Corrected",

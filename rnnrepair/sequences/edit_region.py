@@ -22,6 +22,10 @@ class EditRegion:
     high: float
 
 
+# In the place of a region: a copy of an original, which augmentation edits as it does originals.
+COPY = -2
+
+
 def joined_regions(
     parts: Sequence[tuple[Tensor, Sequence[EditRegion]]],
 ) -> tuple[Tensor, tuple[EditRegion, ...]]:
