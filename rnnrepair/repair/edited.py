@@ -48,6 +48,23 @@ def edited_proposal(parents: SequenceBatch, failure: Tensor, context: RepairCont
     return unjudged(parents, inputs, failure, edits.to_list())
 
 
+def n_copies(n_own: int, context: RepairContext, times: int) -> int:
+    """Return how many copies let a new network see samples so many times as often as others.
+
+    Its first epochs are as long as the fit split. Copies take the place of originals there, which
+    are drawn of the fit and the repair split.
+
+    Args:
+        n_own: samples that are copied.
+        context: of the round.
+        times: how much more often they are to be seen.
+    """
+    n_fit = len(context.originals)
+    n_all = n_fit + len(context.looked_through().samples)
+    more = (times - 1) * n_own
+    return round(more * n_fit / (n_all + more))
+
+
 def copies_of(parents: SequenceBatch, failure: Tensor) -> Proposal:
     """Return training samples once more, which augmentation edits as it does themselves."""
     made = unjudged(parents, parents.inputs, failure, [IDENTITY] * len(failure))

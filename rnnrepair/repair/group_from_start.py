@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.patterns import PatternContext, is_in
-from rnnrepair.repair.edited import copies_of
+from rnnrepair.repair.edited import copies_of, n_copies
 from rnnrepair.repair.pattern import spread
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
@@ -32,14 +32,14 @@ class GroupFromStart(RepairStrategy):
     seeks_patterns = True
     saves = True
 
-    def __init__(self, column: str, value: str | int | float | bool, copies: Count = 9) -> None:
+    def __init__(self, column: str, value: str | int | float | bool, times: Count = 10) -> None:
         """Choose the group.
 
         Args:
             column: of the user's data.
             value: of it, that the group has.
-            copies: of each of its samples, beside the sample itself; fewer where they would take
-                more than half of an epoch, or more than the repair's budget allows.
+            times: how many times as often as others its samples are seen; less often where copies
+                would take more than half of an epoch, or more than the repair's budget allows.
 
         Raises:
             SettingsError: a value out of range.
@@ -47,7 +47,7 @@ class GroupFromStart(RepairStrategy):
         check_settings(GroupFromStart, locals())
         self.column = column
         self.value = value_text(value)
-        self.copies = copies
+        self.times = times
 
     @override
     def check_columns(self, columns: Mapping[str, Sequence[str]], training: Tensor) -> None:
@@ -69,7 +69,7 @@ class GroupFromStart(RepairStrategy):
         samples = context.looked_through().samples
         known = torch.cat([context.originals, samples.index])
         own = known[self._inside(samples, known)]
-        n = min(self.copies * len(own), budget * len(context.evidence))
+        n = min(n_copies(len(own), context, self.times), budget * len(context.evidence))
         if n == 0:
             return Proposal.empty(context)
         generator = torch_generator(context.seed, "copies of the group")

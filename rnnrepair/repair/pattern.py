@@ -20,7 +20,7 @@ from rnnrepair.patterns import (
     find_patterns,
 )
 from rnnrepair.repair.controls import InfluenceRepair
-from rnnrepair.repair.edited import copies_of, edited_proposal, unjudged
+from rnnrepair.repair.edited import copies_of, edited_proposal, n_copies, unjudged
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe, wrong
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
@@ -48,8 +48,9 @@ class PatternRepair(RepairStrategy):
     name = "pattern"
     seeks_patterns = True
     saves = True
-    # Of a training sample of words or columns in a round; None for as many as the budget has.
-    most_copies: int | None = None
+    # How often a training sample of words or columns is seen beside others, in a new network; None
+    # for as often as the budget allows.
+    most_often: int | None = None
 
     def __init__(
         self,
@@ -164,8 +165,8 @@ class PatternRepair(RepairStrategy):
         """
         generator = torch_generator(context.seed, "pattern", number)
         pool = self._pool(known, context)
-        if known.region is None and self.most_copies is not None:
-            n = min(n, self.most_copies * len(pool))
+        if known.region is None and self.most_often is not None:
+            n = min(n, n_copies(len(pool), context, self.most_often))
         failure = failing[torch.arange(n) % len(failing)]
         parents = context.fetch(pool[spread(len(pool), n, generator)])
         if known.region is not None:

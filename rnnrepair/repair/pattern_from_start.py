@@ -20,7 +20,7 @@ class PatternFromStart(PatternRepair):
 
     name = "pattern_from_start"
     starts_anew = True
-    most_copies = 9
+    most_often = 10
 
     def __init__(self, finders: Sequence[Finder] | None = None) -> None:
         """Choose who finds patterns, see ``PatternRepair``."""
