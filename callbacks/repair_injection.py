@@ -257,6 +257,10 @@ class RepairInjection(AnalysisCallback):
             most = len(repairable_data(trainer).indices("fit")) // 2
             wanted = min(self.campaign.planned_after(self.campaign.rounds), most)
             self._change(trainer, evidence, wanted, epoch)
+        if self.strategy.injects and self.n_injected == 0:
+            log.warning(
+                "Nothing was found to teach the new network: it is trained on all the data."
+            )
         self.campaign.stopped = StopReason.TRAINED_ANEW
         self.campaign.rounds_made = 0
         self.anew_step = max(trainer.global_step, self._loaded_step)
