@@ -29,6 +29,7 @@ from tests.conftest import needs_bf16
 from tests.test_dynamics import assert_same
 
 N_EPOCHS = 3
+from tests.quiet_trainer import quiet_trainer
 
 
 class WritesDown(SequenceClassifier):
@@ -46,17 +47,8 @@ class WritesDown(SequenceClassifier):
 
 
 def fit(module, data, callbacks, tmp_path, *, ckpt_path=None, **options):
-    given = {
-        "max_epochs": N_EPOCHS,
-        "accelerator": "cpu",
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": False,
-        "reload_dataloaders_every_n_epochs": 1,
-        "default_root_dir": tmp_path,
-    }
-    trainer = pl.Trainer(callbacks=callbacks, **(given | options))
+    given = {"max_epochs": N_EPOCHS, "default_root_dir": tmp_path}
+    trainer = quiet_trainer(callbacks=callbacks, **(given | options))
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     return trainer
 

@@ -79,3 +79,9 @@ def unjudged(
     return Proposal(
         inputs, parents.lengths, parents.label, parents.index, failure, edits, nothing_known
     )
+
+
+def spread(n_pool: int, n: int, generator: torch.Generator) -> Tensor:
+    """Return (n,) rows of a pool at random, each as often as any other or once more."""
+    whole = [torch.randperm(n_pool, generator=generator) for _ in range(-(-n // n_pool))]
+    return torch.cat(whole)[:n]

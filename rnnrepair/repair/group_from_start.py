@@ -8,8 +8,7 @@ from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.patterns import PatternContext, is_in
-from rnnrepair.repair.edited import copies_of, n_copies
-from rnnrepair.repair.pattern import spread
+from rnnrepair.repair.edited import copies_of, n_copies, spread
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator

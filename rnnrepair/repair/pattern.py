@@ -20,7 +20,7 @@ from rnnrepair.patterns import (
     find_patterns,
 )
 from rnnrepair.repair.controls import InfluenceRepair
-from rnnrepair.repair.edited import copies_of, edited_proposal, n_copies, unjudged
+from rnnrepair.repair.edited import copies_of, edited_proposal, n_copies, spread, unjudged
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe, wrong
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
@@ -221,9 +221,3 @@ class PatternRepair(RepairStrategy):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.seeks = state["seeks"]
         self.known = [KnownPattern.of_state(known) for known in state["known"]]
-
-
-def spread(n_pool: int, n: int, generator: torch.Generator) -> Tensor:
-    """Return (n,) rows of a pool at random, each as often as any other or once more."""
-    whole = [torch.randperm(n_pool, generator=generator) for _ in range(-(-n // n_pool))]
-    return torch.cat(whole)[:n]

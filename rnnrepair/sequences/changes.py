@@ -26,8 +26,7 @@ class Changes:
         region: (n,) int64 place in ``regions`` of those new sequences that every epoch draws anew,
             as an edit of that region of their origin or another original of its class and length;
             -1 of those that stay as they are, ``COPY`` of copies that are augmented as originals
-            are. Whoever only knows ``inputs`` trains on the first of
-            these. None for none.
+            are. Whoever only knows ``inputs`` trains on the first of these. None for none.
         regions: of edits.
         removed: (m,) int64 indices of sequences that are trained on no more. Original ones are
             still read by analyses.

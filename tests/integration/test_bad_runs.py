@@ -16,7 +16,7 @@ from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, HardRepair, read_ledger
 from tests.conftest import TensorData
-from tests.integration.quiet_trainer import quiet_trainer
+from tests.quiet_trainer import quiet_trainer
 
 N_FIT, BATCH = 100, 20
 

@@ -18,7 +18,7 @@ from rnnrepair.record import RunRecord
 from rnnrepair.repair import ContrastRepair, GuidedRepair, InsertionRepair, read_ledger
 from rnnrepair.traces import Traces
 from tests.conftest import TensorData
-from tests.integration.quiet_trainer import quiet_trainer
+from tests.quiet_trainer import quiet_trainer
 
 SHOWN, SHOWN_OPPONENTS = 8, 3
 AT_MOST = 6

@@ -16,8 +16,8 @@ from tests.families.liquid import CfC
 from tests.families.minimal import MinGRU
 from tests.families.state_space import Mamba
 from tests.families.xlstm import MLSTM, SLSTM
-from tests.integration.quiet_trainer import quiet_trainer
 from tests.network_families import Bare, Classifier, MeanPooled
+from tests.quiet_trainer import quiet_trainer
 
 C = 3
 NETWORKS = {

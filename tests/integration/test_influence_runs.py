@@ -9,7 +9,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Trajectory
 from rnnrepair.models import SequenceClassifier
 from tests.integration.conftest import train
-from tests.integration.quiet_trainer import quiet_trainer
+from tests.quiet_trainer import quiet_trainer
 
 SGD = ("influence=sgd", "optimization@model=sgd", "model.optimizer.lr=0.1", "augmentation.share=0")
 

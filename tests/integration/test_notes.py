@@ -15,7 +15,7 @@ from rnnrepair.datamodules import LoadedData, PlantedLabels, PlantedSpike, Seque
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import NoRepair, StopReason
 from tests.conftest import TensorData
-from tests.integration.quiet_trainer import quiet_trainer
+from tests.quiet_trainer import quiet_trainer
 
 
 class Told(SequenceClassifier):

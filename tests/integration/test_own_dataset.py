@@ -17,7 +17,7 @@ from rnnrepair.edits import SeriesEdits
 from tests.conftest import TensorData
 from tests.integration.conftest import ROOT
 from tests.integration.programs import run_program
-from tests.integration.quiet_trainer import quiet_trainer
+from tests.quiet_trainer import quiet_trainer
 
 N, N_TRAIN, T, F, C, D = 200, 160, 7, 3, 3, 2
 EXAMPLE = ROOT / "examples" / "own_dataset.py"

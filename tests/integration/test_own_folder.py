@@ -24,7 +24,7 @@ from scripts.report import report
 from scripts.rollback import rollback
 from scripts.study import study
 from tests.integration.conftest import ROOT
-from tests.integration.quiet_trainer import quiet_trainer
+from tests.quiet_trainer import quiet_trainer
 
 DATA = """
 import sys

@@ -20,8 +20,8 @@ from rnnrepair.made_with import described, differences
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, RandomRepair
 from tests.integration.conftest import composed, train, weights
-from tests.integration.quiet_trainer import quiet_trainer
 from tests.integration.test_resume import Crash
+from tests.quiet_trainer import quiet_trainer
 
 EXPERIMENT = ("+experiment=mnist_repair",)
 

@@ -33,7 +33,7 @@ from rnnrepair.edits import ImageEdits, SeriesEdits, TokenEdits
 from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, NoRepair, TrainOnAll
-from tests.integration.quiet_trainer import quiet_trainer
+from tests.quiet_trainer import quiet_trainer
 
 
 class Steps(SequenceDataModule):
