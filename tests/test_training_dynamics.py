@@ -26,10 +26,10 @@ from rnnrepair.influence import AverageMargin, TrainingDynamics
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.sequences import Changes
 from tests.conftest import needs_bf16
+from tests.quiet_trainer import quiet_trainer
 from tests.test_dynamics import assert_same
 
 N_EPOCHS = 3
-from tests.quiet_trainer import quiet_trainer
 
 
 class WritesDown(SequenceClassifier):
