@@ -68,10 +68,11 @@ def test_every_failure_is_in_exactly_one_kind_the_first_that_holds(given, reques
     assert failures["kind"].nunique() > 1
 
 
-def another_run(run, folder, right, index=None):
+def another_run(run, folder, right, index=None, label=None):
     """Save the record of a run that gets just these of the test samples right."""
     said = run.network.predict(run.data.loader("test"))
-    label = said.label if index is None else torch.zeros_like(index)
+    if label is None:
+        label = said.label if index is None else torch.zeros_like(index)
     after = torch.where(right, label, (label + 1) % 3)
     answers = SplitAnswers(said.index if index is None else index, label, label, after)
     record_of(repair_of({"test": answers})).save(folder)
@@ -94,7 +95,17 @@ def test_failures_that_another_run_has_not_are_new(run, tmp_path):
     for row in table.itertuples():
         assert row.new == sum(failures["new"] & (failures["kind"] == row.kind))
     told = f"{sum(expected.values())} of them are right in {tmp_path}: "
-    assert any(line.startswith(told) for line in found.conclusion)
+    (line,) = (line for line in found.conclusion if line.startswith(told))
+    assert "another label" not in line
+
+
+def test_a_run_with_other_labels_is_told_of(run, tmp_path):
+    n = len(run.data.indices("test"))
+    label = run.data.fetch(run.data.indices("test")).label.clone()
+    label[:4] = (label[:4] + 1) % 3
+    another_run(run, tmp_path, torch.ones(n, dtype=torch.bool), label=label)
+    conclusion = Breakdown(odds=4, against=str(tmp_path))(run).conclusion
+    assert any("4 samples of the split have another label there" in line for line in conclusion)
 
 
 def test_runs_that_cannot_be_compared_are_refused(run, tmp_path):

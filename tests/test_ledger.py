@@ -136,6 +136,12 @@ def test_parameters_keep_every_bit_when_written_as_text(tmp_path):
     assert found.as_edit().parameters == parameters
 
 
+def test_a_name_may_be_longer_than_a_field_of_csv_is_by_default(made, tmp_path):
+    long = replace(made[2][0], parent_name="word " * 50_000)
+    write_ledger([long], tmp_path / "ledger.csv")
+    assert read_ledger(tmp_path / "ledger.csv") == [long]
+
+
 def test_rows_are_as_many_as_samples_when_the_proposal_was_limited(repair_case):
     proposal = InfluenceRepair().propose(repair_case.context, 3).limited(5)
     rows = ledger_rows(

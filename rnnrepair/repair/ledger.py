@@ -203,6 +203,8 @@ def ledger_text(rows: Sequence[LedgerRow]) -> str:
 def ledger_of(text: str) -> list[LedgerRow]:
     """Return the rows of what ``ledger_text`` returned."""
     kinds: dict[str, Any] = {f.name: f.type for f in fields(LedgerRow)}
+    # By default csv takes no field above 131,072 characters, and a name may be a whole text.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     return [
         LedgerRow(**{name: kinds[name](value) for name, value in row.items()})
         for row in csv.DictReader(io.StringIO(text, newline=""))

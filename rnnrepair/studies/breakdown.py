@@ -25,7 +25,12 @@ from rnnrepair.protocols import KnowsWrongLabels, names_of_samples
 from rnnrepair.sequences import Names, table_columns
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
-from rnnrepair.studies.new_failures import answers_of, right_elsewhere
+from rnnrepair.studies.new_failures import (
+    answers_of,
+    n_other_labels,
+    right_elsewhere,
+    told_new,
+)
 from rnnrepair.studies.planted import found_of_planted, planted_labels, told_of_planted
 from rnnrepair.studies.shared_causes import reads_trigger, shared_patterns, triggers
 from rnnrepair.studies.simple_model import predict_without_order
@@ -167,7 +172,8 @@ class Breakdown:
             new = right_elsewhere(failures, other)
             each["new"] = new.tolist()
             table["new"] = [int(each.loc[each["kind"] == k, "new"].sum()) for k in table["kind"]]
-            told.append(_told_new(table, self.against))
+            counts = dict(zip(table["kind"], table["new"], strict=True))
+            told.append(told_new(counts, self.against, n_other_labels(of_split, other)))
         tables = {"breakdown": table, "failures": each}
         told += [f"{value.told}." for value in doubt.shared]
         planted = planted_labels(run, failures)
@@ -295,12 +301,6 @@ def _explanations(doubt: LabelDoubt) -> list[str]:
     """Return the value that explains a doubt at each of M failures, empty for none."""
     told = [f"{value.column} {value.value}" for value in doubt.shared]
     return [told[place] if place >= 0 else "" for place in doubt.explained_by.tolist()]
-
-
-def _told_new(table: pd.DataFrame, against: Path) -> str:
-    counts = ", ".join(f"{row.new} {row.kind}" for row in table.itertuples() if row.new)
-    n = int(table["new"].sum())
-    return f"{n} of them are right in {against}{': ' if n else ''}{counts}."
 
 
 def _conclusion(table: pd.DataFrame, split: str) -> list[str]:

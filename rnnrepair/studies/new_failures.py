@@ -1,5 +1,6 @@
 """Failures that another run does not have."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -45,3 +46,29 @@ def right_elsewhere(failures: Traces, answers: SplitAnswers) -> Tensor:
     """
     row = torch.searchsorted(answers.index, failures.index)
     return answers.after[row] == answers.label[row]
+
+
+def n_other_labels(traces: Traces, answers: SplitAnswers) -> int:
+    """Return how many samples of a split have another label in another run."""
+    row = torch.searchsorted(answers.index, traces.index)
+    return int((answers.label[row] != traces.label).sum())
+
+
+def told_new(new: Mapping[str, int], against: Path, n_relabelled: int) -> str:
+    """Return how many failures are new, by kind, for people.
+
+    Args:
+        new: failures of each kind that the other run gets right.
+        against: folder of the other run.
+        n_relabelled: samples of the split that have another label there: planted labels, or the
+            data are other ones.
+    """
+    counts = ", ".join(f"{n} {kind}" for kind, n in new.items() if n)
+    n_new = sum(new.values())
+    told = f"{n_new} of them are right in {against}{': ' if n_new else ''}{counts}."
+    if n_relabelled == 0:
+        return told
+    return (
+        f"{told} {n_relabelled} samples of the split have another label there, by which they "
+        "were judged: where no labels were made wrong on purpose, that run had other data."
+    )
