@@ -20,7 +20,7 @@ from rnnrepair.report.studies import read_studies, write_study
 from rnnrepair.runs.jobs import Job, Status
 from rnnrepair.sequences import Changes
 from rnnrepair.studies import FinishedRun, Retraining, StudyResult, Validity
-from rnnrepair.studies.validity import Halves, correlations, extremes, losses, overlaps
+from rnnrepair.studies.validity_measures import Halves, correlations, extremes, losses, overlaps
 from rnnrepair.studies.validity_tables import (
     contrast_table,
     effects,

@@ -1,8 +1,8 @@
 """A backdoor: does the attack work, who finds the poison, and what repairs the network."""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import pandas as pd
 import torch
@@ -21,17 +21,24 @@ from rnnrepair.influence import (
     TrainingView,
     tie_order,
 )
-from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import KnowsPoison
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import Changes, Names, Poison
 from rnnrepair.settings import Count, Counts, at_least, check_settings, one_of
 from rnnrepair.studies.attack import Attacks, answers, choose_attacks
+from rnnrepair.studies.attack_outcome import fixed_share, measured, trained
+from rnnrepair.studies.backdoor_tables import (
+    attack_table,
+    cue_table,
+    told_attack,
+    told_cue,
+    told_found,
+    told_repairs,
+)
 from rnnrepair.studies.finished_run import FinishedRun
-from rnnrepair.studies.poison_repair import REPAIRS, changes_key, repair_of
-from rnnrepair.studies.published_fix import RemovalSet, removal_sets
+from rnnrepair.studies.poison_repair import REPAIRS, repair_of
+from rnnrepair.studies.published_fix import removal_sets
 from rnnrepair.studies.study import StudyResult
-from rnnrepair.studies.training import Retraining
 from rnnrepair.traces import Traces
 
 # Cues that are told.
@@ -124,19 +131,19 @@ class Backdoor:
         cues = SegmentCues(seed).fit(view).cues(TOLD)
         before = measured(run.network, run, poison, attacks)
         tables = {
-            "attack": _attack_table(run, poison, attacks),
+            "attack": attack_table(run, poison, attacks),
             "found": found,
-            "cues": _cue_table(run, cues, poison, fit),
+            "cues": cue_table(run, cues, poison, fit),
         }
         told = [
-            _told_attack(attacks, before, poison),
-            _told_found(found, self.found_in[-1], len(poison.index)),
-            _told_cue(cues[0], Names.of(run.data.spec)),
+            told_attack(attacks, before, poison),
+            told_found(found, self.found_in[-1], len(poison.index)),
+            told_cue(cues[0], Names.of(run.data.spec)),
             *left_out,
         ]
         if self.repairs:
             tables["repairs"] = self._repair(run, poison, attacks, cues, fit)
-            told.append(_told_repairs(tables["repairs"]))
+            told.append(told_repairs(tables["repairs"]))
         if self.fixes:
             tables["fixes"] = self._fix(run, poison, attacks, fit, test)
         return StudyResult(tables, told)
@@ -231,7 +238,7 @@ class Backdoor:
                     "removal": name,
                     "samples": len(each.index),
                     "attacks": len(each.attack),
-                    "fixed": _fixed(network, run, poison, attacks, each),
+                    "fixed": fixed_share(network, run, poison, attacks, each),
                     "test_accuracy": network.predict(run.data.loader("test")).accuracy,
                 }
                 for name, network in of_set.items()
@@ -260,38 +267,6 @@ def of_one_trigger(cues: Sequence[Cue]) -> list[Cue]:
     return [first, *(cue for cue in cues[1:] if cue.is_trigger and cue.label == first.label)]
 
 
-def trained(
-    run: FinishedRun, changes: Sequence[Changes], epochs: int | None
-) -> list[TracedNetwork]:
-    """Train with changes of the data; equal ones are trained once.
-
-    Args:
-        run: can train.
-        changes: of its data.
-        epochs: how long training goes on from the run's network; None trains anew.
-    """
-    if run.train is None:
-        raise AssertionError("check has refused a run that cannot train")
-    once = {changes_key(change): change for change in changes}
-    trainings = [Retraining(change, run.settings.seed) for change in once.values()]
-    start = None if epochs is None else run.network.module.state_dict()
-    networks = run.train(trainings, epochs=epochs, start=start) if trainings else []
-    by_key = dict(zip(once, networks, strict=True))
-    return [by_key[changes_key(change)] for change in changes]
-
-
-def measured(
-    network: TracedNetwork, run: FinishedRun, poison: Poison, attacks: Attacks
-) -> dict[str, float]:
-    """Return the shares of attacks that succeed, and the accuracy on clean test samples."""
-    fell = answers(network, run.data, poison, attacks) == poison.label
-    return {
-        "guided": _share(fell[attacks.guided]),
-        "random": _share(fell[~attacks.guided]),
-        "test_accuracy": network.predict(run.data.loader("test")).accuracy,
-    }
-
-
 def _every_method() -> list[InfluenceMethod]:
     return [
         SegmentCues(),
@@ -300,85 +275,3 @@ def _every_method() -> list[InfluenceMethod]:
         BackdoorKeywords(),
         FinalLoss(),
     ]
-
-
-def _share(of: Tensor) -> float:
-    return of.double().mean().item()
-
-
-def _fixed(
-    network: TracedNetwork, run: FinishedRun, poison: Poison, attacks: Attacks, each: RemovalSet
-) -> float:
-    """Return the share of a set's attacks that are right again."""
-    said = answers(network, run.data, poison, attacks)[each.attack]
-    return _share(said == attacks.label[each.attack])
-
-
-def _attack_table(run: FinishedRun, poison: Poison, attacks: Attacks) -> pd.DataFrame:
-    """Return a row for each attack; steps count from 1."""
-    names = Names.of(run.data.spec)
-    said = answers(run.network, run.data, poison, attacks)
-    return pd.DataFrame(
-        {
-            "index": attacks.index.tolist(),
-            "true": [names.of_class(c) for c in attacks.label.tolist()],
-            "place": ["guided" if guided else "random" for guided in attacks.guided.tolist()],
-            "step": (attacks.step + 1).tolist(),
-            "predicted": [names.of_class(c) for c in said.tolist()],
-            "succeeds": (said == poison.label).tolist(),
-        }
-    )
-
-
-def _cue_table(run: FinishedRun, cues: Sequence[Cue], poison: Poison, fit: Traces) -> pd.DataFrame:
-    names = Names.of(run.data.spec)
-    rows: list[Mapping[str, Any]] = [
-        {
-            "cue": cue.name,
-            "label": names.of_class(cue.label),
-            "evidence": cue.score,
-            "typical": cue.typical,
-            "carrying": cue.carrying,
-            "misplaced": cue.misplaced,
-            "doubt": cue.doubt,
-            "samples": len(cue.row),
-            "poisoned": int(torch.isin(fit.index[cue.row], poison.index).sum()),
-        }
-        for cue in cues
-    ]
-    return pd.DataFrame(rows)
-
-
-def _told_attack(attacks: Attacks, before: Mapping[str, float], poison: Poison) -> str:
-    n = int(attacks.guided.sum())
-    return (
-        f"{poison.trigger.told.capitalize()} turns {before['guided']:.0%} of {n} test samples that "
-        f"were right to the class that it is a cue for where it stands at a guided place, "
-        f"{before['random']:.0%} at random ones ({attacks.skipped} samples skipped); accuracy "
-        f"without it is {before['test_accuracy']:.4f}."
-    )
-
-
-def _told_found(found: pd.DataFrame, top: int, n_poisoned: int) -> str:
-    parts = [f"{row['method']} {row[f'found_in_{top}']}" for _, row in found.iterrows()]
-    return (
-        f"Of {n_poisoned} poisoned samples, found among the {top} most suspicious: "
-        f"{', '.join(parts)}."
-    )
-
-
-def _told_cue(cue: Cue, names: Names) -> str:
-    sure = "it is called a trigger" if cue.is_trigger else "too little to call it a trigger"
-    return (
-        f"Best cue, not told beforehand: {cue.name} for class {names.of_class(cue.label)}, "
-        f"{cue.score:.1f} nats of evidence where {cue.doubt:.1f} are needed: {sure}."
-    )
-
-
-def _told_repairs(table: pd.DataFrame) -> str:
-    parts = [
-        f"{row['repair']} ({row['training']}) {row['guided']:.0%}, accuracy "
-        f"{row['test_accuracy']:.4f}"
-        for _, row in table.iterrows()
-    ]
-    return f"Guided attacks that still succeed: {'; '.join(parts)}."

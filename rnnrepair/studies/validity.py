@@ -2,15 +2,11 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.influence import (
@@ -27,14 +23,19 @@ from rnnrepair.influence import (
     check_method,
     tie_order,
 )
-from rnnrepair.network import TracedNetwork, logits_of
-from rnnrepair.protocols import RepairableData
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.sequences import Changes
 from rnnrepair.settings import Count, at_least, check_settings
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.study import StudyResult
 from rnnrepair.studies.training import Retraining, Train
+from rnnrepair.studies.validity_measures import (
+    Halves,
+    correlations,
+    extremes,
+    losses,
+    overlaps,
+)
 from rnnrepair.studies.validity_tables import summarised, told
 from rnnrepair.traces import Traces
 
@@ -181,7 +182,7 @@ class Validity:
 
     def _retrained_on_halves(
         self, run: FinishedRun, train: Train, fit: Traces, failures: Traces
-    ) -> "Halves | None":
+    ) -> Halves | None:
         """Train on random halves, all from the same initial weights, and look at the failures."""
         if self.halves == 0:
             return None
@@ -257,67 +258,6 @@ class Validity:
                 own = index if not after else index[cases[len(after) - 1][2]][None]
                 after.append(losses(network, run.data, own))
         return after[0], torch.cat(after[1:])
-
-
-@dataclass(frozen=True)
-class Halves:
-    """Trainings on m halves of N samples.
-
-    Attributes:
-        member: (m, N) bool.
-        loss: (M, m) of the failures, after each.
-    """
-
-    member: Tensor
-    loss: Tensor
-
-
-def extremes(scores: Tensor, order: Tensor, top: int, *, highest: bool = True) -> Tensor:
-    """Return the (M, top) rows of highest or of lowest scores (M, N), ties in an order (N,)."""
-    place = scores[:, order].argsort(dim=1, descending=highest, stable=True)[:, :top]
-    return order[place]
-
-
-def overlaps(of: Tensor, exact: Tensor, label: Tensor) -> pd.DataFrame:
-    """Return which share of (M, k) samples is among (M, k) others.
-
-    Columns: overlap; chance, that of samples drawn at random with the labels that the former have.
-
-    Args:
-        of: rows of training samples.
-        exact: the same, of what they are compared with.
-        label: (N,) of all training samples.
-    """
-    n_classes = int(label.max()) + 1
-    size = label.bincount(minlength=n_classes).clamp_min(1).double()
-    rows = []
-    for here, there in zip(of, exact, strict=True):
-        counts = [label[rows_].bincount(minlength=n_classes).double() for rows_ in (here, there)]
-        chance = float((counts[0] * counts[1] / size).sum()) / len(here)
-        overlap = float(torch.isin(here, there).double().mean())
-        rows.append({"overlap": overlap, "chance": chance})
-    return pd.DataFrame(rows)
-
-
-def correlations(scores: Tensor, halves: Halves) -> np.ndarray:
-    """Return (M,) rank correlations of summed scores and losses; 0 where sums do not differ.
-
-    Args:
-        scores: (M, N), above 0 where a sample raises the loss.
-        halves: that networks were trained on.
-    """
-    predicted = (scores.double() @ halves.member.double().T).numpy()
-    found = [
-        stats.spearmanr(own, loss).statistic if np.ptp(own) > 0 and np.ptp(loss) > 0 else 0.0
-        for own, loss in zip(predicted, halves.loss.numpy(), strict=True)
-    ]
-    return np.array(found)
-
-
-def losses(network: TracedNetwork, data: RepairableData, index: Tensor) -> Tensor:
-    """Return the (n,) cross entropies of some sequences, in their order."""
-    logits = logits_of(network, data.fetch, index).double()
-    return cross_entropy(logits, data.fetch(index).label, reduction="none")
 
 
 def _exact(run: FinishedRun, view: TrainingView, failures: Traces) -> Tensor | None:
