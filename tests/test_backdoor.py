@@ -1,5 +1,6 @@
 """The backdoor study: attacks, repairs and the published fix against plain loops, and a run."""
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -276,6 +277,10 @@ def test_data_without_poison_and_runs_that_cannot_train_are_refused(run, make_da
     settings = AbstractionSettings(n_components=4, reduction_dims=2)
     with pytest.raises(ConfigurationError, match="trigger"):
         Backdoor(4).check(FinishedRun(network, clean, settings))
+    corrected = copy(run.data)
+    corrected._poison = run.data.poison.left_in(torch.tensor([]).long(), torch.arange(700) % 2)
+    with pytest.raises(ConfigurationError, match="corrections"):
+        Backdoor(8).check(replace(run, data=corrected))
     untrainable = replace(run, train=None)
     with pytest.raises(ConfigurationError, match="train"):
         Backdoor(8).check(untrainable)

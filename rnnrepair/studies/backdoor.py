@@ -250,13 +250,18 @@ def poison_of(run: FinishedRun) -> Poison:
     """Return what was put into the data.
 
     Raises:
-        ConfigurationError: nothing was.
+        ConfigurationError: nothing was, or corrections have left nothing of it.
     """
     poison = run.data.poison if isinstance(run.data, KnowsPoison) else None
     if poison is None:
         raise ConfigurationError(
             "Backdoor needs data with a backdoor, and these have none: give the data module "
             "trigger=PlantedWord(n=50, label=...), PlantedPatch(...) or PlantedSpike(...)."
+        )
+    if len(poison.index) == 0:
+        raise ConfigurationError(
+            "Backdoor attacks where the poisoned samples have the trigger, and the corrections of "
+            "these data have dropped or relabelled all of them: leave the corrections out."
         )
     return poison
 
