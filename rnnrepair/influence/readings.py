@@ -81,10 +81,15 @@ def read_channels(view: TrainingView) -> Iterator[Readings]:
 
 
 def levels(values: Tensor) -> tuple[Tensor, list[tuple[float, float]]]:
-    """Return (S,) int64 levels of (S,) values, and the bounds of all levels."""
+    """Return (S,) int64 levels of (S,) values, and the smallest and largest value of each level.
+
+    A value on an edge, as whole numbers often are, is of the level above.
+    """
     edges = torch.linspace(float(values.min()), float(values.max()), LEVELS + 1)
-    bounds = edges.unfold(0, 2, 1).tolist()
-    return torch.bucketize(values, edges[1:-1], right=True), [(low, high) for low, high in bounds]
+    below = torch.nextafter(edges[1:-1], edges[:1])
+    largest = torch.cat([below, edges[-1:]])
+    bounds = list(zip(edges[:-1].tolist(), largest.tolist(), strict=True))
+    return torch.bucketize(values, edges[1:-1], right=True), bounds
 
 
 def readings_of(
