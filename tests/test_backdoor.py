@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import LoadedData, PlantedWord, Sequences
 from rnnrepair.errors import ConfigurationError, SettingsError
-from rnnrepair.influence import Cue
+from rnnrepair.influence import AverageMargin, Cue, FinalLoss, KnownScorer
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report.studies.backdoor import backdoor_figures
@@ -287,3 +287,28 @@ def test_data_without_poison_and_runs_that_cannot_train_are_refused(run, make_da
     Backdoor(8, repairs=[]).check(untrainable)
     with pytest.raises(SettingsError, match="repairs"):
         Backdoor(8, repairs=["pray"])
+
+
+class Half(FinalLoss):
+    """Knows nothing of every second sample, and that some of the others are beyond all bounds."""
+
+    name = "half"
+
+    def fit(self, view):
+        values = super().fit(view).own()
+        values[::2], values[1] = torch.nan, torch.inf
+        return KnownScorer(view.traces, values)
+
+
+def test_what_a_method_knows_nothing_of_is_suspected_last(run):
+    study = Backdoor(8, samples=5, places=1, found_in=[10, 9999], repairs=[], methods=[Half()])
+    found = study(run).tables["found"].set_index("method").loc["half"]
+    known = torch.isin(run.data.poison.index, run.data.indices("fit")[1::2])
+    assert 0 < found["auc"] < 1
+    assert found["found_in_10"] <= int(known.sum())
+    assert found["found_in_9999"] == found["chance_in_9999"] == 25
+
+
+def test_methods_that_cannot_read_the_run_are_refused_before_it_is_attacked(run):
+    with pytest.raises(ConfigurationError, match="TrainingDynamicsRecorder"):
+        Backdoor(8, repairs=[], methods=[AverageMargin()]).check(run)
