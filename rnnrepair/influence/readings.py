@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rnnrepair.influence.transitions import previous_code
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.sequences import Names
+from rnnrepair.network import TracedNetwork
+from rnnrepair.sequences import Names, SequenceBatch
 from rnnrepair.traces import Traces
 
 # Levels of equal width between the smallest and the largest value of a channel.
@@ -60,6 +61,17 @@ class Readings:
     def n_symbols(self) -> int:
         """V."""
         return len(self.names)
+
+
+def steps_are_inputs(network: TracedNetwork, batch: SequenceBatch) -> bool:
+    """Return whether a network makes a step of each input, so that it is known what a step reads.
+
+    Args:
+        network: verified.
+        batch: a few sequences.
+    """
+    (read,) = network.steps([batch])
+    return torch.equal(read.lengths.cpu(), batch.lengths)
 
 
 def read_channels(view: TrainingView) -> Iterator[Readings]:

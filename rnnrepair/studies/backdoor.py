@@ -115,7 +115,8 @@ class Backdoor:
                 "Backdoor trains repaired networks, and this run knows no way to train: give "
                 "FinishedRun(train=...), or repairs=[] and fixes=0 to attack and search alone."
             )
-        for method in self.methods.values():
+        # Attacks are guided by what steps read, too.
+        for method in (SegmentCues(), *self.methods.values()):
             if run.data.spec.kind in method.fits:
                 check_method(method, run.network, run.data, run.missing())
 
