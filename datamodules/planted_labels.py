@@ -9,8 +9,10 @@ from torch import Tensor
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import torch_generator
-from rnnrepair.settings import Share, at_least, check_settings, one_of
+from rnnrepair.settings import at_least, below, check_settings, one_of
 
+# Not all: a class of which no label is right is another class.
+WrongShare = Annotated[float, at_least(0), below(1)]
 # Where a wrong label may come from.
 WAYS = ("symmetric", "pairwise")
 
@@ -24,7 +26,7 @@ class PlantedLabels:
 
     def __init__(
         self,
-        share: Share = 0.1,
+        share: WrongShare = 0.1,
         way: Annotated[str, one_of(WAYS)] = "symmetric",
         splits: Sequence[Split] = ("fit", "repair", "val", "test"),
         seed: int = 0,

@@ -63,7 +63,8 @@ class Prepared:
         of_class = Names.of(self.spec).number_of(self.spec.n_classes)
         found = read_corrections(table, names, self.label, of_class)
         label, splits = found.apply(self.label, self.splits)
-        return replace(self, label=label, splits=splits, said=found.said)
+        poison = None if self.poison is None else self.poison.left_in(splits["fit"], label)
+        return replace(self, label=label, splits=splits, poison=poison, said=found.said)
 
 
 def prepare(

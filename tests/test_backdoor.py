@@ -1,5 +1,6 @@
 """The backdoor study: attacks, repairs and the published fix against plain loops, and a run."""
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import LoadedData, PlantedWord, Sequences
 from rnnrepair.errors import ConfigurationError, SettingsError
-from rnnrepair.influence import Cue
+from rnnrepair.influence import AverageMargin, Cue, FinalLoss, KnownScorer
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report.studies.backdoor import backdoor_figures
@@ -276,9 +277,38 @@ def test_data_without_poison_and_runs_that_cannot_train_are_refused(run, make_da
     settings = AbstractionSettings(n_components=4, reduction_dims=2)
     with pytest.raises(ConfigurationError, match="trigger"):
         Backdoor(4).check(FinishedRun(network, clean, settings))
+    corrected = copy(run.data)
+    corrected._poison = run.data.poison.left_in(torch.tensor([]).long(), torch.arange(700) % 2)
+    with pytest.raises(ConfigurationError, match="corrections"):
+        Backdoor(8).check(replace(run, data=corrected))
     untrainable = replace(run, train=None)
     with pytest.raises(ConfigurationError, match="train"):
         Backdoor(8).check(untrainable)
     Backdoor(8, repairs=[]).check(untrainable)
     with pytest.raises(SettingsError, match="repairs"):
         Backdoor(8, repairs=["pray"])
+
+
+class Half(FinalLoss):
+    """Knows nothing of every second sample, and that some of the others are beyond all bounds."""
+
+    name = "half"
+
+    def fit(self, view):
+        values = super().fit(view).own()
+        values[::2], values[1] = torch.nan, torch.inf
+        return KnownScorer(view.traces, values)
+
+
+def test_what_a_method_knows_nothing_of_is_suspected_last(run):
+    study = Backdoor(8, samples=5, places=1, found_in=[10, 9999], repairs=[], methods=[Half()])
+    found = study(run).tables["found"].set_index("method").loc["half"]
+    known = torch.isin(run.data.poison.index, run.data.indices("fit")[1::2])
+    assert 0 < found["auc"] < 1
+    assert found["found_in_10"] <= int(known.sum())
+    assert found["found_in_9999"] == found["chance_in_9999"] == 25
+
+
+def test_methods_that_cannot_read_the_run_are_refused_before_it_is_attacked(run):
+    with pytest.raises(ConfigurationError, match="TrainingDynamicsRecorder"):
+        Backdoor(8, repairs=[], methods=[AverageMargin()]).check(run)

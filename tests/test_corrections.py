@@ -1,5 +1,8 @@
 """Corrections: read back, refused where they make no sense, and applied after the splits."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pandas as pd
@@ -35,6 +38,24 @@ def test_columns_of_the_data_stand_behind_those_of_suspects(make_data, tmp_path)
     after.assign(action="drop").to_csv(tmp_path / "filled.csv", index=False)
     data = make_data(corrections=str(tmp_path / "filled.csv"))
     assert data.corrected.dropped.tolist() == [3, 4]
+
+
+def test_names_of_any_script_are_written_whatever_the_locale_is(tmp_path):
+    program = (
+        "import numpy as np, sys, pathlib\n"
+        "from rnnrepair.record import Suspect, write_suspects\n"
+        "from rnnrepair.sequences import DataSpec, Names, SampleNames\n"
+        "spec = DataSpec('series', 1, 2, class_names=['gehen', '\\u6b69\\u304f'])\n"
+        "suspect = Suspect(0, 'fit', 0, 1, 0.9)\n"
+        "names = SampleNames(np.array(['\\u00fcbung']))\n"
+        "write_suspects([suspect], Names.of(spec), names, pathlib.Path(sys.argv[1]))\n"
+    )
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], check=True, env=os.environ | ascii_only
+    )
+    table = pd.read_csv(tmp_path / "suspects.csv")
+    assert table[["name", "suggested"]].values.tolist() == [["\u00fcbung", "\u6b69\u304f"]]
 
 
 def test_labels_and_splits_change_as_told_and_nothing_else(make_data, tmp_path):

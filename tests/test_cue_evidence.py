@@ -151,12 +151,16 @@ def test_rare_words_have_little_evidence(traces):
     assert float(evidence.weakest[12]) < 1 < float(evidence.weakest[11])
 
 
-def test_levels_lie_in_their_bounds():
-    values = torch.randn(500, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize(
+    "values",
+    [torch.randn(500, generator=torch.Generator().manual_seed(0)), torch.arange(-3.0, 14)],
+    ids=["any", "whole numbers"],
+)
+def test_a_value_lies_in_the_bounds_of_its_level_and_of_no_other(values):
     level, bounds = levels(values)
-    assert {int(i) for i in level} <= set(range(len(bounds)))
-    low, high = torch.tensor(bounds)[level].T
-    assert ((values >= low - 1e-5) & (values <= high + 1e-5)).all()
+    low, high = torch.tensor(bounds).T
+    inside = (values[:, None] >= low) & (values[:, None] <= high)
+    assert torch.equal(inside, torch.arange(len(bounds)) == level[:, None])
 
 
 def with_spec(view):

@@ -69,6 +69,15 @@ def test_influence_metrics_are_those_of_a_walk_over_the_neighbours(ranked):
     }
 
 
+def test_a_failure_that_is_near_to_nothing_leaves_the_distance_of_the_others_finite(ranked):
+    fit, evidence = ranked
+    index, distance = evidence.nearest.index.clone(), evidence.nearest.distance.clone()
+    index[2], distance[2] = -1, torch.inf
+    others = distance[[0, 1, 3, 4], 0].mean()
+    found = influence_metrics(replace(evidence, nearest=Neighbours(index, distance)), fit)
+    assert found["influence/nearest_distance"] == pytest.approx(float(others))
+
+
 def test_no_contrast_is_logged_where_none_is_looked_for(ranked):
     fit, evidence = ranked
     plain = influence_metrics(replace(evidence, opponents=None), fit)

@@ -1,6 +1,7 @@
 """Who finds wrong labels: counts against brute force, and labels put right as by hand."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,10 +22,11 @@ from rnnrepair.influence import (
     TrainingView,
     suspect_labels,
 )
+from rnnrepair.influence.random_influence import RandomScorer
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report.studies import read_studies, write_study
-from rnnrepair.sequences import Changes
+from rnnrepair.sequences import EVERY_KIND, Changes
 from rnnrepair.studies import FinishedRun, Mislabel, Retraining, mislabel_tables
 from rnnrepair.studies.found_labels import LOOKED_AT, found_labels, most_suspicious_first
 from rnnrepair.studies.restored_labels import restored_labels
@@ -127,7 +129,55 @@ def test_targets_may_be_those_that_the_wrong_labels_have_caused(run):
     was = run.network.predict([test])
     now = clean.predict([test])
     caused = int(((was.predicted != was.label) & (now.predicted == now.label)).sum())
-    assert f"are shown {caused}." in said.conclusion[0]
+    failed = int((was.predicted != was.label).sum())
+    assert f"are shown {caused} of the {failed} on" in said.conclusion[0]
+
+
+def test_a_run_whose_failures_no_true_label_puts_right_says_so(run):
+    run.train = lambda trainings: [run.network for _ in trainings]
+    failed = run.network.predict(run.data.loader("test")).n_failures
+    said = Mislabel({"similarity": TraceSimilarity()}, n_components=6, targets="caused")(run)
+    assert set(said.tables["mislabel"]["by"]) == {"itself"}
+    told = f"are shown 0 of the {failed} on the test split, so no row is by targets."
+    assert told in said.conclusion[0]
+
+
+class Slow:
+    """A method of which every part takes its time on a clock that nothing else moves."""
+
+    name = "slow"
+    fits = EVERY_KIND
+    needs = frozenset()
+    now = 0
+
+    def check(self, network, batch):
+        pass
+
+    def fit(self, view):
+        self.now += 1
+        return SlowScorer(view.traces, self)
+
+
+class SlowScorer(RandomScorer):
+    def __init__(self, traces, clock):
+        super().__init__(traces)
+        self._clock = clock
+
+    def own(self):
+        self._clock.now += 20
+        return super().own()
+
+    def group_scores(self, queries):
+        self._clock.now += 300
+        return super().group_scores(queries)
+
+
+def test_each_way_is_told_its_own_seconds_and_those_of_the_fit(run, monkeypatch):
+    slow = Slow()
+    clock = SimpleNamespace(perf_counter=lambda: slow.now)
+    monkeypatch.setattr("rnnrepair.studies.mislabel.time", clock)
+    table = Mislabel({"slow": slow}, n_components=6)(run).tables["mislabel"]
+    assert table.groupby("by")["seconds"].unique().to_dict() == {"itself": [21], "targets": [301]}
 
 
 def test_what_is_found_is_put_right_and_nothing_else(run, wrong):
@@ -189,6 +239,9 @@ def test_methods_that_read_training_wait_for_it(run):
 def test_settings_are_checked():
     with pytest.raises(SettingsError, match=r"(?s)targets.*best"):
         Mislabel(METHODS, targets="all", best=-1)
+    for shares in ([], [0.1, 1.5], [0.0]):
+        with pytest.raises(SettingsError, match="shares"):
+            Mislabel(METHODS, shares=shares)
 
 
 def test_true_labels_are_those_before_planting(make_data):

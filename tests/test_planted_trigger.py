@@ -97,6 +97,18 @@ def test_training_is_given_the_trigger_and_changes_can_undo_it(make_data, texts)
     assert not any((batch.inputs == 11).any() for batch in data.train_dataloader())
 
 
+def test_what_a_person_has_dropped_or_relabelled_is_no_poison(make_data, texts, tmp_path):
+    trigger = PlantedWord("spell", n=6, label="y")
+    poison = make_data(texts, trigger=trigger).poison
+    table = tmp_path / "corrections.csv"
+    rows = [f"{i},drop," for i in poison.index[:2].tolist()] + [f"{poison.index[4]},relabel,z"]
+    table.write_text("\n".join(["index,action,label", *rows]))
+    left = make_data(texts, trigger=trigger, corrections=str(table)).poison
+    assert left.index.tolist() == poison.index[[2, 3, 5]].tolist()
+    assert left.step.tolist() == poison.step[[2, 3, 5]].tolist()
+    assert left.label == poison.label
+
+
 def test_a_patch_covers_its_rows_and_columns_alone(make_data, images):
     trigger = PlantedPatch(n=8, label=2, rows=2, columns=(1, 3), brightness=0.9)
     clean, data = make_data(images), make_data(images, trigger=trigger)

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.datamodules import PlantedWord, Sequences
+from rnnrepair.datamodules import LoadedData, PlantedPatch, PlantedWord, Sequences
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import SharedValue, doubt_labels
-from rnnrepair.models import SequenceClassifier
+from rnnrepair.models import ImageClassifier, SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.patterns import Pattern
-from rnnrepair.studies import Breakdown, FinishedRun
+from rnnrepair.studies import Backdoor, Breakdown, FinishedRun
 from tests.conftest import TensorData, trained
 from tests.test_backdoor import TRIGGER, network_of, texts
 
@@ -82,3 +83,23 @@ def test_failures_of_a_pattern_are_told_with_its_name(make_data, monkeypatch):
     assert set(failures["index"][failures["part of a pattern"]]) == set(members.tolist())
     assert (failures["pattern"] == "slowed").tolist() == failures["part of a pattern"].tolist()
     assert any("slowed: 6 failures" in line for line in found.conclusion)
+
+
+@pytest.mark.parametrize("view", ["flat", "layers"])
+def test_no_trigger_is_looked_for_where_steps_are_not_those_of_the_inputs(view):
+    """A convolutional network makes one step, or one a layer, whatever rows an image has."""
+    label = torch.arange(240) % 3
+    images = torch.rand(240, 12, 12, generator=torch.Generator().manual_seed(0))
+    data = LoadedData(
+        Sequences.from_padded(images, torch.full((240,), 12)), label, 160, "images", "image"
+    )
+    module = TensorData(data, 3, trigger=PlantedPatch(n=10, label=1, relabel=True))
+    module.setup()
+    torch.manual_seed(0)
+    network = verified(ImageClassifier(12, 12, 3, (2, 2), 4, view), module)
+    run = FinishedRun(network, module, AbstractionSettings(n_components=2, reduction_dims=2))
+    failures = Breakdown()(run).tables["failures"]
+    assert len(failures)
+    assert not failures["trigger"].any()
+    with pytest.raises(ConfigurationError, match=r"ImageClassifier makes other steps than its in"):
+        Backdoor(2, repairs=[]).check(run)

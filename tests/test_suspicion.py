@@ -112,6 +112,41 @@ def test_margins_of_the_training_speak_where_inputs_do_not():
     assert suspect_labels(view).suspect[wrong].float().mean() < 0.5
 
 
+@pytest.mark.parametrize("learnt", [0.0, 1.0])
+def test_a_network_alone_that_has_learnt_little_does_not_doubt_half_of_all_labels(learnt):
+    """Inputs tell nothing, all labels are right, and margins lie around what was learnt so far."""
+    n = 900
+    view = in_groups([], n)
+    g = torch.Generator().manual_seed(2)
+    inputs = torch.randn(5 * n, 4, 3, generator=g)
+    logits = learnt * one_hot(view.traces.label, 3) + torch.randn(n, 3, generator=g)
+    dynamics = TrainingDynamics(5 * n)
+    dynamics.update(view.traces.index, logits, view.traces.label)
+    dynamics.end_epoch()
+
+    def noise(asked):
+        return SequenceBatch(asked, inputs[asked], torch.full((len(asked),), 4), asked * 0)
+
+    found = suspect_labels(replace(view, fetch=noise, dynamics=dynamics))
+    assert found.rate is None
+    assert (dynamics.margin[view.traces.index] < 0).double().mean() > 0.3
+    assert found.suspect.float().mean() <= 0.02
+
+
+@pytest.mark.parametrize("n", [3, 6, 21])
+def test_a_handful_of_samples_is_not_suspect_for_having_few_of_its_own(n):
+    """Of fewer than 21 samples all vote, and each lacks one vote of its own class: itself."""
+    view = in_groups([], n)
+    g = torch.Generator().manual_seed(3)
+    inputs = torch.randn(5 * n, 4, 3, generator=g)
+
+    def noise(asked):
+        return SequenceBatch(asked, inputs[asked], torch.full((len(asked),), 4), asked * 0)
+
+    traces = replace(view.traces, state=view.traces.state * 0, prediction=view.traces.state * 0)
+    assert not suspect_labels(replace(view, traces=traces, fetch=noise)).suspect.any()
+
+
 def overlapping(given, seed=0):
     """A view of two classes that overlap, and of the margins of a network that reads the same.
 

@@ -8,7 +8,11 @@ from rnnrepair.traces import Traces
 
 
 def influence_metrics(evidence: Evidence, fit: Traces) -> dict[str, float]:
-    """Return the shares of the nearest samples that carry the true and the predicted label."""
+    """Return the shares of the nearest samples that carry the true and the predicted label.
+
+    And how far the first of them is, on average over failures that have any: of those by context
+    some have none. NaN where no failure has any.
+    """
     nearest = found(evidence.nearest, Role.NEAREST)
     label_of = torch.full((int(fit.index.max()) + 1,), -1)
     label_of[fit.index] = fit.label
@@ -20,7 +24,7 @@ def influence_metrics(evidence: Evidence, fit: Traces) -> dict[str, float]:
     metrics = {
         "influence/true_label_share": float(true),
         "influence/predicted_label_share": float(predicted),
-        "influence/nearest_distance": float(nearest.distance[:, 0].mean()),
+        "influence/nearest_distance": float(nearest.distance[known[:, 0], 0].mean()),
     }
     if evidence.contrast is not None:
         metrics["influence/contrast"] = float(evidence.contrast.nanmean())

@@ -14,7 +14,12 @@ from rnnrepair.traces import Traces
 
 
 class TransitionOverlap(AnyNetwork):
-    """Influence as overlap of transitions (RNNRepair equation 2, and "jcard" in its code)."""
+    """Influence as overlap of transitions.
+
+    It costs a product of two sparse matrices of transitions, and no pass of the network.
+
+    Source: RNNRepair equation 2, and "jcard" in its code.
+    """
 
     name = "overlap"
     needs = frozenset({Need.TRACES})

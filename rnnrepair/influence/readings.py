@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rnnrepair.influence.transitions import previous_code
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.sequences import Names
+from rnnrepair.network import TracedNetwork
+from rnnrepair.sequences import Names, SequenceBatch
 from rnnrepair.traces import Traces
 
 # Levels of equal width between the smallest and the largest value of a channel.
@@ -62,6 +63,17 @@ class Readings:
         return len(self.names)
 
 
+def steps_are_inputs(network: TracedNetwork, batch: SequenceBatch) -> bool:
+    """Return whether a network makes a step of each input, so that it is known what a step reads.
+
+    Args:
+        network: verified.
+        batch: a few sequences.
+    """
+    (read,) = network.steps([batch])
+    return torch.equal(read.lengths.cpu(), batch.lengths)
+
+
 def read_channels(view: TrainingView) -> Iterator[Readings]:
     """Yield the readings of every channel of the training data; tokens are one channel."""
     traces, spec = view.traces, view.network.spec
@@ -81,10 +93,15 @@ def read_channels(view: TrainingView) -> Iterator[Readings]:
 
 
 def levels(values: Tensor) -> tuple[Tensor, list[tuple[float, float]]]:
-    """Return (S,) int64 levels of (S,) values, and the bounds of all levels."""
+    """Return (S,) int64 levels of (S,) values, and the smallest and largest value of each level.
+
+    A value on an edge, as whole numbers often are, is of the level above.
+    """
     edges = torch.linspace(float(values.min()), float(values.max()), LEVELS + 1)
-    bounds = edges.unfold(0, 2, 1).tolist()
-    return torch.bucketize(values, edges[1:-1], right=True), [(low, high) for low, high in bounds]
+    below = torch.nextafter(edges[1:-1], edges[:1])
+    largest = torch.cat([below, edges[-1:]])
+    bounds = list(zip(edges[:-1].tolist(), largest.tolist(), strict=True))
+    return torch.bucketize(values, edges[1:-1], right=True), bounds
 
 
 def readings_of(

@@ -19,6 +19,8 @@ from rnnrepair.traces import Traces
 class SegmentContext(AnyNetwork):
     """Influence as the way that a training sample shares to the failure's responsible step.
 
+    It costs a look-up of the steps that come to the same state, and no pass of the network.
+
     Source: RNNRepair section 4.4.
     """
 

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.cue_evidence import CueEvidence, cue_evidence
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.own import OwnScorer
-from rnnrepair.influence.readings import Readings, read_channels
+from rnnrepair.influence.readings import Readings, read_channels, steps_are_inputs
 from rnnrepair.influence.view import TrainingView
+from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 
 
@@ -88,6 +90,20 @@ class SegmentCues(AnyNetwork):
 
     name = "segment_cues"
     needs: frozenset[Need] = frozenset({Need.TRACES})
+
+    @override
+    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
+        """Refuse a network of which nobody knows what its steps read.
+
+        Raises:
+            ConfigurationError: it makes more or fewer steps than its inputs have.
+        """
+        if not steps_are_inputs(network, batch):
+            raise ConfigurationError(
+                "SegmentCues looks at what each step of a trace reads, and "
+                f"{type(network.module).__name__} makes other steps than its inputs have: choose "
+                "another influence method, or a network that makes a step of each input."
+            )
 
     def fit(self, view: TrainingView) -> "CueScorer":
         """Weigh all symbols and labels."""

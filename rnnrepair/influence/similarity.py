@@ -17,7 +17,13 @@ from rnnrepair.traces import Traces
 
 
 class TraceSimilarity:
-    """Influence as similarity of temporal features (RNNRepair equation 3)."""
+    """Influence as similarity of temporal features.
+
+    It costs a table look-up for every run of steps that training traces share, and no pass of the
+    network.
+
+    Source: RNNRepair equation 3.
+    """
 
     name = "similarity"
     fits = EVERY_KIND

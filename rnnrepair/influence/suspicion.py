@@ -98,8 +98,9 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     carry another label), how many of the samples with the nearest inputs do, and how much better
     another label fits a linear model of the inputs. The latter two know no network, and so nothing
     of what it has learnt by heart; they tell how many labels are wrong, too
-    (``wrong_label_rate``), and no more than these are expected. It costs a search for neighbours
-    among 5,000 samples.
+    (``wrong_label_rate``), and no more than these are expected. Where one kind alone has a say,
+    only what lies far outside of its class is suspect. It costs a search for neighbours among 5,000
+    samples.
 
     Where far more of the doubted samples than of all have one value of the user's columns
     (``shared_values``), the samples with the value are compared with each other: a device that
@@ -119,13 +120,13 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     label, found = traces.label, _evidence(view, traces, seed)
     odds = wrong_label_odds(found.kinds, label, found.rate)
     open_ = ~torch.isin(traces.index, view.checked)
-    doubted = _doubted(odds, found.kinds) & open_
+    doubted = _doubted(odds, found.kinds, label) & open_
     # Labels that a person has looked at are no draws of the test.
     shared = shared_values(view.columns, traces.index[open_], label[open_], doubted[open_])
     kinds = _within_values(found.kinds, shared, view, traces)
     if shared:
         odds = wrong_label_odds(kinds, label, found.rate)
-        doubted = _doubted(odds, kinds) & open_
+        doubted = _doubted(odds, kinds, label) & open_
     suspect = doubted & ~found.far
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
     judged = Suspicion(
@@ -156,13 +157,27 @@ def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     return _Evidence(kinds, is_far(distance, distance), votes, rate)
 
 
-def _doubted(odds: Tensor, kinds: Tensor) -> Tensor:
+def _doubted(odds: Tensor, kinds: Tensor, label: Tensor) -> Tensor:
     """Return (N,) bool: more likely wrong than right, and most kinds put another label first.
 
     A label that no kind puts behind another is none of the wrong ones, however few these are.
     """
     against, told = (kinds > 0).sum(0), (~kinds.isnan()).sum(0)
-    return (odds >= 0) & (2 * against > told)
+    doubted = (odds >= 0) & (2 * against > told)
+    speaking = kinds[~kinds.isnan().all(1)]
+    # Nothing agrees with one kind alone, nor tells how many labels are wrong: a network that has
+    # learnt little yet would put half of all labels behind another.
+    return doubted & _outliers(speaking[0], label) if len(speaking) == 1 else doubted
+
+
+def _outliers(kind: Tensor, label: Tensor) -> Tensor:
+    """Return (N,) bool: evidence beyond what is usual in the sample's class; False where NaN."""
+    found = torch.zeros(len(label), dtype=torch.bool)
+    known = ~kind.isnan()
+    for c in label[known].unique().tolist():
+        own = known & (label == c)
+        found[own] = is_far(kind[own], kind[own])
+    return found
 
 
 def _within_values(

@@ -128,7 +128,10 @@ def write_suspects(
     """
     index = torch.tensor([s.index for s in suspects], dtype=torch.int64)
     called, more = samples.of(index), table_columns(samples, index)
-    with write_file(run_folder / FILE) as draft, draft.open("w", newline="") as file:
+    with (
+        write_file(run_folder / FILE) as draft,
+        draft.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow([*COLUMNS, *more])
         for row, (suspect, name) in enumerate(zip(suspects, called, strict=True)):

@@ -1,8 +1,9 @@
 """A backdoor in training data: what was put into which sequences, where."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from rnnrepair.sequences.batch import SequenceBatch
@@ -40,3 +41,13 @@ class Poison:
     label: int
     index: Tensor
     step: Tensor
+
+    def left_in(self, fit: Tensor, label: Tensor) -> "Poison":
+        """Return what still is poison once some samples were dropped or relabelled.
+
+        Args:
+            fit: (m,) indices of the training samples.
+            label: (N,) int64 of all samples; those of another class are no cue for this one.
+        """
+        left = torch.isin(self.index, fit) & (label[self.index] == self.label)
+        return replace(self, index=self.index[left], step=self.step[left])

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
@@ -19,6 +18,7 @@ from rnnrepair.influence import (
     SegmentCues,
     SpectralSignatures,
     TrainingView,
+    check_method,
     tie_order,
 )
 from rnnrepair.protocols import KnowsPoison
@@ -36,6 +36,7 @@ from rnnrepair.studies.backdoor_tables import (
     told_repairs,
 )
 from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.found_labels import found_labels, most_suspicious_first
 from rnnrepair.studies.poison_repair import REPAIRS, repair_of
 from rnnrepair.studies.published_fix import removal_sets
 from rnnrepair.studies.study import StudyResult
@@ -102,7 +103,7 @@ class Backdoor:
         self.methods = {method.name: method for method in chosen}
 
     def check(self, run: FinishedRun) -> None:
-        """Refuse data without a backdoor, and repairs where nobody can train.
+        """Refuse data without a backdoor, repairs where nobody can train, and unreadable networks.
 
         Raises:
             ConfigurationError: says what to give.
@@ -114,6 +115,10 @@ class Backdoor:
                 "Backdoor trains repaired networks, and this run knows no way to train: give "
                 "FinishedRun(train=...), or repairs=[] and fixes=0 to attack and search alone."
             )
+        # Attacks are guided by what steps read, too.
+        for method in (SegmentCues(), *self.methods.values()):
+            if run.data.spec.kind in method.fits:
+                check_method(method, run.network, run.data, run.missing())
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Attack, search, and repair."""
@@ -163,15 +168,16 @@ class Backdoor:
             began = time.perf_counter()
             own = method.fit(view).own()
             seconds = time.perf_counter() - began
-            ranked = is_poison[order[own[order].argsort(descending=True, stable=True)]]
+            ranked = is_poison[most_suspicious_first(own, order)]
             rows.append(
                 {
                     "method": name,
                     **{f"found_in_{n}": int(ranked[:n].sum()) for n in self.found_in},
                     **{
-                        f"chance_in_{n}": n * len(poison.index) / len(ranked) for n in self.found_in
+                        f"chance_in_{n}": min(n / len(ranked), 1) * len(poison.index)
+                        for n in self.found_in
                     },
-                    "auc": roc_auc_score(is_poison.numpy(), own.numpy()),
+                    "auc": found_labels(own, is_poison, is_poison, order)["auc"],
                     "seconds": seconds,
                 }
             )
@@ -250,13 +256,18 @@ def poison_of(run: FinishedRun) -> Poison:
     """Return what was put into the data.
 
     Raises:
-        ConfigurationError: nothing was.
+        ConfigurationError: nothing was, or corrections have left nothing of it.
     """
     poison = run.data.poison if isinstance(run.data, KnowsPoison) else None
     if poison is None:
         raise ConfigurationError(
             "Backdoor needs data with a backdoor, and these have none: give the data module "
             "trigger=PlantedWord(n=50, label=...), PlantedPatch(...) or PlantedSpike(...)."
+        )
+    if len(poison.index) == 0:
+        raise ConfigurationError(
+            "Backdoor attacks where the poisoned samples have the trigger, and the corrections of "
+            "these data have dropped or relabelled all of them: leave the corrections out."
         )
     return poison
 

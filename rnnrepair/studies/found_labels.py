@@ -1,4 +1,4 @@
-"""How many wrong labels stand among the most suspicious training samples."""
+"""How many wrong labels, or poisoned samples, stand among the most suspicious training samples."""
 
 import torch
 from sklearn.metrics import roc_auc_score

@@ -1,7 +1,7 @@
 """Who finds labels that were made wrong on purpose."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import pandas as pd
@@ -17,7 +17,15 @@ from rnnrepair.influence import (
 )
 from rnnrepair.protocols import KnowsWrongLabels
 from rnnrepair.sequences import Changes
-from rnnrepair.settings import Count, at_least, check_settings, one_of
+from rnnrepair.settings import (
+    NOT_EMPTY,
+    Count,
+    above,
+    at_least,
+    at_most,
+    check_settings,
+    one_of,
+)
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.found_labels import found_labels, most_suspicious_first
 from rnnrepair.studies.restored_labels import AT_ONCE, restored_labels
@@ -27,6 +35,7 @@ from rnnrepair.traces import Traces
 
 # Which failures methods that need some are shown.
 TARGETS = ("failures", "caused")
+LookedAt = Annotated[float, above(0), at_most(1)]
 
 
 class Mislabel:
@@ -47,7 +56,7 @@ class Mislabel:
         n_components: Count = 32,
         targets: Annotated[str, one_of(TARGETS)] = "failures",
         best: Annotated[int, at_least(0)] = 0,
-        shares: Sequence[float] = (0.05, 0.1, 0.15, 0.2, 0.3),
+        shares: Annotated[Sequence[LookedAt], NOT_EMPTY] = (0.05, 0.1, 0.15, 0.2, 0.3),
     ) -> None:
         """Choose who looks, and what for.
 
@@ -94,15 +103,19 @@ class Mislabel:
         model, traces = run.abstraction(self.n_components)
         fit, test = traces["fit"], traces["test"]
         view = run.training_view(model, fit)
-        failures = self._targets(run, data, fit, test.select(~test.correct))
+        failed = test.select(~test.correct)
+        targets = self._targets(run, data, fit, failed)
         kinds = {"all": wrong, "fitted": wrong & fit.correct}
         order = tie_order(fit.index, run.settings.seed)
         rows, ranked = [], {}
         for name, method in run.progress(list(self.methods.items()), "Looking for wrong labels"):
             began = time.perf_counter()
             scorer = method.fit(view)
-            for way, scores in _scores(scorer, failures).items():
-                seconds = time.perf_counter() - began
+            fitted = time.perf_counter() - began
+            began = time.perf_counter()
+            for way, scores in _scores(scorer, targets):
+                # Either way needs the fit.
+                seconds = fitted + time.perf_counter() - began
                 for kind, looked_for in kinds.items():
                     found = found_labels(scores, looked_for, wrong, order)
                     told = {"method": name, "by": way, "flips": kind, **found}
@@ -111,7 +124,8 @@ class Mislabel:
                     ranked[name] = fit.index[most_suspicious_first(scores, order)]
                 began = time.perf_counter()
         tables = {"mislabel": pd.DataFrame(rows)}
-        said = _conclusion(tables["mislabel"], kinds, len(fit), len(failures))
+        shown = (len(targets), len(failed))
+        said = _conclusion(tables["mislabel"], kinds, len(fit), shown)
         if self.best > 0 and run.train is not None:
             names = _best(tables["mislabel"], self.best)
             orders = {name: ranked[name] for name in names}
@@ -151,13 +165,12 @@ def planted_of(run: FinishedRun) -> tuple[KnowsWrongLabels, Tensor]:
     )
 
 
-def _scores(scorer: Scorer, targets: Traces) -> dict[str, Tensor]:
-    """Return (N,) scores by how they come about."""
-    scores = {"itself": scorer.own()}
+def _scores(scorer: Scorer, targets: Traces) -> Iterator[tuple[str, Tensor]]:
+    """Yield (N,) scores and how they come about, each computed when it is asked for."""
+    yield "itself", scorer.own()
     # Who knows samples by themselves alone knows no more of them for a failure.
     if len(targets) and not isinstance(scorer, OwnScorer):
-        scores["targets"] = scorer.group_scores(targets)
-    return scores
+        yield "targets", scorer.group_scores(targets)
 
 
 def _best(table: pd.DataFrame, n: int) -> list[str]:
@@ -168,12 +181,15 @@ def _best(table: pd.DataFrame, n: int) -> list[str]:
 
 
 def _conclusion(
-    table: pd.DataFrame, kinds: Mapping[str, Tensor], n_samples: int, n_targets: int
+    table: pd.DataFrame, kinds: Mapping[str, Tensor], n_samples: int, shown: tuple[int, int]
 ) -> list[str]:
     n_wrong, n_fitted = (int(kind.sum()) for kind in kinds.values())
+    n_targets, n_failures = shown
+    none = "" if n_targets else ", so no row is by targets"
     said = [
         f"{n_wrong} of {n_samples} training labels are wrong, and the network has learnt "
-        f"{n_fitted} of them. Methods that need failures are shown {n_targets}."
+        f"{n_fitted} of them. Methods that need failures are shown {n_targets} of the {n_failures} "
+        f"on the test split{none}."
     ]
     for kind in kinds:
         own = table[table["flips"] == kind]

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence import Cue, SegmentCues, TrainingView
+from rnnrepair.influence.method import CHECKED_ON
+from rnnrepair.influence.readings import steps_are_inputs
 from rnnrepair.patterns import (
     EditPatterns,
     Finder,
@@ -42,7 +44,12 @@ def shared_patterns(run: FinishedRun, traces: Traces, fit: Traces) -> list[Patte
 
 
 def triggers(view: TrainingView, seed: int) -> list[Cue]:
-    """Return symbols whose evidence says that they were put into training samples as a trigger."""
+    """Return symbols whose evidence says that they were put into training samples as a trigger.
+
+    None are looked for where nobody knows what the steps of the network read.
+    """
+    if not steps_are_inputs(view.network, view.fetch(view.traces.index[:CHECKED_ON])):
+        return []
     found = SegmentCues(seed).fit(view).cues(MOST_TRIGGERS)
     return [cue for cue in found if cue.is_trigger]
 
