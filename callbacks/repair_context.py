@@ -17,6 +17,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence, step_distance
 from rnnrepair.network import logits_of, margin_of
 from rnnrepair.patterns import PatternContext
+from rnnrepair.protocols import columns_of_samples
 from rnnrepair.repair import Action, LedgerRow, RepairContext, Sought, trace_inputs
 
 
@@ -43,6 +44,7 @@ def repair_context(
         # Traces are in ascending order of index, as the split is; injected samples follow.
         original_label=fit.label[: len(originals)],
         original_correct=fit.correct[: len(originals)],
+        repair=data.indices("repair"),
         fetch=data.fetch,
         judge=partial(trace_inputs, collector.network, model),
         distance=step_distance(model, "aligned"),
@@ -54,6 +56,7 @@ def repair_context(
         ),
         fit=fit,
         state_counts=model.counts,
+        columns=columns_of_samples(data),
     )
 
 

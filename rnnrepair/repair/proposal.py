@@ -1,6 +1,6 @@
 """What a strategy is given, and what it proposes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -42,6 +42,7 @@ class RepairContext:
         originals: (n,) int64 indices of the original training samples.
         original_label: (n,) int64 classes of those.
         original_correct: (n,) bool, whether the network classifies them correctly.
+        repair: (r,) int64 indices of the split that failures come from, right ones too.
         fetch: indices to sequences.
         judge: candidates to the traces that the network makes of them.
         distance: between steps of traces.
@@ -59,12 +60,15 @@ class RepairContext:
         state_counts: (K, C) int64 step predictions of those in each abstract state.
         phrases: labelled parts of original samples and failures; None for strategies without.
         sought: where patterns are looked for; None for strategies that seek none.
+        columns: what the user's data say of each sample of all splits, by the name of the column;
+            looked up by index.
     """
 
     evidence: Evidence
     originals: Tensor
     original_label: Tensor
     original_correct: Tensor
+    repair: Tensor
     fetch: Callable[[Tensor], SequenceBatch]
     judge: Callable[[SequenceBatch], Traces]
     distance: StepDistance
@@ -81,6 +85,7 @@ class RepairContext:
     state_counts: Tensor = field(default_factory=_no_numbers)
     phrases: Phrases | None = None
     sought: Sought | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def looked_through(self) -> Sought:
         """Return where patterns are looked for.
