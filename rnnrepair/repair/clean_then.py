@@ -70,6 +70,10 @@ class CleanThen(RepairStrategy):
         self.then.give_up_patterns()
 
     @override
+    def take_back(self, first: int) -> None:
+        self.then.take_back(first)
+
+    @override
     def state_dict(self) -> dict[str, Any]:
         return self.then.state_dict()
 

@@ -52,8 +52,8 @@ class RepairContext:
         progress: wraps a long loop in a progress bar.
         suspicion: of the original training samples; None for strategies that do not clean.
         doubt: of the labels of the M failures; None for those, too.
-        settled: (s,) int64 samples that were mended before, also where that was taken back: none is
-            mended twice.
+        settled: (s,) int64 samples that were mended before, also where that was taken back because
+            it did harm: none is mended twice.
         mended: (m,) int64 those original training samples among them whose mending holds.
         mended_label: (m,) int64 classes that these had before.
         fit: traces of the training samples; None for strategies that read none.
@@ -62,6 +62,7 @@ class RepairContext:
         sought: where patterns are looked for; None for strategies that seek none.
         columns: what the user's data say of each sample of all splits, by the name of the column;
             looked up by index.
+        round: number of the round, from 1.
     """
 
     evidence: Evidence
@@ -86,6 +87,7 @@ class RepairContext:
     phrases: Phrases | None = None
     sought: Sought | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    round: int = 1
 
     def looked_through(self) -> Sought:
         """Return where patterns are looked for.
