@@ -125,6 +125,7 @@ class Proposal:
         region: (n,) int64 place in ``regions`` of samples that every epoch draws anew, see
             ``Changes``; -1 of those that stay as they are.
         regions: of edits.
+        untrusted: (u,) int64 indices of samples whose label is in doubt, see ``Changes``.
     """
 
     inputs: Tensor
@@ -140,6 +141,7 @@ class Proposal:
     withheld: int = 0
     region: Tensor = field(default_factory=_no_numbers)
     regions: Sequence[EditRegion] = ()
+    untrusted: Tensor = field(default_factory=_no_numbers)
 
     def __post_init__(self) -> None:
         """Most strategies look for no context, and edit their samples once."""
@@ -226,6 +228,7 @@ class Proposal:
             new_label=torch.tensor([mend.label for mend in relabelled], dtype=torch.int64),
             reweighted=_of(reweighted, Action.REWEIGHT),
             weight=torch.tensor([mend.weight for mend in reweighted], dtype=torch.float64),
+            untrusted=self.untrusted,
         )
 
 
