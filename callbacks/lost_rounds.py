@@ -31,12 +31,15 @@ def take_back_lost(
     if not lost:
         return False
     first, last = min(lost), campaign.rounds_made
-    for number in rounds_held(ledger):
-        if number >= first:
-            repairable_data(trainer).take_back()
+    undone = [number for number in rounds_held(ledger) if number >= first]
+    for _ in undone:
+        repairable_data(trainer).take_back()
+    strategy.take_back(first)
     if patterns is not None:
         strategy.give_up_patterns()
-    injection.keep_ledger(taken_back(ledger, first, epoch))
+    # Mends are judged by their own round. Others that are undone with a pattern may be made again.
+    innocent = [number for number in undone if number != mending]
+    injection.keep_ledger(taken_back(ledger, first, epoch, innocent))
     log.warning(
         "%s taken back: %s on val fell from %.4f to %.4f over %s.",
         f"Round {last} is" if first == last else f"Rounds {first} to {last} are",

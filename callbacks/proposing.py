@@ -36,6 +36,7 @@ def proposed(
     """
     strategy = injection.strategy
     context = repair_context(trainer, injection, evidence, injection.edits, seed)
+    context = replace(context, round=injection.campaign.rounds_made)
     if strategy.reads_phrases:
         context = replace(context, phrases=phrases_of(repairable_data(trainer)))
     if strategy.cleans:

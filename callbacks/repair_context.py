@@ -17,7 +17,8 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence, step_distance
 from rnnrepair.network import logits_of, margin_of
 from rnnrepair.patterns import PatternContext
-from rnnrepair.repair import Action, LedgerRow, RepairContext, Sought, trace_inputs
+from rnnrepair.protocols import columns_of_samples
+from rnnrepair.repair import LedgerRow, RepairContext, Sought, trace_inputs
 
 
 def repair_context(
@@ -43,6 +44,7 @@ def repair_context(
         # Traces are in ascending order of index, as the split is; injected samples follow.
         original_label=fit.label[: len(originals)],
         original_correct=fit.correct[: len(originals)],
+        repair=data.indices("repair"),
         fetch=data.fetch,
         judge=partial(trace_inputs, collector.network, model),
         distance=step_distance(model, "aligned"),
@@ -54,6 +56,7 @@ def repair_context(
         ),
         fit=fit,
         state_counts=model.counts,
+        columns=columns_of_samples(data),
     )
 
 
@@ -69,7 +72,7 @@ def with_labels_judged(
         ledger: of the rounds before.
     """
     source = upstream(trainer, InfluenceAnalysis, reader)
-    mends = sorted((row for row in ledger if row.action != Action.ADD), key=lambda r: r.new_id)
+    mends = sorted((row for row in ledger if row.settled), key=lambda r: r.new_id)
     index = torch.tensor([row.new_id for row in mends], dtype=torch.int64)
     was = torch.tensor([row.was for row in mends], dtype=torch.int64)
     holds = torch.tensor([row.holds for row in mends], dtype=torch.bool)

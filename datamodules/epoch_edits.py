@@ -81,11 +81,12 @@ class EpochEdits:
 
     @cached_property
     def _peers(self) -> Peers:
-        # Nor of those whose label a repair has changed: it may be wrong.
-        index = self.originals[~torch.isin(self.originals, self.store.relabelled)]
+        # Nothing is made of those whose label a repair has changed, or doubts: it may be wrong.
+        doubted = torch.cat([self.store.relabelled, self.store.untrusted])
+        index = self.originals[~torch.isin(self.originals, doubted)]
         weight = self.store.weight_of(index)
         if weight is not None:
-            index = index[weight == 1]  # nothing is made of samples whose label is suspect
+            index = index[weight == 1]
         return Peers(index, self.store.label_of(index), self.store.lengths_of(index))
 
 

@@ -1,7 +1,7 @@
 """Sequences that never change, and the changes that were made of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ class Round:
     new_label: Tensor
     reweighted: Tensor
     weight: Tensor
+    untrusted: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
 
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values, for checkpoints."""
@@ -181,6 +182,7 @@ class Store:
         self._added_label = torch.cat([nothing, *(r.label for r in self.rounds)])
         self.removed = torch.cat([nothing, *(r.removed for r in self.rounds)]).unique()
         self.relabelled = torch.cat([nothing, *(r.relabelled for r in self.rounds)]).unique()
+        self.untrusted = torch.cat([nothing, *(r.untrusted for r in self.rounds)]).unique()
         self._reweighted = torch.cat([nothing, *(r.reweighted for r in self.rounds)])
         self._weight = torch.cat([torch.empty(0).double(), *(r.weight for r in self.rounds)])
         self._label = self._base_label
@@ -218,7 +220,7 @@ class Store:
         named["region"] = _checked_region(changes, named["origin"])
         for name in ("label", "new_label"):
             named[name] = class_numbers(named[name], n_classes, f"Changes.{name}")
-        for name in ("removed", "relabelled", "reweighted"):
+        for name in ("removed", "relabelled", "reweighted", "untrusted"):
             index = named[name]
             if len(index) and not (int(index.min()) >= 0 and int(index.max()) < len(self)):
                 raise DataError(

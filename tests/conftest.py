@@ -220,6 +220,7 @@ def case_of(
         data.indices("fit"),
         result.traces["fit"].label,
         result.traces["fit"].correct,
+        data.indices("repair"),
         data.fetch,
         partial(trace_inputs, traced, result.model),
         step_distance(result.model, "aligned"),

@@ -124,6 +124,12 @@ def test_samples_are_made_of_and_for_what_can_be_trusted(repair_case, then):
     suspect = context.originals[rows].tolist()
     assert not set(suspect) & set(proposal.parent.tolist())
     assert set(suspect) <= {mend.index for mend in proposal.mends}
+    # Nor by later epochs, which draw some samples anew, and whether they could be mended or not.
+    capped = CleanThen(then, CleanLabels(share=0.001)).propose(context, 3)
+    own = context.evidence.failures.index[:1].tolist()
+    assert {mend.index for mend in capped.mends} == set(own)
+    for made in (proposal, capped):
+        assert set(made.limited(2).changes().untrusted.tolist()) == {*suspect, *own}
     # Samples carry the label of the failure that they are meant for, except random ones.
     if not isinstance(then, RandomRepair):
         assert torch.equal(proposal.label, context.evidence.failures.label[proposal.failure])

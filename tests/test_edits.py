@@ -65,6 +65,20 @@ def test_edit_is_the_same_bit_for_bit_when_applied_alone_or_in_a_batch(family, i
     assert not any(torch.equal(a, b) for a, b in zip(together, images, strict=True))
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_edit_is_the_same_bit_for_bit_beside_longer_ones(name, images):
+    family, lengths = FAMILIES[name], torch.tensor([20, 28, 11, 20, 28])
+    padding = torch.arange(28) >= lengths[:, None]
+    images = images.masked_fill(padding[..., None], 0)
+    edits = family.draw(5, torch.Generator().manual_seed(1))
+    together = family.apply(images, edits, lengths)
+    assert torch.equal(together[padding], images[padding])
+    for row, (length, edit) in enumerate(zip(lengths.tolist(), edits.to_list(), strict=True)):
+        alone = EditBatch.of([edit]), lengths[row : row + 1]
+        parent = images[row : row + 1, :length]
+        assert torch.equal(together[row, :length], family.apply(parent, *alone)[0])
+
+
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_edit_changes_neither_parents_nor_global_random_state(family, images):
     before, state = images.clone(), torch.get_rng_state()

@@ -98,8 +98,8 @@ def test_any_original_of_the_class_and_length_is_edited(make_data, unedited, spl
     assert max(map(len, parents.values())) > 1
 
 
-@pytest.mark.parametrize("action", ["remove", "reweight", "relabel"])
-def test_what_was_mended_is_edited_no_more(make_data, unedited, action):
+@pytest.mark.parametrize("action", ["remove", "reweight", "relabel", "doubt"])
+def test_what_was_mended_or_is_doubted_is_edited_no_more(make_data, unedited, action):
     data = make_data()
     new = redrawn(data)
     gone = data.indices("fit")[12::2]
@@ -109,8 +109,12 @@ def test_what_was_mended_is_edited_no_more(make_data, unedited, action):
         "remove": {"removed": gone},
         "reweight": {"reweighted": gone, "weight": seldom},
         "relabel": {"relabelled": gone, "new_label": other},
+        "doubt": {"untrusted": gone},
     }
     data.apply(Changes(**changes[action]))
+    resumed = make_data()
+    resumed.load_state_dict(data.state_dict())
+    data = resumed
     told = originals_of(data)
     seen = [epoch_of(data, epoch) for epoch in range(20)]
     taken = {told[tuple(s[i].flatten().tolist())][0] for s in seen for i in new.tolist()}

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from rnnrepair.errors import ConfigurationError, SettingsError
-from rnnrepair.patterns import PatternContext
-from rnnrepair.repair import GroupFromStart, Sought
+from rnnrepair.repair import GroupFromStart
 from rnnrepair.sequences import COPY
 
 
@@ -22,13 +21,7 @@ def grouped(repair_case):
         device[sample] = "1"
     for row in (3, 5):
         device[int(failures[row])] = "7"
-    label = data.fetch(index).label
-    samples = PatternContext(
-        *(data.spec, data.fetch, data.indices("fit"), context.original_label),
-        *(index, label, torch.isin(index, failures)),
-        columns={"device": device},
-    )
-    return replace(context, sought=Sought(samples, torch.zeros(len(index)))), device
+    return replace(context, columns={"device": device}), device
 
 
 def of_device(device, index):

@@ -1,8 +1,11 @@
 """Which rounds are taken back where val has fallen."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from rnnrepair.callbacks.lost_rounds import take_back_lost
 from rnnrepair.patterns import Pattern
 from rnnrepair.repair import (
     Action,
@@ -11,13 +14,15 @@ from rnnrepair.repair import (
     lost_by_mending,
     lost_by_patterns,
 )
+from rnnrepair.scores import Monitor
+from rnnrepair.sequences import Changes
 
 ADDED, MENDED = Action.ADD.value, Action.REWEIGHT.value
 
 
-def row(number, action, taken_back=-1):
+def row(number, action, taken_back=-1, new_id=5):
     told = ("", 0, "", "{}", -1, -1, -1, 3, 0)
-    return LedgerRow(5, 5, 7, *told, action=action, round=number, taken_back=taken_back)
+    return LedgerRow(new_id, 5, 7, *told, action=action, round=number, taken_back=taken_back)
 
 
 def campaign(*scores):
@@ -67,3 +72,62 @@ def test_rounds_of_a_pattern_answer_together(ledger, now, expected):
 def test_nothing_is_lost_before_a_round_was_made():
     assert lost_by_mending(campaign(), [], 0.1, 100) is None
     assert lost_by_patterns(campaign(), [], [pattern(7)], 0.1, 100) is None
+
+
+class Taught:
+    """A strategy that has taught a pattern, and remembers what it is told."""
+
+    def __init__(self, *patterns):
+        self.patterns = patterns
+        self.told = []
+
+    def give_up_patterns(self):
+        self.told.append("given up")
+
+    def take_back(self, first):
+        self.told.append(first)
+
+
+def after_rounds(make_data, scores, patterns):
+    """Rounds that have each mended a sample and taught: the data, and who has made them."""
+    data = make_data()
+    mended = data.indices("fit")[: len(scores)]
+    for index in mended:
+        weight = torch.tensor([0.1], dtype=torch.float64)
+        data.apply(Changes(reweighted=index[None], weight=weight))
+    ledger = [
+        row(number, action, new_id=int(index))
+        for number, index in enumerate(mended, 1)
+        for action in (ADDED, MENDED)
+    ]
+    injection = SimpleNamespace(
+        campaign=campaign(*scores),
+        ledger=ledger,
+        strategy=Taught(*patterns),
+        monitor=Monitor.ACCURACY,
+    )
+    injection.keep_ledger = lambda rows: setattr(injection, "ledger", rows)
+    return SimpleNamespace(datamodule=data), injection
+
+
+@pytest.mark.parametrize(
+    ("scores", "now", "held", "settled"),
+    [
+        # All together are to blame, none of what was mended by itself.
+        ((0.90, 0.87, 0.84), 0.81, 0, []),
+        # What the last round has mended is to blame as well.
+        ((0.90, 0.87, 0.84), 0.70, 0, [3]),
+        # That alone.
+        ((0.84, 0.90, 0.90), 0.83, 2, [1, 2, 3]),
+    ],
+)
+def test_what_was_mended_is_mended_no_more_where_its_own_round_did_harm(
+    make_data, scores, now, held, settled
+):
+    trainer, injection = after_rounds(make_data, scores, [pattern(7)])
+    assert take_back_lost(trainer, injection, now, 100, epoch=9)
+    assert trainer.datamodule.n_rounds == held
+    assert [r.round for r in injection.ledger if r.settled] == settled
+    assert {r.round for r in injection.ledger if r.holds} == set(range(1, held + 1))
+    # Patterns forget the rounds whose samples are gone.
+    assert injection.strategy.told == ([1, "given up"] if held == 0 else [3])

@@ -271,7 +271,7 @@ def test_a_pattern_that_fails_as_much_after_three_rounds_is_taught_no_more(
             (in_vain, case.context),
             (helped, mended if number else case.context),
         ):
-            proposal = strategy.propose(context, 4)
+            proposal = strategy.propose(replace(context, round=number + 1), 4)
             taught = bool((proposal.region >= 0).any())
             assert taught == (strategy is helped or number < 3)
             assert len(proposal) == 4 * len(case.failures)
@@ -280,6 +280,23 @@ def test_a_pattern_that_fails_as_much_after_three_rounds_is_taught_no_more(
     again = strategy_of(monkeypatch, OneEdit(inside))
     again.load_state_dict(in_vain.state_dict())
     assert [pattern.told for pattern in again.given_up] == ["speed"]
+
+
+def test_rounds_that_are_taken_back_were_none_in_vain(case, inside, monkeypatch):
+    """Also after a resume, and beside cleaning, which takes rounds back."""
+    strategy = CleanThen(strategy_of(monkeypatch, OneEdit(inside)))
+
+    def teaches(number):
+        made = strategy.then.propose(replace(case.context, round=number), 4)
+        return bool((made.region >= 0).any())
+
+    assert all(teaches(number) for number in (1, 2, 3))
+    strategy.take_back(3)
+    resumed = CleanThen(strategy_of(monkeypatch, OneEdit(inside)))
+    resumed.load_state_dict(strategy.state_dict())
+    strategy = resumed
+    # Rounds 1, 2 and 5 are the three in vain.
+    assert [teaches(number) for number in (5, 6)] == [True, False]
 
 
 def test_patterns_that_are_given_up_are_mended_by_influence(case, inside, monkeypatch):

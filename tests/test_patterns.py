@@ -115,6 +115,26 @@ def test_distances_are_those_of_each_sample_to_each_edited_one():
             assert all(part / 3 <= p <= (part + 1) / 3 for p in pool.place[rows].tolist())
 
 
+def test_images_of_unlike_heights_are_compared_row_by_row():
+    context, planted = images_with({"inverted": 1.0})
+    lengths = torch.where(torch.arange(5000) % 7 == 0, 28, 26)
+    lengths[context.index] = 26  # the tallest is a training sample
+
+    def fetch(index):
+        batch, own = context.fetch(index), lengths[index]
+        inputs = batch.inputs.masked_fill((torch.arange(28) >= own[:, None])[..., None], 0)
+        return replace(batch, inputs=inputs[:, : int(own.max())], lengths=own)
+
+    cut = replace(context, fetch=fetch)
+    assert cut.vectors.shape == (len(cut), 28 * 28)
+    rows = cut.vectors.view(-1, 28, 28)
+    assert torch.equal(rows[:, :26], context.batch.inputs[:, :26])
+    assert (rows[:, 26:] == 0).all()
+    (pattern,) = find_patterns(cut, [EditPatterns()])
+    assert pattern.parameters["edit"] == "inverted"
+    assert min(agreement(pattern, planted, cut)) > 0.6
+
+
 def test_a_sample_is_never_near_to_itself():
     context, _ = images_with(None)
     own = replace(context, index=context.originals, label=context.original_label)

@@ -115,7 +115,21 @@ class ImageEdits:
         return EditBatch("image", parameters)
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
-        """Apply edit i to image i of (B, rows, columns) with pixels in [0, 1]."""
+        """Apply edit i to image i of (B, rows, columns) with pixels in [0, 1].
+
+        An image of fewer rows is edited as it is alone; the rows behind it stay.
+        """
+        height = inputs.shape[1]
+        if lengths is None or bool((lengths == height).all()):
+            return self._changed(inputs, edits)
+        edited = inputs.clone()
+        for height in lengths.unique().tolist():
+            rows = (lengths == height).nonzero()[:, 0]
+            edited[rows, :height] = self._changed(inputs[rows, :height], edits.select(rows.cpu()))
+        return edited
+
+    def _changed(self, inputs: Tensor, edits: EditBatch) -> Tensor:
+        """Apply edit i to image i of (B, rows, columns) without padding."""
         p: dict[str, Any] = edits.parameters
         images = warp(inputs, p)
         if "contrast" in p:

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool1d, normalize
+from torch.nn.functional import adaptive_avg_pool1d, normalize, pad
 
 from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
 
@@ -15,8 +15,8 @@ WORDS = 1024
 def vectors_of(batch: SequenceBatch, spec: DataSpec, n_steps: int) -> Tensor:
     """Return (B, D) float32 vectors.
 
-    Images are taken pixel by pixel; of series the last steps stand below one another, as traces are
-    compared; of texts it counts which words they hold.
+    Images are taken pixel by pixel, with rows of 0 below those that have fewer; of series the last
+    steps stand below one another, as traces are compared; of texts it counts which words they hold.
 
     Args:
         batch: B sequences.
@@ -26,7 +26,7 @@ def vectors_of(batch: SequenceBatch, spec: DataSpec, n_steps: int) -> Tensor:
     if spec.kind == Kind.TOKENS:
         return _words(batch)
     if spec.kind == Kind.IMAGE:
-        return batch.inputs.flatten(1)
+        return pad(batch.inputs, (0, 0, 0, n_steps - batch.inputs.shape[1])).flatten(1)
     step = torch.arange(n_steps) - (n_steps - batch.lengths[:, None])
     place = step.clamp(0, batch.inputs.shape[1] - 1)
     values = batch.inputs.gather(1, place[..., None].expand(-1, -1, batch.inputs.shape[2]))

@@ -20,7 +20,7 @@ class CleanThen(RepairStrategy):
 
     A failure whose own label is suspect, or the labels of its neighbours, gets no samples: they
     would teach the network the fault. Its share of the budget goes to nobody. Samples are made of
-    no training sample whose label is suspect.
+    no training sample whose label is suspect, mended or not, by no later epoch either.
 
     Source: ours.
     """
@@ -70,6 +70,10 @@ class CleanThen(RepairStrategy):
         self.then.give_up_patterns()
 
     @override
+    def take_back(self, first: int) -> None:
+        self.then.take_back(first)
+
+    @override
     def state_dict(self) -> dict[str, Any]:
         return self.then.state_dict()
 
@@ -95,6 +99,7 @@ class CleanThen(RepairStrategy):
             failure=kept[made.failure],
             mends=cleaned.mends,
             withheld=int(doubtful.sum()),
+            untrusted=_suspect(context),
         )
 
 
@@ -102,6 +107,13 @@ def _doubtful(context: RepairContext) -> Tensor:
     """Return (M,) bool: failures whose own label is suspect, or those of their neighbours."""
     _, doubt = judged_labels(context)
     return doubt.own | doubt.neighbours
+
+
+def _suspect(context: RepairContext) -> Tensor:
+    """Return the (u,) indices of training samples and failures whose own label is suspect."""
+    suspicion, doubt = judged_labels(context)
+    failures = context.evidence.failures.index
+    return torch.cat([suspicion.index[suspicion.suspect], failures[doubt.own]])
 
 
 def _trusted(context: RepairContext, failures: Tensor) -> RepairContext:

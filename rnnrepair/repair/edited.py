@@ -60,7 +60,7 @@ def n_copies(n_own: int, context: RepairContext, times: int) -> int:
         times: how much more often they are to be seen.
     """
     n_fit = len(context.originals)
-    n_all = n_fit + len(context.looked_through().samples)
+    n_all = n_fit + len(context.repair)
     more = (times - 1) * n_own
     return round(more * n_fit / (n_all + more))
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.patterns import PatternContext, is_in
+from rnnrepair.patterns import is_in
 from rnnrepair.repair.edited import copies_of, n_copies, spread
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
@@ -28,7 +28,6 @@ class GroupFromStart(RepairStrategy):
 
     name = "group_from_start"
     starts_anew = True
-    seeks_patterns = True
     saves = True
 
     def __init__(self, column: str, value: str | int | float | bool, times: Count = 10) -> None:
@@ -65,20 +64,19 @@ class GroupFromStart(RepairStrategy):
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Return copies of the group's samples, each as often as any other or once more."""
-        samples = context.looked_through().samples
-        known = torch.cat([context.originals, samples.index])
-        own = known[self._inside(samples, known)]
+        known = torch.cat([context.originals, context.repair])
+        own = known[self._inside(context, known)]
         n = min(n_copies(len(own), context, self.times), budget * len(context.evidence))
         if n == 0:
             return Proposal.empty(context)
         generator = torch_generator(context.seed, "copies of the group")
         parents = context.fetch(own[spread(len(own), n, generator)])
         # Those of the group are what the copies are for; others where the base fails at none of it.
-        inside = self._inside(samples, context.evidence.failures.index)
+        inside = self._inside(context, context.evidence.failures.index)
         served = (inside if bool(inside.any()) else torch.ones_like(inside)).nonzero()[:, 0]
         failure = served[torch.arange(n) % len(served)]
         return copies_of(parents, failure)
 
-    def _inside(self, samples: PatternContext, index: Tensor) -> Tensor:
+    def _inside(self, context: RepairContext, index: Tensor) -> Tensor:
         """Return (n,) bool: samples of the group."""
-        return is_in(samples.columns[self.column], index, {"value": self.value})
+        return is_in(context.columns[self.column], index, {"value": self.value})

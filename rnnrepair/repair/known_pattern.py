@@ -22,13 +22,13 @@ class KnownPattern:
     Attributes:
         pattern: as it was found.
         unsafe: how many of its samples were not right by a safe margin then.
-        rounds: that it was taught in.
+        rounds: numbers of those that it was taught in and that hold.
         given_up: whether it is taught no more.
     """
 
     pattern: Pattern
     unsafe: int
-    rounds: int = 0
+    rounds: tuple[int, ...] = ()
     given_up: bool = False
 
     @property
@@ -41,13 +41,14 @@ class KnownPattern:
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        own = {name: getattr(self, name) for name in ("unsafe", "rounds", "given_up")}
+        own = {"unsafe": self.unsafe, "rounds": list(self.rounds), "given_up": self.given_up}
         return {"pattern": self.pattern.plain(), **own}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> "KnownPattern":
         """Return what ``state_dict`` was made of."""
-        return cls(**{**state, "pattern": Pattern.of_plain(state["pattern"])})
+        own = {"pattern": Pattern.of_plain(state["pattern"]), "rounds": tuple(state["rounds"])}
+        return cls(**{**state, **own})
 
 
 def unsafe(index: Tensor, sought: Sought) -> int:

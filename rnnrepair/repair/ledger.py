@@ -6,7 +6,7 @@ An injected sample can be rebuilt from its row, a mended one undone.
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class LedgerRow:
         weight: probability that an epoch sees a mended sample.
         score: how suspicious that was.
         taken_back: completed epochs when its round was taken back, -1 while it holds.
+        again: 1 where a mend was taken back for what others have done, and may be made again.
         redrawn: 1 where every epoch draws another edit of the kind, of another original of the
             class and length: the row has the first.
         parent_columns: what the first columns of the user's data say of the parent.
@@ -80,6 +81,7 @@ class LedgerRow:
     weight: float = 1.0
     score: float = 0.0
     taken_back: int = -1
+    again: int = 0
     redrawn: int = 0
     parent_columns: str = ""
     failure_columns: str = ""
@@ -88,6 +90,11 @@ class LedgerRow:
     def holds(self) -> bool:
         """Whether the data are as the row says."""
         return self.taken_back < 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether the row is of a mend that holds, or that is never made again."""
+        return self.action != Action.ADD and not self.again
 
     @property
     def injected(self) -> bool:
@@ -174,11 +181,25 @@ def ledger_rows(
     ]
 
 
-def taken_back(rows: Sequence[LedgerRow], first: int, epoch: int) -> list[LedgerRow]:
-    """Return the ledger after round ``first`` and all later ones were taken back."""
+def taken_back(
+    rows: Sequence[LedgerRow], first: int, epoch: int, innocent: Container[int] = ()
+) -> list[LedgerRow]:
+    """Return the ledger after round ``first`` and all later ones were taken back.
+
+    Args:
+        rows: before.
+        first: number of the round.
+        epoch: completed ones.
+        innocent: numbers of rounds whose mends are not to blame.
+    """
     return [
-        replace(row, taken_back=epoch) if row.holds and row.round >= first else row for row in rows
+        _undone(row, epoch, innocent) if row.holds and row.round >= first else row for row in rows
     ]
+
+
+def _undone(row: LedgerRow, epoch: int, innocent: Container[int]) -> LedgerRow:
+    again = row.action != Action.ADD and row.round in innocent
+    return replace(row, taken_back=epoch, again=int(again))
 
 
 def rounds_held(rows: Sequence[LedgerRow]) -> list[int]:

@@ -116,7 +116,7 @@ class PatternRepair(RepairStrategy):
             if n and len(failing):
                 known = self.known[number]
                 parts.append(self._taught(known, n, failing, context, number))
-                self.known[number] = replace(known, rounds=known.rounds + 1)
+                self.known[number] = replace(known, rounds=(*known.rounds, context.round))
         rest = (~taught).nonzero()[:, 0]
         n_rest = total - sum(len(part) for part in parts)
         if len(rest) and n_rest:
@@ -128,7 +128,7 @@ class PatternRepair(RepairStrategy):
         n = len(known.pattern.inside)
         left = wrong(known.pattern.inside, sought)
         # A few of its failures become right by themselves: they were chosen for failing.
-        if known.rounds < IN_VAIN or fell(known.pattern.size / n, left / n, n):
+        if len(known.rounds) < IN_VAIN or fell(known.pattern.size / n, left / n, n):
             return known
         return replace(known, given_up=True)
 
@@ -212,6 +212,13 @@ class PatternRepair(RepairStrategy):
     @override
     def give_up_patterns(self) -> None:
         self.known = [replace(known, given_up=True) for known in self.known]
+
+    @override
+    def take_back(self, first: int) -> None:
+        self.known = [
+            replace(known, rounds=tuple(number for number in known.rounds if number < first))
+            for known in self.known
+        ]
 
     @override
     def state_dict(self) -> dict[str, Any]:

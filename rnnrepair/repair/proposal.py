@@ -1,6 +1,6 @@
 """What a strategy is given, and what it proposes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -42,6 +42,7 @@ class RepairContext:
         originals: (n,) int64 indices of the original training samples.
         original_label: (n,) int64 classes of those.
         original_correct: (n,) bool, whether the network classifies them correctly.
+        repair: (r,) int64 indices of the split that failures come from, right ones too.
         fetch: indices to sequences.
         judge: candidates to the traces that the network makes of them.
         distance: between steps of traces.
@@ -51,20 +52,24 @@ class RepairContext:
         progress: wraps a long loop in a progress bar.
         suspicion: of the original training samples; None for strategies that do not clean.
         doubt: of the labels of the M failures; None for those, too.
-        settled: (s,) int64 samples that were mended before, also where that was taken back: none is
-            mended twice.
+        settled: (s,) int64 samples that were mended before, also where that was taken back because
+            it did harm: none is mended twice.
         mended: (m,) int64 those original training samples among them whose mending holds.
         mended_label: (m,) int64 classes that these had before.
         fit: traces of the training samples; None for strategies that read none.
         state_counts: (K, C) int64 step predictions of those in each abstract state.
         phrases: labelled parts of original samples and failures; None for strategies without.
         sought: where patterns are looked for; None for strategies that seek none.
+        columns: what the user's data say of each sample of all splits, by the name of the column;
+            looked up by index.
+        round: number of the round, from 1.
     """
 
     evidence: Evidence
     originals: Tensor
     original_label: Tensor
     original_correct: Tensor
+    repair: Tensor
     fetch: Callable[[Tensor], SequenceBatch]
     judge: Callable[[SequenceBatch], Traces]
     distance: StepDistance
@@ -81,6 +86,8 @@ class RepairContext:
     state_counts: Tensor = field(default_factory=_no_numbers)
     phrases: Phrases | None = None
     sought: Sought | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    round: int = 1
 
     def looked_through(self) -> Sought:
         """Return where patterns are looked for.
@@ -118,6 +125,7 @@ class Proposal:
         region: (n,) int64 place in ``regions`` of samples that every epoch draws anew, see
             ``Changes``; -1 of those that stay as they are.
         regions: of edits.
+        untrusted: (u,) int64 indices of samples whose label is in doubt, see ``Changes``.
     """
 
     inputs: Tensor
@@ -133,6 +141,7 @@ class Proposal:
     withheld: int = 0
     region: Tensor = field(default_factory=_no_numbers)
     regions: Sequence[EditRegion] = ()
+    untrusted: Tensor = field(default_factory=_no_numbers)
 
     def __post_init__(self) -> None:
         """Most strategies look for no context, and edit their samples once."""
@@ -219,6 +228,7 @@ class Proposal:
             new_label=torch.tensor([mend.label for mend in relabelled], dtype=torch.int64),
             reweighted=_of(reweighted, Action.REWEIGHT),
             weight=torch.tensor([mend.weight for mend in reweighted], dtype=torch.float64),
+            untrusted=self.untrusted,
         )
 
 

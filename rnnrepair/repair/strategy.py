@@ -86,6 +86,13 @@ class RepairStrategy(ABC):
     def give_up_patterns(self) -> None:  # noqa: B027 (most find none)
         """Teach none of them any more: what they were taught with is taken back."""
 
+    def take_back(self, first: int) -> None:  # noqa: B027 (most learn nothing)
+        """Forget what was made in round ``first`` and later ones: the data have it no more.
+
+        Args:
+            first: number of the round, see ``RepairContext``.
+        """
+
     def state_dict(self) -> dict[str, Any]:
         """Return what it has learnt in the rounds before, as plain values: checkpoints hold it."""
         return {}

@@ -34,6 +34,8 @@ class Changes:
         new_label: (r,) int64 what that is.
         reweighted: (w,) int64 indices of original sequences.
         weight: (w,) float64 in [0, 1], the probability that an epoch sees them.
+        untrusted: (u,) int64 indices of original sequences whose label is in doubt: no epoch makes
+            a new sequence of them.
     """
 
     inputs: Tensor | None = None
@@ -47,3 +49,4 @@ class Changes:
     new_label: Tensor = field(default_factory=_nothing)
     reweighted: Tensor = field(default_factory=_nothing)
     weight: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.float64))
+    untrusted: Tensor = field(default_factory=_nothing)

@@ -149,13 +149,16 @@ def _samples(run: FinishedRun, found: Sequence[Pattern], shown: int) -> pd.DataF
 
 def _pictures(run: FinishedRun, found: Sequence[Pattern], shown: int) -> Tensor:
     """Return (patterns, 2, shown, H, W): failures, and training samples as they are; else 0."""
-    height, width = run.data.fetch(found[0].inside[:1]).inputs.shape[1:]
-    pictures = torch.zeros(len(found), 2, shown, height, width)
-    for place, pattern in zip(pictures, found, strict=True):
-        for row, index in zip(place, (pattern.members, pattern.samples), strict=True):
-            images = run.data.fetch(index[:shown]).inputs
-            row[: len(images)] = images
-    return pictures
+    drawn = [
+        run.data.fetch(index[:shown]).inputs
+        for pattern in found
+        for index in (pattern.members, pattern.samples)
+    ]
+    height = max(images.shape[1] for images in drawn)
+    pictures = torch.zeros(2 * len(found), shown, height, drawn[0].shape[2])
+    for place, images in zip(pictures, drawn, strict=True):
+        place[: len(images), : images.shape[1]] = images
+    return pictures.unflatten(0, (len(found), 2))
 
 
 def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> list[str]:

@@ -47,6 +47,7 @@ def make_context(bench: Workbench, analysed: Analysed, n_failures: int) -> Repai
         originals=bench.train_index,
         original_label=fit.label,
         original_correct=fit.correct,
+        repair=failures.index,
         fetch=bench.datamodule.fetch,
         judge=partial(trace_inputs, network, model),
         distance=step_distance(model, "aligned"),
