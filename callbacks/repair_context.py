@@ -51,6 +51,7 @@ def repair_context(
         edits=edits,
         seed=seed,
         unknown=data.spec.unknown,
+        token_names=data.spec.token_names,
         progress=partial(
             tqdm, desc="Judging candidates", leave=False, disable=not collector.progress
         ),

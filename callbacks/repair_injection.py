@@ -150,7 +150,7 @@ class RepairInjection(AnalysisCallback):
             check_no_steps_kept(trainer, self.called)
             tell_silent_columns(data)
         training = torch.cat([data.indices("fit"), data.indices("repair")])
-        self.strategy.check_columns(columns_of_samples(data), training)
+        self.strategy.check_known(columns_of_samples(data), data.spec.token_names, training)
         if trainer.ckpt_path is None and self._changes_data:
             check_trained_on(trainer, upstream(trainer, TraceCollector, self))
         if self.strategy.starts_anew:

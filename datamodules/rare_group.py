@@ -11,7 +11,7 @@ from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sequences import in_memory
 from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import value_text
+from rnnrepair.sequences import holds_any, value_text, word_numbers
 from rnnrepair.settings import ProperShare, check_settings
 
 log = logging.getLogger(__name__)
@@ -117,14 +117,10 @@ class RareGroup:
                     "name one of those (columns=... of the data module reads more)."
                 )
             return torch.tensor([str(value) == self.value for value in data.columns[self.column]])
-        known = {name: number for number, name in enumerate(data.token_names)}
-        missing = [word for word in self.words if word not in known]
-        if missing:
-            raise ConfigurationError(f"rare: the data know no words {missing}.")
-        numbers = torch.tensor([known[word] for word in self.words])
+        numbers = word_numbers(self.words, data.token_names, "rare")
         tokens, lengths = data.sequences.take(torch.arange(len(data.label)))
         read = torch.arange(tokens.shape[1]) < lengths[:, None]
-        return (torch.isin(tokens, numbers) & read).any(1)
+        return holds_any(tokens, read, numbers)
 
     def _thinned(self, rows: Tensor, inside: Tensor) -> Tensor:
         """Return the rows that are left, in their order."""

@@ -1,9 +1,9 @@
 """Turn a multirun into one table: ``python scripts/summarize.py <multirun folder> [--wandb]``.
 
 Writes ``summary/`` into the folder: the table, a figure for every metric, and all jobs as parallel
-coordinates. With ``--study mislabel`` or ``--study validity``, puts the rows of that study of all
-runs in the folder together instead, as ``study/NAME/``; the rows themselves, csv files, are read as
-well.
+coordinates. With ``--study NAME`` (backdoor, mislabel, validity), puts the rows of that study of
+all runs in the folder together instead, as ``study/NAME/``; the rows themselves, csv files, are
+read as well.
 """
 
 import argparse
@@ -23,10 +23,14 @@ from rnnrepair.report.sweep_figures import sweep_figures
 from rnnrepair.report.sweep_table import print_sweep
 from rnnrepair.runs import METRICS, read_sweep
 from rnnrepair.runs.jobs import jobs_of, outcome_lines
-from rnnrepair.studies import StudyResult, mislabel_tables, validity_tables
+from rnnrepair.studies import StudyResult, backdoor_seeds, mislabel_tables, validity_tables
 
 # Studies whose rows can be put together: how, and what is said of them.
-MERGED = {"mislabel": mislabel_tables, "validity": validity_tables}
+MERGED = {
+    "backdoor": backdoor_seeds,
+    "mislabel": mislabel_tables,
+    "validity": validity_tables,
+}
 
 
 def main() -> None:

@@ -78,16 +78,37 @@ def test_a_base_that_fails_at_none_of_the_group_is_no_reason_to_teach_it_nothing
 def test_a_group_that_training_samples_lack_is_refused_by_name():
     columns = {"device": ["1", "1", "7"], "site": ["a", "b", "c"]}
     training = torch.tensor([0, 1])
-    GroupFromStart("device", "1").check_columns(columns, training)
+    GroupFromStart("device", "1").check_known(columns, [], training)
     with pytest.raises(ConfigurationError, match=r"column='devise'.*\['device', 'site'\]"):
-        GroupFromStart("devise", "7").check_columns(columns, training)
+        GroupFromStart("devise", "7").check_known(columns, [], training)
     with pytest.raises(ConfigurationError, match=r"value='7': no training sample.*there are 1\."):
-        GroupFromStart("device", "7").check_columns(columns, training)
+        GroupFromStart("device", "7").check_known(columns, [], training)
     with pytest.raises(ConfigurationError, match="no columns"):
-        GroupFromStart("device", "7").check_columns({}, training)
+        GroupFromStart("device", "7").check_known({}, [], training)
 
 
-@pytest.mark.parametrize("settings", [{"column": None}, {"value": None}, {"times": 0}])
+def test_texts_are_grouped_by_the_words_that_they_hold(text_case):
+    context, data = text_case.context, text_case.data
+    names = [f"w{i}" for i in range(20)]
+    context = replace(context, token_names=names)
+    known = torch.cat([context.originals, context.repair])
+    words = ["w7", "w11"]
+    texts = data.fetch(known).sequences()
+    group = {int(i) for i, text in zip(known, texts, strict=True) if {7, 11} & set(text.tolist())}
+    assert 0 < len(group) < len(known)
+    made = GroupFromStart(words=words).propose(context, 1000)
+    assert set(made.parent.tolist()) == group
+    GroupFromStart(words=words).check_known({}, names, known)
+    with pytest.raises(ConfigurationError, match=r"words: the data know no words \['w0x'\].*rare"):
+        GroupFromStart(words=["w7", "w0x"]).check_known({}, names, known)
+    with pytest.raises(ConfigurationError, match="no texts"):
+        GroupFromStart(words=words).check_known({}, [], known)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"column": None}, {"value": None}, {"times": 0}, {"words": ["not"]}]
+)
 def test_settings_are_checked(settings):
-    with pytest.raises(SettingsError, match=next(iter(settings))):
+    named = "times" if "times" in settings else "column"
+    with pytest.raises(SettingsError, match=named):
         GroupFromStart(**{"column": "device", "value": "7", **settings})

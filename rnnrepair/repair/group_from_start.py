@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import ConfigurationError, Fault, SettingsError
 from rnnrepair.patterns import is_in
 from rnnrepair.repair.edited import copies_of, n_copies, spread
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import value_text
+from rnnrepair.sequences import holds_any, value_text, word_numbers
 from rnnrepair.settings import Count, check_settings
 
 
@@ -30,25 +30,41 @@ class GroupFromStart(RepairStrategy):
     starts_anew = True
     saves = True
 
-    def __init__(self, column: str, value: str | int | float | bool, times: Count = 10) -> None:
-        """Choose the group.
+    def __init__(
+        self,
+        column: str | None = None,
+        value: str | int | float | bool | None = None,
+        times: Count = 10,
+        words: Sequence[str] = (),
+    ) -> None:
+        """Choose the group: a value of one of the data's columns, or texts that hold some words.
 
         Args:
             column: of the user's data.
             value: of it, that the group has.
             times: how many times as often as others its samples are seen; less often where copies
                 would take more than half of an epoch, or more than the repair's budget allows.
+            words: of which texts of the group hold one at least.
 
         Raises:
-            SettingsError: a value out of range.
+            SettingsError: a value out of range, or no group, or two.
         """
         check_settings(GroupFromStart, locals())
+        if (column is None) != (value is None) or (column is None) == (len(words) == 0):
+            told = "expected column and value, or words, and not both"
+            raise SettingsError("GroupFromStart", [Fault("column", told)])
         self.column = column
-        self.value = value_text(value)
+        self.value = None if value is None else value_text(value)
+        self.words = tuple(words)
         self.times = times
 
     @override
-    def check_columns(self, columns: Mapping[str, Sequence[str]], training: Tensor) -> None:
+    def check_known(
+        self, columns: Mapping[str, Sequence[str]], token_names: Sequence[str], training: Tensor
+    ) -> None:
+        if self.column is None:
+            word_numbers(self.words, token_names, "words")
+            return
         if self.column not in columns:
             raise ConfigurationError(
                 f"column={self.column!r}: the data know {sorted(columns) or 'no columns'}: name "
@@ -79,4 +95,8 @@ class GroupFromStart(RepairStrategy):
 
     def _inside(self, context: RepairContext, index: Tensor) -> Tensor:
         """Return (n,) bool: samples of the group."""
-        return is_in(context.columns[self.column], index, {"value": self.value})
+        if self.column is not None and self.value is not None:
+            return is_in(context.columns[self.column], index, {"value": self.value})
+        texts = context.fetch(index)
+        numbers = word_numbers(self.words, context.token_names, "words")
+        return holds_any(texts.inputs, texts.mask, numbers)

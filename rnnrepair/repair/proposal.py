@@ -49,6 +49,7 @@ class RepairContext:
         edits: family of label-preserving edits, None for strategies that edit nothing.
         seed: of this round.
         unknown: token that stands for words without a number, None where inputs are features.
+        token_names: by token; empty where inputs are features.
         progress: wraps a long loop in a progress bar.
         suspicion: of the original training samples; None for strategies that do not clean.
         doubt: of the labels of the M failures; None for those, too.
@@ -76,6 +77,7 @@ class RepairContext:
     edits: EditFamily | None
     seed: int
     unknown: int | None = None
+    token_names: Sequence[str] = ()
     progress: Callable[[Sequence[Tensor]], Iterable[Tensor]] = field(default=iter)
     suspicion: Suspicion | None = None
     doubt: LabelDoubt | None = None

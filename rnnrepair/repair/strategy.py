@@ -56,17 +56,18 @@ class RepairStrategy(ABC):
             SettingsError: names the argument.
         """
 
-    def check_columns(  # noqa: B027 (most read none)
-        self, columns: Mapping[str, Sequence[str]], training: Tensor
+    def check_known(  # noqa: B027 (most name nothing)
+        self, columns: Mapping[str, Sequence[str]], token_names: Sequence[str], training: Tensor
     ) -> None:
-        """Refuse columns of the user's data that the strategy names and the data lack.
+        """Refuse columns or words that the strategy names and the data lack.
 
         Args:
             columns: of all samples, by name.
+            token_names: by token; empty where inputs are features.
             training: (n,) int64 samples of the fit and the repair split.
 
         Raises:
-            ConfigurationError: names the column or the value, and those that there are.
+            ConfigurationError: names the column, the value or the word, and what there is.
         """
 
     def serves(self, context: RepairContext) -> Tensor:

@@ -4,6 +4,7 @@ from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.corrected import Corrected
 from rnnrepair.sequences.edit_region import COPY, EditRegion, joined_regions
+from rnnrepair.sequences.held_words import holds_any, word_numbers
 from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
@@ -37,6 +38,7 @@ __all__ = [
     "Target",
     "Trigger",
     "check_fits",
+    "holds_any",
     "joined_regions",
     "names_from",
     "offsets_of",
@@ -44,4 +46,5 @@ __all__ = [
     "steps_of",
     "table_columns",
     "value_text",
+    "word_numbers",
 ]

@@ -151,7 +151,8 @@ class Backdoor:
             told.append(told_repairs(tables["repairs"]))
         if self.fixes:
             tables["fixes"] = self._fix(run, poison, attacks, fit, test)
-        return StudyResult(tables, told)
+        # Rows of several seeds can be put together (scripts/summarize.py).
+        return StudyResult({name: t.assign(seed=seed) for name, t in tables.items()}, told)
 
     def _search(
         self, view: TrainingView, poison: Poison, seed: int

@@ -11,11 +11,18 @@ _HEIGHT = 0.38
 
 
 def backdoor_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
-    """Draw the poison found by each method, and the success of attacks after each repair."""
-    figures = {"backdoor_found": _found(tables["found"])}
+    """Draw the poison found by each method, and the success of attacks after each repair.
+
+    Of several seeds the means.
+    """
+    figures = {"backdoor_found": _found(_means(tables["found"], ["method"]))}
     if "repairs" in tables:
-        figures["backdoor_repairs"] = _repairs(tables["repairs"])
+        figures["backdoor_repairs"] = _repairs(_means(tables["repairs"], ["repair", "training"]))
     return figures
+
+
+def _means(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    return rows.groupby(keys, sort=False).mean().reset_index()
 
 
 def _found(table: pd.DataFrame) -> Figure:
@@ -32,7 +39,7 @@ def _found(table: pd.DataFrame) -> Figure:
             color=LINES[place % len(LINES)],
             label=f"in the first {n}",
         )
-        axes.bar_label(bars, padding=3)
+        axes.bar_label(bars, fmt="%.3g", padding=3)
     axes.set_yticks(range(len(table)), table["method"])
     axes.invert_yaxis()
     axes.margins(x=0.1)
