@@ -21,14 +21,10 @@ class Directions:
 
     def scaled(self, factor: Tensor) -> "Directions":
         """Return each direction times its (M,) factor."""
-        tokens = self.tokens
-        if tokens is not None:
-            tokens = QueryTokens(tokens.rows * factor[:, None, None], tokens.place)
+        tokens = None if self.tokens is None else self.tokens.scaled(factor)
         return Directions([block * factor[:, None] for block in self.flat], tokens)
 
     def mean(self) -> "Directions":
         """Return the mean of all as one direction."""
-        tokens = self.tokens
-        if tokens is not None:
-            tokens = QueryTokens(tokens.rows.mean(0, keepdim=True), tokens.place)
+        tokens = None if self.tokens is None else self.tokens.mean()
         return Directions([block.mean(0, keepdim=True) for block in self.flat], tokens)

@@ -151,8 +151,7 @@ class LossGradients:
         flat.append(torch.cat([weight, bias[:, :, None]], 2))
         tokens = None
         if self._embedding is not None and self._trains_embedding:
-            rows = part("embedding.weight", self._embedding)
-            tokens = QueryTokens(rows, torch.arange(rows.shape[1], device=rows.device))
+            tokens = QueryTokens.dense(part("embedding.weight", self._embedding))
         return Directions([block.flatten(1) for block in flat], tokens)
 
     def along(
