@@ -1,5 +1,6 @@
 """The ledger: every injected sample can be explained and rebuilt."""
 
+import csv
 import json
 from dataclasses import replace
 
@@ -139,7 +140,9 @@ def test_parameters_keep_every_bit_when_written_as_text(tmp_path):
 def test_a_name_may_be_longer_than_a_field_of_csv_is_by_default(made, tmp_path):
     long = replace(made[2][0], parent_name="word " * 50_000)
     write_ledger([long], tmp_path / "ledger.csv")
+    usual = csv.field_size_limit()
     assert read_ledger(tmp_path / "ledger.csv") == [long]
+    assert csv.field_size_limit() == usual
 
 
 def test_rows_are_as_many_as_samples_when_the_proposal_was_limited(repair_case):

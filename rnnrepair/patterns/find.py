@@ -19,6 +19,8 @@ LEAST_FAILURES = 5
 LEAST_RATIO = 1.5
 # Share of the largest excess from which on a candidate is as surprising as the best.
 AS_GOOD = 0.85
+# Candidates that have passed are looked at more closely until one holds, so many at most.
+LOOKS = 5
 
 
 def find_patterns(
@@ -31,8 +33,9 @@ def find_patterns(
     """Name what failures have in common, the most surprising first.
 
     The best of all candidates is compared with the best of all after shuffling which samples
-    failed among those of similar difficulty. What has passed is taken out with all its samples,
-    and the rest looked at again, until nothing passes.
+    failed among those of similar difficulty. What has passed is looked at more closely (its sizes
+    and its members), and is named where it holds. Then it is taken out with all its samples, and
+    the rest looked at again, until nothing passes.
 
     Args:
         context: samples and training data, in any order.
@@ -55,20 +58,46 @@ def find_patterns(
         stratum = torch.full_like(context.label, -1)
         stratum[rows] = strata_of(hard)
         generator = torch_generator(context.seed, "shuffled failures", searches)
-        best, p = tried.best(context, stratum, level, shuffles, generator)
-        if best is None:
+        passed = tried.passed(context, stratum, level, shuffles, generator)
+        if not passed:
             break
-        finder, candidate = tried.candidates[best]
-        # Samples that an earlier pattern has explained have no say in what this one is.
-        own = replace(candidate, inside=candidate.inside[rows])
-        refined = finder.refined(rest, own, hard)
-        pattern = Pattern.of(refined, rest.index, rest.failed, p)
-        if pattern.size >= LEAST_FAILURES:
-            found.append(pattern)
-        open_ &= ~candidate.inside
-        open_[rows[refined.inside]] = False
+        gone = tried.inside[passed[0][0]].clone()
+        for number, p in passed[:LOOKS]:
+            finder, candidate = tried.candidates[number]
+            # Samples that an earlier pattern has explained have no say in what this one is.
+            own = replace(candidate, inside=candidate.inside[rows])
+            refined = finder.refined(rest, own, hard)
+            if holds(refined, own, rest, hard):
+                found.append(Pattern.of(refined, rest.index, rest.failed, p))
+                gone = candidate.inside.clone()
+                gone[rows[refined.inside]] = True
+                break
+        open_ &= ~gone
         searches += 1
     return found
+
+
+def holds(
+    refined: Candidate, candidate: Candidate, context: PatternContext, difficulty: Tensor
+) -> bool:
+    """Return whether what was seen more closely is as surprising as what has passed the test.
+
+    It is named and told, so it must be large enough, fail so much more often than others as a
+    candidate must, and exceed chance as clearly.
+
+    Args:
+        refined: the members that would be told.
+        candidate: that has passed.
+        context: S samples.
+        difficulty: (S,) of those.
+    """
+    if int((refined.inside & context.failed).sum()) < LEAST_FAILURES:
+        return False
+    parts = _comparable(strata_of(difficulty), candidate.alike, context.label)
+    chance = Chance(context.failed, parts, 0, torch_generator(context.seed, "no shuffles"))
+    both = torch.stack([refined.inside, candidate.inside])
+    now, before = chance.excess(both).tolist()
+    return now >= AS_GOOD * before and float(chance.ratio(both)[0]) >= LEAST_RATIO
 
 
 def members_of(context: PatternContext, pattern: Pattern, finders: Sequence[Finder]) -> Tensor:
@@ -116,15 +145,17 @@ class Tried:
             torch.tensor([names.index(finder.name) for finder, _ in found]),
         )
 
-    def best(
+    def passed(
         self,
         context: PatternContext,
         stratum: Tensor,
         level: float,
         shuffles: int,
         generator: torch.Generator,
-    ) -> tuple[int | None, float]:
-        """Return the candidate that is named and its p, corrected over all; None where none passes.
+    ) -> list[tuple[int, float]]:
+        """Return the most surprising candidates that pass, each with its p, corrected over all.
+
+        They are of one kind, the nearest first; none where no candidate passes.
 
         Args:
             context: of the S samples.
@@ -142,8 +173,7 @@ class Tried:
             rows = (large & own).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
-            parts = stratum if alike.by_difficulty else stratum.clamp_max(0)
-            parts = _of_classes(parts, context.label) if alike.by_class else parts
+            parts = _comparable(stratum, alike, context.label)
             chance = Chance(context.failed, parts, shuffles, generator)
             for some in rows.split(AT_A_TIME):
                 excess[some] = chance.excess(self.inside[some])
@@ -154,13 +184,14 @@ class Tried:
                 by_chance = torch.maximum(by_chance, largest)
         p = (1 + (by_chance >= excess[:, None]).sum(1)) / (1 + shuffles)
         if not bool((p <= level).any()):
-            return None, 1.0
+            return []
         # Edits of several kinds bring training samples near to the same failures.
         first = excess.argmax()
         surprising = (excess >= AS_GOOD * excess[first]) & (p <= level)
         surprising &= self.kind == self.kind[first]
-        best = int(self.far.masked_fill(~surprising, torch.inf).argmin())
-        return best, float(p[best])
+        rows = surprising.nonzero()[:, 0]
+        rows = rows[self.far[rows].argsort(stable=True)]
+        return list(zip(rows.tolist(), p[rows].tolist(), strict=True))
 
     def _large(self, counts: Tensor) -> Tensor:
         """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""
@@ -168,6 +199,8 @@ class Tried:
         return torch.cat(sizes) >= LEAST_INSIDE
 
 
-def _of_classes(stratum: Tensor, label: Tensor) -> Tensor:
-    """Return (S,) strata that are of one class each; -1 stays."""
-    return torch.where(stratum >= 0, stratum * (int(label.max()) + 1) + label, -1)
+def _comparable(stratum: Tensor, alike: Alike, label: Tensor) -> Tensor:
+    """Return (S,) strata of samples that a candidate is compared within; -1 stays."""
+    parts = stratum if alike.by_difficulty else stratum.clamp_max(0)
+    of_class = parts * (int(label.max()) + 1) + label
+    return torch.where(parts >= 0, of_class, -1) if alike.by_class else parts

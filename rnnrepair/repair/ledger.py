@@ -225,11 +225,14 @@ def ledger_of(text: str) -> list[LedgerRow]:
     """Return the rows of what ``ledger_text`` returned."""
     kinds: dict[str, Any] = {f.name: f.type for f in fields(LedgerRow)}
     # By default csv takes no field above 131,072 characters, and a name may be a whole text.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    return [
-        LedgerRow(**{name: kinds[name](value) for name, value in row.items()})
-        for row in csv.DictReader(io.StringIO(text, newline=""))
-    ]
+    usual = csv.field_size_limit(len(text) + 1)
+    try:
+        return [
+            LedgerRow(**{name: kinds[name](value) for name, value in row.items()})
+            for row in csv.DictReader(io.StringIO(text, newline=""))
+        ]
+    finally:
+        csv.field_size_limit(usual)
 
 
 def write_ledger(rows: Sequence[LedgerRow], path: Path) -> None:
