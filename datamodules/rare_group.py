@@ -9,9 +9,9 @@ from torch import Tensor
 
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sequences import in_memory
-from rnnrepair.errors import ConfigurationError, Fault, SettingsError
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import holds_any, value_text, word_numbers
+from rnnrepair.sequences import holds_any, value_of_group, word_numbers
 from rnnrepair.settings import ProperShare, check_settings
 
 log = logging.getLogger(__name__)
@@ -43,11 +43,8 @@ class RareGroup:
             SettingsError: a value out of range, or no group, or two.
         """
         check_settings(RareGroup, locals())
-        if (column is None) != (value is None) or (column is None) == (len(words) == 0):
-            told = "expected column and value, or words, and not both"
-            raise SettingsError("RareGroup", [Fault("column", told)])
         self.column = column
-        self.value = None if value is None else value_text(value)
+        self.value = value_of_group("RareGroup", column, value, words)
         self.words = tuple(words)
         self.keep = keep
 

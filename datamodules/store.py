@@ -1,7 +1,7 @@
 """Sequences that never change, and the changes that were made of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ class Round:
     new_label: Tensor
     reweighted: Tensor
     weight: Tensor
-    untrusted: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    untrusted: Tensor
 
     def state(self) -> dict[str, Any]:
         """Return tensors and plain values, for checkpoints."""

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from rnnrepair.errors import ConfigurationError, Fault, SettingsError
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.patterns import is_in
 from rnnrepair.repair.edited import copies_of, n_copies, spread
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import holds_any, value_text, word_numbers
+from rnnrepair.sequences import holds_any, value_of_group, word_numbers
 from rnnrepair.settings import Count, check_settings
 
 
@@ -50,11 +50,8 @@ class GroupFromStart(RepairStrategy):
             SettingsError: a value out of range, or no group, or two.
         """
         check_settings(GroupFromStart, locals())
-        if (column is None) != (value is None) or (column is None) == (len(words) == 0):
-            told = "expected column and value, or words, and not both"
-            raise SettingsError("GroupFromStart", [Fault("column", told)])
         self.column = column
-        self.value = None if value is None else value_text(value)
+        self.value = value_of_group("GroupFromStart", column, value, words)
         self.words = tuple(words)
         self.times = times
 

@@ -4,7 +4,7 @@ from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.corrected import Corrected
 from rnnrepair.sequences.edit_region import COPY, EditRegion, joined_regions
-from rnnrepair.sequences.held_words import holds_any, word_numbers
+from rnnrepair.sequences.named_group import holds_any, value_of_group, word_numbers
 from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
@@ -45,6 +45,7 @@ __all__ = [
     "smallest_int",
     "steps_of",
     "table_columns",
+    "value_of_group",
     "value_text",
     "word_numbers",
 ]

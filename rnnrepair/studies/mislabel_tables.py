@@ -6,7 +6,7 @@ import pandas as pd
 
 from rnnrepair.paired import holm, interval, sign_flip_p
 from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, between, contrast_cells
-from rnnrepair.studies.seeds import refuse_twice
+from rnnrepair.studies.seeds import refuse_twice, rows_of_seeds
 
 # Tables of rows, which seeds have in common.
 ROWS = ("mislabel", "restored")
@@ -31,11 +31,7 @@ def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
     Raises:
         DataError: two of them are of one seed.
     """
-    rows = {
-        name: pd.concat([s[name] for s in studies if name in s], ignore_index=True)
-        for name in ROWS
-        if any(name in s for s in studies)
-    }
+    rows = rows_of_seeds(studies, ROWS)
     table = rows["mislabel"]
     refuse_twice(table, [*KEYS, "seed"])
     return {**rows, "methods": _methods(table), "contrasts": _contrasts(table)}

@@ -1,10 +1,21 @@
 """Rows of several seeds, and what must not be taken for seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from rnnrepair.errors import DataError
+
+
+def rows_of_seeds(
+    studies: Sequence[Mapping[str, pd.DataFrame]], names: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of several seeds in one table each, by the names of those that any has."""
+    return {
+        name: pd.concat([s[name] for s in studies if name in s], ignore_index=True)
+        for name in names
+        if any(name in s for s in studies)
+    }
 
 
 def refuse_twice(rows: pd.DataFrame, keys: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rnnrepair.paired import holm, interval_within, sign_flip_p
 from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, contrast_cells
-from rnnrepair.studies.seeds import refuse_twice
+from rnnrepair.studies.seeds import refuse_twice, rows_of_seeds
 
 # Tables of rows, which seeds have in common; all others are made of them.
 ROWS = ("overlap", "lds", "removal", "cost")
@@ -113,11 +113,7 @@ def merged(studies: Sequence[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFr
         DataError: two of them are of one seed.
     """
     against = list(dict.fromkeys(c for s in studies for c in s["contrasts"]["against"]))
-    rows = {
-        name: pd.concat([s[name] for s in studies if name in s], ignore_index=True)
-        for name in ROWS
-        if any(name in s for s in studies)
-    }
+    rows = rows_of_seeds(studies, ROWS)
     refuse_twice(rows["removal"], ["seed", "method", "failure", "direction"])
     return summarised(rows, against)
 

@@ -1,11 +1,32 @@
-"""Texts by the words that they hold."""
+"""Groups that a user names: by a value of a column, or by words that texts hold."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from rnnrepair.errors import ConfigurationError
+from rnnrepair.errors import ConfigurationError, Fault, SettingsError
+from rnnrepair.sequences.sample_names import value_text
+
+
+def value_of_group(
+    owner: str, column: str | None, value: str | float | None, words: Sequence[str]
+) -> str | None:
+    """Return the value as columns have it, None where words name the group.
+
+    Args:
+        owner: class that the settings are of.
+        column: name of the column.
+        value: of it, that the group has.
+        words: of which texts of the group hold one at least.
+
+    Raises:
+        SettingsError: no group is named, or two are.
+    """
+    if (column is None) != (value is None) or (column is None) == (len(words) == 0):
+        told = "expected column and value, or words, and not both"
+        raise SettingsError(owner, [Fault("column", told)])
+    return None if value is None else value_text(value)
 
 
 def word_numbers(words: Sequence[str], token_names: Sequence[str], told: str) -> Tensor:
