@@ -27,6 +27,8 @@ def proposed(
 ) -> Proposal:
     """Return the samples and mends of a round; none for failures that all teachers fail at.
 
+    What all fail at because nobody has taught it gets samples: the failures of a pattern.
+
     Args:
         trainer: with the callbacks of the chain.
         injection: whose round it is.
@@ -47,11 +49,11 @@ def proposed(
     # What cleans has something to mend, for whom samples can be made or not.
     if served == 0 and not strategy.cleans:
         return Proposal.empty(context)
-    withheld = torch.zeros(len(evidence), dtype=torch.bool)
-    for teachers in teachers_of(trainer):
-        withheld |= teachers.fail_at(evidence.failures.index)
     per_failure = -(-wanted // max(served, 1))
     n_found, given_up = len(strategy.patterns), {p.told for p in strategy.given_up}
+    withheld = torch.zeros(len(evidence), dtype=torch.bool)
+    for teachers in teachers_of(trainer):
+        withheld |= teachers.fail_at(evidence.failures.index) & ~strategy.explains(context)
     proposal = propose_without(strategy, context, withheld, per_failure).limited(wanted)
     for pattern in strategy.patterns[n_found:]:
         log.info("Found: %s.", pattern.name)

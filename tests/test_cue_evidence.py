@@ -1,11 +1,13 @@
 """Evidence for triggers against scipy and brute force, and what makes it rise and fall."""
 
+import itertools
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from rnnrepair.influence import SegmentCues, cue_evidence
 from rnnrepair.influence.readings import levels, readings_of
@@ -117,6 +119,78 @@ def test_a_word_with_neighbours_of_its_own_is_not_misplaced(traces):
     natural = cue_evidence.misplaced(called_for, traces.label, 1, torch.ones(12).bool())
     assert float(place[11]) > 0 > float(natural[11])
     assert float(natural[11]) < float(place[11]) - 10
+
+
+@pytest.fixture
+def walks(traces):
+    """Levels of a channel that changes by one at a time; in 15 series of label 1 it jumps to 7."""
+    g = torch.Generator().manual_seed(6)
+    level = torch.empty(len(traces.token), dtype=torch.long)
+    for first, end in itertools.pairwise(traces.offsets.tolist()):
+        now = int(torch.randint(6, (1,), generator=g))
+        for step in range(first, end):
+            now = min(max(now + int(torch.randint(3, (1,), generator=g)) - 1, 0), 5)
+            level[step] = now
+    spike = traces.token == 11
+    return torch.where(spike, 7, level), spike
+
+
+def of_levels(traces, level):
+    read = readings_of(traces, level, [(float(i), i + 0.9) for i in range(8)], list("abcdefgh"))
+    return replace(read, are_tokens=False)
+
+
+def test_a_level_that_is_left_as_fast_as_it_is_reached_is_misplaced(traces, walks):
+    """A spike among walks is; a peak that is reached level by level is not."""
+    level, spike = walks
+    of = torch.ones(8).bool()
+    place = cue_evidence.misplaced(of_levels(traces, level), traces.label, 1, of)
+    peaks = level.clone()
+    at = spike.nonzero()[:, 0]
+    peaks[at - 1] = 6
+    peaks[at + 1] = 6
+    natural = cue_evidence.misplaced(of_levels(traces, peaks), traces.label, 1, of)
+    assert float(place[7]) > 10
+    assert float(natural[7]) < 0
+    assert float(place[:6].max()) < 0
+
+
+@pytest.mark.parametrize("kind", ["tokens", "levels"])
+def test_misplaced_is_a_bayes_factor_of_dirichlet_multinomials(traces, walks, kind):
+    read = readings(traces) if kind == "tokens" else of_levels(traces, walks[0])
+    n = read.n_symbols
+    cues = torch.arange(n) % 2 == 0
+    found = cue_evidence.misplaced(read, traces.label, 1, cues)
+    label = traces.label[read.row].tolist()
+    columns = (c.tolist() for c in (read.symbol, read.before, read.after))
+    rows = list(zip(*columns, label, strict=True))
+    share = read.share.tolist()
+    sizes = Counter(abs(v - u) for v, u, _, c in rows if c == 0 and u < n)
+    expected = np.zeros(n)
+    for side in (1, 2):
+        factors = np.empty((n, len(cue_evidence.STRENGTHS)))
+        chance = np.zeros(n)
+        for v in range(n):
+            beside = [row[side] for row in rows if row[0] == v and row[3] == 1]
+            others = [u for u in range(n + (kind == "tokens")) if u != v]
+            beside = [u for u in beside if u in others]
+            anywhere = np.array([share[u] for u in others]) / sum(share[u] for u in others)
+            own = anywhere
+            if kind == "levels":
+                pairs = Counter(abs(a - b) for a in range(n) for b in range(n))
+                own = np.array([(sizes[abs(v - u)] + 0.5) / pairs[abs(v - u)] for u in others])
+                own /= own.sum()
+            count = np.array([beside.count(u) for u in others])
+            chance[v] = special.xlogy(count, anywhere).sum()
+            ways = special.gammaln(count.sum() + 1) - special.gammaln(count + 1).sum()
+            for k, strength in enumerate(cue_evidence.STRENGTHS):
+                together = stats.dirichlet_multinomial(strength * own, count.sum())
+                factors[v, k] = together.logpmf(count) - ways
+        for v in range(n):
+            learnt = [u for u in range(n) if u != v and (kind == "levels" or cues[u])]
+            best = factors[learnt].sum(0).argmax()
+            expected[v] += chance[v] - factors[v, best]
+    torch.testing.assert_close(found, torch.from_numpy(expected), atol=1e-6, rtol=1e-6)
 
 
 def test_the_trigger_is_the_best_cue_and_its_texts_come_first(traces, make_model):

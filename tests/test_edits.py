@@ -352,6 +352,28 @@ def test_a_spared_channel_that_is_not_there_is_refused():
         family.apply(ramp(), family.draw(3, torch.Generator()))
 
 
+def test_two_channels_take_each_others_place_and_padding_stays():
+    g = torch.Generator().manual_seed(5)
+    inputs = torch.rand(3, 8, 4, generator=g)
+    edit = series_edit(swapped=1.0, swapped_with=3.0)
+    edited = FAMILIES["series"].apply(inputs, edit, torch.tensor([8, 5, 1]))
+    expected = inputs[:, :, [0, 3, 2, 1]]
+    for row, length in enumerate((8, 5, 1)):
+        assert torch.equal(edited[row, :length], expected[row, :length])
+        assert torch.equal(edited[row, length:], inputs[row, length:])
+    # Each series by its own edit; a channel swapped with itself is left alone.
+    both = edit.parameters | {"swapped_with": torch.tensor([1.0, 0.0, 3.0]).double()}
+    edited = FAMILIES["series"].apply(inputs, EditBatch("series", both))
+    for row, order in enumerate(([0, 1, 2, 3], [1, 0, 2, 3], [0, 3, 2, 1])):
+        assert torch.equal(edited[row], inputs[row, :, order])
+
+
+@pytest.mark.parametrize("other", [2.0, -1.0])
+def test_a_swapped_channel_that_is_not_there_is_refused(other):
+    with pytest.raises(ConfigurationError, match=r"swapped, the series have channels 0 \.\. 1"):
+        FAMILIES["series"].apply(ramp(), series_edit(swapped=0.0, swapped_with=other))
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

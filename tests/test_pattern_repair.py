@@ -110,6 +110,16 @@ def test_patterns_get_their_share_and_other_failures_what_influence_gives(
     assert set(rest.parent.tolist()) <= set(by_influence.parent.tolist())
 
 
+def test_failures_of_a_pattern_are_explained_and_searched_for_once(case, inside, monkeypatch):
+    strategy = strategy_of(monkeypatch, OneEdit(inside))
+    explained = strategy.explains(case.context)
+    assert torch.equal(explained, torch.isin(case.failures.index, inside))
+    monkeypatch.setattr(OneEdit, "candidates", lambda *_: pytest.fail("a second search"))
+    proposal = strategy.propose(case.context, 2)
+    assert bool(explained[proposal.failure].any())
+    assert not bool(InfluenceRepair().explains(case.context).any())
+
+
 def test_samples_are_rebuilt_from_their_rows(case, inside, monkeypatch):
     proposal = strategy_of(monkeypatch, OneEdit(inside)).propose(case.context, 4)
     rows = ledger_rows(

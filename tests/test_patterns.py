@@ -62,6 +62,8 @@ def test_a_planted_edit_of_images_is_named_with_its_size(edit, sweep, region):
         ({"magnitude": 0.0, "spared_magnitude_0": 6.0}, "dead_0-0"),
         ({"warp": 1.7}, "speed"),
         ({"drift": 2.5, "spared_drift_0": 3.0}, "drift_2-2"),
+        ({"shift": 4.0, "spared_shift_0": 5.0}, "lag_1-1"),
+        ({"swapped": 0.0, "swapped_with": 1.0}, "swapped_0-1"),
     ],
 )
 def test_a_planted_edit_of_series_is_named(edit, sweep):

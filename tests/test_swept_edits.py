@@ -71,3 +71,18 @@ def test_a_share_of_none_is_what_is_usual():
 def test_a_share_above_one_is_refused():
     with pytest.raises(ConfigurationError, match=r"SweptEdits\.share: expected"):
         SweptEdits(STILL, 28, 28, share=1.5)
+
+
+def test_axes_of_sensors_are_swapped_and_channels_lag_where_there_are_several():
+    names = {
+        n: {sweep.name for sweep in sweeps_of(DataSpec(Kind.SERIES, n, 2, max_steps=20))}
+        for n in (1, 3, 6, 7, 40)
+    }
+    swaps = {n: {name for name in names[n] if name.startswith("swapped")} for n in names}
+    assert swaps[1] == swaps[7] == swaps[40] == set()
+    assert swaps[3] == {"swapped_0-1", "swapped_0-2", "swapped_1-2"}
+    # All pairs of axes of each of two sensors among them.
+    assert {"swapped_3-4", "swapped_3-5", "swapped_4-5"} < swaps[6]
+    # The only channel is late where the series is.
+    lags = {n: sum(name.startswith("lag_") for name in names[n]) for n in names}
+    assert lags == {1: 0, 3: 3, 6: 6, 7: 7, 40: 10}

@@ -145,7 +145,7 @@ def unplanted(cfg: DictConfig, written: Collection[str]) -> list[str]:
     """Return what to write where a user chooses what is planted, and nothing is."""
     plant = sorted(k for k in written if k == "plant" or k.startswith("edits.planted."))
     asks = {OmegaConf.select(cfg, key) for key in ("repair.edit", "augmentation.edit")}
-    planted = "edits.planted" in OmegaConf.to_yaml(cfg.datamodule, resolve=False)
+    planted = "edits.planted" in str(OmegaConf.to_container(cfg.datamodule, resolve=False))
     if not plant or planted or asks & {"known", "planted"}:
         return []
     return [

@@ -155,7 +155,7 @@ def _plain(file: Any) -> dict[str, Any]:
 
 def _referred(cfg: DictConfig) -> set[str]:
     """Return the paths of all values that others refer to."""
-    return set(_REFERRED.findall(OmegaConf.to_yaml(cfg, resolve=False)))
+    return set(_REFERRED.findall(str(OmegaConf.to_container(cfg, resolve=False))))
 
 
 def _groups_of(entry: Any) -> Iterator[str]:

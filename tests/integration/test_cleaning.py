@@ -92,6 +92,11 @@ def test_one_method_may_say_what_is_cleaned(quick):
     assert data.mislabelled(fit)[removed].double().mean() > PRECISION
 
 
+def digits(data, index):
+    """The digits that some labels stand for, as tables call them."""
+    return [int(data.spec.class_names[c]) for c in data.fetch(index).label.tolist()]
+
+
 def test_what_a_run_suspects_can_be_given_back(quick, tmp_path):
     cfg = in_folder(quick(*PLANTED, "repair.strategy=none", "repair.rounds=1"), tmp_path / "run")
     _, objects = train(cfg)
@@ -105,11 +110,11 @@ def test_what_a_run_suspects_can_be_given_back(quick, tmp_path):
         assert None not in suspect.margins
         assert len(suspect.margins) == cfg.schedule.base_epochs
     index = torch.tensor(table["index"].tolist())
-    assert data.fetch(index).label.tolist() == table["label"].tolist()
+    assert digits(data, index) == table["label"].tolist()
     table["action"] = "relabel"
     table.to_csv(tmp_path / "filled.csv", index=False)
     again = build(quick(*PLANTED, f"datamodule.corrections={tmp_path / 'filled.csv'}")).datamodule
-    assert again.fetch(index).label.tolist() == table["suggested"].tolist()
+    assert digits(again, index) == table["suggested"].tolist()
     for split in ("fit", "repair", "val", "test"):
         assert torch.equal(again.indices(split), data.indices(split))
     assert again.fingerprint != data.fingerprint
@@ -153,15 +158,15 @@ def test_labels_that_a_person_keeps_are_left_alone_for_good(quick, tmp_path):
 
 @pytest.mark.parametrize("strategy", ["clean", "clean+guided"])
 @pytest.mark.parametrize("epoch", [3, 5])
-def test_resumed_run_equals_uninterrupted(few, strategy, epoch):
+def test_resumed_run_equals_uninterrupted(quick, strategy, epoch):
     options = (*PLANTED, f"repair.strategy={strategy}", "schedule.share_base=false")
-    first, whole = train(few(*options, folder="whole"))
+    first, whole = train(quick(*options, folder="whole"))
     with pytest.raises(RuntimeError, match="power cut"):
-        train(few(*options, folder="broken"), Crash(epoch, 3))
-    checkpoint = Path(few(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
-    second, resumed = train(few(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
+        train(quick(*options, folder="broken"), Crash(epoch, 3))
+    checkpoint = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    second, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
-    folders = [Path(few(folder=name).paths.output_dir) for name in ("whole", "resumed")]
+    folders = [Path(quick(folder=name).paths.output_dir) for name in ("whole", "resumed")]
     ledgers = [read_ledger(folder / "ledger.csv") for folder in folders]
     assert ledgers[0] == ledgers[1]
     assert (folders[0] / "suspects.csv").read_text() == (folders[1] / "suspects.csv").read_text()
@@ -170,9 +175,9 @@ def test_resumed_run_equals_uninterrupted(few, strategy, epoch):
     assert first["cleaned"]["reweighted"] > 0
 
 
-def test_arms_make_the_same_steps(few):
+def test_arms_make_the_same_steps(quick):
     steps = {
-        strategy: train(few(*PLANTED, f"repair.strategy={strategy}", folder=strategy))[0]["steps"]
+        strategy: train(quick(*PLANTED, f"repair.strategy={strategy}", folder=strategy))[0]["steps"]
         for strategy in ("none", "clean", "clean+guided")
     }
     assert len(set(steps.values())) == 1
@@ -186,16 +191,16 @@ def batches(data, epoch):
 
 
 @pytest.fixture
-def cleaned_run(few, tmp_path):
-    cfg = in_folder(few(*PLANTED, "repair.strategy=clean+guided"), tmp_path / "cleaned")
+def cleaned_run(quick, tmp_path):
+    cfg = in_folder(quick(*PLANTED, "repair.strategy=clean+guided"), tmp_path / "cleaned")
     train(cfg)
     path = tmp_path / "cleaned" / "checkpoints" / "last.ckpt"
     return cfg, torch.load(path, weights_only=True)
 
 
-def test_rounds_taken_back_are_as_if_they_had_never_been(few, cleaned_run, tmp_path):
+def test_rounds_taken_back_are_as_if_they_had_never_been(quick, cleaned_run, tmp_path):
     cfg, saved = cleaned_run
-    _, once = train(few(*PLANTED, "repair.strategy=clean+guided", "repair.rounds=1"))
+    _, once = train(quick(*PLANTED, "repair.strategy=clean+guided", "repair.rounds=1"))
     data = build(cfg).datamodule
     checkpoint, n_gone = without_rounds(saved, data, 2)
     key = type(data).__qualname__
@@ -219,14 +224,14 @@ def undone_state(data, state):
     return data
 
 
-def test_training_goes_on_without_what_was_taken_back(few, cleaned_run, tmp_path):
+def test_training_goes_on_without_what_was_taken_back(quick, cleaned_run, tmp_path):
     cfg, saved = cleaned_run
     checkpoint, _ = without_rounds(saved, build(cfg).datamodule, 1)
     path = tmp_path / "undone.ckpt"
     torch.save(checkpoint, path)
     last = saved["epoch"] + 1
     more = (f"ckpt_path='{path}'", f"trainer.max_epochs={last + 1}")
-    summary, objects = train(few(*PLANTED, "repair.strategy=clean+guided", *more, folder="on"))
+    summary, objects = train(quick(*PLANTED, "repair.strategy=clean+guided", *more, folder="on"))
     assert objects["datamodule"].n_rounds == summary["injected"] == 0
     assert summary["stop_reason"] == "taken_back"
     assert summary["cleaned"]["taken_back"] > 0
@@ -242,7 +247,7 @@ class Harmful(CleanLabels):
         rows = range(0 if len(context.settled) else len(context.originals) * 3 // 4)
         index, label = context.originals.tolist(), context.original_label.tolist()
         mends = [
-            Mend(index[i], Action.RELABEL, label[i], (label[i] + 1) % 10, 1.0, 1.0) for i in rows
+            Mend(index[i], Action.RELABEL, label[i], (label[i] + 1) % 3, 1.0, 1.0) for i in rows
         ]
         return replace(super().propose(context, budget), mends=mends)
 

@@ -30,50 +30,50 @@ class Crash(Callback):
 @pytest.mark.parametrize(
     ("epoch", "strategy"), [(1, "guided"), (3, "guided"), (5, "guided"), (3, "pattern")]
 )
-def test_resumed_run_equals_uninterrupted(few, epoch, strategy):
+def test_resumed_run_equals_uninterrupted(quick, epoch, strategy):
     options = ("model.dropout=0.2", "schedule.share_base=false", f"repair.strategy={strategy}")
-    _, whole = train(few(*options, folder="whole"))
+    _, whole = train(quick(*options, folder="whole"))
 
     with pytest.raises(RuntimeError, match="power cut"):
-        train(few(*options, folder="broken"), Crash(epoch, 3))
+        train(quick(*options, folder="broken"), Crash(epoch, 3))
 
-    broken = Path(few(folder="broken").paths.output_dir)
+    broken = Path(quick(folder="broken").paths.output_dir)
     checkpoint = broken / "checkpoints" / "last.ckpt"
-    summary, resumed = train(few(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
+    summary, resumed = train(quick(*options, f"ckpt_path='{checkpoint}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
     assert same_dynamics(whole, resumed)
     assert dynamics_of(whole)["n_epochs"] == 6
-    folders = {name: Path(few(folder=name).paths.output_dir) for name in ("whole", "resumed")}
+    folders = {name: Path(quick(folder=name).paths.output_dir) for name in ("whole", "resumed")}
     ledgers = [read_ledger(folder / "ledger.csv") for folder in folders.values()]
     assert ledgers[0] == ledgers[1]
     assert len(ledgers[0]) == summary["injected"] > 0
 
 
-def test_going_on_with_a_run_that_has_ended_says_that_nothing_is_left(few, caplog):
-    cfg = few("schedule.share_base=false", folder="ended")
+def test_going_on_with_a_run_that_has_ended_says_that_nothing_is_left(quick, caplog):
+    cfg = quick("schedule.share_base=false", folder="ended")
     first, _ = train(cfg)
     assert "Nothing is left" not in caplog.text
     last = Path(cfg.paths.output_dir) / "checkpoints" / "last.ckpt"
-    again, _ = train(few("schedule.share_base=false", f"ckpt_path='{last}'", folder="again"))
+    again, _ = train(quick("schedule.share_base=false", f"ckpt_path='{last}'", folder="again"))
     assert "Nothing is left" in caplog.text
     assert "max_epochs" in caplog.text
     assert again["after"] == first["after"]
     # What is advised does train longer.
     caplog.clear()
     longer = ("schedule.total_epochs=8", f"ckpt_path='{last}'")
-    _, objects = train(few("schedule.share_base=false", *longer, folder="longer"))
+    _, objects = train(quick("schedule.share_base=false", *longer, folder="longer"))
     assert "Nothing is left" not in caplog.text
     assert objects["trainer"].current_epoch == 8
 
 
-def test_resume_with_other_data_is_refused(few):
+def test_resume_with_other_data_is_refused(quick):
     from rnnrepair.errors import IncompatibleCheckpointError
 
-    cfg = few("repair.rounds=1", folder="first")
+    cfg = quick("repair.rounds=1", folder="first")
     train(cfg)
     checkpoint = Path(cfg.paths.output_dir) / "checkpoints" / "last.ckpt"
     with pytest.raises(IncompatibleCheckpointError, match="seed"):
-        train(few("repair.rounds=1", "seed=5", f"ckpt_path='{checkpoint}'", folder="second"))
+        train(quick("repair.rounds=1", "seed=5", f"ckpt_path='{checkpoint}'", folder="second"))
 
 
 @pytest.mark.slow
@@ -122,32 +122,32 @@ def _has_rows(ledger):
 
 
 @pytest.mark.parametrize("share", [0, 0.75])
-def test_resumed_run_with_an_anchor_equals_uninterrupted(few, share):
+def test_resumed_run_with_an_anchor_equals_uninterrupted(quick, share):
     options = ("model.dropout=0.2", "repair.anchor=0.5", f"augmentation.share={share}")
-    whole_summary, whole = train(few(*options, folder="whole"))
+    whole_summary, whole = train(quick(*options, folder="whole"))
     with pytest.raises(RuntimeError, match="power cut"):
-        train(few(*options, folder="broken"), Crash(4, 3))
-    last = Path(few(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
-    summary, resumed = train(few(*options, f"ckpt_path='{last}'", folder="resumed"))
+        train(quick(*options, folder="broken"), Crash(4, 3))
+    last = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    summary, resumed = train(quick(*options, f"ckpt_path='{last}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
     assert summary["after"] == whole_summary["after"]
     # Runs without an anchor share what comes before the repair, and go another way from there.
-    without, free = train(few(*options[::2], folder="without"))
+    without, free = train(quick(*options[::2], folder="without"))
     assert without["before"] == summary["before"]
-    assert len(list(Path(few().paths.cache_dir).glob("base/*.ckpt"))) == 1
+    assert len(list(Path(quick().paths.cache_dir).glob("base/*.ckpt"))) == 1
     assert not torch.equal(weights(free["model"]), weights(whole["model"]))
 
 
-def test_a_run_that_is_averaged_at_its_end(few):
+def test_a_run_that_is_averaged_at_its_end(quick):
     options = ("model.dropout=0.2", "schedule.final_epochs=2", "repair.interpolate=true")
-    plain_summary, plain = train(few(*options, folder="plain"))
+    plain_summary, plain = train(quick(*options, folder="plain"))
     averaged = (*options, "schedule.final_average=true")
-    summary, whole = train(few(*averaged, folder="whole"))
+    summary, whole = train(quick(*averaged, folder="whole"))
     # The same base and rounds, of one shared base; another final network.
-    assert len(list(Path(few().paths.cache_dir).glob("base/*.ckpt"))) == 1
+    assert len(list(Path(quick().paths.cache_dir).glob("base/*.ckpt"))) == 1
     assert summary["before"] == plain_summary["before"]
     assert summary["injected"] == plain_summary["injected"]
-    folders = {name: Path(few(folder=name).paths.output_dir) for name in ("plain", "whole")}
+    folders = {name: Path(quick(folder=name).paths.output_dir) for name in ("plain", "whole")}
     base = [
         torch.load(folder / "checkpoints" / "base.ckpt", weights_only=True)["state_dict"]
         for folder in folders.values()
@@ -159,15 +159,15 @@ def test_a_run_that_is_averaged_at_its_end(few):
     assert all(torch.equal(value, model[name]) for name, value in last["state_dict"].items())
 
     with pytest.raises(RuntimeError, match="power cut"):
-        train(few(*averaged, folder="broken"), Crash(6, 3))
-    stopped = Path(few(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
-    again, resumed = train(few(*averaged, f"ckpt_path='{stopped}'", folder="resumed"))
+        train(quick(*averaged, folder="broken"), Crash(6, 3))
+    stopped = Path(quick(folder="broken").paths.output_dir) / "checkpoints" / "last.ckpt"
+    again, resumed = train(quick(*averaged, f"ckpt_path='{stopped}'", folder="resumed"))
     assert torch.equal(weights(whole["model"]), weights(resumed["model"]))
     assert again["after"] == summary["after"]
 
 
-def test_an_average_of_no_epochs_is_refused(few):
+def test_an_average_of_no_epochs_is_refused(quick):
     from rnnrepair.errors import ConfigurationError
 
     with pytest.raises(ConfigurationError, match=r"schedule\.final_average=true"):
-        train(few("schedule.final_average=true", "schedule.final_epochs=0"))
+        train(quick("schedule.final_average=true", "schedule.final_epochs=0"))

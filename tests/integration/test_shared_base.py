@@ -19,10 +19,10 @@ def base_name(cfg):
     return base_fingerprint(cfg, "data", SequenceClassifier())
 
 
-def test_arms_of_one_seed_share_the_base_training(few, tmp_path):
-    first, one = train(few("repair.strategy=random", folder="random"))
+def test_arms_of_one_seed_share_the_base_training(quick, tmp_path):
+    first, one = train(quick("repair.strategy=random", folder="random"))
     assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
-    second, other = train(few("repair.strategy=failures", folder="failures"))
+    second, other = train(quick("repair.strategy=failures", folder="failures"))
     assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
     assert second["before"] == first["before"]
     assert len(other["callbacks"]) == len(one["callbacks"])
@@ -30,13 +30,13 @@ def test_arms_of_one_seed_share_the_base_training(few, tmp_path):
     assert second["injected"] == first["injected"] > 0
 
 
-def test_run_from_the_shared_base_equals_the_run_that_made_it(few):
-    _, made = train(few(folder="made"))
-    _, reused = train(few(folder="reused"))
+def test_run_from_the_shared_base_equals_the_run_that_made_it(quick):
+    _, made = train(quick(folder="made"))
+    _, reused = train(quick(folder="reused"))
     assert torch.equal(weights(made["model"]), weights(reused["model"]))
     assert same_dynamics(made, reused)
     n_epochs = dynamics_of(made)["n_epochs"]
-    saved = torch.load(base_of(few(folder="reused")), weights_only=True)
+    saved = torch.load(base_of(quick(folder="reused")), weights_only=True)
     assert saved["callbacks"]["TrainingDynamicsRecorder"]["n_epochs"] == 3 < n_epochs
 
 
@@ -44,8 +44,8 @@ def base_of(cfg):
     return Path(cfg.paths.output_dir) / "checkpoints" / "base.ckpt"
 
 
-def test_every_run_keeps_its_unrepaired_network(few, tmp_path):
-    made, reused, alone = (few(folder=name) for name in ("made", "reused", "alone"))
+def test_every_run_keeps_its_unrepaired_network(quick, tmp_path):
+    made, reused, alone = (quick(folder=name) for name in ("made", "reused", "alone"))
     alone.schedule.share_base = False
     for cfg in (made, reused, alone):
         _, objects = train(cfg)
@@ -65,27 +65,27 @@ def test_every_run_keeps_its_unrepaired_network(few, tmp_path):
     assert not base_of(alone).samefile(shared)
 
 
-def test_a_base_is_copied_where_it_cannot_be_linked(few, monkeypatch):
+def test_a_base_is_copied_where_it_cannot_be_linked(quick, monkeypatch):
     def refuse(*_):
         raise OSError("another file system")
 
     monkeypatch.setattr("os.link", refuse)
-    made, reused = few(folder="made"), few(folder="reused")
+    made, reused = quick(folder="made"), quick(folder="reused")
     train(made)
     train(reused)
     assert base_of(made).read_bytes() == base_of(reused).read_bytes()
     assert not base_of(made).samefile(base_of(reused))
 
 
-def test_a_run_that_goes_on_elsewhere_keeps_the_unrepaired_network(few, caplog):
-    first = few("trainer.max_epochs=4", folder="first")
+def test_a_run_that_goes_on_elsewhere_keeps_the_unrepaired_network(quick, caplog):
+    first = quick("trainer.max_epochs=4", folder="first")
     train(first)
     last = base_of(first).with_name("last.ckpt")
-    onward = few(f"ckpt_path='{last}'", folder="second")
+    onward = quick(f"ckpt_path='{last}'", folder="second")
     train(onward)
     assert base_of(onward).samefile(base_of(first))
     base_of(first).unlink()
-    train(few(f"ckpt_path='{last}'", folder="third"))
+    train(quick(f"ckpt_path='{last}'", folder="third"))
     assert "There will be no" in caplog.text
 
 
@@ -109,8 +109,8 @@ def test_a_run_that_goes_on_elsewhere_keeps_the_unrepaired_network(few, caplog):
         "~callbacks.training_dynamics",
     ],
 )
-def test_what_changes_the_base_changes_its_name(few, override):
-    assert base_name(few(override)) != base_name(few())
+def test_what_changes_the_base_changes_its_name(quick, override):
+    assert base_name(quick(override)) != base_name(quick())
 
 
 @pytest.mark.parametrize(
@@ -128,38 +128,38 @@ def test_what_changes_the_base_changes_its_name(few, override):
         "name=other",
     ],
 )
-def test_what_follows_the_base_keeps_its_name(few, override):
-    assert base_name(few(override)) == base_name(few())
+def test_what_follows_the_base_keeps_its_name(quick, override):
+    assert base_name(quick(override)) == base_name(quick())
 
 
-def test_edits_that_nobody_draws_do_not_change_the_base(few):
+def test_edits_that_nobody_draws_do_not_change_the_base(quick):
     none = "augmentation.share=0"
-    assert base_name(few(none)) == base_name(few(none, "edits.image.rotation=5"))
+    assert base_name(quick(none)) == base_name(quick(none, "edits.image.rotation=5"))
 
 
-def test_another_learning_rate_gets_another_base(few, tmp_path):
-    train(few(folder="one"))
-    train(few("model.optimizer.lr=0.02", folder="two"))
+def test_another_learning_rate_gets_another_base(quick, tmp_path):
+    train(quick(folder="one"))
+    train(quick("model.optimizer.lr=0.02", folder="two"))
     assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 2
 
 
-def test_a_damaged_base_is_made_anew(few, tmp_path, caplog):
-    _, made = train(few(folder="made"))
+def test_a_damaged_base_is_made_anew(quick, tmp_path, caplog):
+    _, made = train(quick(folder="made"))
     (shared,) = (tmp_path / "cache" / "base").glob("*.ckpt")
     shared.unlink()  # the first run keeps its own
     shared.write_bytes(b"half a checkpoint")
-    _, again = train(few(folder="again"))
+    _, again = train(quick(folder="again"))
     assert "is damaged" in caplog.text
     assert torch.equal(weights(made["model"]), weights(again["model"]))
     assert torch.load(shared, weights_only=True)["state_dict"]
 
 
-def test_a_checkpoint_of_another_network_is_refused_before_training(few, tmp_path):
-    train(few("repair.strategy=none", folder="one"))
+def test_a_checkpoint_of_another_network_is_refused_before_training(quick, tmp_path):
+    train(quick("repair.strategy=none", folder="one"))
     last = tmp_path / "one" / "checkpoints" / "last.ckpt"
-    other = few(f"ckpt_path={last}", "model.hidden_size=7", folder="other")
+    other = quick(f"ckpt_path={last}", "model.hidden_size=7", folder="other")
     with pytest.raises(IncompatibleCheckpointError, match=r"model\.hidden_size=7 \(it had 24\)"):
         train(other)
     last.write_bytes(b"half a checkpoint")
     with pytest.raises(IncompatibleCheckpointError, match="missing or damaged"):
-        train(few(f"ckpt_path={last}", folder="more"))
+        train(quick(f"ckpt_path={last}", folder="more"))

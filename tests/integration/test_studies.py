@@ -189,7 +189,7 @@ def test_features_and_clusterings_are_compared(run):
     [
         (["study=k_sweep", "study.k_sweep.n_components=[9999]"], "asks for 9999 states"),
         (["study=automaton", "study.automaton.sample=3"], "is no test sample"),
-        (["study=faults", "study.faults.top=5000"], "leaves none of the 3001 training samples out"),
+        (["study=faults", "study.faults.top=5000"], "leaves none of the 900 training samples out"),
     ],
 )
 def test_studies_that_do_not_fit_are_refused_before_any_work(run, overrides, message, monkeypatch):
