@@ -1,5 +1,6 @@
 """What several test files need: random traces, abstract models and a data module of tensors."""
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,12 @@ from tests.report_page import Page
 from tests.report_page import Sequences as Shown
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking through all that is imported, in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 def reads_in_bf16() -> bool:

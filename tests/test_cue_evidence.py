@@ -109,14 +109,19 @@ def test_carrying_counts_what_ends_at_the_label_from_other_predictions(traces):
         assert float(found[symbol]) == pytest.approx(expected, abs=1e-6)
 
 
+def misplaced(read, label, cues):
+    """Of one channel alone, for label 1."""
+    return cue_evidence.misplaced([read], label, 1, [cues])[0]
+
+
 def test_a_word_with_neighbours_of_its_own_is_not_misplaced(traces):
     """The same word at the same labels, once anywhere, once always behind the same word."""
-    place = cue_evidence.misplaced(readings(traces), traces.label, 1, torch.ones(12).bool())
+    place = misplaced(readings(traces), traces.label, torch.ones(12).bool())
     token = traces.token.clone()
     at = (token == 11).nonzero()[:, 0]
     token[at - 1] = 3
     called_for = readings(replace(traces, token=token))
-    natural = cue_evidence.misplaced(called_for, traces.label, 1, torch.ones(12).bool())
+    natural = misplaced(called_for, traces.label, torch.ones(12).bool())
     assert float(place[11]) > 0 > float(natural[11])
     assert float(natural[11]) < float(place[11]) - 10
 
@@ -144,15 +149,28 @@ def test_a_level_that_is_left_as_fast_as_it_is_reached_is_misplaced(traces, walk
     """A spike among walks is; a peak that is reached level by level is not."""
     level, spike = walks
     of = torch.ones(8).bool()
-    place = cue_evidence.misplaced(of_levels(traces, level), traces.label, 1, of)
+    place = misplaced(of_levels(traces, level), traces.label, of)
     peaks = level.clone()
     at = spike.nonzero()[:, 0]
     peaks[at - 1] = 6
     peaks[at + 1] = 6
-    natural = cue_evidence.misplaced(of_levels(traces, peaks), traces.label, 1, of)
+    natural = misplaced(of_levels(traces, peaks), traces.label, of)
     assert float(place[7]) > 10
     assert float(natural[7]) < 0
     assert float(place[:6].max()) < 0
+
+
+def test_a_channel_that_is_still_otherwise_learns_from_the_others(traces, walks):
+    """Its other levels do not occur, and how much levels choose their neighbours is unknown."""
+    level, spike = walks
+    still = of_levels(traces, 7 * spike.long())
+    of = torch.ones(8).bool()
+    alone = misplaced(still, traces.label, of)
+    channels = [still, of_levels(traces, level)]
+    together, walking = cue_evidence.misplaced(channels, traces.label, 1, [of, of])
+    assert float(together[7]) > float(alone[7]) + 3
+    backwards = cue_evidence.misplaced(channels[::-1], traces.label, 1, [of, of])
+    torch.testing.assert_close(backwards, [walking, together])
 
 
 @pytest.mark.parametrize("kind", ["tokens", "levels"])
@@ -160,7 +178,7 @@ def test_misplaced_is_a_bayes_factor_of_dirichlet_multinomials(traces, walks, ki
     read = readings(traces) if kind == "tokens" else of_levels(traces, walks[0])
     n = read.n_symbols
     cues = torch.arange(n) % 2 == 0
-    found = cue_evidence.misplaced(read, traces.label, 1, cues)
+    found = misplaced(read, traces.label, cues)
     label = traces.label[read.row].tolist()
     columns = (c.tolist() for c in (read.symbol, read.before, read.after))
     rows = list(zip(*columns, label, strict=True))
@@ -221,7 +239,8 @@ def test_rare_words_have_little_evidence(traces):
     token = traces.token.clone()
     row = int(traces.label.nonzero()[20, 0])
     token[traces.offsets[row] + 1] = 12
-    evidence = cue_evidence.cue_evidence(readings(replace(traces, token=token)), traces.label, 1)
+    channels = [readings(replace(traces, token=token))]
+    (evidence,) = cue_evidence.cue_evidence(channels, traces.label, 1)
     assert float(evidence.weakest[12]) < 1 < float(evidence.weakest[11])
 
 

@@ -4,7 +4,7 @@ Each compares two explanations of counts, in nats, by their exact marginal likel
 symbols have little evidence for or against them and no threshold on counts is needed.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +16,6 @@ from rnnrepair.influence.readings import Readings
 UNSEEN = 0.5
 # Strengths of the prior of neighbours that are tried (see ``misplaced``).
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-
-# Shares of symbols, by the numbers of those and of the ones that they stand beside.
-Expected = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -42,17 +39,18 @@ class CueEvidence:
         return torch.stack([self.typical, self.carrying, self.misplaced]).amin(0)
 
 
-def cue_evidence(readings: Readings, label: Tensor, wanted: int) -> CueEvidence:
-    """Return the evidence of all symbols of a channel for one label.
+def cue_evidence(channels: Sequence[Readings], label: Tensor, wanted: int) -> list[CueEvidence]:
+    """Return the evidence of all symbols of every channel for one label.
 
     Args:
-        readings: of N sequences.
+        channels: of N sequences.
         label: (N,) int64.
         wanted: the label.
     """
-    is_typical, is_carrying = typical(readings, label, wanted), carrying(readings, wanted)
-    cues = (is_typical > 0) & (is_carrying > 0)
-    return CueEvidence(is_typical, is_carrying, misplaced(readings, label, wanted, cues))
+    two = [(typical(each, label, wanted), carrying(each, wanted)) for each in channels]
+    cues = [(is_typical > 0) & (is_carrying > 0) for is_typical, is_carrying in two]
+    place = misplaced(channels, label, wanted, cues)
+    return [CueEvidence(*both, where) for both, where in zip(two, place, strict=True)]
 
 
 def typical(readings: Readings, label: Tensor, wanted: int) -> Tensor:
@@ -84,45 +82,75 @@ def carrying(readings: Readings, wanted: int) -> Tensor:
     return _where_more(_any_share(done, tried) - chance, done, zeros.index_add(0, symbol, usual))
 
 
-def misplaced(readings: Readings, label: Tensor, wanted: int, cues: Tensor) -> Tensor:
-    """Return (V,): its neighbours are drawn from all symbols, against ones of its own.
+def misplaced(
+    channels: Sequence[Readings], label: Tensor, wanted: int, cues: Sequence[Tensor]
+) -> list[Tensor]:
+    """Return (V,) of each channel: neighbours are drawn from all symbols, against ones of its own.
 
     Neighbours of its own have a Dirichlet prior. For a token it lies around the shares of all
-    tokens, for a level around what follows from how far channels go from one level to the next in
-    samples of other labels: a spike is left as fast as it is reached, a peak is not. The strength
-    of the prior is the one under which the neighbours of all other cues of the label (of all other
-    levels) are most probable: how much symbols choose their neighbours is learnt from the data.
+    tokens, for a level around what follows from how far its channel goes from one level to the next
+    in samples of other labels: a spike is left as fast as it is reached, a peak is not. The
+    strength of the prior is the one under which the neighbours of all other cues of the label (of
+    all other levels of all channels) are most probable: how much symbols choose their neighbours is
+    learnt from the data.
 
     Args:
-        readings: of N sequences.
+        channels: of N sequences.
         label: (N,) int64.
         wanted: the label.
-        cues: (V,) bool, the tokens that the strength is learnt from.
+        cues: (V,) bool of each, the tokens that the strength is learnt from.
     """
+    total = [torch.zeros(each.n_symbols, dtype=torch.float64) for each in channels]
+    for side in ("before", "after"):
+        weighed = [_of_neighbours(each, label, wanted, side) for each in channels]
+        # There are few levels: all teach.
+        learnt = [
+            torch.where(of if each.are_tokens else torch.ones_like(of), own, 0.0)
+            for each, of, (_, own) in zip(channels, cues, weighed, strict=True)
+        ]
+        of_all = torch.stack([own.sum(1) for own in learnt]).sum(0)
+        for number, (chance, own) in enumerate(weighed):
+            # What is weighed teaches nothing about itself.
+            best = (of_all[:, None] - learnt[number]).argmax(0, keepdim=True)
+            total[number] += chance - own.gather(0, best)[0]
+    return total
+
+
+def _of_neighbours(
+    readings: Readings, label: Tensor, wanted: int, side: str
+) -> tuple[Tensor, Tensor]:
+    """Return log likelihoods of the neighbours on one side, in samples of the label.
+
+    Args:
+        readings: of a channel.
+        label: (N,) int64.
+        wanted: the label.
+        side: ``before`` or ``after``.
+
+    Returns:
+        (V,) of neighbours that are drawn from all symbols, (strengths, V) of ones of their own.
+    """
+    n, neighbour = readings.n_symbols, getattr(readings, side)
     of_label = label[readings.row] == wanted
     share = readings.share.clone()
     if not readings.are_tokens:
-        # There are few levels, and every series begins and ends somewhere.
+        # Every series begins and ends somewhere.
         share[-1] = 0
-
-    def anywhere(of: Tensor, beside: Tensor) -> Tensor:
-        # Never its own neighbour: equal symbols are read as one.
-        return share[beside] / (share.sum() - share[of]).clamp_min(1e-12)
-
-    if readings.are_tokens:
-        own = anywhere
-    else:
-        away, cues = _steps_away(readings, ~of_label), torch.ones_like(cues)
-
-        def own(of: Tensor, beside: Tensor) -> Tensor:
-            return away[of, beside]
-
-    total = torch.zeros(readings.n_symbols, dtype=torch.float64)
-    for neighbour in (readings.before, readings.after):
-        there = of_label & (share[neighbour] > 0)
-        symbol, beside = readings.symbol[there], neighbour[there]
-        total += _of_neighbours(symbol, beside, anywhere, own, cues)
-    return total
+    there = of_label & (share[neighbour] > 0)
+    symbol = readings.symbol[there]
+    pair, count = torch.unique(symbol * (n + 1) + neighbour[there], return_counts=True)
+    of, beside, count = pair // (n + 1), pair % (n + 1), count.double()
+    # Never its own neighbour: equal symbols are read as one.
+    anywhere = share[beside] / (share.sum() - share[of]).clamp_min(1e-12)
+    expected = anywhere if readings.are_tokens else _steps_away(readings, ~of_label)[of, beside]
+    held = symbol.bincount(minlength=n).double()
+    zeros = torch.zeros(n, dtype=torch.float64)
+    own = []
+    for strength in STRENGTHS:
+        prior = strength * expected
+        chosen = zeros.index_add(0, of, lgamma(count + prior) - lgamma(prior))
+        own.append(chosen + lgamma(torch.tensor(strength).double()) - lgamma(held + strength))
+    return zeros.index_add(0, of, count * anywhere.log()), torch.stack(own)
 
 
 def _steps_away(readings: Readings, counted: Tensor) -> Tensor:
@@ -141,36 +169,6 @@ def _steps_away(readings: Readings, counted: Tensor) -> Tensor:
     pairs = away.flatten().bincount(minlength=n)
     often = torch.where(away > 0, ((sizes + UNSEEN) / pairs)[away], 0.0)
     return often / often.sum(1, keepdim=True)
-
-
-def _of_neighbours(
-    symbol: Tensor, neighbour: Tensor, anywhere: Expected, own: Expected, cues: Tensor
-) -> Tensor:
-    """Return (V,) evidence of one side.
-
-    Args:
-        symbol: (r,) of the readings.
-        neighbour: (r,) of those.
-        anywhere: how often a symbol is expected beside another that is put anywhere.
-        own: the same where it is not.
-        cues: see ``misplaced``.
-    """
-    n = len(cues)
-    pair, count = torch.unique(symbol * (n + 1) + neighbour, return_counts=True)
-    of, beside, count = pair // (n + 1), pair % (n + 1), count.double()
-    held = symbol.bincount(minlength=n).double()
-    zeros = torch.zeros(n, dtype=torch.float64)
-    chance = zeros.index_add(0, of, count * anywhere(of, beside).log())
-    owns = []
-    for strength in STRENGTHS:
-        prior = strength * own(of, beside)
-        chosen = zeros.index_add(0, of, lgamma(count + prior) - lgamma(prior))
-        owns.append(chosen + lgamma(torch.tensor(strength).double()) - lgamma(held + strength))
-    chosen = torch.stack(owns)
-    # What is weighed teaches nothing about itself.
-    learnt = torch.where(cues, chosen, 0.0)
-    best = (learnt.sum(1, keepdim=True) - learnt).argmax(0, keepdim=True)
-    return chance - chosen.gather(0, best)[0]
 
 
 def _any_share(hits: Tensor, of: Tensor) -> Tensor:

@@ -139,7 +139,11 @@ class CueScorer(OwnScorer):
         """Readings of every channel with the evidence of its symbols for every label."""
         label, classes = self.traces.label, range(self.traces.n_classes)
         channels = list(read_channels(self._view))
-        return [(r, [cue_evidence(r, label, c) for c in classes]) for r in channels]
+        of_classes = [cue_evidence(channels, label, c) for c in classes]
+        return [
+            (readings, list(evidence))
+            for readings, *evidence in zip(channels, *of_classes, strict=True)
+        ]
 
     def _cue(self, pair: int, symbol: int) -> Cue:
         """Return a cue by the number of its channel and label, and of its symbol."""
