@@ -13,7 +13,8 @@ class PatternFromStart(PatternRepair):
     It is trained as ``augment`` and ``all`` train one: on the fit and the repair split, for as many
     steps at the same rates as base and repair take together. From the first epoch on, up to half of
     its samples have the patterns; training samples of words and columns are seen up to ten times as
-    often as others. Where no pattern is found, it is training on all the data alone.
+    often as others. Where no pattern is found, it is training on all the data alone: ``all``, or
+    ``augment``.
 
     Source: ours.
     """
@@ -22,6 +23,14 @@ class PatternFromStart(PatternRepair):
     starts_anew = True
     most_often = 10
 
-    def __init__(self, finders: Sequence[Finder] | None = None) -> None:
-        """Choose who finds patterns, see ``PatternRepair``."""
+    def __init__(self, finders: Sequence[Finder] | None = None, augments: bool = False) -> None:
+        """Choose who finds patterns, see ``PatternRepair``, and how all else is trained.
+
+        Args:
+            finders: of the patterns.
+            augments: whether augmentation draws the repair's edits, as that of ``augment`` does.
+                With edits of every kind (``SweptEdits``) the network is prepared for what is not
+                found too.
+        """
         super().__init__(finders=finders, rest=NoRepair())
+        self.augments = augments

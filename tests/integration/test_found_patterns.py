@@ -13,7 +13,7 @@ from rnnrepair.callbacks.launch import build
 from rnnrepair.patterns import Candidate
 from rnnrepair.record import RunRecord
 from rnnrepair.repair import PatternRepair, read_ledger
-from tests.integration.conftest import train
+from tests.integration.conftest import train, weights
 
 # Eights, of the digits 3, 5 and 8.
 EIGHT = 2
@@ -100,6 +100,30 @@ def test_a_new_network_is_taught_the_pattern_from_its_first_epoch_on(quick):
     assert summary["patterns"][0]["injected"] == summary["injected"]
     rows = read_ledger(Path(cfg.paths.output_dir) / "ledger.csv")
     assert all(row.redrawn and row.holds for row in rows)
+
+
+class Nothing:
+    """Finds nothing."""
+
+    name = "edit"
+
+    def candidates(self, context, difficulty):
+        return []
+
+
+def test_without_a_pattern_it_is_augmentation_with_the_same_edits(quick):
+    options = ("augmentation.share=0.5", "edits.image.rotation=7")
+    anew = "repair.strategies.pattern_from_start"
+    nothing = "{_target_: tests.integration.test_found_patterns.Nothing}"
+    sought = (
+        "repair.strategy=pattern_from_start",
+        f"{anew}.augments=true",
+        f"+{anew}.finders=[{nothing}]",
+    )
+    told, taught = train(quick(*options, *sought, folder="sought"))
+    _, augmented = train(quick(*options, "repair.strategy=augment", folder="augmented"))
+    assert "patterns" not in told
+    assert torch.equal(weights(taught["model"]), weights(augmented["model"]))
 
 
 class Seen(Callback):
