@@ -54,7 +54,7 @@ class Cue:
 
     @property
     def score(self) -> float:
-        """The weakest of what is known."""
+        """The weakest of the three."""
         return min(self.typical, self.carrying, self.misplaced)
 
     @property
