@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from rnnrepair.influence.labels import (
     input_features,
     is_far,
+    kernel_labels,
     linear_labels,
     neighbour_labels,
     wrong_label_odds,
 )
+from rnnrepair.influence.labels.kernel import DAMPINGS, WIDTH
 from rnnrepair.influence.labels.linear import DAMPING, ridge
+from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -123,15 +127,52 @@ def test_ridge_is_that_of_scikit_learn(form):
     np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-3)
 
 
-def test_no_sample_has_a_say_in_what_is_said_of_it():
+def nearest(*given):
+    return neighbour_labels(*given)[0]
+
+
+def smooth(features, *given):
+    return kernel_labels(torch.from_numpy(features), *given)
+
+
+def test_the_kernel_model_is_ridge_regression_in_each_part():
+    features, label = classes(n=300)
+    found = smooth(features, label, C).double()
+    values = torch.from_numpy(features).double()
+    usual = torch.pdist(values).median()
+    order = torch.randperm(300, generator=torch_generator(0, "kernel model of labels"))
+    wanted = np.eye(C)[label.numpy()] - 1 / C
+    parts = [order[p::5].numpy() for p in range(5)]
+
+    def told(p, without, damping):
+        here = np.concatenate([parts[q] for q in range(5) if q not in without])
+        gamma = float(1 / (2 * (WIDTH * usual) ** 2))
+        model = KernelRidge(alpha=damping * len(here), kernel="rbf", gamma=gamma)
+        return model.fit(features[here], wanted[here]).predict(features[parts[p]])
+
+    for p in range(5):
+        q = (p + 1) % 5
+        errors = [((told(q, (p, q), d) - wanted[parts[q]]) ** 2).sum() for d in DAMPINGS]
+        expected = told(p, (p,), DAMPINGS[int(np.argmin(errors))]) + 1 / C
+        # All samples are centres: the approximation is exact.
+        np.testing.assert_allclose(found[parts[p]], expected, atol=1e-3)
+
+
+def test_copies_of_one_sample_have_the_kernel_model_say_how_often_labels_are():
+    label = torch.arange(100) % 4 // 3
+    found = kernel_labels(torch.zeros(100, 3), label, 2)
+    torch.testing.assert_close(found[:, 1], torch.full((100,), 0.25), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("judge", [linear_labels, nearest, smooth])
+def test_no_sample_has_a_say_in_what_is_said_of_it(judge):
     features, label = classes()
     other = label.clone()
     other[7] = (label[7] + 1) % C
-    for judge in (linear_labels, lambda *given: neighbour_labels(*given)[0]):
-        before, after = (judge(features, y, C) for y in (label, other))
-        assert torch.equal(before[7], after[7])
-        assert not torch.equal(before, after)
-        assert (before.argmax(1) == label).float().mean() > 0.9
+    before, after = (judge(features, y, C) for y in (label, other))
+    assert torch.equal(before[7], after[7])
+    assert not torch.equal(before, after)
+    assert (before.argmax(1) == label).float().mean() > 0.9
 
 
 def test_neighbours_are_those_of_brute_force():

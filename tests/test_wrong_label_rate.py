@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnrepair.influence.labels import linear_labels, wrong_label_rate
+from rnnrepair.influence.labels import linear_labels, regression_labels, wrong_label_rate
 from rnnrepair.influence.labels import neighbour_labels as neighbours
 
 N = 2000
@@ -33,7 +33,7 @@ def planted(label, n_classes, share, only=None, seed=1):
     return torch.where(wrong, (label + step) % n_classes, label), wrong
 
 
-@pytest.mark.parametrize("judge", [neighbour_labels, linear_labels])
+@pytest.mark.parametrize("judge", [neighbour_labels, linear_labels, regression_labels])
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
 def test_planted_labels_are_counted(judge, n_classes, share):
@@ -45,7 +45,7 @@ def test_planted_labels_are_counted(judge, n_classes, share):
     assert 0.85 * is_wrong < found < 1.2 * is_wrong + 0.025
 
 
-@pytest.mark.parametrize("judge", [neighbour_labels, linear_labels])
+@pytest.mark.parametrize("judge", [neighbour_labels, linear_labels, regression_labels])
 @pytest.mark.parametrize("n_classes", [2, 5])
 def test_right_labels_of_hard_samples_are_not_counted(judge, n_classes):
     features, label = overlapping(n_classes)

@@ -10,8 +10,8 @@ from rnnrepair.influence.labels import (
     SharedValue,
     input_features,
     is_far,
-    linear_labels,
     neighbour_labels,
+    regression_labels,
     shared_values,
     wrong_label_odds,
     wrong_label_rate,
@@ -96,11 +96,11 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     Three kinds of evidence, see ``wrong_label_odds``: how far the margin of the label stayed behind
     while the network was trained (where that was not recorded, how many of the nearest traces
     carry another label), how many of the samples with the nearest inputs do, and how much better
-    another label fits a linear model of the inputs. The latter two know no network, and so nothing
-    of what it has learnt by heart; they tell how many labels are wrong, too
-    (``wrong_label_rate``), and no more than these are expected. Where one kind alone has a say,
-    only what lies far outside of its class is suspect. It costs a search for neighbours among 5,000
-    samples.
+    another label fits a regression on the inputs. The latter two know no network, and so nothing of
+    what it has learnt by heart; they tell how many labels are wrong, too (``wrong_label_rate``),
+    and no more than these are expected. Where one kind alone has a say, only what lies far outside
+    of its class is suspect. It costs a search for neighbours among 5,000 samples, and kernels
+    around 500 where inputs are not words.
 
     Where far more of the doubted samples than of all have one value of the user's columns
     (``shared_values``), the samples with the value are compared with each other: a device that
@@ -141,19 +141,19 @@ def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     label, n_classes = traces.label, traces.n_classes
     features = input_features(traces, view.fetch, seed)
     near, distance = neighbour_labels(features, label, n_classes, seed)
-    linear = linear_labels(features, label, n_classes, seed)
-    by_inputs = [_of_inputs(kind, label) for kind in (near, linear)]
+    fitted = regression_labels(features, label, n_classes, seed)
+    by_inputs = [_of_inputs(kind, label) for kind in (near, fitted)]
     kinds = torch.stack([_of_the_network(view, traces, seed), *by_inputs])
     # Samples have no say in what is said of their inputs, so these tell how many are wrong.
     rate = min(
         (
             wrong_label_rate(votes, label, seed)
-            for votes, kind in zip((near, linear), by_inputs, strict=True)
+            for votes, kind in zip((near, fitted), by_inputs, strict=True)
             if not kind.isnan().all()
         ),
         default=1.0,
     )
-    votes = near + linear.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
+    votes = near + fitted.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
     return _Evidence(kinds, is_far(distance, distance), votes, rate)
 
 

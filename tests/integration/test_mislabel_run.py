@@ -28,12 +28,21 @@ def trained_in(folder, *options):
 
 def test_a_run_ends_with_the_study(tmp_path):
     methods = list(composed("+experiment=mnist_mislabelled").study.mislabel.methods)
-    options = ["model.optimizer.lr=0.1", "study.mislabel.best=1", "study.mislabel.shares=[0.2]"]
+    options = [
+        "model.optimizer.lr=0.1",
+        "model.hidden_size=12",
+        "study.mislabel.methods.koh_liang.samples=50",
+        "study.mislabel.best=1",
+        "study.mislabel.shares=[0.2]",
+    ]
     folder = trained_in(tmp_path, *options)
     table = pd.read_csv(f"{folder}/mislabel.csv")
     assert table["method"].unique().tolist() == methods
     own = table[(table["flips"] == "all") & (table["by"] == "itself")].set_index("method")["auc"]
     assert own["suspicion"] > 0.9 > 0.6 > own["random"]
+    # It reads the steps that were recorded.
+    shown = table[(table["flips"] == "all") & (table["by"] == "targets")].set_index("method")["auc"]
+    assert shown["sgd_influence"] > 0.6
     curve = pd.read_csv(f"{folder}/restored.csv").set_index("method")["restored"]
     assert curve["everything"] == table["n"].max()
     # A finished run answers the same.
@@ -43,27 +52,9 @@ def test_a_run_ends_with_the_study(tmp_path):
     pd.testing.assert_frame_equal(told.drop(columns="seconds"), table.drop(columns="seconds"))
 
 
-def test_sgd_influence_reads_the_steps_that_were_recorded(tmp_path):
-    few = [f"~study.mislabel.methods.{m}" for m in ("tracin", "error_states", "overlap", "inputs")]
-    options = [
-        "+callbacks.trajectory_recorder={_target_: rnnrepair.callbacks.TrajectoryRecorder}",
-        "+study.mislabel.methods.sgd={_target_: rnnrepair.influence.SGDInfluence}",
-        "schedule.share_base=false",
-        "model.hidden_size=8",
-        "schedule.base_epochs=2",
-        *few,
-    ]
-    table = pd.read_csv(f"{trained_in(tmp_path, *options)}/mislabel.csv")
-    assert table[table["method"] == "sgd"]["auc"].notna().any()
-
-
 def test_methods_that_nothing_was_recorded_for_are_refused_before_training(tmp_path):
-    options = [
-        "~callbacks.training_dynamics",
-        "+study.mislabel.methods.sgd={_target_: rnnrepair.influence.SGDInfluence}",
-    ]
     with pytest.raises(ConfigurationError, match="TrainingDynamicsRecorder"):
-        trained_in(tmp_path / "dynamics", *options)
+        trained_in(tmp_path / "dynamics", "~callbacks.training_dynamics")
     with pytest.raises(ConfigurationError, match="TrajectoryRecorder"):
-        trained_in(tmp_path / "steps", options[1])
+        trained_in(tmp_path / "steps", "~callbacks.trajectory_recorder")
     assert not list(tmp_path.rglob("*.ckpt"))

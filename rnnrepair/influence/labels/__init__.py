@@ -2,10 +2,12 @@
 
 from rnnrepair.influence.labels.bag_of_words import BagOfWords
 from rnnrepair.influence.labels.features import Features, input_features
+from rnnrepair.influence.labels.kernel import kernel_labels
 from rnnrepair.influence.labels.linear import linear_labels
 from rnnrepair.influence.labels.neighbours import is_far, neighbour_labels
 from rnnrepair.influence.labels.odds import wrong_label_odds
 from rnnrepair.influence.labels.rate import wrong_label_rate
+from rnnrepair.influence.labels.regression import regression_labels
 from rnnrepair.influence.labels.shared_values import SharedValue, shared_values
 
 __all__ = [
@@ -14,8 +16,10 @@ __all__ = [
     "SharedValue",
     "input_features",
     "is_far",
+    "kernel_labels",
     "linear_labels",
     "neighbour_labels",
+    "regression_labels",
     "shared_values",
     "wrong_label_odds",
     "wrong_label_rate",

@@ -1,0 +1,120 @@
+"""What a smooth function of the inputs says of the labels of samples that it was not fitted on."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnnrepair.seeding import torch_generator
+
+# Every sample is judged by a model that was fitted on the other four parts.
+PARTS = 5
+# Samples that have a kernel around them, and samples of all parts that models are fitted on.
+CENTRES = 500
+FITTED_ON = 20000
+# Width of the kernels, of the median distance between centres.
+WIDTH = 0.6
+# For each sample that a model is fitted on.
+DAMPINGS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+# Added to the likeness of each centre to itself.
+SAME = 1e-6
+# Samples whose kernels are computed at a time.
+AT_A_TIME = 2000
+
+
+def kernel_labels(values: Tensor, label: Tensor, n_classes: int, seed: int = 0) -> Tensor:
+    """Return (N, C) float32 scores of each class, about 1 for the class that a model sees.
+
+    Ridge regression from Gaussian kernels around 500 samples to indicators of the classes. No
+    sample has a say in the fit that judges it, nor in its damping. What is far from all centres is
+    of no class more than of another.
+
+    Source: Williams and Seeger, "Using the Nystroem Method to Speed Up Kernel Machines", 2000.
+
+    Args:
+        values: (N, k) of the samples.
+        label: (N,) int64.
+        n_classes: C.
+        seed: of the centres, of the samples that models are fitted on and of the parts.
+    """
+    values = values.double()
+    order = torch.randperm(len(label), generator=torch_generator(seed, "kernel model of labels"))
+    parts = [order[p::PARTS] for p in range(PARTS)]
+    kernels = _Kernels.around(values[order[:CENTRES]])
+    wanted = torch.eye(n_classes, dtype=torch.float64)[label] - 1 / n_classes
+    fitted = [part[: FITTED_ON // PARTS] for part in parts]
+    sums = [kernels.sums(values[rows], wanted[rows]) for rows in fitted]
+    scores = torch.empty(len(label), n_classes, dtype=torch.float64)
+    for p, judged in enumerate(parts):
+        # The damping is chosen on the next part.
+        q = (p + 1) % PARTS
+        tried = kernels.weights(_Sums.over(sums, without=(p, q)), DAMPINGS)
+        error = (kernels.of(values[fitted[q]]) @ tried - wanted[fitted[q]]).square().sum((1, 2))
+        damping = DAMPINGS[int(error.argmin())]
+        (weights,) = kernels.weights(_Sums.over(sums, without=(p,)), (damping,))
+        for rows in judged.split(AT_A_TIME):
+            scores[rows] = kernels.of(values[rows]) @ weights
+    return (scores + 1 / n_classes).float()
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Of n samples that have kernels K and want Y.
+
+    Attributes:
+        squares: (m, m) K'K.
+        products: (m, C) K'Y.
+        n: samples.
+    """
+
+    squares: Tensor
+    products: Tensor
+    n: int
+
+    @classmethod
+    def over(cls, sums: "list[_Sums]", without: tuple[int, ...]) -> "_Sums":
+        """Return those of several parts together."""
+        kept = [part for p, part in enumerate(sums) if p not in without]
+        return cls(
+            torch.stack([part.squares for part in kept]).sum(0),
+            torch.stack([part.products for part in kept]).sum(0),
+            sum(part.n for part in kept),
+        )
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """Gaussian kernels around m centres.
+
+    Attributes:
+        centre: (m, k).
+        width: standard deviation of each.
+    """
+
+    centre: Tensor
+    width: float
+
+    @classmethod
+    def around(cls, centre: Tensor) -> "_Kernels":
+        """Choose the width by the distances between the centres."""
+        apart = torch.pdist(centre)
+        # Copies of one sample have no distance.
+        usual = float(apart[apart > 0].median()) if bool((apart > 0).any()) else 1.0
+        return cls(centre, WIDTH * usual)
+
+    def of(self, values: Tensor) -> Tensor:
+        """Return (n, m) values of the kernels at n samples."""
+        return torch.cdist(values, self.centre).div(self.width).square().div(-2).exp()
+
+    def sums(self, values: Tensor, wanted: Tensor) -> _Sums:
+        """Sum over n samples (n, k) that want (n, C)."""
+        kernel = self.of(values)
+        return _Sums(kernel.T @ kernel, kernel.T @ wanted, len(values))
+
+    def weights(self, fitted_on: _Sums, dampings: tuple[float, ...]) -> Tensor:
+        """Return the (dampings, m, C) weights of ridge regressions."""
+        damping = torch.tensor(dampings, dtype=torch.float64)[:, None, None] * max(fitted_on.n, 1)
+        among = self.of(self.centre)
+        # Of copies of a sample any may have the weight.
+        among.diagonal().add_(SAME)
+        return torch.linalg.solve(fitted_on.squares + damping * among, fitted_on.products)
