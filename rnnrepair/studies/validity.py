@@ -13,6 +13,7 @@ from rnnrepair.influence import (
     ErrorStates,
     InfluenceMethod,
     InputSimilarity,
+    KohLiang,
     RandomInfluence,
     SegmentSimilarity,
     StateSimilarity,
@@ -59,6 +60,7 @@ def every_method() -> dict[str, InfluenceMethod]:
         "error_states_segment": ErrorStates(segment=True),
         "tracin": TracIn(),
         "tracin_cosine": TracIn(cosine=True),
+        "koh_liang": KohLiang(samples=1000),
     }
 
 
