@@ -237,3 +237,21 @@ def test_features_of_texts_know_which_words_there_are_not_their_order():
     assert (found[0] @ found[2]) == 0
     # Rare words weigh more.
     assert found[2, 6] > found[2, 7]
+
+
+def test_a_kind_that_is_told_twice_may_count_half(planted):
+    evidence, label, _ = planted
+    twice = torch.cat([evidence, evidence[1:]])
+    halved = wrong_label_odds(twice, label, 0.1, [1, 0.5, 0.5])
+    torch.testing.assert_close(halved, wrong_label_odds(evidence, label, 0.1), atol=0.05, rtol=0)
+
+
+def test_labels_are_told_apart_within_a_range_of_evidence():
+    """A fifth of the labels is wrong, in the same ranges as right ones that stand out less."""
+    g = torch.Generator().manual_seed(5)
+    label = torch.randint(2, (600,), generator=g)
+    wrong = torch.arange(600) % 5 == 0
+    evidence = 3 * wrong + torch.randn(2, 600, generator=g)
+    odds = wrong_label_odds(evidence.double(), label, 0.2)
+    assert len(odds.unique()) > 400
+    assert odds[wrong].mean() > 0 > odds[~wrong].mean()

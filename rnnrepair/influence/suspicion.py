@@ -24,6 +24,9 @@ from rnnrepair.traces import Traces
 
 # Standard errors by which votes must be better than chance.
 SURELY = 3
+# How much margins, neighbours and regression count: the latter two read the same inputs, and are
+# mostly unsure of the same samples.
+COUNTS = (1.0, 0.5, 1.0)
 # Samples, drawn at random, that some are judged among where not all are asked for.
 AMONG = 2500
 
@@ -118,14 +121,14 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
         drawn = tie_order(traces.index, seed)[:AMONG]
         traces = traces.select(torch.cat([rows, drawn]).unique())
     label, found = traces.label, _evidence(view, traces, seed)
-    odds = wrong_label_odds(found.kinds, label, found.rate)
+    odds = wrong_label_odds(found.kinds, label, found.rate, COUNTS)
     open_ = ~torch.isin(traces.index, view.checked)
     doubted = _doubted(odds, found.kinds, label) & open_
     # Labels that a person has looked at are no draws of the test.
     shared = shared_values(view.columns, traces.index[open_], label[open_], doubted[open_])
     kinds = _within_values(found.kinds, shared, view, traces)
     if shared:
-        odds = wrong_label_odds(kinds, label, found.rate)
+        odds = wrong_label_odds(kinds, label, found.rate, COUNTS)
         doubted = _doubted(odds, kinds, label) & open_
     suspect = doubted & ~found.far
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)

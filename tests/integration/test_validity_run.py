@@ -8,7 +8,10 @@ from tests.integration.conftest import train
 def test_a_run_ends_with_the_study_and_can_be_put_together(quick):
     few = [f"study.validity.{name}" for name in ("failures=2", "top=10", "halves=3", "compared=6")]
     fewer = ["study.validity.half_epochs=1", "study.validity.epochs=1"]
-    gone = [f"~study.validity.methods.{name}" for name in ("overlap", "tracin_cosine", "label", "koh_liang")]
+    gone = [
+        f"~study.validity.methods.{name}"
+        for name in ("overlap", "tracin_cosine", "label", "koh_liang")
+    ]
     k = ["study.validity.n_components=12"]
     cfg = quick("callbacks=default", "study=validity", *few, *fewer, *gone, *k)
     train(cfg)

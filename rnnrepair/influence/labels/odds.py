@@ -1,5 +1,8 @@
 """How likely labels are wrong, from several kinds of evidence that nobody has calibrated."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from scipy.optimize import brentq, isotonic_regression
@@ -7,7 +10,7 @@ from scipy.special import expit
 from scipy.stats import rankdata
 from torch import Tensor
 
-# Values of a kind of evidence that are told apart, at most, and samples of each of them, at least.
+# Ranges of a kind of evidence, at most, and samples of each of them, at least.
 BINS = 30
 PER_BIN = 40
 # The same of the most suspicious one.
@@ -22,15 +25,18 @@ SETTLED = 1e-4
 CERTAIN = 500.0
 
 
-def wrong_label_odds(evidence: Tensor, label: Tensor, rate: float = 1.0) -> Tensor:
+def wrong_label_odds(
+    evidence: Tensor, label: Tensor, rate: float = 1.0, counts: Sequence[float] | None = None
+) -> Tensor:
     """Return (N,) float32 log odds that each label is wrong.
 
     A network that has seen thirty of a hundred sevens called ones doubts every seven: what counts
     is how far a sample stands out of its own class, so the median of the class is taken off each
     kind of evidence. Expectation maximisation then finds, without knowing any wrong label, how
-    much each value of each kind speaks for one, and how many there are in each class. A kind that
-    does not tell the samples apart weighs little by itself. More evidence never counts for less.
-    Agreement of kinds is all that this rests on: one kind alone is taken as it is.
+    much each value of each kind speaks for one (a curve through the means of 30 ranges), and how
+    many there are in each class. A kind that does not tell the samples apart weighs little by
+    itself. More evidence never counts for less. Agreement of kinds is all that this rests on: one
+    kind alone is taken as it is.
 
     Hard samples make kinds agree too, so alone it would find wrong labels where there are none.
     Therefore no more wrong labels are expected than somebody knows there to be: where the
@@ -45,14 +51,19 @@ def wrong_label_odds(evidence: Tensor, label: Tensor, rate: float = 1.0) -> Tens
             suspicious; NaN where nothing is known.
         label: (N,) int64.
         rate: share of all labels that is wrong at most, see ``wrong_label_rate``.
+        counts: (V,) how much each kind adds to the log odds; less than 1 for one that is unsure of
+            the same samples as another. 1 for all where None.
     """
     classes = label.numpy()
-    told = [kind for kind in evidence.double().numpy() if not np.isnan(kind).all()]
+    every = evidence.double().numpy()
+    speaks = ~np.isnan(every).all(1)
+    told = every[speaks]
+    weights = np.ones(len(told)) if counts is None else np.array(counts, dtype=float)[speaks]
     if len(told) < 2:
         # Nothing to agree with: it stands for itself.
         return torch.from_numpy(np.nan_to_num(sum(told, np.zeros(len(classes))))).float()
     kinds = [_out_of_class(kind, classes) for kind in told]
-    binned = [_binned(kind) for kind in kinds]
+    scales = [_Scale.of(kind) for kind in kinds]
     wrong = _first_guess(kinds)
     odds = np.zeros(len(classes))
     for _ in range(ROUNDS):
@@ -60,8 +71,8 @@ def wrong_label_odds(evidence: Tensor, label: Tensor, rate: float = 1.0) -> Tens
         share = np.bincount(classes, wrong) / np.maximum(count, 1)
         share = share.clip(1 / (2 * len(classes)), MOST)
         odds = np.log(share / (1 - share))[classes]
-        for places in binned:
-            odds = odds + _speaks_for_wrong(places, wrong)
+        for scale, weight in zip(scales, weights, strict=True):
+            odds = odds + weight * scale.speaks_for_wrong(wrong)
         odds = _limited(odds, rate * len(classes))
         before, wrong = wrong, expit(odds)
         if np.abs(wrong - before).max() < SETTLED:
@@ -91,18 +102,52 @@ def _out_of_class(kind: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return beyond
 
 
-def _binned(kind: np.ndarray) -> np.ndarray:
-    """Return (N,) int64 places among the quantiles, -1 where nothing is known."""
-    known = ~np.isnan(kind)
-    if not known.any():
-        return np.full(len(kind), -1)
-    n_known = int(known.sum())
-    n_bins = max(1, min(BINS, n_known // PER_BIN))
-    # The suspicious end is where a few samples decide.
-    tail = 1 - 0.5 ** np.arange(1, max(1, int(np.log2(n_known / LEAST))) + 1)
-    inner = np.union1d(np.linspace(0, 1, n_bins + 1)[1:-1], tail)
-    edges = np.unique(np.quantile(kind[known], inner))
-    return np.where(known, np.searchsorted(edges, kind, side="right"), -1)
+@dataclass(frozen=True)
+class _Scale:
+    """The values of one kind of evidence, which is read between a few of them.
+
+    Attributes:
+        rank: (N,) in (0, 1), of equal values the mean; NaN where nothing is known.
+        place: (N,) int64 among m ranges of ranks; 0 where nothing is known.
+        centre: (m,) ascending means of the ranks in each range.
+    """
+
+    rank: np.ndarray
+    place: np.ndarray
+    centre: np.ndarray
+
+    @classmethod
+    def of(cls, kind: np.ndarray) -> "_Scale":
+        """Divide the ranks of (N,) values."""
+        known = ~np.isnan(kind)
+        n_known = int(known.sum())
+        rank = np.full(len(kind), np.nan)
+        rank[known] = (rankdata(kind[known]) - 0.5) / n_known
+        n_ranges = max(1, min(BINS, n_known // PER_BIN))
+        # The suspicious end is where a few samples decide.
+        tail = 1 - 0.5 ** np.arange(1, max(1, int(np.log2(n_known / LEAST))) + 1)
+        edges = np.union1d(np.linspace(0, 1, n_ranges + 1)[1:-1], tail)
+        # Equal values may leave a range empty.
+        _, place = np.unique(np.searchsorted(edges, rank[known], side="right"), return_inverse=True)
+        places = np.zeros(len(kind), dtype=np.int64)
+        places[known] = place
+        return cls(rank, places, np.bincount(place, rank[known]) / np.bincount(place))
+
+    def speaks_for_wrong(self, wrong: np.ndarray) -> np.ndarray:
+        """Return (N,) log ratio of how often a value occurs among wrong and among right labels.
+
+        Args:
+            wrong: (N,) probabilities.
+        """
+        known = ~np.isnan(self.rank)
+        place = self.place[known]
+        # Half a sample more of each, so that nothing is impossible.
+        among = [np.bincount(place, p[known]) + 0.5 for p in (wrong, 1 - wrong)]
+        ratio = np.log(among[0] / among[0].sum()) - np.log(among[1] / among[1].sum())
+        rising = isotonic_regression(ratio, weights=among[0] + among[1]).x
+        said = np.zeros(len(self.rank))
+        said[known] = np.interp(self.rank[known], self.centre, rising)
+        return said
 
 
 def _first_guess(kinds: list[np.ndarray]) -> np.ndarray:
@@ -115,21 +160,3 @@ def _first_guess(kinds: list[np.ndarray]) -> np.ndarray:
         ranks.append(rank)
     place = rankdata(np.mean(ranks, 0)) / len(kinds[0])
     return 1 / (1 + np.exp(-(place - (1 - GUESS)) / SHARPNESS))
-
-
-def _speaks_for_wrong(places: np.ndarray, wrong: np.ndarray) -> np.ndarray:
-    """Return (N,) log ratio of how often a value occurs among wrong and among right labels.
-
-    Args:
-        places: (N,) of one kind of evidence, see ``_binned``.
-        wrong: (N,) probabilities.
-    """
-    known = places >= 0
-    if not known.any():
-        return np.zeros(len(places))
-    n = int(places.max()) + 1
-    # Half a sample more of each, so that nothing is impossible.
-    among = [np.bincount(places[known], p[known], n) + 0.5 for p in (wrong, 1 - wrong)]
-    ratio = np.log(among[0] / among[0].sum()) - np.log(among[1] / among[1].sum())
-    rising = isotonic_regression(ratio, weights=among[0] + among[1]).x
-    return np.where(known, rising[places], 0)
