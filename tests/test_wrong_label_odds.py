@@ -18,7 +18,7 @@ from rnnrepair.influence.labels import (
 )
 from rnnrepair.influence.labels.kernel import DAMPINGS, WIDTH
 from rnnrepair.influence.labels.linear import DAMPING, ridge
-from rnnrepair.seeding import torch_generator
+from rnnrepair.influence.labels.parts import random_parts
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -140,9 +140,8 @@ def test_the_kernel_model_is_ridge_regression_in_each_part():
     found = smooth(features, label, C).double()
     values = torch.from_numpy(features).double()
     usual = torch.pdist(values).median()
-    order = torch.randperm(300, generator=torch_generator(0, "kernel model of labels"))
     wanted = np.eye(C)[label.numpy()] - 1 / C
-    parts = [order[p::5].numpy() for p in range(5)]
+    parts = [part.numpy() for part in random_parts(300, "kernel model of labels")]
 
     def told(p, without, damping):
         here = np.concatenate([parts[q] for q in range(5) if q not in without])
@@ -156,6 +155,17 @@ def test_the_kernel_model_is_ridge_regression_in_each_part():
         expected = told(p, (p,), DAMPINGS[int(np.argmin(errors))]) + 1 / C
         # All samples are centres: the approximation is exact.
         np.testing.assert_allclose(found[parts[p]], expected, atol=1e-3)
+
+
+def test_the_kernel_model_says_the_same_with_several_threads():
+    features, label = classes(n=1500)
+    one = smooth(features, label, C)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        torch.testing.assert_close(smooth(features, label, C), one, atol=1e-4, rtol=0)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_copies_of_one_sample_have_the_kernel_model_say_how_often_labels_are():

@@ -24,9 +24,9 @@ from rnnrepair.traces import Traces
 
 # Standard errors by which votes must be better than chance.
 SURELY = 3
-# How much margins, neighbours and regression count: the latter two read the same inputs, and are
-# mostly unsure of the same samples.
-COUNTS = (1.0, 0.5, 1.0)
+# How much neighbours count beside a regression: both read the same inputs, and are mostly unsure of
+# the same samples.
+BESIDE_REGRESSION = 0.5
 # Samples, drawn at random, that some are judged among where not all are asked for.
 AMONG = 2500
 
@@ -82,12 +82,14 @@ class _Evidence:
 
     Attributes:
         kinds: (V, N) float64, see ``wrong_label_odds``.
+        counts: (V,) how much each of them counts.
         far: (N,) bool, samples that are far from all others.
         votes: (N, C) for each class, of all kinds together.
         rate: share of the labels that is wrong at most, 1 where the inputs do not tell.
     """
 
     kinds: Tensor
+    counts: tuple[float, ...]
     far: Tensor
     votes: Tensor
     rate: float
@@ -121,14 +123,14 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
         drawn = tie_order(traces.index, seed)[:AMONG]
         traces = traces.select(torch.cat([rows, drawn]).unique())
     label, found = traces.label, _evidence(view, traces, seed)
-    odds = wrong_label_odds(found.kinds, label, found.rate, COUNTS)
+    odds = wrong_label_odds(found.kinds, label, found.rate, found.counts)
     open_ = ~torch.isin(traces.index, view.checked)
     doubted = _doubted(odds, found.kinds, label) & open_
     # Labels that a person has looked at are no draws of the test.
     shared = shared_values(view.columns, traces.index[open_], label[open_], doubted[open_])
     kinds = _within_values(found.kinds, shared, view, traces)
     if shared:
-        odds = wrong_label_odds(kinds, label, found.rate, COUNTS)
+        odds = wrong_label_odds(kinds, label, found.rate, found.counts)
         doubted = _doubted(odds, kinds, label) & open_
     suspect = doubted & ~found.far
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
@@ -157,7 +159,8 @@ def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
         default=1.0,
     )
     votes = near + fitted.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
-    return _Evidence(kinds, is_far(distance, distance), votes, rate)
+    counts = (1.0, 1.0 if kinds[2].isnan().all() else BESIDE_REGRESSION, 1.0)
+    return _Evidence(kinds, counts, is_far(distance, distance), votes, rate)
 
 
 def _doubted(odds: Tensor, kinds: Tensor, label: Tensor) -> Tensor:

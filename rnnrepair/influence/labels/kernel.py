@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy.linalg import solve
 from torch import Tensor
 
-from rnnrepair.seeding import torch_generator
+from rnnrepair.influence.labels.parts import PARTS, random_parts
 
-# Every sample is judged by a model that was fitted on the other four parts.
-PARTS = 5
 # Samples that have a kernel around them, and samples of all parts that models are fitted on.
 CENTRES = 500
 FITTED_ON = 20000
@@ -38,9 +38,8 @@ def kernel_labels(values: Tensor, label: Tensor, n_classes: int, seed: int = 0) 
         seed: of the centres, of the samples that models are fitted on and of the parts.
     """
     values = values.double()
-    order = torch.randperm(len(label), generator=torch_generator(seed, "kernel model of labels"))
-    parts = [order[p::PARTS] for p in range(PARTS)]
-    kernels = _Kernels.around(values[order[:CENTRES]])
+    parts = random_parts(len(label), "kernel model of labels", seed)
+    kernels = _Kernels.around(values[torch.cat([part[: CENTRES // PARTS] for part in parts])])
     wanted = torch.eye(n_classes, dtype=torch.float64)[label] - 1 / n_classes
     fitted = [part[: FITTED_ON // PARTS] for part in parts]
     sums = [kernels.sums(values[rows], wanted[rows]) for rows in fitted]
@@ -113,8 +112,16 @@ class _Kernels:
 
     def weights(self, fitted_on: _Sums, dampings: tuple[float, ...]) -> Tensor:
         """Return the (dampings, m, C) weights of ridge regressions."""
-        damping = torch.tensor(dampings, dtype=torch.float64)[:, None, None] * max(fitted_on.n, 1)
         among = self.of(self.centre)
         # Of copies of a sample any may have the weight.
         among.diagonal().add_(SAME)
-        return torch.linalg.solve(fitted_on.squares + damping * among, fitted_on.products)
+        # By scipy: torch's solver of several systems has failed with several threads.
+        found = [
+            solve(
+                (fitted_on.squares + damping * max(fitted_on.n, 1) * among).numpy(),
+                fitted_on.products.numpy(),
+                assume_a="pos",
+            )
+            for damping in dampings
+        ]
+        return torch.from_numpy(np.stack(found))

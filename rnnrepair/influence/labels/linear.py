@@ -5,10 +5,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence.labels.features import Features
-from rnnrepair.seeding import torch_generator
+from rnnrepair.influence.labels.parts import random_parts
 
-# Every sample is judged by a model that was fitted on the other four parts.
-PARTS = 5
 # Of the squared sizes of all samples; chosen on SST and digits with planted flips, where a tenth
 # and ten times as much do nearly as well.
 DAMPING = 1e-3
@@ -29,18 +27,16 @@ def linear_labels(features: Features, label: Tensor, n_classes: int, seed: int =
         seed: of the parts.
     """
     n = len(label)
-    order = torch.randperm(n, generator=torch_generator(seed, "parts of the linear model"))
-    part = np.empty(n, dtype=np.int64)
-    part[order.numpy()] = np.arange(n) % PARTS
     wanted = np.eye(n_classes)[label.numpy()]
     scores = np.zeros((n, n_classes))
-    for left_out in range(min(PARTS, n)):
-        there, here = part == left_out, part != left_out
-        if not here.any():
+    for part in random_parts(n, "parts of the linear model", seed):
+        here = np.ones(n, dtype=bool)
+        here[part.numpy()] = False
+        if not here.any() or here.all():
             continue
         usual = wanted[here].mean(0)
         weight = ridge(features[here], wanted[here] - usual)
-        scores[there] = features[there] @ weight + usual
+        scores[~here] = features[~here] @ weight + usual
     return torch.from_numpy(scores).float()
 
 
