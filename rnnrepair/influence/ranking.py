@@ -206,9 +206,24 @@ def rank_rows(distance: Tensor, order: Tensor, top: int, allowed: Tensor | None 
         allowed: (N,) bool, samples that may be returned; all where None.
     """
     kept = order if allowed is None else order[allowed[order]]
-    found = distance[:, kept]
-    place = found.argsort(dim=1, stable=True)[:, :top]
-    nearest = found.gather(1, place)
-    row = torch.where(nearest.isinf(), -1, kept[place])
-    beyond = (0, top - place.shape[1])
-    return Ranking(pad(row, beyond, value=-1), pad(nearest, beyond, value=torch.inf))
+    found = smallest_of_rows(distance[:, kept], top)
+    row = torch.where(found.distance.isinf(), -1, pad(kept, (0, 1), value=-1)[found.row])
+    return Ranking(row, found.distance)
+
+
+def smallest_of_rows(distance: Tensor, top: int) -> Ranking:
+    """Return the ``top`` smallest of each row of (M, n) as (M, top), ties in order of columns."""
+    n = distance.shape[1]
+    kept = min(top, n)
+    nearest, column = distance.topk(min(top + 1, n), largest=False)
+    # Of equal ones that do not all have room, the first are taken.
+    tied = nearest[:, top - 1] == nearest[:, -1] if n > top > 0 else torch.zeros(0)
+    nearest, column = nearest[:, :kept], column[:, :kept]
+    if tied.any():
+        first = smallest(distance[tied].T.contiguous(), top)
+        nearest[tied], column[tied] = first.distance, first.row
+    column, by_column = column.sort(dim=1)
+    nearest, by_distance = nearest.gather(1, by_column).sort(dim=1, stable=True)
+    column = column.gather(1, by_distance)
+    beyond = (0, top - kept)
+    return Ranking(pad(column, beyond, value=-1), pad(nearest, beyond, value=torch.inf))

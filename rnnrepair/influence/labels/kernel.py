@@ -32,28 +32,29 @@ def kernel_labels(values: Tensor, label: Tensor, n_classes: int, seed: int = 0) 
     Source: Williams and Seeger, "Using the Nystroem Method to Speed Up Kernel Machines", 2000.
 
     Args:
-        values: (N, k) of the samples.
+        values: (N, k) float32 of the samples.
         label: (N,) int64.
         n_classes: C.
         seed: of the centres, of the samples that models are fitted on and of the parts.
     """
-    values = values.double()
     parts = random_parts(len(label), "kernel model of labels", seed)
     kernels = _Kernels.around(values[torch.cat([part[: CENTRES // PARTS] for part in parts])])
-    wanted = torch.eye(n_classes, dtype=torch.float64)[label] - 1 / n_classes
+    wanted = torch.eye(n_classes)[label] - 1 / n_classes
     fitted = [part[: FITTED_ON // PARTS] for part in parts]
-    sums = [kernels.sums(values[rows], wanted[rows]) for rows in fitted]
-    scores = torch.empty(len(label), n_classes, dtype=torch.float64)
-    for p, judged in enumerate(parts):
+    seen = [kernels.of(values[rows]) for rows in fitted]
+    sums = [_Sums.of(kernel, wanted[rows]) for kernel, rows in zip(seen, fitted, strict=True)]
+    scores = torch.empty(len(label), n_classes)
+    for p, part in enumerate(parts):
         # The damping is chosen on the next part.
         q = (p + 1) % PARTS
         tried = kernels.weights(_Sums.over(sums, without=(p, q)), DAMPINGS)
-        error = (kernels.of(values[fitted[q]]) @ tried - wanted[fitted[q]]).square().sum((1, 2))
+        error = (seen[q] @ tried - wanted[fitted[q]]).square().sum((1, 2))
         damping = DAMPINGS[int(error.argmin())]
         (weights,) = kernels.weights(_Sums.over(sums, without=(p,)), (damping,))
-        for rows in judged.split(AT_A_TIME):
+        scores[fitted[p]] = seen[p] @ weights
+        for rows in part[len(fitted[p]) :].split(AT_A_TIME):
             scores[rows] = kernels.of(values[rows]) @ weights
-    return (scores + 1 / n_classes).float()
+    return scores + 1 / n_classes
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,21 @@ class _Sums:
     """Of n samples that have kernels K and want Y.
 
     Attributes:
-        squares: (m, m) K'K.
-        products: (m, C) K'Y.
+        squares: (m, m) float64 K'K.
+        products: (m, C) float64 K'Y.
         n: samples.
     """
 
     squares: Tensor
     products: Tensor
     n: int
+
+    @classmethod
+    def of(cls, kernel: Tensor, wanted: Tensor) -> "_Sums":
+        """Sum over n samples with kernels (n, m) that want (n, C)."""
+        # Weak dampings need more digits than kernels have.
+        kernel = kernel.double()
+        return cls(kernel.T @ kernel, kernel.T @ wanted.double(), len(kernel))
 
     @classmethod
     def over(cls, sums: "list[_Sums]", without: tuple[int, ...]) -> "_Sums":
@@ -103,16 +111,11 @@ class _Kernels:
 
     def of(self, values: Tensor) -> Tensor:
         """Return (n, m) values of the kernels at n samples."""
-        return torch.cdist(values, self.centre).div(self.width).square().div(-2).exp()
-
-    def sums(self, values: Tensor, wanted: Tensor) -> _Sums:
-        """Sum over n samples (n, k) that want (n, C)."""
-        kernel = self.of(values)
-        return _Sums(kernel.T @ kernel, kernel.T @ wanted, len(values))
+        return torch.cdist(values, self.centre).div_(self.width).square_().div_(-2).exp_()
 
     def weights(self, fitted_on: _Sums, dampings: tuple[float, ...]) -> Tensor:
-        """Return the (dampings, m, C) weights of ridge regressions."""
-        among = self.of(self.centre)
+        """Return the (dampings, m, C) float32 weights of ridge regressions."""
+        among = self.of(self.centre).double()
         # Of copies of a sample any may have the weight.
         among.diagonal().add_(SAME)
         # By scipy: torch's solver of several systems has failed with several threads.
@@ -124,4 +127,4 @@ class _Kernels:
             )
             for damping in dampings
         ]
-        return torch.from_numpy(np.stack(found))
+        return torch.from_numpy(np.stack(found)).float()

@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from rnnrepair.influence.labels.features import Features
-from rnnrepair.influence.ranking import smallest
+from rnnrepair.influence.ranking import smallest_of_rows
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.seeding import torch_generator
 
@@ -44,9 +44,8 @@ def neighbour_labels(
     voters, shares, far = features[order.numpy()], list[Tensor](), list[Tensor]()
     for rows in torch.arange(n).split(AT_A_TIME):
         # One more, for each may be its own neighbour.
-        nearest = smallest(_distances(voters, features[rows.numpy()]), NEAREST + 1)
-        place = nearest.row
-        near = torch.where(place >= 0, order[place], -1)
+        nearest = smallest_of_rows(_distances(features[rows.numpy()], voters), NEAREST + 1)
+        near = torch.where(nearest.row >= 0, order[nearest.row], -1)
         other = (near >= 0) & (near != rows[:, None])
         other &= other.cumsum(1) <= NEAREST
         votes = torch.zeros(len(rows), n_classes)
@@ -75,9 +74,9 @@ def is_far(distance: Tensor, usual: Tensor) -> Tensor:
     )
 
 
-def _distances(there: Features, here: Features) -> Tensor:
+def _distances(here: Features, there: Features) -> Tensor:
     """Return (n, m) distances of n samples to m; of rows of length one, one minus the cosine."""
-    if isinstance(there, np.ndarray):
-        return torch.cdist(torch.from_numpy(there), torch.from_numpy(here))
-    cosine: csr_array = there @ here.T
+    if isinstance(here, np.ndarray):
+        return torch.cdist(torch.from_numpy(here), torch.from_numpy(there))
+    cosine: csr_array = here @ there.T
     return 1 - torch.from_numpy(cosine.toarray())
