@@ -251,7 +251,7 @@ class RepairInjection(AnalysisCallback):
 
         Without failures too: then it makes no more steps than a repair that does nothing.
         """
-        if evidence is not None and self.strategy.injects:
+        if evidence is not None and self._changes_data:
             # What a repair injects by its end is there from the beginning. The epochs of the base
             # have no more steps for it, so half of them at least is left to the originals.
             most = len(repairable_data(trainer).indices("fit")) // 2

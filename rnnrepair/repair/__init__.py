@@ -3,6 +3,7 @@
 from rnnrepair.repair.anchor import KeptAnswers, anchor_term
 from rnnrepair.repair.campaign import Campaign
 from rnnrepair.repair.clean import CleanLabels
+from rnnrepair.repair.clean_from_start import CleanFromStart
 from rnnrepair.repair.clean_then import CleanThen
 from rnnrepair.repair.contrast import ContrastRepair
 from rnnrepair.repair.controls import (
@@ -52,6 +53,7 @@ __all__ = [
     "Action",
     "Campaign",
     "ClassRepair",
+    "CleanFromStart",
     "CleanLabels",
     "CleanThen",
     "ContrastRepair",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from pytorch_lightning import Callback
 
 from rnnrepair.callbacks import RepairInjection, RepairReport
 from rnnrepair.callbacks.launch import build
@@ -55,6 +56,53 @@ def test_planted_labels_are_found_and_mended(quick):
     assert summary["injected"] == cleaned["taken_back"] == 0
     rows = read_ledger(Path(cfg.paths.output_dir) / "ledger.csv")
     assert len(rows) == cleaned["relabelled"] + cleaned["removed"]
+
+
+class Drawn(Callback):
+    """Remembers which samples the epochs of the new network see, and with what labels."""
+
+    def __init__(self, anew):
+        self.anew, self.seen, self.initial, self.first = anew, {}, None, None
+
+    def on_fit_start(self, trainer, pl_module):
+        self.initial = weights(pl_module).clone()
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.current_epoch < self.anew:
+            return
+        if self.first is None:
+            self.first = weights(pl_module).clone()
+        self.seen.update(zip(batch.index.tolist(), batch.label.tolist(), strict=True))
+
+
+def test_a_new_network_sees_the_mended_labels_alone(quick):
+    options = (*PLANTED, *LEARNT, *RELABEL, "repair.strategy=clean_from_start", "repair.rounds=1")
+    drawn = Drawn(anew=15)
+    summary, objects = train(quick(*options), drawn)
+    assert torch.equal(drawn.first, drawn.initial)
+    data = objects["datamodule"]
+    fit, repair = data.indices("fit"), data.indices("repair")
+    truth, loaded = data._data.label, data._store.loaded_label_of(fit)
+    now = data.fetch(fit).label
+    assert all(
+        drawn.seen[index] == label for index, label in zip(fit.tolist(), now.tolist(), strict=True)
+    )
+    assert (now != truth[fit]).sum() < LEFT * (loaded != truth[fit]).sum()
+    removed = repair[torch.isin(repair, data._store.removed)]
+    assert data.mislabelled(removed).double().mean() > PRECISION
+    assert set(drawn.seen) == {*fit.tolist(), *repair.tolist()} - {*removed.tolist()}
+    assert summary["injected"] == 0
+    assert summary["repair_trained_on"]
+    assert summary["cleaned"]["relabelled"] == (now != loaded).sum()
+    assert summary["cleaned"]["removed"] == len(removed)
+
+
+def test_a_new_network_that_draws_suspects_like_all_others_is_that_of_training_on_all(quick):
+    options = (*PLANTED, "repair.rounds=1", "augmentation.share=0.5", "repair.clean.weight=1")
+    _, one = train(quick(*options, "repair.strategy=augment", folder="augment"))
+    cleaned, two = train(quick(*options, "repair.strategy=clean_from_start", folder="cleaned"))
+    assert cleaned["cleaned"]["reweighted"] > 0
+    assert torch.equal(weights(one["model"]), weights(two["model"]))
 
 
 def test_studies_are_about_the_data_as_they_came(quick, tmp_path):
