@@ -41,6 +41,8 @@ def repair_chain(
     monitor: str = Monitor.ACCURACY,
     anchor: float = 0.0,
     interpolate: bool = False,
+    seed: int = 0,
+    arm: str | None = None,
     **injection: Any,
 ) -> list[Callback]:
     """Return the callbacks that record, analyse, repair and report, in their order.
@@ -62,7 +64,9 @@ def repair_chain(
         anchor: weight of the term that holds the network near the unrepaired one, see ``Anchor``.
         interpolate: see ``RepairReport``. For this and for an anchor ``output_dir`` must be given,
             and keeps the unrepaired network in ``checkpoints/base.ckpt``.
-        **injection: see ``RepairInjection`` (patience, max_share, seed ...).
+        seed: of edits and parents; runs are compared by it.
+        arm: what the run is called where runs are compared; the strategy's name where None.
+        **injection: see ``RepairInjection`` (patience, max_share ...).
 
     Raises:
         ConfigurationError: there is no ``output_dir`` to keep the unrepaired network in.
@@ -88,10 +92,18 @@ def repair_chain(
             rounds=rounds,
             output_dir=output_dir,
             monitor=monitor,
+            seed=seed,
             **injection,
         ),
         *([FromScratch()] if strategy is not None and strategy.starts_anew else []),
-        RepairReport(experiment, output_dir=output_dir, monitor=monitor, interpolate=interpolate),
+        RepairReport(
+            experiment,
+            seed,
+            output_dir,
+            arm=arm,
+            monitor=monitor,
+            interpolate=interpolate,
+        ),
     ]
 
 
