@@ -217,7 +217,9 @@ def smallest_of_rows(distance: Tensor, top: int) -> Ranking:
     kept = min(top, n)
     nearest, column = distance.topk(min(top + 1, n), largest=False)
     # Of equal ones that do not all have room, the first are taken.
-    tied = nearest[:, top - 1] == nearest[:, -1] if n > top > 0 else torch.zeros(0)
+    tied = (
+        nearest[:, top - 1] == nearest[:, -1] if n > top > 0 else torch.zeros(0, dtype=torch.bool)
+    )
     nearest, column = nearest[:, :kept], column[:, :kept]
     if tied.any():
         first = smallest(distance[tied].T.contiguous(), top)

@@ -35,13 +35,16 @@ class CleanThen(RepairStrategy):
             clean: mends labels; ``CleanLabels()`` where None.
 
         Raises:
-            SettingsError: ``then`` makes no samples, or trains a new network.
+            SettingsError: ``then`` makes no samples, or one of both trains a new network.
         """
         if not then.injects or then.cleans or then.starts_anew:
             told = f"expected a strategy that makes samples for the same network, got {then.name}"
             raise SettingsError(type(self).__name__, [Fault("then", told)])
         self.then = then
         self.clean = clean or CleanLabels()
+        if self.clean.starts_anew:
+            told = f"expected CleanLabels, which goes on with the same network, got {clean}"
+            raise SettingsError(type(self).__name__, [Fault("clean", told)])
         self.name = f"{self.clean.name}+{then.name}"
         self.relabels = self.clean.relabels
         self.fits, self.needs = then.fits, then.needs
