@@ -12,6 +12,7 @@ from rnnrepair.repair import (
     Action,
     Campaign,
     ClassRepair,
+    CleanFromStart,
     CleanLabels,
     CleanThen,
     FailureRepair,
@@ -235,3 +236,8 @@ def test_labels_before_are_those_that_the_ledger_remembers():
     assert labels_before(index, label, ledger).tolist() == [2, 1, 2, 0]
     assert label.tolist() == [0, 1, 2, 0]
     assert labels_before(index, label, []).tolist() == label.tolist()
+
+
+def test_samples_are_not_made_for_a_network_that_is_replaced():
+    with pytest.raises(SettingsError, match=r"clean: expected CleanLabels.*clean_from_start"):
+        CleanThen(FailureRepair(), CleanFromStart())

@@ -43,7 +43,9 @@ class CleanThen(RepairStrategy):
         self.then = then
         self.clean = clean or CleanLabels()
         if self.clean.starts_anew:
-            told = f"expected CleanLabels, which goes on with the same network, got {clean}"
+            told = (
+                f"expected CleanLabels, which goes on with the same network, got {self.clean.name}"
+            )
             raise SettingsError(type(self).__name__, [Fault("clean", told)])
         self.name = f"{self.clean.name}+{then.name}"
         self.relabels = self.clean.relabels
