@@ -27,6 +27,7 @@ def options(group):
 TOGETHER = {
     "datamodule=mnist_published": ("+experiment=mnist_repair_published",),
     "datamodule=csv": ("datamodule.path=reviews.csv",),
+    "model=own": ("model._target_=rnnrepair.models.SequenceClassifier",),
     "model=text_classifier": ("datamodule=sst",),
     "callbacks=kept_checkpoints": ("influence=tracin",),
     "csv_repair": ("datamodule.path=reviews.csv",),
