@@ -55,7 +55,7 @@ def repair_chain(
         edit: family of edits that keep the labels of the data; needed by strategies that edit.
         budget: samples per failure of the unrepaired network and round.
         settings: how hidden states are grouped.
-        method: finds the training samples behind failures; ``TraceSimilarity`` where None.
+        method: finds the training samples behind failures; ``StateSimilarity`` where None.
         tap: name of the layer whose outputs are the states; found where None.
         call: calls the network with a batch; found where None.
         experiment: name of the run, for its summary.

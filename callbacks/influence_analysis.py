@@ -19,8 +19,8 @@ from rnnrepair.influence import (
     LabelDoubt,
     Need,
     Role,
+    StateSimilarity,
     Suspicion,
-    TraceSimilarity,
     TrainingView,
     check_method,
     doubt_labels,
@@ -39,7 +39,7 @@ from rnnrepair.traces import Traces
 
 
 class InfluenceAnalysis(AnalysisCallback):
-    """Ranks all training traces for all failures, in one batched operation.
+    """Ranks all training samples for all failures.
 
     Failures come in random order, fixed for the run: data come sorted, and the first failures are
     those that get a sample more where a budget does not suffice for all, or are looked at alone.
@@ -61,7 +61,7 @@ class InfluenceAnalysis(AnalysisCallback):
         """Choose the method.
 
         Args:
-            method: see ``rnnrepair.influence.InfluenceMethod``; ``TraceSimilarity`` where None.
+            method: see ``rnnrepair.influence.InfluenceMethod``; ``StateSimilarity`` where None.
             top: samples kept per failure, of each role.
             max_failures: failures looked at; bounds the time of an early, bad network.
             with_context: whether failures that go wrong at their first step, where nothing has
@@ -78,7 +78,7 @@ class InfluenceAnalysis(AnalysisCallback):
         """
         check_settings(InfluenceAnalysis, locals())
         super().__init__()
-        self.method = method or TraceSimilarity()
+        self.method = method or StateSimilarity()
         self.top = top
         self.max_failures = max_failures
         self.with_context = with_context
@@ -193,23 +193,11 @@ class InfluenceAnalysis(AnalysisCallback):
     def doubt(self, trainer: pl.Trainer) -> LabelDoubt | None:
         """Return whether labels of the failures are suspect, None where there are none."""
         if self._doubt is None and self.evidence is not None:
-            suspicion = self.suspicion()
+            suspicion, failures = self.suspicion(), self.evidence.failures
             with self.timed():
-                self._doubt = self._doubt_of(trainer, self.evidence.failures, suspicion)
+                # All are judged already.
+                self._doubt = doubt_labels(self.view, failures, lambda _: suspicion, seed=self.seed)
         return self._doubt
-
-    def _doubt_of(self, trainer: pl.Trainer, failures: Traces, suspicion: Suspicion) -> LabelDoubt:
-        ends = upstream(trainer, StateAbstraction, self).abstraction.ends
-        repair = upstream(trainer, StateAbstraction, self).abstraction.traces["repair"]
-        n = self.view.n_original
-        return doubt_labels(
-            self.view,
-            ends["fit"][:n],
-            failures,
-            ends["repair"][torch.searchsorted(repair.index, failures.index)],
-            lambda _: suspicion,  # all are judged already
-            seed=self.seed,
-        )
 
     def _training_view(self, trainer: pl.Trainer) -> TrainingView:
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
@@ -217,6 +205,7 @@ class InfluenceAnalysis(AnalysisCallback):
         n_original, fit = len(data.indices("fit")), abstraction.traces["fit"]
         return TrainingView(
             *(fit, abstraction.model, n_original, network, data.fetch),
+            ends=abstraction.ends,
             dynamics=dynamics_of(trainer),
             trajectory=trajectory_of(trainer),
             columns=columns_of_samples(data),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.abstraction import AbstractionSettings, LastStates
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import SettingsError
 from rnnrepair.explanation import explain
@@ -51,14 +51,13 @@ def doubted(
     view = replace(
         view_of(random_model(), fit),
         fetch=on_a_line([*fit_input, inputs]),
+        ends=LastStates(torch.arange(n + 1), torch.tensor([*fit_place, float(place)])[:, None]),
         columns=options.pop("columns", {}),
         checked=torch.tensor(options.pop("checked", []), dtype=torch.int64),
     )
     return doubt_labels(
         view,
-        torch.tensor(fit_place, dtype=torch.float32)[:, None],
         failure,
-        torch.tensor([[float(place)]]),
         lambda rows: suspicion,
         Doubting(**{"nearest": 3, "odds": 10} | options),
     )

@@ -24,7 +24,7 @@ from rnnrepair.explanation.explanation import AROUND, around
 from rnnrepair.influence import (
     AverageMargin,
     Doubting,
-    TraceSimilarity,
+    StateSimilarity,
     TrainingDynamics,
     TrainingView,
     responsible_step,
@@ -105,7 +105,7 @@ def test_every_failure_is_told_as_the_pieces_tell_it(network, data):
     failures = result.traces["test"].select(wrong)
     assert torch.equal(found.evidence.step, responsible_step(failures))
     fit = result.traces["fit"]
-    scorer = TraceSimilarity().fit(TrainingView(fit, result.model, len(fit), view, data.fetch))
+    scorer = StateSimilarity().fit(TrainingView(fit, result.model, len(fit), view, data.fetch))
     near = scorer.rank(failures, 5).row
     assert torch.equal(found.evidence.nearest.index, fit.index[near])
     label = data.fetch(found.evidence.parents.index.flatten()).label.view(len(found), -1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rnnrepair.abstraction import ReducedStates, Reduction
+from rnnrepair.abstraction import LastStates, ReducedStates, Reduction
 from rnnrepair.influence import (
     ErrorStates,
     InputSimilarity,
@@ -15,7 +15,9 @@ from rnnrepair.influence import (
     SegmentSimilarity,
     StateSimilarity,
     TraceSimilarity,
+    reduced_views,
     responsible_segment,
+    state_similarity,
     step_distance,
 )
 from tests.conftest import view_of
@@ -99,14 +101,42 @@ def test_what_the_view_has_is_not_computed_again(case, monkeypatch):
         view.network.steps([view.fetch(view.traces.index)], view.model.reduction), 3
     )
     states = states.select(torch.searchsorted(states.index, view.traces.index))
-    expected = StateSimilarity().fit(view).distances(failures)
+    expected = ErrorStates().fit(view).scores(failures)
     given = replace(view, states=states)
-    torch.testing.assert_close(StateSimilarity().fit(given).distances(failures), expected)
+    torch.testing.assert_close(ErrorStates().fit(given).scores(failures), expected)
+    monkeypatch.setattr(view.network, "steps", lambda *_: pytest.fail("the network ran"))
+    ErrorStates().fit(given)
+
+
+def test_nearness_is_that_of_last_states(case):
+    view, failures = case
     ends = view.model.reduction(last_states(view, view.traces))
     of_failures = view.model.reduction(last_states(view, failures))
-    torch.testing.assert_close(expected, torch.cdist(of_failures, ends), atol=1e-4, rtol=1e-3)
+    found = StateSimilarity().fit(view).distances(failures)
+    torch.testing.assert_close(found, torch.cdist(of_failures, ends), atol=1e-4, rtol=1e-3)
+
+
+def test_last_states_that_are_kept_rank_as_those_that_are_computed_and_the_network_rests(
+    case, monkeypatch
+):
+    view, failures = case
+    every = [view.traces.index, failures.index]
+    held = [
+        ReducedStates.collect(view.network.steps([view.fetch(i)], view.model.reduction), 3)
+        for i in every
+    ]
+    given = replace(view, ends=LastStates.of(held))
+    assert given.ends.hold(torch.cat(every))
+    assert not given.ends.hold(torch.cat([*every, 1 + torch.cat(every).max()[None]]))
+    expected = StateSimilarity().fit(view).rank(failures, 5)
+    monkeypatch.setattr(state_similarity, "QUERY_CHUNK", 2)
+    monkeypatch.setattr(reduced_views, "AT_A_TIME", 7)
+    for some in (view, given):
+        found = StateSimilarity().fit(some).rank(failures, 5)
+        torch.testing.assert_close(found.distance, expected.distance, atol=1e-4, rtol=1e-3)
+        assert torch.equal(found.row, expected.row)
     monkeypatch.setattr(view.network, "steps", lambda *_: pytest.fail("the network ran"))
-    StateSimilarity().fit(given)
+    StateSimilarity().fit(given).rank(failures, 5)
 
 
 def test_inputs_are_compared_as_they_are(case):

@@ -13,6 +13,7 @@ from rnnrepair.abstraction.fit import (
     sample_steps,
 )
 from rnnrepair.abstraction.identity import reduction_fingerprint
+from rnnrepair.abstraction.last_states import LastStates
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.metrics import abstraction_metrics
 from rnnrepair.abstraction.mixture import Mixture, check_distinct, fit_mixture
@@ -30,6 +31,7 @@ __all__ = [
     "Candidate",
     "Clustering",
     "Collected",
+    "LastStates",
     "Mixture",
     "ReducedStates",
     "Reduction",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rnnrepair.abstraction.clustering import Clustering, fit_clustering
 from rnnrepair.abstraction.collect import Collected
+from rnnrepair.abstraction.last_states import LastStates
 from rnnrepair.abstraction.matching import match_states
 from rnnrepair.abstraction.mixture import Mixture, count_distinct, fit_mixture
 from rnnrepair.abstraction.model import AbstractModel
@@ -105,7 +106,7 @@ class Abstraction:
         bic: of the chosen mixture on its fitting sample.
         drift: share of sample steps whose state has changed since the last analysed epoch.
         sample_state: (n,) int64 states of the sample steps, the memory for the next epoch.
-        ends: (N, k) float32 reduced state that each sequence of a split ends in, by split.
+        ends: reduced states that the sequences of all splits end in.
     """
 
     model: AbstractModel
@@ -114,7 +115,7 @@ class Abstraction:
     bic: float
     drift: float | None
     sample_state: Tensor
-    ends: Mapping[Split, Tensor]
+    ends: LastStates
 
     @property
     def stability(self) -> Stability:
@@ -183,7 +184,7 @@ def abstract(
         mixture.bic(sample),
         drift,
         traces["fit"].state[positions].long(),
-        {split: s.vector[s.last_step] for split, s in states.items()},
+        LastStates.of(states.values()),
     )
 
 

@@ -21,7 +21,7 @@ from rnnrepair.influence import (
     LabelDoubt,
     Need,
     Role,
-    TraceSimilarity,
+    StateSimilarity,
     TrainingDynamics,
     TrainingView,
     check_method,
@@ -89,7 +89,7 @@ def explain(
             ``to_dataframe``).
         at_most: failures told, the first of the split; None of those asked for is left out.
         settings: how hidden states are grouped.
-        method: finds the training samples behind failures; ``TraceSimilarity`` where None.
+        method: finds the training samples behind failures; ``StateSimilarity`` where None.
         top: training samples a failure and role.
         doubting: when a label is suspect.
         dynamics: what training has shown of each sample, where somebody has recorded it: labels
@@ -114,7 +114,7 @@ def explain(
     _check_module(module)
     if keep_in is not None:
         _make_folder(Path(keep_in))
-    settings, method = settings or AbstractionSettings(), method or TraceSimilarity()
+    settings, method = settings or AbstractionSettings(), method or StateSimilarity()
     set_up(data)
     asked = _asked(data, split, index, names)
     network = verified(module, data, tap, call)
@@ -136,11 +136,11 @@ def explain(
     view = TrainingView(
         *(abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch),
         states=collected.states["fit"],
+        ends=abstraction.ends,
         dynamics=dynamics,
         columns=columns_of_samples(data),
         checked=checked_labels(data),
     )
-    ends, failed_ends = abstraction.ends["fit"], abstraction.ends[split][rows]
     evidence = _evidence(method, view, failures, top, settings.seed)
     return Explanation(
         spec=data.spec,
@@ -150,8 +150,8 @@ def explain(
         failing=traces.index[~traces.correct],
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(view, ends[:n_original], failures, failed_ends, doubting, settings.seed),
-        place=_in_the_plane(ends, failed_ends),
+        doubt=_doubt(view, failures, doubting, settings.seed),
+        place=_in_the_plane(*(abstraction.ends.at(t.index) for t in (view.traces, failures))),
         words=_words(data, failures.index),
         right=right,
         sample_names=names_of_samples(data),
@@ -278,19 +278,14 @@ def _evidence(
 
 
 def _doubt(
-    view: TrainingView,
-    ends: Tensor,
-    failures: Traces,
-    failed_ends: Tensor,
-    doubting: Doubting | None,
-    seed: int,
+    view: TrainingView, failures: Traces, doubting: Doubting | None, seed: int
 ) -> LabelDoubt:
     if len(failures) == 0:
         nothing = torch.empty(0, dtype=torch.bool)
         none = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
         return LabelDoubt(torch.empty(0), nothing, nothing, none, none[:, 0])
     judge = partial(suspect_labels, view, seed)
-    return doubt_labels(view, ends, failures, failed_ends, judge, doubting, seed)
+    return doubt_labels(view, failures, judge, doubting, seed)
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
 from rnnrepair.influence.labels import SharedValue, is_far
+from rnnrepair.influence.reduced_views import ends_of
 from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
@@ -89,9 +90,7 @@ class LabelDoubt:
 
 def doubt_labels(
     view: TrainingView,
-    fit_end: Tensor,
     failures: Traces,
-    failure_end: Tensor,
     judge: Callable[[Tensor], Suspicion],
     doubting: Doubting | None = None,
     seed: int = 0,
@@ -103,9 +102,7 @@ def doubt_labels(
 
     Args:
         view: of the training data, N original samples, one at least.
-        fit_end: (N, k) reduced states that they end in.
         failures: traces of M failures.
-        failure_end: (M, k) the same of them.
         judge: asked for (n,) rows of training samples, returns what speaks against their labels.
         doubting: see ``Doubting``.
         seed: of the order of ties.
@@ -114,7 +111,7 @@ def doubt_labels(
     fit = view.traces.between(0, view.n_original)
     order = tie_order(fit.index, seed)
     by_inputs = input_distances(fit, failures, view.fetch)
-    by_state = _state_distances(fit_end, failure_end)
+    by_state = _state_distances(view, fit, failures)
     near = nearest_by(by_inputs, order, doubting.nearest)
     rows = [nearest_by(by_state, order, doubting.nearest).row, near.row]
     votes = [_labels(fit, found) for found in rows]
@@ -201,8 +198,9 @@ def _odds(votes: list[Tensor], wanted: Tensor, label: Tensor) -> Tensor:
     return odds
 
 
-def _state_distances(fit_end: Tensor, end: Tensor) -> ToQueries:
-    return lambda rows: torch.cdist(fit_end[rows], end)
+def _state_distances(view: TrainingView, fit: Traces, failures: Traces) -> ToQueries:
+    ends, failed_ends = ends_of(view, fit), ends_of(view, failures)
+    return lambda rows: torch.cdist(ends[rows], failed_ends)
 
 
 def _first(index: Tensor) -> Tensor:

@@ -35,6 +35,22 @@ def states_of(view: TrainingView, traces: Traces) -> ReducedStates:
     return found.select(torch.searchsorted(found.index, traces.index))
 
 
+def ends_of(view: TrainingView, traces: Traces) -> Tensor:
+    """Return (n, k) float32: the reduced states that some sequences end in, in their order.
+
+    The network runs over all of them, some at a time, where the view does not hold every one.
+
+    Args:
+        view: of the network that made the traces.
+        traces: of n sequences with different indices.
+    """
+    if view.ends is not None and view.ends.hold(traces.index):
+        return view.ends.at(traces.index)
+    rows = torch.arange(len(traces)).split(AT_A_TIME)
+    parts = (states_of(view, traces.select(some)) for some in rows)
+    return torch.cat([states.vector[states.last_step] for states in parts])
+
+
 def errors_of(view: TrainingView, traces: Traces) -> Tensor:
     """Return (n, C) float32: probabilities minus the true class, what the loss pulls logits by.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction import AbstractModel, ReducedStates
+from rnnrepair.abstraction import AbstractModel, LastStates, ReducedStates
 from rnnrepair.influence.dynamics import TrainingDynamics
 from rnnrepair.influence.trajectory import Trajectory
 from rnnrepair.network import TracedNetwork
@@ -32,6 +32,7 @@ class TrainingView:
             recorded it.
         states: reduced states of the training samples, in their order; None where they were not
             kept.
+        ends: those that sequences of all splits end in; None where they were not kept.
         trajectory: every step of the training; None where nobody has recorded it.
         columns: what the user's data say of each sample of all splits, by the name of the column;
             looked up by index.
@@ -45,6 +46,7 @@ class TrainingView:
     fetch: Callable[[Tensor], SequenceBatch]
     dynamics: TrainingDynamics | None = None
     states: ReducedStates | None = None
+    ends: LastStates | None = None
     trajectory: Trajectory | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     checked: Tensor = field(default_factory=_nothing)

@@ -35,7 +35,7 @@ from rnnrepair.studies.planted import found_of_planted, planted_labels, told_of_
 from rnnrepair.studies.shared_causes import reads_trigger, shared_patterns, triggers
 from rnnrepair.studies.simple_model import predict_without_order
 from rnnrepair.studies.study import StudyResult
-from rnnrepair.studies.yardsticks import last_states, without_states
+from rnnrepair.studies.yardsticks import without_states
 from rnnrepair.traces import Traces
 
 
@@ -140,14 +140,9 @@ class Breakdown:
         failures = of_split.select(wrong)
         if len(failures) == 0:
             return StudyResult({}, [f"The network has no failures on the {self.split} split."])
-        ends, seed = last_states(run, "fit"), run.settings.seed
-        view = _view(run)
+        view, seed = _view(run), run.settings.seed
         doubting = Doubting(self.nearest, self.odds, self.copy)
-        failed_ends = last_states(run, self.split)[wrong]
-        doubt = doubt_labels(
-            *(view, ends, failures, failed_ends),
-            *(partial(suspect_labels, view, seed), doubting, seed),
-        )
+        doubt = doubt_labels(view, failures, partial(suspect_labels, view, seed), doubting, seed)
         patterns = shared_patterns(run, of_split, fit)
         found_triggers = triggers(view, seed)
         margin = margins(run, failures)
