@@ -63,7 +63,8 @@ class InfluenceAnalysis(AnalysisCallback):
         Args:
             method: see ``rnnrepair.influence.InfluenceMethod``; ``StateSimilarity`` where None.
             top: samples kept per failure, of each role.
-            max_failures: failures looked at; bounds the time of an early, bad network.
+            max_failures: failures looked at; bounds the time of an early, bad network. Where labels
+                are cleaned all are: those that are not looked at would stay wrong.
             with_context: whether failures that go wrong at their first step, where nothing has
                 been read before, are left out (published protocols).
             suspecting: calls labels of training samples suspect; all evidence together
@@ -86,6 +87,7 @@ class InfluenceAnalysis(AnalysisCallback):
         self.suspected = suspected
         self.seed = seed
         self.roles = {Role.NEAREST}
+        self._every_failure = False
         self.evidence: Evidence | None = None
         self._view: TrainingView | None = None
         self._suspicion: Suspicion | None = None
@@ -109,9 +111,15 @@ class InfluenceAnalysis(AnalysisCallback):
             **(suspecting or {}),
         }
 
-    def look_for(self, roles: Collection[Role]) -> None:
-        """Look for samples of these roles too; asked for by what reads them, in its ``setup``."""
+    def look_for(self, roles: Collection[Role], *, every_failure: bool = False) -> None:
+        """Look for samples of these roles too; asked for by what reads them, in its ``setup``.
+
+        Args:
+            roles: of training samples.
+            every_failure: whether more than ``max_failures`` are looked at.
+        """
         self.roles |= set(roles)
+        self._every_failure |= every_failure
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -150,7 +158,7 @@ class InfluenceAnalysis(AnalysisCallback):
                 failures = failures.select(responsible_step(failures) > 0)
             self.n_failures = len(failures)
             failures = failures.select(tie_order(failures.index, self.seed))
-            if self.n_failures > self.max_failures:
+            if self.n_failures > self.max_failures and not self._every_failure:
                 if not self._told_of_limit:
                     log.warning(
                         "%d failures of the repair split, at most %d are looked at in a round "

@@ -26,7 +26,7 @@ def take_back_lost(
     """
     campaign, ledger, strategy = injection.campaign, injection.ledger, injection.strategy
     mending = lost_by_mending(campaign, ledger, val_score, n_val)
-    patterns = lost_by_patterns(campaign, ledger, strategy.patterns, val_score, n_val)
+    patterns = lost_by_patterns(campaign, strategy.taught_in, val_score, n_val)
     lost = [number for number in (mending, patterns) if number is not None]
     if not lost:
         return False

@@ -140,8 +140,10 @@ class RepairInjection(AnalysisCallback):
         super().setup(trainer, pl_module, stage)
         if stage != "fit":
             return
+        self.strategy.begin()
         self._ledger_file = output_folder(trainer, self.output_dir) / "ledger.csv"
-        upstream(trainer, InfluenceAnalysis, self).look_for(self.strategy.needs)
+        analysis = upstream(trainer, InfluenceAnalysis, self)
+        analysis.look_for(self.strategy.needs, every_failure=self.strategy.cleans)
         check_trainer(trainer)
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
@@ -191,7 +193,9 @@ class RepairInjection(AnalysisCallback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
         epoch = trainer.current_epoch + 1
-        if self._takes_back and epoch == self._end_of_rounds(trainer):
+        # Where the repair stopped before, that was judged already.
+        open_ = self._takes_back and self.campaign.stopped is None
+        if open_ and epoch == self._end_of_rounds(trainer):
             self._judge_last_round(trainer, epoch)
         self._plan_epoch(trainer, epoch)
 

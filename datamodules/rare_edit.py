@@ -30,7 +30,8 @@ class RareEdit:
 
         Args:
             edits: that it is drawn from.
-            share: of the training sequences that have it, and so of fit, repair and val.
+            share: of the training sequences that have it, and so of what is drawn from them: fit,
+                repair, and val where the data have none of their own.
 
         Raises:
             SettingsError: a value out of range.

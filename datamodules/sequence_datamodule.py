@@ -106,6 +106,8 @@ class SequenceDataModule(pl.LightningDataModule):
         self.seed = seed
         self.bucket_batches = bucket_batches
         self.augmentation = augmentation
+        # What ``train_on`` has chosen in place of its edits.
+        self._edits: EditFamily | None = None
         self.planted = planted
         self.corrections = None if corrections is None else Path(corrections).expanduser()
         self.trigger = trigger if trigger is not None and trigger.n else None
@@ -322,7 +324,7 @@ class SequenceDataModule(pl.LightningDataModule):
                 raise ConfigurationError(
                     "There is no augmentation to draw these edits for: give it a share above 0."
                 )
-            self.augmentation = Augmentation(self.augmentation.share, edits)  # type: ignore[union-attr]
+            self._edits = edits
 
     @property
     def keeps_lengths(self) -> bool:
@@ -333,6 +335,13 @@ class SequenceDataModule(pl.LightningDataModule):
     def augments(self) -> bool:
         """Whether training batches are edited."""
         return self.augmentation is not None and self.augmentation.share > 0
+
+    @property
+    def epoch_augmentation(self) -> Augmentation | None:
+        """What edits training batches, None where nothing does."""
+        if self.augmentation is None or not self.augments:
+            return None
+        return Augmentation(self.augmentation.share, self._edits or self.augmentation.edits)
 
     def trains_unknown(self) -> bool:
         """Return whether training meets the token of unknown words; true where there is none."""
@@ -357,9 +366,8 @@ class SequenceDataModule(pl.LightningDataModule):
     @property
     def epoch_edits(self) -> EpochEdits:
         """What training edits anew in every epoch."""
-        augmentation = self.augmentation if self.augments else None
         originals = self._training.originals()
-        parts = self._store, self.spec, augmentation, self.seed, originals
+        parts = self._store, self.spec, self.epoch_augmentation, self.seed, originals
         return EpochEdits(*parts, self.keeps_parents)
 
     @property
@@ -422,3 +430,4 @@ class SequenceDataModule(pl.LightningDataModule):
                 "start without ckpt_path."
             )
         self._training.restore(state_dict)
+        self._edits = None

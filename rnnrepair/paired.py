@@ -14,6 +14,8 @@ RANDOM_PATTERNS = 100_000
 # Sums that differ by less than this share of what was summed are equal: without it, the order of
 # summation would decide whether a pattern is as extreme as the observed one.
 TOLERANCE = 1e-12
+# What ``paired_difference`` tells.
+PAIRED = ("pairs", "difference", "low", "high", "p")
 
 
 def sign_flip_p(of: np.ndarray, against: np.ndarray) -> float:
@@ -41,6 +43,26 @@ def sign_flip_p(of: np.ndarray, against: np.ndarray) -> float:
     slack = TOLERANCE * (np.abs(of) + np.abs(against)).sum()
     sums = np.abs(_signs(len(difference)) @ difference)
     return float((sums >= abs(difference.sum()) - slack).mean())
+
+
+def paired_difference(of: np.ndarray, against: np.ndarray) -> dict[str, float]:
+    """Return what is told of (n,) paired values, one pair a seed; pairs with a NaN are left out.
+
+    Returns:
+        ``pairs``; ``difference``, their mean; ``low`` and ``high``, its t interval; ``p`` of the
+        sign-flip test, NaN with fewer than ``MIN_PAIRS``.
+    """
+    both = ~(np.isnan(of) | np.isnan(against))
+    of, against = of[both], against[both]
+    difference = of - against
+    low, high = interval(difference)
+    return {
+        "pairs": len(difference),
+        "difference": float(difference.mean()) if len(difference) else float("nan"),
+        "low": low,
+        "high": high,
+        "p": sign_flip_p(of, against) if len(difference) >= MIN_PAIRS else float("nan"),
+    }
 
 
 def _signs(n: int) -> np.ndarray:

@@ -66,6 +66,8 @@ def main() -> None:
     for arm, seeds in lacking_seeds(runs).items():
         print(f"{arm} lacks seeds {seeds}: its pairs use the seeds that both have.")
     if _print_unequal(runs) and not arguments.unequal_ok:
+        if arguments.export:
+            print(f"Nothing was added to {arguments.export}: --unequal-ok adds such runs too.")
         sys.exit(1)
 
 

@@ -84,10 +84,10 @@ def study_of(folder: Path, name: str, *, markdown: bool) -> list[str]:
         IncompatibleCheckpointError: a run cannot be read.
     """
     kind = MERGED[name]
-    # The contrasts say what the controls were.
+    # The contrasts say what the controls were. A folder of runs holds those of its arms.
     files = {table: folder / f"{table}.csv" for table in (*kind.ROWS, "contrasts")}
     rows = {table: pd.read_csv(file) for table, file in files.items() if file.is_file()}
-    if rows:
+    if rows.keys() - {"contrasts"}:
         lacking = [str(files[table]) for table in kind.NEEDED if table not in rows]
         if lacking:
             raise DataError(f"{', '.join(lacking)}: expected beside {', '.join(rows)} in {folder}.")

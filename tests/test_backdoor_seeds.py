@@ -70,9 +70,8 @@ def test_methods_and_repairs_are_means_over_seeds(tables):
 def test_contrasts_pair_the_seeds(tables):
     contrasts = tables["contrasts"].set_index("metric")
     assert contrasts.loc["found_in_50", "difference"] == pytest.approx(46)
-    # Five seeds that agree: two of 32 sign patterns are as far from 0; there are two contrasts.
-    assert contrasts.loc["found_in_50", "p"] == pytest.approx(1 / 16)
-    assert contrasts.loc["found_in_50", "p_holm"] == pytest.approx(1 / 8)
+    # Five seeds are too few for a p.
+    assert contrasts[["p", "p_holm"]].isna().all(axis=None)
 
 
 def test_a_search_without_repairs_has_no_table_of_them(tables):

@@ -136,6 +136,20 @@ def test_samples_are_made_of_and_for_what_can_be_trusted(repair_case, then):
         assert torch.equal(proposal.label, context.evidence.failures.label[proposal.failure])
 
 
+def test_failures_whose_cause_was_found_are_not_doubted(repair_case, monkeypatch):
+    then = FailureRepair()
+    context = judged(repair_case, own=[0, 1], neighbours=[2])
+    cause = torch.zeros(len(context.evidence), dtype=torch.bool)
+    cause[[0, 2]] = True
+    monkeypatch.setattr(then, "explains", lambda context: cause[: len(context.evidence)])
+    proposal = CleanThen(then).propose(context, 3)
+    assert proposal.withheld == 1
+    assert {0, 2} <= set(proposal.failure.tolist())
+    failures = context.evidence.failures.index
+    assert {mend.index for mend in proposal.mends} & set(failures.tolist()) == {int(failures[1])}
+    assert proposal.untrusted.tolist() == [int(failures[1])]
+
+
 def test_all_failures_share_the_budget_those_without_samples_too(repair_case):
     context = judged(repair_case, own=[0, 1])
     assert CleanThen(FailureRepair()).serves(context).all()

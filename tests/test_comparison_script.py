@@ -110,8 +110,9 @@ def test_unequal_runs_end_with_1_unless_allowed(compare, folder):
     assert "random lacks seeds [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]" in told
     assert compare(folder, "--unequal-ok") == (0, told)
     # What is unequal is not kept beside a document either.
-    code, _ = compare(folder, "--export", str(folder / "kept"))
+    code, told = compare(folder, "--export", str(folder / "kept"))
     assert code == 1
+    assert "Nothing was added to" in told
     assert not list(folder.glob("kept*"))
     compare(folder, "--unequal-ok", "--export", str(folder / "kept"))
     assert len(list(folder.glob("kept*"))) == 2

@@ -249,6 +249,12 @@ def test_training_can_be_told_to_see_other_originals(make_data):
     resumed = make_data()
     resumed.load_state_dict(data.state_dict())
     assert torch.equal(epoch_of(resumed, 3)[0], epoch_of(data, 3)[0])
+    # What was chosen for a training is not left to the next, such as one of a study.
+    loaded = make_data(augmentation=Augmentation(1.0, SeriesEdits()))
+    as_loaded, first = loaded.state_dict(), epoch_of(loaded, 0)
+    loaded.train_on(("fit",), len(fit), edits=Marked())
+    loaded.load_state_dict(as_loaded)
+    assert all(map(torch.equal, epoch_of(loaded, 0), first))
     with pytest.raises(ConfigurationError, match=r"no augmentation .* share above 0"):
         resumed.train_on(("fit",), 7, edits=Marked())
 

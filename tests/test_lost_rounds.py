@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from rnnrepair.callbacks.lost_rounds import take_back_lost
-from rnnrepair.patterns import Pattern
 from rnnrepair.repair import (
     Action,
     Campaign,
@@ -33,11 +32,6 @@ def campaign(*scores):
     return made
 
 
-def pattern(*inside):
-    index = torch.tensor(inside)
-    return Pattern("group", "", index, index, 1.0, 0.0, 0.01, {}, index)
-
-
 # The standard error of .9 on 100 sequences is .031, of .84 .037.
 @pytest.mark.parametrize(
     ("rounds", "now", "expected"), [([1, 2, 3], 0.76, 3), ([1, 2, 3], 0.81, None), ([1], 0.5, None)]
@@ -49,36 +43,31 @@ def test_the_last_round_alone_answers_for_what_it_has_mended(rounds, now, expect
 
 
 @pytest.mark.parametrize(
-    ("ledger", "now", "expected"),
+    ("taught_in", "now", "expected"),
     [
         # Each round has lost a standard error: no round by itself, all of them together.
-        ([row(1, ADDED), row(2, ADDED), row(3, ADDED)], 0.81, 1),
-        ([row(1, ADDED), row(2, ADDED), row(3, ADDED)], 0.85, None),
-        # Rounds that were taken back are judged no more.
-        ([row(1, ADDED, 4), row(2, ADDED), row(3, ADDED)], 0.81, None),
-        ([row(1, ADDED, 4), row(2, ADDED), row(3, ADDED)], 0.79, 2),
-        ([row(1, MENDED), row(2, MENDED)], 0.5, None),
-        ([], 0.1, None),
+        ({1, 2, 3}, 0.81, 1),
+        ({1, 2, 3}, 0.85, None),
+        # Rounds that taught nothing, or were taken back, are not judged.
+        ({2, 3}, 0.81, None),
+        ({2, 3}, 0.79, 2),
+        (set(), 0.1, None),
     ],
 )
-def test_rounds_of_a_pattern_answer_together(ledger, now, expected):
-    made = campaign(0.90, 0.87, 0.84)
-    assert lost_by_patterns(made, ledger, [pattern(1, 2), pattern(7)], now, 100) == expected
-    # Samples for failures outside of patterns are no pattern's.
-    assert lost_by_patterns(made, ledger, [pattern(1, 2)], now, 100) is None
-    assert lost_by_patterns(made, ledger, [], now, 100) is None
+def test_rounds_of_a_pattern_answer_together(taught_in, now, expected):
+    assert lost_by_patterns(campaign(0.90, 0.87, 0.84), taught_in, now, 100) == expected
 
 
 def test_nothing_is_lost_before_a_round_was_made():
     assert lost_by_mending(campaign(), [], 0.1, 100) is None
-    assert lost_by_patterns(campaign(), [], [pattern(7)], 0.1, 100) is None
+    assert lost_by_patterns(campaign(), (), 0.1, 100) is None
 
 
 class Taught:
     """A strategy that has taught a pattern, and remembers what it is told."""
 
-    def __init__(self, *patterns):
-        self.patterns = patterns
+    def __init__(self, taught_in):
+        self.taught_in = taught_in
         self.told = []
 
     def give_up_patterns(self):
@@ -88,7 +77,7 @@ class Taught:
         self.told.append(first)
 
 
-def after_rounds(make_data, scores, patterns):
+def after_rounds(make_data, scores):
     """Rounds that have each mended a sample and taught: the data, and who has made them."""
     data = make_data()
     mended = data.indices("fit")[: len(scores)]
@@ -103,7 +92,7 @@ def after_rounds(make_data, scores, patterns):
     injection = SimpleNamespace(
         campaign=campaign(*scores),
         ledger=ledger,
-        strategy=Taught(*patterns),
+        strategy=Taught(range(1, len(scores) + 1)),
         monitor=Monitor.ACCURACY,
     )
     injection.keep_ledger = lambda rows: setattr(injection, "ledger", rows)
@@ -124,7 +113,7 @@ def after_rounds(make_data, scores, patterns):
 def test_what_was_mended_is_mended_no_more_where_its_own_round_did_harm(
     make_data, scores, now, held, settled
 ):
-    trainer, injection = after_rounds(make_data, scores, [pattern(7)])
+    trainer, injection = after_rounds(make_data, scores)
     assert take_back_lost(trainer, injection, now, 100, epoch=9)
     assert trainer.datamodule.n_rounds == held
     assert [r.round for r in injection.ledger if r.settled] == settled

@@ -93,10 +93,14 @@ def test_nothing_to_find_is_no_score():
     assert found["n"] == 0
 
 
-def test_unknown_samples_come_last_when_labels_are_put_right():
+def test_unknown_samples_stand_in_the_middle_wherever_samples_are_ranked():
     scores = torch.tensor([torch.nan, 1.0, 2.0, 1.0, -torch.inf])
-    ranked = most_suspicious_first(scores, torch.tensor([4, 3, 2, 1, 0]))
-    assert ranked[:3].tolist() == [2, 3, 1]
+    order = torch.tensor([4, 3, 2, 1, 0])
+    assert most_suspicious_first(scores, order).tolist() == [2, 3, 1, 0, 4]
+    wrong = torch.tensor([True, False, True, True, False])
+    found = found_labels(scores, wrong, wrong, order)
+    first = most_suspicious_first(scores, order)[:3]
+    assert found["found_at_rate"] == pytest.approx(float(wrong[first].sum()) / 3)
 
 
 def test_every_method_is_asked_for_the_same_wrong_labels(run, wrong):

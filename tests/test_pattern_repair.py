@@ -332,6 +332,14 @@ def test_state_is_what_a_resumed_repair_goes_on_with(case, inside, monkeypatch):
     assert first.state_dict() == again.state_dict()
     assert len(first.known) == 1
     assert not again.seeks
+    # Another run with the same object knows nothing of the first, cleaning beside it or not.
+    for strategy in (again, CleanThen(again)):
+        again.load_state_dict(first.state_dict())
+        assert strategy.taught_in
+        strategy.begin()
+        assert again.seeks
+        assert not strategy.patterns
+        assert not strategy.taught_in
 
 
 def test_without_patterns_it_is_influence(case, monkeypatch):

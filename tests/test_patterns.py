@@ -251,6 +251,17 @@ def test_groups_of_lengths_part_all_samples():
     assert torch.stack([c.inside for c in told]).sum(0).unique().tolist() == [1]
     assert len(told) == 4
     assert len(found) == 6
+    # Training samples may be longer or shorter than any that was searched.
+    longest = replace(context, index=torch.arange(500)[lengths < 26])
+    longest = replace(longest, label=label[longest.index], failed=context.failed[longest.index])
+    (last,) = [
+        c for c in GroupPatterns().candidates(longest, torch.zeros(500)) if "longer" in c.told
+    ]
+    trained_on = GroupPatterns().refined(
+        replace(longest, originals=torch.arange(500)), last, torch.zeros(500)
+    )
+    assert set((lengths > 25).nonzero()[:, 0].tolist()) <= set(trained_on.samples.tolist())
+    assert trained_on.alike == last.alike
 
 
 def test_a_word_that_failures_read_is_named_with_its_training_samples():

@@ -271,6 +271,8 @@ def test_a_multirun_is_put_together(tmp_path, capsys):
     assert written.table("contrasts")["pairs"].item() == 24
     assert sorted(written.table("removal")["seed"].unique()) == [0, 1]
     # What was put together may be read again from its rows.
+    # What compare.py leaves in the folder is of the arms.
+    (tmp_path / "contrasts.csv").write_text("of,against\na,b\n")
     said = study_of(tmp_path, "validity", markdown=True)
     rows = tmp_path / "study" / "validity"
     assert study_of(rows, "validity", markdown=True) == said[:-1]

@@ -174,6 +174,14 @@ def test_copies_of_one_sample_have_the_kernel_model_say_how_often_labels_are():
     torch.testing.assert_close(found[:, 1], torch.full((100,), 0.25), atol=0.05, rtol=0)
 
 
+def test_inputs_of_few_dimensions_are_judged():
+    g = torch.Generator().manual_seed(0)
+    phase = 6.28 * torch.rand(3000, 1, generator=g)
+    waves = torch.cat([(12.6 * torch.linspace(0, 1, 40) + phase).sin(), torch.zeros(3000, 10)], 1)
+    label = (phase[:, 0] > 3.14).long()
+    assert (kernel_labels(waves, label, 2).argmax(1) == label).float().mean() > 0.98
+
+
 @pytest.mark.parametrize("judge", [linear_labels, nearest, smooth])
 def test_no_sample_has_a_say_in_what_is_said_of_it(judge):
     features, label = classes()

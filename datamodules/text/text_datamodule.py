@@ -193,7 +193,7 @@ class TextDataModule(SequenceDataModule):
         If it does not, and repair samples hold some, they alone train the vector of ``<unk>``,
         which comes to mean whatever they have in common.
         """
-        augmentation = self.augmentation if self.augments else None
+        augmentation = self.epoch_augmentation
         hides = augmentation is not None and isinstance(augmentation.edits, TokenEdits)
         return hides or bool(self.holds_unknown("fit").any())
 

@@ -1,6 +1,9 @@
 """Failures that the data themselves put into one group."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -44,10 +47,7 @@ class GroupPatterns:
         del difficulty
         batch = context.fetch(context.originals)
         own = _has(context, batch.index, batch.label, batch.lengths, candidate.parameters)
-        return Candidate(
-            *(candidate.kind, candidate.told, candidate.inside, candidate.parameters),
-            batch.index[own],
-        )
+        return replace(candidate, samples=batch.index[own])
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: the samples of the same group."""
@@ -78,7 +78,8 @@ def _has(
         return is_in(context.columns[str(parameters["column"])], index, parameters)
     if parameters["group"] == CLASS:
         return label == int(parameters["number"])
-    return (lengths >= int(parameters["low"])) & (lengths <= int(parameters["high"]))
+    low, high = (float(parameters.get(end, at)) for end, at in (("low", 0), ("high", math.inf)))
+    return (lengths >= low) & (lengths <= high)
 
 
 def _candidate(context: PatternContext, told: str, parameters: dict[str, float | str]) -> Candidate:
@@ -98,14 +99,20 @@ def _lengths(context: PatternContext) -> list[Candidate]:
     """Return the shortest, ... and the longest samples, where they differ in length."""
     parts = torch.linspace(0, 1, LENGTHS + 1, dtype=torch.float64)
     edges = context.batch.lengths.double().quantile(parts).round().long().unique().tolist()
-    ends = [edge - 1 for edge in edges[1:-1]] + edges[-1:]
-    return [
-        _candidate(
-            *(context, f"{low} to {high} steps long"),
-            {"group": LENGTH, "low": low, "high": high},
-        )
-        for low, high in zip(edges[:-1], ends, strict=False)
+    cuts = edges[1:-1]
+    if not cuts:
+        return []
+    # The first and the last have no ends: other samples may be shorter or longer.
+    first, last = (f"at most {cuts[0] - 1} steps long", f"{cuts[-1]} steps or longer")
+    groups: list[tuple[str, dict[str, float | str]]] = [
+        (first, {"high": cuts[0] - 1}),
+        *(
+            (f"{low} to {end - 1} steps long", {"low": low, "high": end - 1})
+            for low, end in pairwise(cuts)
+        ),
+        (last, {"low": cuts[-1]}),
     ]
+    return [_candidate(context, told, {"group": LENGTH, **ends}) for told, ends in groups]
 
 
 def _columns(context: PatternContext) -> list[Candidate]:

@@ -1,6 +1,7 @@
 """Failures that take the same way through the abstract states."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -42,10 +43,7 @@ class PathPatterns:
         rows = of[numbers == int(candidate.parameters["number"])].unique()
         index = context.fit.index[rows]
         own = index[torch.isin(index, context.originals)]
-        return Candidate(
-            *(candidate.kind, candidate.told, candidate.inside, candidate.parameters),
-            own,
-        )
+        return replace(candidate, samples=own)
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: samples that take the same way; none without traces."""

@@ -1,6 +1,6 @@
 """Cleaning together with a strategy that makes samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,13 +57,32 @@ class CleanThen(RepairStrategy):
         self.finders = then.finders
 
     @override
+    def begin(self) -> None:
+        self.then.begin()
+
+    @override
     def check(self, budget: int) -> None:
         self.then.check(budget)
+
+    @override
+    def check_known(
+        self, columns: Mapping[str, Sequence[str]], token_names: Sequence[str], training: Tensor
+    ) -> None:
+        self.then.check_known(columns, token_names, training)
+
+    @override
+    def explains(self, context: RepairContext) -> Tensor:
+        return self.then.explains(context)
 
     @property
     @override
     def patterns(self) -> Sequence[Pattern]:
         return self.then.patterns
+
+    @property
+    @override
+    def taught_in(self) -> Collection[int]:
+        return self.then.taught_in
 
     @property
     @override
@@ -88,10 +107,11 @@ class CleanThen(RepairStrategy):
 
     @override
     def serves(self, context: RepairContext) -> Tensor:
-        return _doubtful(context) | self.then.serves(context)
+        return _doubtful(self._undoubted(context)) | self.then.serves(context)
 
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Propose samples for the failures that can be trusted, and what is to be mended."""
+        context = self._undoubted(context)
         cleaned = self.clean.propose(context, budget)
         doubtful = _doubtful(context)
         kept = (~doubtful).nonzero()[:, 0]
@@ -106,6 +126,13 @@ class CleanThen(RepairStrategy):
             withheld=int(doubtful.sum()),
             untrusted=_suspect(context),
         )
+
+    def _undoubted(self, context: RepairContext) -> RepairContext:
+        """Return the same without doubt about failures whose cause has been found."""
+        _, doubt = judged_labels(context)
+        open_ = ~self.then.explains(context)
+        doubt = replace(doubt, own=doubt.own & open_, neighbours=doubt.neighbours & open_)
+        return replace(context, doubt=doubt)
 
 
 def _doubtful(context: RepairContext) -> Tensor:

@@ -1,10 +1,7 @@
 """Rounds that have done harm. Source: docs/method.md 6.8."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-import torch
-
-from rnnrepair.patterns import Pattern
 from rnnrepair.repair.campaign import Campaign
 from rnnrepair.repair.ledger import LedgerRow
 
@@ -26,24 +23,17 @@ def lost_by_mending(
 
 
 def lost_by_patterns(
-    campaign: Campaign,
-    ledger: Sequence[LedgerRow],
-    patterns: Sequence[Pattern],
-    val_score: float,
-    n_val: int,
+    campaign: Campaign, taught_in: Collection[int], val_score: float, n_val: int
 ) -> int | None:
     """Return the first round that taught a pattern where val fell since it, else None.
 
     Rounds of a pattern teach the same, each a little, and their harm adds up.
 
     Args:
-        campaign: see ``lost_by_mending``, as the next.
-        ledger: of the rounds.
-        patterns: that were taught, whether they still are or not.
+        campaign: see ``lost_by_mending``, as the next but one.
+        taught_in: numbers of the rounds that taught patterns, and that hold.
         val_score: see ``lost_by_mending``, as the next.
         n_val: val sequences.
     """
-    nobody = torch.empty(0, dtype=torch.int64)
-    inside = set(torch.cat([nobody, *(pattern.inside for pattern in patterns)]).tolist())
-    taught = [row.round for row in ledger if row.injected and row.failure_id in inside]
-    return min(taught) if taught and campaign.lost(val_score, n_val, min(taught)) else None
+    first = min(taught_in, default=None)
+    return first if first is not None and campaign.lost(val_score, n_val, first) else None

@@ -82,6 +82,10 @@ class PatternRepair(RepairStrategy):
         self.fits, self.needs = self.rest.fits, self.rest.needs
         self.edits_samples, self.lengthens = self.rest.edits_samples, self.rest.lengthens
         self.reads_phrases, self.augments = self.rest.reads_phrases, self.rest.augments
+        self.begin()
+
+    @override
+    def begin(self) -> None:
         self.known: list[KnownPattern] = []
         self.seeks = True
 
@@ -213,6 +217,11 @@ class PatternRepair(RepairStrategy):
     @override
     def patterns(self) -> list[Pattern]:
         return [known.pattern for known in self.known]
+
+    @property
+    @override
+    def taught_in(self) -> set[int]:
+        return {number for known in self.known for number in known.rounds}
 
     @property
     @override

@@ -180,6 +180,7 @@ class Proposal:
             sum(p.withheld for p in parts),
             region,
             regions,
+            torch.cat([p.untrusted for p in parts]),
         )
 
     def select(self, rows: Tensor) -> "Proposal":

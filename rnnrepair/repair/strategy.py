@@ -1,7 +1,7 @@
 """What every way to repair has in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -49,6 +49,9 @@ class RepairStrategy(ABC):
     augments: bool = False
     reads_phrases: bool = False
 
+    def begin(self) -> None:  # noqa: B027 (most learn nothing)
+        """Forget what another run has taught it; a checkpoint is loaded afterwards."""
+
     def check(self, budget: int) -> None:  # noqa: B027 (most strategies fill any budget)
         """Refuse settings that can never fill the budget.
 
@@ -84,6 +87,11 @@ class RepairStrategy(ABC):
     @property
     def patterns(self) -> Sequence[Pattern]:
         """What it has found that failures have in common."""
+        return ()
+
+    @property
+    def taught_in(self) -> Collection[int]:
+        """Numbers of the rounds that taught patterns, and that hold."""
         return ()
 
     @property

@@ -199,9 +199,7 @@ class Backdoor:
         changes["removal of all poison"] = Changes(removed=poison.index)
         networks = {GOING_ON: trained(run, list(changes.values()), self.epochs)}
         if self.anew:
-            # Trained anew without a change, the network is the one that is there.
-            changed = [c for name, c in changes.items() if name != "none"]
-            networks[ANEW] = [run.network, *trained(run, changed, None)]
+            networks[ANEW] = trained(run, list(changes.values()), None)
         rows = []
         for how, of_changes in networks.items():
             for (name, change), network in zip(changes.items(), of_changes, strict=True):

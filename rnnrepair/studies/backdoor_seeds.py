@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from rnnrepair.influence import SegmentCues
-from rnnrepair.paired import holm, interval, sign_flip_p
+from rnnrepair.paired import PAIRED, holm, interval, paired_difference
+from rnnrepair.studies.poison_repair import REPAIRS
 from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, between, contrast_cells
 from rnnrepair.studies.seeds import refuse_twice, rows_of_seeds
 
@@ -53,12 +54,9 @@ def _contrasts(found: pd.DataFrame) -> pd.DataFrame:
     for against in (name for name in by_method if name != OURS and OURS in by_method):
         for metric in _looked_at(found):
             pair = pd.concat([by_method[OURS][metric], by_method[against][metric]], axis=1)
-            of, by = pair.dropna().to_numpy(float).T
-            low, high = interval(of - by)
-            p = sign_flip_p(of, by)
-            rows.append((metric, against, len(of), (of - by).mean(), low, high, p))
-    columns = ["metric", "against", "pairs", "difference", "low", "high", "p"]
-    made = pd.DataFrame(rows, columns=columns)
+            told = paired_difference(*pair.to_numpy(float).T)
+            rows.append({"metric": metric, "against": against, **told})
+    made = pd.DataFrame(rows, columns=["metric", "against", *PAIRED])
     return made.assign(p_holm=holm(made["p"].to_numpy(float)) if len(made) else [])
 
 
@@ -137,9 +135,11 @@ def told(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         f"Most poison among the {last.removeprefix('found_in_')} most suspicious samples: "
         f"{best['method']}, {best[last]:.1f} ({best['seeds']} seeds)."
     ]
-    if "after" in tables:
-        after = tables["after"]
-        least = after.loc[after["guided"].idxmin()]
+    after = tables.get("after", pd.DataFrame({"repair": []}))
+    # The controls know the poison, or repair nothing.
+    repaired = after[after["repair"].isin(REPAIRS)]
+    if len(repaired):
+        least = repaired.loc[repaired["guided"].idxmin()]
         said.append(
             f"Least of the attack is left by {least['repair']} ({least['training']}): "
             f"{least['guided']:.0%} of guided attacks, accuracy {least['test_accuracy']:.4f}."

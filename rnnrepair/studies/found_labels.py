@@ -1,6 +1,5 @@
 """How many wrong labels, or poisoned samples, stand among the most suspicious training samples."""
 
-import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
@@ -19,16 +18,14 @@ def found_labels(
     first, as they would for a person who looks; nothing is wrong about naming them.
 
     Args:
-        scores: (N,), the larger the more suspicious; NaN, of which nothing is known, stands in the
-            middle.
+        scores: (N,), the larger the more suspicious; of NaN nothing is known, see
+            ``most_suspicious_first``.
         looked_for: (N,) bool.
         wrong: (N,) bool, all wrong labels.
         order: (N,) rows, in the order of ties.
     """
     n_found = int(looked_for.sum())
-    known = ~scores.isnan()
-    middle = float(scores[known].double().median()) if bool(known.any()) else 0.0
-    scores = scores.double().nan_to_num(middle)
+    scores = _all_known(scores)
     told: dict[str, float] = {"n": n_found, "auc": float("nan")}
     judged = looked_for | ~wrong
     if 0 < n_found < int(judged.sum()):
@@ -42,6 +39,13 @@ def found_labels(
 
 
 def most_suspicious_first(scores: Tensor, order: Tensor) -> Tensor:
-    """Return the (N,) rows by falling score; equal ones, and NaN last, in a given order."""
-    scores = scores.double().nan_to_num(-torch.inf, neginf=-torch.inf, posinf=torch.inf)
+    """Return the (N,) rows by falling score, equal ones in a given order; NaN is in the middle."""
+    scores = _all_known(scores)
     return order[scores[order].argsort(descending=True, stable=True)]
+
+
+def _all_known(scores: Tensor) -> Tensor:
+    """Return (N,) float64 with the median in place of NaN."""
+    known = ~scores.isnan()
+    middle = float(scores[known].double().median()) if bool(known.any()) else 0.0
+    return scores.double().nan_to_num(middle)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from rnnrepair.paired import holm, interval, sign_flip_p
+from rnnrepair.paired import PAIRED, holm, interval, paired_difference
 from rnnrepair.studies.printed import CONTRAST_HEADER, Printed, between, contrast_cells
 from rnnrepair.studies.seeds import refuse_twice, rows_of_seeds
 
@@ -48,20 +48,16 @@ def _methods(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _contrasts(table: pd.DataFrame) -> pd.DataFrame:
-    columns = ["flips", "metric", "against", "by", "pairs", "difference", "low", "high", "p"]
     rows = []
     for flips, own in table.groupby("flips", sort=False):
         ours = own[(own["method"] == OURS) & (own["by"] == "itself")].set_index("seed")
         others = own[own["method"] != OURS]
         for (method, by), other in others.groupby(["method", "by"], sort=False):
             for metric in ("auc", "found_at_rate"):
-                pair = pd.concat([ours[metric], other.set_index("seed")[metric]], axis=1).dropna()
-                of, against = pair.to_numpy(float).T
-                low, high = interval(of - against)
-                mean = (of - against).mean() if len(of) else float("nan")
-                p = sign_flip_p(of, against)
-                rows.append((flips, metric, method, by, len(of), mean, low, high, p))
-    made = pd.DataFrame(rows, columns=columns)
+                pair = pd.concat([ours[metric], other.set_index("seed")[metric]], axis=1)
+                named = {"flips": flips, "metric": metric, "against": method, "by": by}
+                rows.append(named | paired_difference(*pair.to_numpy(float).T))
+    made = pd.DataFrame(rows, columns=["flips", "metric", "against", "by", *PAIRED])
     return made.assign(p_holm=holm(made["p"].to_numpy(float)) if len(made) else [])
 
 

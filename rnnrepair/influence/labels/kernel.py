@@ -111,11 +111,16 @@ class _Kernels:
 
     def of(self, values: Tensor) -> Tensor:
         """Return (n, m) values of the kernels at n samples."""
-        return torch.cdist(values, self.centre).div_(self.width).square_().div_(-2).exp_()
+        apart = torch.cdist(values, self.centre.to(values.dtype))
+        return apart.div_(self.width).square_().div_(-2).exp_()
 
     def weights(self, fitted_on: _Sums, dampings: tuple[float, ...]) -> Tensor:
-        """Return the (dampings, m, C) float32 weights of ridge regressions."""
-        among = self.of(self.centre).double()
+        """Return the (dampings, m, C) float32 weights of ridge regressions.
+
+        Where inputs have few dimensions, centres are so much alike that single precision would
+        leave no positive definite matrix.
+        """
+        among = self.of(self.centre.double())
         # Of copies of a sample any may have the weight.
         among.diagonal().add_(SAME)
         # By scipy: torch's solver of several systems has failed with several threads.
