@@ -73,6 +73,11 @@ class LabelDoubt:
     shared: tuple[SharedValue, ...] = ()
 
     @property
+    def score(self) -> Tensor:
+        """(M,) float32 in [0, 1], the share of the odds that speaks for the predicted label."""
+        return self.odds / (1 + self.odds)
+
+    @property
     def explained(self) -> Tensor:
         """(M,) bool, whether a value of a column explains a doubt."""
         return self.explained_by >= 0

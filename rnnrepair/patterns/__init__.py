@@ -8,6 +8,7 @@ from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
+from rnnrepair.patterns.teachable import teachable_finders
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "find_patterns",
     "is_in",
     "members_of",
+    "teachable_finders",
 ]

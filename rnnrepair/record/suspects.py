@@ -75,7 +75,7 @@ def gather_suspects(
     ]
     if evidence is None or doubt is None:
         return found
-    failures, score = evidence.failures, doubt.odds / (1 + doubt.odds)
+    failures, score = evidence.failures, doubt.score
     rows = doubt.own.nonzero()[:, 0]
     rows = rows[score[rows].argsort(descending=True, stable=True)]
     columns = (failures.index, failures.label, failures.final_prediction.long(), score)

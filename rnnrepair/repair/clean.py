@@ -85,13 +85,12 @@ class CleanLabels(RepairStrategy):
         failures = context.evidence.failures
         rows = doubt.own & ~torch.isin(failures.index, context.settled)
         action = Action.REMOVE if self.action is Action.RELABEL else self.action
-        score = doubt.odds / (1 + doubt.odds)
         return [
             self._mend(action, index, was, was, s)
             for index, was, s in zip(
                 failures.index[rows].tolist(),
                 failures.label[rows].tolist(),
-                score[rows].tolist(),
+                doubt.score[rows].tolist(),
                 strict=True,
             )
         ]

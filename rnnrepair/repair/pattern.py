@@ -14,10 +14,9 @@ from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import (
     EditPatterns,
     Finder,
-    GroupPatterns,
     Pattern,
-    WordPatterns,
     find_patterns,
+    teachable_finders,
 )
 from rnnrepair.repair.controls import InfluenceRepair
 from rnnrepair.repair.edited import copies_of, edited_proposal, n_copies, spread, unjudged
@@ -73,8 +72,7 @@ class PatternRepair(RepairStrategy):
         """
         check_settings(PatternRepair, {"share": share})
         self.share = share
-        default = EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)
-        self.finders = list(finders or default)
+        self.finders = list(finders or teachable_finders())
         self.rest = rest or InfluenceRepair()
         if self.rest.cleans or self.rest.starts_anew:
             told = "expected a strategy that makes samples for the same network or none, got "

@@ -9,15 +9,7 @@ from torch import Tensor
 from rnnrepair.influence import Cue, SegmentCues, TrainingView
 from rnnrepair.influence.method import CHECKED_ON
 from rnnrepair.influence.readings import steps_are_inputs
-from rnnrepair.patterns import (
-    EditPatterns,
-    Finder,
-    GroupPatterns,
-    Pattern,
-    PatternContext,
-    WordPatterns,
-    find_patterns,
-)
+from rnnrepair.patterns import Pattern, PatternContext, find_patterns, teachable_finders
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.traces import Traces
 
@@ -39,8 +31,7 @@ def pattern_context(run: FinishedRun, traces: Traces, fit: Traces) -> PatternCon
 
 def shared_patterns(run: FinishedRun, traces: Traces, fit: Traces) -> list[Pattern]:
     """Return the edits, words and values of columns that failures were found to share."""
-    finders: list[Finder] = [EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)]
-    return find_patterns(pattern_context(run, traces, fit), finders)
+    return find_patterns(pattern_context(run, traces, fit), teachable_finders())
 
 
 def triggers(view: TrainingView, seed: int) -> list[Cue]:
