@@ -76,8 +76,14 @@ class InfluenceAnalysis(AnalysisCallback):
 
         Raises:
             SettingsError: ``top`` or ``max_failures`` below 1.
+            MisconfigurationException: ``method`` is a name or a class.
         """
         check_settings(InfluenceAnalysis, locals())
+        if method is not None and (isinstance(method, type) or not hasattr(method, "fit")):
+            raise MisconfigurationException(
+                f"method: expected an object, got {method!r}: from rnnrepair.influence import one, "
+                "such as StateSimilarity, and give method=StateSimilarity()."
+            )
         super().__init__()
         self.method = method or StateSimilarity()
         self.top = top

@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rnnrepair.callbacks.analysis import log
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of
-from rnnrepair.edits import EditFamily, TokenEdits, check_known
+from rnnrepair.edits import EditFamily, TokenEdits, check_hidden, check_known
 from rnnrepair.patterns import LEAST_INSIDE, columns_without_groups
 from rnnrepair.protocols import RepairableData, columns_of_samples, phrases_of
 from rnnrepair.repair import RepairStrategy
@@ -22,19 +22,40 @@ def check_made(strategy: object, edits: object) -> None:
         MisconfigurationException: says what to import.
     """
     if isinstance(strategy, str):
-        below = _all_below(RepairStrategy)
-        kinds = {getattr(kind, "name", ""): kind.__name__ for kind in below}
-        kinds |= {"augment": "TrainOnAll", "all": "TrainOnAll"}
-        named = [kinds[strategy]] if strategy in kinds else sorted(set(kinds.values()))
         raise MisconfigurationException(
-            f"strategy: expected an object, got the name {strategy!r}: from rnnrepair.repair "
-            f"import {', '.join(named)} and give one, such as strategy={named[0]}()."
+            f"strategy: expected an object, got the name {strategy!r}: {_strategy_named(strategy)}."
+        )
+    if isinstance(strategy, type):
+        raise MisconfigurationException(
+            f"strategy: expected an object, got the class {strategy.__name__}: "
+            f"strategy={strategy.__name__}()."
         )
     if isinstance(edits, str):
         raise MisconfigurationException(
             f"edit: expected an object, got the name {edits!r}: from rnnrepair.edits import "
             "ImageEdits, SeriesEdits or TokenEdits, and give one, such as edit=SeriesEdits()."
         )
+    if isinstance(edits, type):
+        raise MisconfigurationException(
+            f"edit: expected an object, got the class {edits.__name__}: edit={edits.__name__}()."
+        )
+
+
+def _strategy_named(name: str) -> str:
+    """Return how the strategy that has a name in configurations is made."""
+    below = _all_below(RepairStrategy)
+    public = [kind for kind in below if not kind.__name__.startswith("_")]
+    kinds = {getattr(kind, "name", ""): kind.__name__ for kind in public}
+    kinds |= {"augment": "TrainOnAll", "all": "TrainOnAll"}
+    cleans, _, then = name.rpartition("+")
+    if cleans == "clean" and then in kinds:
+        told = f"import CleanThen, {kinds[then]}, and give strategy=CleanThen({kinds[then]}())"
+    elif name in kinds:
+        told = f"import {kinds[name]}, and give strategy={kinds[name]}()"
+    else:
+        names = sorted(set(kinds.values()))
+        told = f"import {', '.join(names)}, and give one, such as strategy={names[0]}()"
+    return f"from rnnrepair.repair {told}"
 
 
 def _all_below(kind: type[object]) -> list[type[object]]:
@@ -72,14 +93,16 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
         if edits is None:
             raise MisconfigurationException(
                 f"The strategy {strategy.name} edits samples, and no edits are given: "
-                "RepairInjection(edits=ImageEdits()), SeriesEdits() or TokenEdits(), whatever "
-                "keeps the labels of the data."
+                "repair_chain(edit=...) or RepairInjection(edits=...), with ImageEdits(), "
+                "SeriesEdits() or TokenEdits(), whatever keeps the labels of the data."
             )
         check_known(edits.draw(1, torch.Generator()))
     if edits is not None:
         # Those that the strategy does not draw from too: whoever gives them means them to be used.
         parts.append(("edits", edits))
     check_fits(parts, data.spec)
+    if strategy.edits_samples:
+        check_hidden("edits", edits, data.spec)
     if strategy.lengthens and data.keeps_lengths:
         raise MisconfigurationException(
             f"The strategy {strategy.name} makes longer samples, and these data have no room: "

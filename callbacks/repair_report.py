@@ -227,6 +227,7 @@ class RepairReport(AnalysisCallback):
             *(repair.answers["val"], injection.strategy.given_up, injection.ledger),
             *(self.monitor, self._folder),
         )
+        ended = (*injection.strategy.notes, *ended)
         for note in ended:
             log.warning("%s", note)
         return RunRecord(

@@ -72,9 +72,7 @@ def ended_notes(
     if fell(before, after, len(val.label)):
         told.append(
             f"The final network is worse on val than the unrepaired one: {monitor.value} "
-            f"{after:.4f}, {before:.4f} before. Take the unrepaired one (checkpoints/base.ckpt), "
-            "the best on val (best.ckpt, where it is kept), or one between them (python "
-            f"scripts/interpolate.py run={folder}).{_of_cleaning(ledger, folder)}"
+            f"{after:.4f}, {before:.4f} before. {_instead(folder)}{_of_cleaning(ledger, folder)}"
         )
     return tuple(told)
 
@@ -98,6 +96,19 @@ def rounds_left(campaign: Campaign, monitor: Monitor) -> str | None:
             "more of them would not help."
         )
     return f"{made}{reason.message}. For more, {reason.advice}." if reason.advice else None
+
+
+def _instead(folder: Path) -> str:
+    """Return what to take in place of a network that has lost."""
+    if not (folder / "checkpoints" / "base.ckpt").is_file():
+        return (
+            "The unrepaired one was not kept: repair_chain(interpolate=True) keeps it, and looks "
+            "for a better one between both."
+        )
+    return (
+        "Take the unrepaired one (checkpoints/base.ckpt), the best on val (best.ckpt, where it is "
+        f"kept), or one between them (python scripts/interpolate.py run={folder})."
+    )
 
 
 def _of_cleaning(ledger: Sequence[LedgerRow], folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Arrays, tensors, frames and lists of arrays, as items of a data set."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,15 @@ class ArrayDataModule(DatasetDataModule):
         group: Any = None,
         test_share: PartShare = 0.2,
         padding: float = 0,
+        class_names: Sequence[str] = (),
         **options: Any,
     ) -> None:
         """Take arrays.
 
         Args:
             x: (n, T, F), (n, T) or n of (T, F) or (T,): an array, a tensor, a frame or a list.
-            y: n classes: whole numbers, or names.
+            y: n classes: whole numbers, or names, which are numbered in the order of
+                ``class_names``, in alphabetical order where these are not given.
             x_test: of the test set; carved from ``x`` where None.
             y_test: of the same.
             lengths: n, of which steps count; all where None.
@@ -56,6 +59,7 @@ class ArrayDataModule(DatasetDataModule):
             group: an entry for each sequence of x, then x_test, which must be given.
             test_share: share that is carved as the test set, the same for every seed.
             padding: what sequences are padded with.
+            class_names: by class, as the network numbers them.
             **options: see ``DatasetDataModule``; ``columns`` (a mapping, or a frame) have an entry
                 for each sequence of x, then x_test.
 
@@ -76,7 +80,9 @@ class ArrayDataModule(DatasetDataModule):
             others = {"x": _sequences(x_test, "x_test"), "y": _column(y_test, "y_test")}
             others["lengths"] = _column(lengths_test, "lengths_test")
             others["static"] = _column(static_test, "static_test")
-        names = _names([*columns["y"], *others.get("y", [])])
+        _refuse_missing(columns["y"], "y")
+        _refuse_missing(others.get("y", []), "y_test")
+        names = _names([*columns["y"], *others.get("y", [])], class_names)
         train, test = _items(columns, names), _items(others, names) if others else []
         if not others:
             split = split_training(torch.tensor([int(i[-1]) for i in train]), test_share, None, 0)
@@ -99,7 +105,7 @@ class ArrayDataModule(DatasetDataModule):
                 "collate_fn": _Padded(padding) if different else default_collate,
                 "fields": fields,
                 "padding": padding if told else None,
-                "class_names": names,
+                "class_names": names or class_names,
                 "source": "arrays",
                 "group": group,
                 **options,
@@ -107,11 +113,19 @@ class ArrayDataModule(DatasetDataModule):
         )
         # Positions in x of train and then test, where test was drawn from it.
         self._drawn = drawn
+        self._numbered = names if names and not class_names else []
         if drawn is not None:
             self._columns = {name: _drawn(v, drawn, name) for name, v in self._columns.items()}
 
     def load(self) -> LoadedData:
         """Read every sequence once; see ``DatasetDataModule``."""
+        if self._numbered:
+            told = ", ".join(f"{number} {name}" for number, name in enumerate(self._numbered[:10]))
+            rank_zero_info(
+                f"Classes are numbered in alphabetical order: {told}"
+                f"{', ...' if len(self._numbered) > 10 else ''}. A network that was trained with "
+                "other numbers needs class_names=[...], in its order."
+            )
         if self._drawn is not None:
             n_test = len(self._parts["test"])
             rank_zero_info(
@@ -204,9 +218,36 @@ def _plain(values: Any) -> Any:
     return values.to_numpy() if hasattr(values, "to_numpy") else values
 
 
-def _names(labels: list[Any]) -> list[str]:
-    """Return the sorted names of classes, none where classes are numbers."""
-    return sorted(set(map(str, labels))) if any(isinstance(y, str) for y in labels) else []
+def _refuse_missing(labels: list[Any], name: str) -> None:
+    """Refuse None and NaN, which would be a class of their own.
+
+    Raises:
+        DataError: names the first.
+    """
+    missing = [i for i, y in enumerate(labels) if y is None or (isinstance(y, float) and y != y)]
+    if missing:
+        raise DataError(
+            f"{name}[{missing[0]}] is missing ({labels[missing[0]]}), as are {len(missing)} of "
+            f"{len(labels)} labels: leave out sequences without one."
+        )
+
+
+def _names(labels: list[Any], given: Sequence[str]) -> list[str]:
+    """Return the names of classes in the order of their numbers, none where classes are numbers.
+
+    Raises:
+        DataError: a label is none of those given.
+    """
+    if not any(isinstance(y, str) for y in labels):
+        return []
+    found = sorted(set(map(str, labels)))
+    unknown = [name for name in found if name not in given]
+    if given and unknown:
+        raise DataError(
+            f"y has the labels {unknown[:5]}, which are not among class_names={list(given)}: give "
+            "the names that y has, in the order in which the network numbers them."
+        )
+    return list(given) or found
 
 
 def _items(columns: dict[str, list[Any]], names: list[str]) -> list[tuple[Any, ...]]:
@@ -224,7 +265,7 @@ def _items(columns: dict[str, list[Any]], names: list[str]) -> list[tuple[Any, .
 
 def _class(label: Any, row: int) -> int:
     numbers = as_tensor(label)
-    if numbers is None or numbers.numel() != 1 or float(numbers) != round(float(numbers)):
+    if numbers is None or numbers.numel() != 1 or not float(numbers).is_integer():
         raise DataError(
             f"y[{row}] is {described(label)}: expected one whole number or name a sequence "
             "(one-hot: y.argmax(1))."

@@ -21,6 +21,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}: correct the path.") from error
     except (OSError, EOFError, gzip.BadGzipFile) as error:
         raise DataError(f"{path} cannot be read ({error}): download it again.") from error
 

@@ -82,7 +82,8 @@ class LoadedData:
             DataError: the kind and the values contradict each other.
             ConfigurationError: there is no such kind.
         """
-        values = self.sequences.none().values
+        nothing, lengths = self.sequences.none(), self.sequences.lengths
+        values, padded = nothing.values, bool((lengths != lengths[0]).any())
         spec = DataSpec(
             self.kind,  # type: ignore[arg-type]  # names are taken too
             values.shape[1] if values.dim() > 1 else 1,
@@ -90,8 +91,9 @@ class LoadedData:
             class_names=self.class_names,
             token_names=self.token_names,
             between_tokens=self.between_tokens,
-            max_steps=int(self.sequences.lengths.max()),
+            max_steps=int(lengths.max()),
             unknown=self.unknown,
+            padding=int(nothing.padding) if padded and self.kind == Kind.TOKENS else None,
             channel_names=self.channel_names,
             units=self.units,
         )

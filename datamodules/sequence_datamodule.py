@@ -31,7 +31,7 @@ from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
 from rnnrepair.datamodules.training_set import TrainingSet
-from rnnrepair.edits import EditFamily
+from rnnrepair.edits import EditFamily, check_hidden
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
@@ -145,6 +145,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self.spec = data.spec(self.num_classes)
         if self.augmentation is not None and self.augments:
             check_fits([("augmentation", self.augmentation.edits)], self.spec)
+            check_hidden("augmentation", self.augmentation.edits, self.spec)
         self._splits = self.split(
             data.label[: data.end_test], data.n_train, data.n_val, data.grouped()
         )

@@ -106,6 +106,8 @@ def head_of(path: Path, encoding: str) -> str:
     except UnicodeDecodeError:
         decoded(path, encoding)  # says in which line
         raise
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}: correct the path.") from error
     except (OSError, EOFError, gzip.BadGzipFile) as error:
         raise DataError(f"{path} cannot be read ({error}): download it again.") from error
 

@@ -105,6 +105,26 @@ def test_names_are_classes():
         assert data.spec.class_names[number] == found[tuple(row.flatten().tolist())]
 
 
+def test_named_classes_have_the_numbers_of_the_network(caplog):
+    names = np.array(["dog", "ape", "cow"])[Y]
+    fit, test = slice(None, -9), slice(-9, None)
+    data = module_of(X[fit], names[fit], X[test], names[test], class_names=["dog", "ape", "cow"])
+    assert data.fetch(torch.arange(N)).label.tolist() == np.asarray(Y).tolist()
+    assert list(data.spec.class_names) == ["dog", "ape", "cow"]
+    assert "alphabetical" not in caplog.text
+    with pytest.raises(DataError, match=r"\['ape'\], which are not among class_names"):
+        module_of(X, names, class_names=["dog", "wolf", "cow"])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan])
+def test_a_missing_label_is_no_class(missing):
+    for names in (["dog", "ape", "cow"], [0, 1, 2]):
+        labels = [names[y] for y in Y]
+        labels[7] = missing
+        with pytest.raises(DataError, match=r"y\[7\] is missing"):
+            module_of(X, labels)
+
+
 @pytest.mark.parametrize(
     ("arrays", "options", "words"),
     [

@@ -25,6 +25,16 @@ def row(number, action, taken_back=-1):
     return LedgerRow(5, 5, -1, *told, action=action, round=number, taken_back=taken_back)
 
 
+@pytest.fixture(autouse=True)
+def run(tmp_path, monkeypatch):
+    """A run that keeps its unrepaired network."""
+    monkeypatch.chdir(tmp_path)
+    kept = Path("outputs/run/checkpoints/base.ckpt")
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    return kept
+
+
 def notes(ledger, val, given_up=()):
     return ended_notes(val, given_up, ledger, Monitor.ACCURACY, Path("outputs/run"))
 
@@ -53,6 +63,13 @@ def test_where_nothing_is_mended_cleaning_is_not_blamed(ledger):
     (told,) = notes(ledger, answers(90, 50))
     assert "scripts/interpolate.py run=outputs/run" in told
     assert "rollback" not in told
+
+
+def test_a_network_that_was_not_kept_is_not_offered(run):
+    run.unlink()
+    (told,) = notes([], answers(90, 50))
+    assert "repair_chain(interpolate=True)" in told
+    assert "scripts/interpolate.py" not in told
 
 
 def test_patterns_that_were_given_up_are_told():

@@ -7,7 +7,15 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from rnnrepair.edits import Edit, EditBatch, ImageEdits, RangedEdits, SeriesEdits, TokenEdits
+from rnnrepair.edits import (
+    Edit,
+    EditBatch,
+    ImageEdits,
+    RangedEdits,
+    SeriesEdits,
+    TokenEdits,
+    check_hidden,
+)
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind, check_fits
 
@@ -423,6 +431,18 @@ def test_edits_say_what_they_are_made_for(family, kinds):
         else:
             with pytest.raises(ConfigurationError, match=f"edits {family.name} is made for"):
                 check_fits([("edits", family)], spec)
+
+
+def test_words_are_hidden_by_the_token_of_unknown_words_alone():
+    spec = DataSpec("tokens", 1, 2, padding=0)
+    with pytest.raises(ConfigurationError, match="stands behind the end"):
+        check_hidden("edits", TokenEdits(), spec)
+    check_hidden("edits", TokenEdits(unknown=3), spec)
+    known = DataSpec("tokens", 1, 2, padding=0, unknown=1)
+    with pytest.raises(ConfigurationError, match=r"TokenEdits\(unknown=1\)"):
+        check_hidden("edits", TokenEdits(unknown=3), known)
+    check_hidden("edits", TokenEdits(unknown=1), known)
+    check_hidden("edits", SeriesEdits(), DataSpec("series", 1, 2))
 
 
 TOKENS = torch.randint(2, 50, (6, 40), generator=torch.Generator().manual_seed(0))

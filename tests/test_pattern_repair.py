@@ -350,6 +350,17 @@ def test_without_patterns_it_is_influence(case, monkeypatch):
     assert proposal.edits == expected.edits
 
 
+def test_it_says_that_it_has_found_nothing(case, inside, monkeypatch):
+    nothing = torch.empty(0, dtype=torch.int64)
+    for found, told in ((nothing, ["as by influence"]), (inside, [])):
+        strategy = strategy_of(monkeypatch, OneEdit(found))
+        assert not strategy.notes  # nobody has looked
+        strategy.propose(case.context, 4)
+        assert len(strategy.notes) == len(told)
+        assert all(part in note for part, note in zip(told, strategy.notes, strict=True))
+        assert CleanThen(strategy).notes == strategy.notes
+
+
 def test_it_says_what_it_lacks(repair_case):
     with pytest.raises(ConfigurationError, match=r"sought.*seeks_patterns"):
         PatternRepair().propose(repair_case.context, 2)

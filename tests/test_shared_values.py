@@ -31,7 +31,7 @@ def test_p_is_that_of_fishers_exact_test_where_there_is_one_class():
     assert counts == (9, 39, 40, N)
     assert (found.column, found.value, found.classes) == ("device", "b", ())
     assert "9 of 39" in found.told
-    assert "device=b, as 6.7% of the 600 that were looked at do" in found.told
+    assert "device=b, but only 6.7% of all 600 that were looked at" in found.told
 
 
 def test_a_value_that_stands_for_a_class_is_no_surprise():

@@ -2,6 +2,7 @@
 
 from rnnrepair.edits.edit import IDENTITY, Edit, EditBatch
 from rnnrepair.edits.family import EditFamily
+from rnnrepair.edits.hidden_tokens import check_hidden
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.ranged_edits import RangedEdits
 from rnnrepair.edits.registry import apply_edits, check_known
@@ -20,5 +21,6 @@ __all__ = [
     "SweptEdits",
     "TokenEdits",
     "apply_edits",
+    "check_hidden",
     "check_known",
 ]

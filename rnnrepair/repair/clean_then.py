@@ -81,6 +81,11 @@ class CleanThen(RepairStrategy):
 
     @property
     @override
+    def notes(self) -> Sequence[str]:
+        return self.then.notes
+
+    @property
+    @override
     def taught_in(self) -> Collection[int]:
         return self.then.taught_in
 

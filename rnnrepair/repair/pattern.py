@@ -218,6 +218,18 @@ class PatternRepair(RepairStrategy):
 
     @property
     @override
+    def notes(self) -> list[str]:
+        if self.seeks or self.known:
+            return []
+        done = (
+            "the new network was trained on all the data, as by augment or all"
+            if self.starts_anew
+            else f"samples were made failure by failure, as by {self.rest.name}"
+        )
+        return [f"No pattern that failures share was found: {done}."]
+
+    @property
+    @override
     def taught_in(self) -> set[int]:
         return {number for known in self.known for number in known.rounds}
 

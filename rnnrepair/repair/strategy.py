@@ -90,6 +90,11 @@ class RepairStrategy(ABC):
         return ()
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of the results must know of what it has found."""
+        return ()
+
+    @property
     def taught_in(self) -> Collection[int]:
         """Numbers of the rounds that taught patterns, and that hold."""
         return ()

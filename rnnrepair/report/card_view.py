@@ -53,7 +53,8 @@ class CardView:
         figure: the sequence, step by step.
         nearest: influential training samples, nearest first.
         injected: samples made for it.
-        doubt: which labels are suspect and why, empty for none and where nobody has looked.
+        doubt: which labels are suspect and why, or why none is; empty where nobody has looked.
+        suspect: whether any is.
     """
 
     index: int
@@ -67,6 +68,7 @@ class CardView:
     nearest: tuple[Sample, ...]
     injected: tuple[Sample, ...]
     doubt: str = ""
+    suspect: bool = False
 
     @property
     def repaired(self) -> bool:
@@ -86,6 +88,8 @@ def card_view(
     samples: SampleNames,
     after: Predictions | None = None,
     doubt: str = "",
+    *,
+    suspect: bool = False,
 ) -> CardView:
     """Prepare a card.
 
@@ -94,7 +98,8 @@ def card_view(
         names: of classes and tokens.
         samples: what samples are called.
         after: predictions of its split after the run, None where no run has changed the network.
-        doubt: which labels are suspect and why.
+        doubt: which labels are suspect and why, or why none is.
+        suspect: whether any is.
     """
     failure = card.failure
     labels = [found.label for found in failure.neighbours]
@@ -139,6 +144,7 @@ def card_view(
             for inputs, made, copies in _counted(card)
         ),
         doubt=doubt,
+        suspect=suspect,
     )
 
 

@@ -135,7 +135,11 @@ def write_explanation(
     """
     names = Names.of(data.spec)
     cards = [
-        card_view(card, names, explanation.sample_names, doubt=explanation.suspect_told(row))
+        card_view(
+            *(card, names, explanation.sample_names),
+            doubt=explanation.suspect_told(row),
+            suspect=bool(explanation.doubt.suspect[row]),
+        )
         for row, card in enumerate(failure_cards(explanation.failures, data))
     ]
     suspect = explanation.doubt.suspect.tolist()

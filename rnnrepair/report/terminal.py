@@ -62,7 +62,7 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
             f"{told.after:.4f}",
             str(told.failures_before),
             "-" if share is None else f"{share:.1%}",
-            "" if split in ("repair", "val") else str(told.newly_broken),
+            str(told.newly_broken),
         )
     console = console or Console()
     console.print(table)

@@ -38,6 +38,7 @@ class DataSpec:
         between_tokens: stands between two tokens where they are shown as text.
         max_steps: longest sequence, None where it is not known.
         unknown: token of all words without a number, None where there is none.
+        padding: token that stands behind the end of shorter texts, None where there is none.
         channel_names: by feature of a series; numbers stand for those that have none.
         units: by feature of a series, empty where they are not known.
     """
@@ -51,6 +52,7 @@ class DataSpec:
     between_tokens: str = " "
     max_steps: int | None = None
     unknown: int | None = None
+    padding: int | None = None
     channel_names: Sequence[str] = ()
     units: Sequence[str] = ()
 

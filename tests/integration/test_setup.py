@@ -339,7 +339,7 @@ def test_a_second_fit_with_the_samples_of_the_first_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("edits", "error", "message"),
     [
-        (None, MisconfigurationException, "no edits are given: RepairInjection"),
+        (None, MisconfigurationException, "no edits are given: repair_chain"),
         (
             ImageEdits(),
             ConfigurationError,

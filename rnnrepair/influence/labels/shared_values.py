@@ -54,8 +54,8 @@ class SharedValue:
         share = self.having / self.of_samples
         told = (
             f"{self.doubted} of {self.of_doubted} training samples whose label is doubted have "
-            f"{self.column}={self.value}, as {share:.1%} of the {self.of_samples} that were looked "
-            f"at do ({p}): "
+            f"{self.column}={self.value}, but only {share:.1%} of all {self.of_samples} that were "
+            f"looked at ({p}): "
         )
         if not self.classes:
             return f"{told}that may be a source of wrong labels. Look at its labels first"
