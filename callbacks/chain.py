@@ -9,6 +9,7 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.anchor import Anchor
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.calendar import Calendar
+from rnnrepair.callbacks.epoch_timer import EpochTimer
 from rnnrepair.callbacks.from_scratch import FromScratch
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.repair_injection import RepairInjection
@@ -96,6 +97,7 @@ def repair_chain(
             **injection,
         ),
         *([FromScratch()] if strategy is not None and strategy.starts_anew else []),
+        EpochTimer(),
         RepairReport(
             experiment,
             seed,

@@ -42,7 +42,7 @@ def seconds_of(trainer: pl.Trainer, reader: Callback, total: float) -> Seconds:
     """
     timers = [c for c in trainer.callbacks if isinstance(c, EpochTimer)]  # type: ignore[attr-defined]
     return Seconds(
-        fit=sum(sum(t.epoch_seconds) for t in timers),
+        fit=sum(timers[0].epoch_seconds) if timers else 0.0,
         collect=upstream(trainer, TraceCollector, reader).seconds,
         abstract=upstream(trainer, StateAbstraction, reader).seconds,
         influence=upstream(trainer, InfluenceAnalysis, reader).seconds,

@@ -1,5 +1,6 @@
 """Studies of a network that is trained already, for programs of one's own."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def study_network(
         dynamics: what training has shown of each sample, where somebody has recorded it.
         train: trains the network again, for studies that want it.
         told: which network it is, for the reader, such as ``after 12 epochs``.
-        progress: show progress bars.
+        progress: show progress bars, and print what studies conclude.
 
     Raises:
         ConfigurationError: the network cannot be read, the data are no data module for this, or a
@@ -64,7 +65,9 @@ def study_network(
         dynamics=dynamics,
         train=train,
     )
-    run_studies(run, studies, folder, weights=fingerprint_tensors(*module.state_dict().values()))
+    concluded = run_studies(
+        run, studies, folder, weights=fingerprint_tensors(*module.state_dict().values())
+    )
     if RunRecord.is_in(folder):
         log.info(
             "%s is the page of a run and was left as it is: scripts/report.py run=%s adds the "
@@ -73,3 +76,6 @@ def study_network(
         )
     else:
         write_page(folder, data)
+    # A program without logging would see nothing.
+    if progress and not log.isEnabledFor(logging.INFO):
+        print("\n".join([*concluded, f"Tables, figures and the page: {folder}"]))

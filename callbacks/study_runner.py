@@ -113,8 +113,8 @@ def run_studies(
     folder: Path,
     loggers: Sequence[Logger] = (),
     weights: str | None = None,
-) -> None:
-    """Run studies on one finished run, and write and log each as soon as it is done.
+) -> list[str]:
+    """Run studies on one finished run, write and log each as soon as it is done.
 
     Results of other networks and of other settings are left alone: see ``study_folder``.
     ``write_page`` shows them; it is the caller's, who knows the injected samples.
@@ -125,9 +125,13 @@ def run_studies(
         folder: of the run.
         loggers: of which W&B gets the tables.
         weights: tells networks apart that no checkpoint is known of; None where one is.
+
+    Returns:
+        What they conclude, one sentence each.
     """
     for study in studies:
         study.check(run)
+    said = []
     for study in studies:
         log.info("%s: of the network %s", study.name, run.told)
         settings = {
@@ -138,7 +142,8 @@ def run_studies(
         }
         written = write_study(folder, study.name, study(run), settings, run.told)
         for sentence in written.conclusion:
-            log.info("%s: %s", study.name, sentence)
+            said.append(f"{study.name}: {sentence}")
+            log.info("%s", said[-1])
         log.info("%s: tables and figures are in %s", study.name, written.folder)
         if written.name != study.name:
             log.info(
@@ -149,6 +154,7 @@ def run_studies(
         for logger in loggers:
             if isinstance(logger, WandbLogger):
                 log_study(logger, written)
+    return said
 
 
 def progress_bars(loop: Iterable[Any], description: str) -> Iterable[Any]:

@@ -310,6 +310,22 @@ def test_wide_table_is_a_recording_a_row(tmp_path):
         read(write_table(frame, tmp_path / "a.csv"), Columns(more=["person"]))
 
 
+def test_a_long_table_whose_columns_are_called_otherwise_is_not_read_as_wide(tmp_path):
+    made, label = recordings(n_channels=2)
+    rows = [
+        {"recording": number, "t": step, "x": x, "y": y, "label": label[number]}
+        for number, one in enumerate(made)
+        for step, (x, y) in enumerate(one.tolist())
+    ]
+    path = write_table(pd.DataFrame(rows), tmp_path / "a.csv")
+    with pytest.raises(DataError, match=r"id_column=recording and time_column"):
+        read(path, Columns())
+    raw = read(path, Columns(id="recording", time="t"))
+    assert len(raw.labels) == len(made)
+    # Whoever names the steps means them.
+    assert len(read(path, Columns(channels=["t", "x", "y"])).labels) == len(rows)
+
+
 def recording_files(folder, made, label):
     for i, one in enumerate(made):
         frame = pd.DataFrame(one, columns=["x", "y", "z"])

@@ -15,6 +15,9 @@ from rnnrepair.sequences import SampleNames
 
 log = logging.getLogger(__name__)
 
+# Rows of each value of a column, on average, from which on it puts them into groups.
+ROWS_OF_ONE = 3
+
 
 def read_wide(path: Path, columns: Columns) -> RawSeries:
     """Read a table whose columns, beside those that are named, are the steps in their order.
@@ -47,6 +50,8 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     wide = f" (without a column {columns.time!r} the table is wide: its columns are steps)"
     check_numbers(table, steps, file, wide)
     values = table[steps].to_numpy(dtype=np.float32, na_value=np.nan)
+    if columns.channels is None:
+        _refuse_grouped(values, steps, columns, path)
     known = ~np.isnan(values)
     if not known.any(1).all():
         row = int((~known.any(1)).argmax())
@@ -82,6 +87,24 @@ def _refuse_long(
             f"{columns.id!r}, and it has no column {columns.time!r}: set time_column to one of "
             f"{list(others[:12])} (where each row is a recording, set another id_column)."
         )
+
+
+def _refuse_grouped(values: np.ndarray, steps: Sequence[str], columns: Columns, path: Path) -> None:
+    """Refuse rows that a column puts into groups, as the id of recordings with a row a step does.
+
+    Raises:
+        DataError: names the column.
+    """
+    for name, column in zip(steps, values.T, strict=True):
+        began = 1 + int((column[1:] != column[:-1]).sum())
+        # As many values as runs of one value: each has its rows in one place.
+        if 1 < began == len(np.unique(column)) <= len(column) / ROWS_OF_ONE:
+            raise DataError(
+                f"{path} has no column {columns.time!r}, so every row would be a recording of "
+                f"{len(steps)} steps; but its {len(column)} rows stand in {began} groups of one "
+                f"{name!r} each, as steps of recordings do: set id_column={name} and time_column. "
+                "Where each row is a recording, name its steps: channels=[...]."
+            )
 
 
 def _tell_steps(steps: Sequence[str], columns: Columns, path: Path) -> None:

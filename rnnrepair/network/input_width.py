@@ -25,16 +25,23 @@ class Misfit:
         argument: of the layer, that says how many it wants.
         wanted: so many.
         width: F, features a step of the data.
+        squeezed: whether it wants that one feature, and was given sequences without a place for it.
     """
 
     layer: str
     argument: str
     wanted: int
     width: int
+    squeezed: bool = False
 
     @property
     def reason(self) -> str:
         """What went wrong."""
+        if self.squeezed:
+            return (
+                f"its layer {self.layer} reads one feature a step ({self.argument}=1), and was "
+                "given (sequences, steps), as the items of the data are"
+            )
         return (
             f"its layer {self.layer} reads {self.wanted} features a step "
             f"({self.argument}={self.wanted}), and the data have {self.width}"
@@ -43,6 +50,11 @@ class Misfit:
     @property
     def mend(self) -> str:
         """What to change."""
+        if self.squeezed:
+            return (
+                "Give the data a last dimension of one feature, (sequences, steps, 1): "
+                "x[..., None]; items of a Dataset (steps, 1)."
+            )
         return (
             f"Make the layer with {self.argument}={self.width}, or say what it is given of the "
             "data (call=lambda module, batch: module(...))."
@@ -72,18 +84,23 @@ def misfit(module: nn.Module, call: Call, batch: SequenceBatch) -> Misfit | None
             pass
         else:
             return None
-    return _of(module, *last[0], batch.inputs.shape[2]) if last else None
+    return _of(module, *last[0], batch) if last else None
 
 
-def _of(module: nn.Module, part: nn.Module, given: Any, width: int) -> Misfit | None:
+def _of(module: nn.Module, part: nn.Module, given: Any, batch: SequenceBatch) -> Misfit | None:
     """Return the part's misfit, None where something else is wrong with what it was given."""
     if isinstance(given, nn.utils.rnn.PackedSequence):
         given = given.data
     if not isinstance(given, torch.Tensor) or given.dim() < 2:
         return None
+    width = batch.inputs.shape[2]
+    squeezed = width == 1 and given.shape == batch.inputs.shape[:2]
     for argument, dimension in WIDTHS.items():
         wanted = getattr(part, argument, None)
-        if isinstance(wanted, int) and given.shape[dimension] == width != wanted:
+        if not isinstance(wanted, int):
+            continue
+        if given.shape[dimension] == width != wanted or (squeezed and wanted == 1):
             name = next(name for name, each in module.named_modules() if each is part)
-            return Misfit(f"{name} ({type(part).__name__})", argument, wanted, width)
+            layer = f"{name} ({type(part).__name__})"
+            return Misfit(layer, argument, wanted, width, squeezed=squeezed and wanted == 1)
     return None

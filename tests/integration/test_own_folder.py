@@ -122,7 +122,7 @@ def test_what_needs_the_network_says_what_there_is_instead(own):
         explained(asked("explain", folder))
 
 
-def test_a_network_is_studied_in_its_own_program(own, tmp_path):
+def test_a_network_is_studied_in_its_own_program(own, tmp_path, capsys):
     folder, _, net = own
     data = sys.modules[MODULE].data()
     for output in (tmp_path, folder):
@@ -130,6 +130,8 @@ def test_a_network_is_studied_in_its_own_program(own, tmp_path):
         study_network(net, data, [AutomatonStudy(4)], output_dir=output, told="after 5 epochs")
         (written,) = read_studies(output)
         assert written.table("automaton_states")["visits"].sum() == 40 * len(data.indices("fit"))
+    assert "automaton: " in (said := capsys.readouterr().out)
+    assert f"Tables, figures and the page: {tmp_path}" in said
     assert "Of the network after 5 epochs." in (tmp_path / "report.html").read_text()
     # The page of a run has samples that these data do not hold.
     assert (folder / "report.html").read_bytes() == before

@@ -12,6 +12,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.optim import Adam
 
+from rnnrepair import explain
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks import (
     BaseCheckpoint,
@@ -259,6 +260,39 @@ def test_a_trainer_of_the_package_lightning_is_told_what_to_import(tmp_path):
     trainer = type("Trainer", (), {"__module__": "lightning.pytorch.trainer.trainer"})
     with pytest.raises(MisconfigurationException, match="import pytorch_lightning as pl"):
         repairable_data(type("Own", (trainer,), {})())
+
+
+class OneFeature(nn.Module):
+    """Reads (sequences, steps, 1)."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru, self.head = nn.GRU(1, 8, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.head(self.gru(x)[1][-1])
+
+
+def test_sequences_without_a_place_for_their_feature_are_told_to_get_one():
+    x, y = torch.randn(90, 12), torch.arange(90) % 2
+    with pytest.raises(ConfigurationError, match=r"reads one feature a step.*x\[\.\.\., None\]"):
+        explain(OneFeature(), ArrayDataModule(x, y, progress=False))
+    assert len(explain(OneFeature(), ArrayDataModule(x[..., None], y, progress=False)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"strategy": "clean+guided"}, r"import CleanThen, GuidedRepair.*CleanThen\(GuidedRepair"),
+        ({"strategy": "guided"}, r"strategy=GuidedRepair\(\)"),
+        ({"strategy": GuidedRepair}, "got the class GuidedRepair"),
+        ({"edit": SeriesEdits}, "got the class SeriesEdits"),
+        ({"method": "similarity"}, "method: expected an object"),
+    ],
+)
+def test_names_and_classes_are_no_objects(wrong, words):
+    with pytest.raises(MisconfigurationException, match=words):
+        repair_chain(start_epoch=2, **wrong)
 
 
 @pytest.mark.parametrize("width", [2, 4])
