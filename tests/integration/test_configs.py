@@ -29,6 +29,7 @@ TOGETHER = {
     "datamodule=csv": ("datamodule.path=reviews.csv",),
     "model=own": ("model._target_=rnnrepair.models.SequenceClassifier",),
     "model=text_classifier": ("datamodule=sst",),
+    "influence.method.distance=euclid": ("influence=similarity",),
     "callbacks=kept_checkpoints": ("influence=tracin",),
     "csv_repair": ("datamodule.path=reviews.csv",),
 }
@@ -157,7 +158,7 @@ def test_unknown_names_are_all_refused_in_one_message(tmp_path):
 def test_a_wrong_value_is_told_with_its_key_before_anything_is_made(override, tmp_path):
     key = override.split("=")[0].lstrip("+")
     with pytest.raises(ConfigurationError, match=rf"^{re.escape(key)}[.a-z_]*: expected") as told:
-        resolvable(tmp_path, override)
+        resolvable(tmp_path, *TOGETHER.get(override, ()), override)
     assert ";" not in str(told.value)
 
 

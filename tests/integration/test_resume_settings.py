@@ -15,7 +15,7 @@ from rnnrepair.callbacks.launch.resumed import RunSettings, check_same_settings
 from rnnrepair.callbacks.resumed_rounds import check_rounds
 from rnnrepair.edits import SeriesEdits
 from rnnrepair.errors import IncompatibleCheckpointError
-from rnnrepair.influence import TraceSimilarity
+from rnnrepair.influence import StateSimilarity
 from rnnrepair.made_with import described, differences
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import GuidedRepair, RandomRepair
@@ -68,7 +68,7 @@ OF_THE_REPAIR = [
 # Of what is chosen by name, while the name is the same.
 OF_ONE = [
     ("repair.strategies.guided.parents=3", "repair.strategies.guided.parents=3 (it had 20)"),
-    ("influence.method.distance=paper", "influence.method.distance=paper (it had aligned)"),
+    ("influence.method.seed=5", "influence.method.seed=5 (it had 0)"),
 ]
 OF_THE_BASE = [
     ("augmentation.share=.5", "augmentation.share=0.5 (it had 0.75)"),
@@ -220,7 +220,7 @@ def test_a_program_of_ones_own_is_refused_with_its_arguments(tmp_path, make_data
         "strategy.parents=4 (it had 3)": {"strategy": GuidedRepair(4, 4)},
         "edits.noise=0.1 (it had 0.2)": {"edit": SeriesEdits(noise=0.1)},
         "settings.n_components=5 (it had 4)": {"settings": AbstractionSettings(n_components=5)},
-        "method.distance=paper (it had aligned)": {"method": TraceSimilarity("paper")},
+        "method.seed=5 (it had 0)": {"method": StateSimilarity(seed=5)},
         "calendar.start=1 (it had 2)": {"start_epoch": 1},
         "anchor=0.5 (it had None)": {"anchor": 0.5},
         "rounds=1 (it had 3)": {"rounds": 1},

@@ -262,7 +262,7 @@ def test_a_trainer_of_the_package_lightning_is_told_what_to_import(tmp_path):
         repairable_data(type("Own", (trainer,), {})())
 
 
-class OneFeature(nn.Module):
+class OneFeature(pl.LightningModule):
     """Reads (sequences, steps, 1)."""
 
     def __init__(self):
@@ -271,6 +271,9 @@ class OneFeature(nn.Module):
 
     def forward(self, x):
         return self.head(self.gru(x)[1][-1])
+
+    def training_step(self, batch, _):
+        return nn.functional.cross_entropy(self(batch[0]), batch[1])
 
 
 def test_sequences_without_a_place_for_their_feature_are_told_to_get_one():
