@@ -44,7 +44,9 @@ def test_page_and_summary_tell_corrections_and_what_doubted_labels_share(page_of
     text = page_of(record).text
     assert "By looked.csv" in text
     assert "3 samples relabelled, 1 dropped, 2 kept" in text
-    assert "61 of 106 training samples whose label is doubted have device=b, as 3.0% of the" in text
+    assert (
+        "61 of 106 training samples whose label is doubted have device=b, but only 3.0% of" in text
+    )
     assert "more likely a pattern than 61 wrong labels" in text
     assert "4 training samples more are doubted, but far from all others" in text
     summary = summary_of(record)

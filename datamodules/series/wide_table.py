@@ -15,8 +15,8 @@ from rnnrepair.sequences import SampleNames
 
 log = logging.getLogger(__name__)
 
-# Rows of each value of a column, on average, from which on it puts them into groups.
-ROWS_OF_ONE = 3
+# A column puts rows into groups where it has so many values, and each so many rows on average.
+GROUPS, ROWS_OF_ONE = 10, 3
 
 
 def read_wide(path: Path, columns: Columns) -> RawSeries:
@@ -98,7 +98,7 @@ def _refuse_grouped(values: np.ndarray, steps: Sequence[str], columns: Columns, 
     for name, column in zip(steps, values.T, strict=True):
         began = 1 + int((column[1:] != column[:-1]).sum())
         # As many values as runs of one value: each has its rows in one place.
-        if 1 < began == len(np.unique(column)) <= len(column) / ROWS_OF_ONE:
+        if GROUPS <= began == len(np.unique(column)) <= len(column) / ROWS_OF_ONE:
             raise DataError(
                 f"{path} has no column {columns.time!r}, so every row would be a recording of "
                 f"{len(steps)} steps; but its {len(column)} rows stand in {began} groups of one "
