@@ -132,7 +132,9 @@ class Workbench:
         clock.append(time.perf_counter())
         traces = abstraction.traces
         fetch = self.datamodule.fetch
-        view = TrainingView(traces["fit"], abstraction.model, self.n_train, network, fetch)
+        view = TrainingView(
+            *(traces["fit"], abstraction.model, self.n_train, network, fetch), ends=abstraction.ends
+        )
         scorer = instantiate(self.cfg.influence.method, _convert_="all").fit(view)
         roles = (Role.NEAREST, Role.PARENTS)
         evidence = find_evidence(scorer, view, traces["repair"], roles, self.cfg.influence.top)
