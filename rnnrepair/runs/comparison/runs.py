@@ -158,9 +158,9 @@ def _refuse_unlike(runs: list[Run]) -> None:
         if other is not run:
             raise DataError(
                 f"Two runs have arm {run.arm!r} and seed {run.seed}, so they cannot be paired: "
-                f"{other.origin} and {run.origin}. Keep one and move the other away, or name an "
-                "arm by comparison.arm=NAME when it is run; a sweep over a setting is put together "
-                "by scripts/summarize.py."
+                f"{other.origin} and {run.origin}. Keep one and move the other away, or run one "
+                "of them anew with a name of its own for the arm (group comparison, key arm); a "
+                "sweep over a setting is put together by scripts/summarize.py."
             )
     _refuse_differing(
         runs,
