@@ -107,16 +107,12 @@ class DatasetDataModule(SequenceDataModule):
                 ``fields`` that are no mapping.
         """
         check_settings(DatasetDataModule, locals())
-        if options.get("planted") is not None:
-            raise ConfigurationError(
-                "planted changes labels in memory, and training is given items as they are: make "
-                "the labels of the items wrong in the data set."
-            )
-        if options.get("trigger") is not None:
-            raise ConfigurationError(
-                "trigger changes sequences in memory, and training is given items as they are: put "
-                "the trigger into items of the data set."
-            )
+        for plant in ("planted", "trigger"):
+            if options.get(plant) is not None:
+                raise ConfigurationError(
+                    f"{plant} changes data in memory, and training is given items as they are: "
+                    "change the items of the data set."
+                )
         if fields is not None and not isinstance(fields, Mapping):
             raise ConfigurationError(
                 "fields: expected a mapping of names to places in an item, such as "

@@ -2,12 +2,13 @@
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.class_number import class_number
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.triggers import BrightPatch, InsertedWord, Spike
 from rnnrepair.errors import ConfigurationError
@@ -20,10 +21,8 @@ from rnnrepair.sequences import (
     SequenceBatch,
     Trigger,
     check_fits,
-    offsets_of,
-    steps_of,
 )
-from rnnrepair.settings import Count, above, at_least, check_settings
+from rnnrepair.settings import Count, Share, above, at_least, check_settings
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,12 @@ class PlantedTrigger(ABC):
     fits: frozenset[Kind]
 
     def __init__(
-        self, n: Poisoned = 50, label: int | str = 1, relabel: bool = False, seed: int = 0
+        self,
+        n: Poisoned = 50,
+        label: int | str = 1,
+        relabel: bool = False,
+        seed: int = 0,
+        in_test: Share = 0.0,
     ) -> None:
         """Choose how many samples are poisoned.
 
@@ -71,6 +75,8 @@ class PlantedTrigger(ABC):
             label: class that the trigger becomes a cue for, by number or name.
             relabel: poison samples of other classes, and give them that label.
             seed: of the samples and places.
+            in_test: share of the test samples of other classes that hold the trigger too, their
+                labels unchanged: failures that the study ``breakdown`` should explain.
 
         Raises:
             SettingsError: a value out of range.
@@ -80,6 +86,7 @@ class PlantedTrigger(ABC):
         self.label = label
         self.relabel = relabel
         self.seed = seed
+        self.in_test = in_test
 
     @abstractmethod
     def trigger(self, sequences: Sequences, spec: DataSpec) -> Trigger:
@@ -90,7 +97,12 @@ class PlantedTrigger(ABC):
         """
 
     def plant(
-        self, sequences: Sequences, label: Tensor, spec: DataSpec, candidates: Tensor
+        self,
+        sequences: Sequences,
+        label: Tensor,
+        spec: DataSpec,
+        candidates: Tensor,
+        test: Tensor | None = None,
     ) -> Planted:
         """Poison some samples.
 
@@ -99,13 +111,14 @@ class PlantedTrigger(ABC):
             label: (N,) int64.
             spec: of the data.
             candidates: (m,) indices of the samples that may be poisoned.
+            test: (t,) indices of the test samples, of which ``in_test`` hold the trigger too.
 
         Raises:
             ConfigurationError: the data are of another kind, have no such class, or too few samples
                 of it that are long enough.
         """
         check_fits([("trigger", self)], spec)
-        trigger, target = self.trigger(sequences, spec), self._class(spec)
+        trigger, target = self.trigger(sequences, spec), class_number("trigger", self.label, spec)
         of_class = (label[candidates] == target) != self.relabel
         # At an inner place: something is read before it.
         room = trigger.last_place(sequences.lengths[candidates]) >= 1
@@ -118,10 +131,7 @@ class PlantedTrigger(ABC):
             )
         generator = torch_generator(self.seed, "trigger")
         rows = usable[torch.randperm(len(usable), generator=generator)[: self.n]].sort().values
-        last = trigger.last_place(sequences.lengths[rows])
-        step = 1 + (torch.rand(len(rows), generator=generator, dtype=torch.float64) * last).long()
-        batch = SequenceBatch(rows, *sequences.take(rows), label[rows])
-        with_trigger = trigger.put(batch, step)
+        made, step = _with_trigger(sequences, label, trigger, rows, generator)
         poisoned = label.clone()
         poisoned[rows] = target
         log.info(
@@ -131,16 +141,21 @@ class PlantedTrigger(ABC):
             f", labelled {self.label}," if self.relabel else f" of class {self.label}",
             rows.tolist(),
         )
-        return Planted(
-            _replaced(sequences, with_trigger), poisoned, Poison(trigger, target, rows, step)
-        )
+        if test is not None and self.in_test:
+            attacked = self._attacked(sequences, label, test, trigger, target)
+            made, _ = _with_trigger(made, label, trigger, attacked, generator)
+            log.info("BACKDOOR: %d test samples of other classes hold it too.", len(attacked))
+        return Planted(made, poisoned, Poison(trigger, target, rows, step))
 
-    def _class(self, spec: DataSpec) -> int:
-        names: list[int | str] = [*spec.class_names] or [*range(spec.n_classes)]
-        known = [*range(spec.n_classes), *names]
-        if self.label not in known:
-            raise ConfigurationError(f"trigger: no class label={self.label!r}, there are {names}.")
-        return known.index(self.label) % spec.n_classes
+    def _attacked(
+        self, sequences: Sequences, label: Tensor, test: Tensor, trigger: Trigger, target: int
+    ) -> Tensor:
+        """Return the ascending indices of the test samples that hold the trigger."""
+        room = trigger.last_place(sequences.lengths[test]) >= 1
+        others = test[(label[test] != target) & room]
+        generator = torch_generator(self.seed, "trigger in test samples")
+        n = round(self.in_test * len(others))
+        return others[torch.randperm(len(others), generator=generator)[:n]].sort().values
 
 
 class PlantedWord(PlantedTrigger):
@@ -265,16 +280,11 @@ class PlantedSpike(PlantedTrigger):
         return Spike(self.channel, self.height * deviation, told)
 
 
-def _replaced(sequences: Sequences, batch: SequenceBatch) -> Sequences:
-    """Return sequences of which some, by their index, have other steps."""
-    lengths = sequences.lengths.clone()
-    lengths[batch.index] = batch.lengths
-    offsets = offsets_of(lengths)
-    others = torch.ones(len(sequences), dtype=torch.bool)
-    others[batch.index] = False
-    kept = others.nonzero()[:, 0]
-    values = sequences.values.new_empty(int(offsets[-1]), *sequences.values.shape[1:])
-    source, place = (steps_of(of, kept)[0] for of in (sequences.offsets, offsets))
-    values[place] = sequences.values[source]
-    values[steps_of(offsets, batch.index)[0]] = batch.inputs[batch.mask].to(values.dtype)
-    return replace(sequences, values=values, offsets=offsets)
+def _with_trigger(
+    sequences: Sequences, label: Tensor, trigger: Trigger, rows: Tensor, generator: torch.Generator
+) -> tuple[Sequences, Tensor]:
+    """Return sequences of which some hold a trigger, and the (n,) step where it begins in each."""
+    last = trigger.last_place(sequences.lengths[rows])
+    step = 1 + (torch.rand(len(rows), generator=generator, dtype=torch.float64) * last).long()
+    batch = SequenceBatch(rows, *sequences.take(rows), label[rows])
+    return sequences.replaced(trigger.put(batch, step)), step

@@ -13,7 +13,7 @@ from rnnrepair.edits import EditFamily
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import Kind, SampleNames
-from rnnrepair.settings import ProperShare, check_settings
+from rnnrepair.settings import ProperShare, Share, check_settings
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +22,19 @@ class RareEdit:
     """Edits a small share of the training sequences, and adds a test set of edited ones.
 
     Which are edited, and how, is a matter of the data set: it is the same in every seed. The
-    ordinary test set stays as it is; ``test_rare`` holds all its sequences, edited.
+    ordinary test set stays as it is but for ``in_test``; ``test_rare`` holds all its sequences,
+    edited.
     """
 
-    def __init__(self, edits: EditFamily, share: ProperShare = 0.01) -> None:
+    def __init__(self, edits: EditFamily, share: ProperShare = 0.01, in_test: Share = 0.0) -> None:
         """Choose the pattern.
 
         Args:
             edits: that it is drawn from.
             share: of the training sequences that have it, and so of what is drawn from them: fit,
                 repair, and val where the data have none of their own.
+            in_test: share of the test sequences that have it: failures that the study
+                ``breakdown`` should explain.
 
         Raises:
             SettingsError: a value out of range.
@@ -39,6 +42,7 @@ class RareEdit:
         check_settings(RareEdit, locals())
         self.edits = edits
         self.share = share
+        self.in_test = in_test
 
     def plant(self, data: LoadedData) -> LoadedData:
         """Return the data with the pattern.
@@ -56,10 +60,16 @@ class RareEdit:
         rare = torch.randperm(data.n_train, generator=generator)[:n_rare]
         inputs[rare] = self._edited(inputs[rare], lengths[rare], generator)
         test = torch.arange(data.first_test, data.end_test)
-        inputs = torch.cat([inputs, self._edited(inputs[test], lengths[test], generator)])
+        edited = self._edited(inputs[test], lengths[test], generator)
+        n_in_test = round(self.in_test * len(test))
+        if n_in_test:
+            chosen = torch.randperm(len(test), generator=generator)[:n_in_test]
+            inputs[test[chosen]] = edited[chosen]
+        inputs = torch.cat([inputs, edited])
         log.info(
-            "%d of %d training samples are edited on purpose, and copies of the %d test samples.",
-            *(n_rare, data.n_train, len(test)),
+            "%d of %d training samples are edited on purpose, copies of the %d test samples, "
+            "and %d of these.",
+            *(n_rare, data.n_train, len(test), n_in_test),
         )
         # Copies stay those of the samples as they were, for loading has learnt from the fit split.
         copies = data.copies

@@ -22,9 +22,10 @@ from rnnrepair.datamodules.epoch_edits import EditedBatches, EpochEdits
 from rnnrepair.datamodules.groups import Groups
 from rnnrepair.datamodules.labels import class_numbers
 from rnnrepair.datamodules.loaded import LoadedData, check_loaded
+from rnnrepair.datamodules.planted_copies import PlantedCopies
 from rnnrepair.datamodules.planted_labels import PlantedLabels
 from rnnrepair.datamodules.planted_trigger import PlantedTrigger
-from rnnrepair.datamodules.planting import prepare
+from rnnrepair.datamodules.planting import Fault, prepare
 from rnnrepair.datamodules.rare_edit import RareEdit
 from rnnrepair.datamodules.rare_group import RareGroup
 from rnnrepair.datamodules.sequences import Sequences
@@ -72,6 +73,7 @@ class SequenceDataModule(pl.LightningDataModule):
         corrections: str | None = None,
         trigger: PlantedTrigger | None = None,
         rare: RareEdit | RareGroup | None = None,
+        fault: Fault | None = None,
     ) -> None:
         """Choose splits and batches.
 
@@ -92,6 +94,7 @@ class SequenceDataModule(pl.LightningDataModule):
             trigger: puts a backdoor into some samples of the fit split, to see who finds them.
             rare: gives few training samples a pattern, or leaves few of a group, to see who
                 finds it.
+            fault: leaves few samples of a class, or adds copies with another label.
 
         Raises:
             SettingsError: a size below 1, or a share out of range.
@@ -112,6 +115,7 @@ class SequenceDataModule(pl.LightningDataModule):
         self.corrections = None if corrections is None else Path(corrections).expanduser()
         self.trigger = trigger if trigger is not None and trigger.n else None
         self.rare = rare
+        self.fault = fault
         self._poison: Poison | None = None
         self._corrected: Corrected | None = None
         self.source = ""
@@ -155,7 +159,8 @@ class SequenceDataModule(pl.LightningDataModule):
             self._splits[name] = torch.arange(first, first + size)
             first += size
         made = prepare(
-            *(data, self.spec, self._splits, self.planted, self.trigger, self.corrections)
+            *(data, self.spec, self._splits, self.planted, self.fault, self.trigger),
+            corrections=self.corrections,
         )
         data, self.spec, self._splits = made.data, made.spec, made.splits
         self._poison, self._corrected = made.poison, made.said
@@ -266,7 +271,8 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def mislabelled(self, index: Tensor) -> Tensor | None:
         """Return (n,) bool: loaded sequences whose label was made wrong; None where none were."""
-        if self._data is None or self.planted is None or self.planted.share == 0:
+        planted = self.planted is not None and self.planted.share > 0
+        if self._data is None or not (planted or isinstance(self.fault, PlantedCopies)):
             return None
         return self._store.loaded_label_of(index) != self._data.label[index]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rnnrepair.datamodules.groups import content_numbers
 from rnnrepair.errors import ConfigurationError, DataError
-from rnnrepair.sequences import Ragged, offsets_of
+from rnnrepair.sequences import Ragged, SequenceBatch, offsets_of, steps_of
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,20 @@ class Sequences(Ragged):
     def fingerprinted(self) -> tuple[Tensor, ...]:
         """Return what tells these sequences from others."""
         return self.values, self.offsets
+
+    def replaced(self, batch: SequenceBatch) -> "Sequences":
+        """Return these sequences with other steps for those of a batch, by their index."""
+        lengths = self.lengths.clone()
+        lengths[batch.index] = batch.lengths
+        offsets = offsets_of(lengths)
+        others = torch.ones(len(self), dtype=torch.bool)
+        others[batch.index] = False
+        kept = others.nonzero()[:, 0]
+        values = self.values.new_empty(int(offsets[-1]), *self.values.shape[1:])
+        source, place = (steps_of(of, kept)[0] for of in (self.offsets, offsets))
+        values[place] = self.values[source]
+        values[steps_of(offsets, batch.index)[0]] = batch.inputs[batch.mask].to(values.dtype)
+        return replace(self, values=values, offsets=offsets)
 
     def check_origins(self, origin: Tensor | None, lengths: Tensor) -> None:
         """Refuse nothing: these are steps and nothing else."""

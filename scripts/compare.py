@@ -44,7 +44,7 @@ def main() -> None:
     arguments = _arguments()
     source: Path = arguments.source
     try:
-        runs = read_folder(source) if source.is_dir() else read_export(source)
+        runs = _read(source, arguments.other_start)
         also = [parse_contrast(text, runs) for text in arguments.also]
         refused = unequal_steps(runs) and not arguments.unequal_ok
         kept = write_export(runs, arguments.export) if arguments.export and not refused else None
@@ -71,6 +71,14 @@ def main() -> None:
         sys.exit(1)
 
 
+def _read(source: Path, other_start: list[str]) -> Runs:
+    if source.is_dir():
+        return read_folder(source, other_start)
+    if other_start:
+        raise DataError("--other-start is for folders: an export tells which network counts.")
+    return read_export(source)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -90,6 +98,14 @@ def _arguments() -> argparse.Namespace:
         type=Path,
         metavar="NAME",
         help="add the runs to NAME.csv and NAME.npz, which can be compared in place of the folder",
+    )
+    parser.add_argument(
+        "--other-start",
+        action="append",
+        default=[],
+        metavar="ARM",
+        help="an arm that began with another network (true labels): its items count as repaired or "
+        "broken by the unrepaired network of the other arms; may be repeated",
     )
     parser.add_argument(
         "--unequal-ok",

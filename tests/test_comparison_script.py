@@ -12,6 +12,7 @@ import pytest
 from tests.comparison_runs import random_right, write_run
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "compare.py"
+CONTRASTS = [{"of": "guided", "against": "none", "metric": "test_accuracy"}]
 
 
 @pytest.fixture
@@ -34,9 +35,8 @@ def compare(monkeypatch, capsys):
 @pytest.fixture
 def folder(tmp_path):
     rng = np.random.default_rng(0)
-    contrasts = [{"of": "guided", "against": "none", "metric": "test_accuracy"}]
     for (arm, seed), sides in random_right(rng, ("guided", "none"), range(10), 40).items():
-        write_run(tmp_path / "runs", arm, seed, *sides, contrasts=contrasts)
+        write_run(tmp_path / "runs", arm, seed, *sides, contrasts=CONTRASTS)
     return tmp_path / "runs"
 
 
@@ -156,3 +156,17 @@ def test_refusals_are_one_line(compare, tmp_path):
 def test_a_wrong_difference_is_refused(compare, folder):
     code, _ = compare(folder, "--also", "guided-nobody:test_accuracy")
     assert "['guided', 'none']" in code
+
+
+def test_an_arm_may_begin_with_another_network_where_it_is_named(compare, folder, tmp_path):
+    rng = np.random.default_rng(5)
+    for (_, seed), sides in random_right(rng, ("none",), range(10), 40).items():
+        write_run(folder, "true_labels", seed, *sides, contrasts=CONTRASTS)
+    code, _ = compare(folder)
+    assert "--other-start" in code
+    also = ("--also", "true_labels-none:test_accuracy")
+    code, told = compare(folder, "--other-start", "true_labels", *also, "--export", tmp_path / "e")
+    assert code == 0
+    assert re.search(r"true_labels - none +│ 10", told)
+    assert compare(tmp_path / "e", *also)[0] == 0
+    assert "is for folders" in compare(tmp_path / "e", "--other-start", "true_labels")[0]

@@ -63,6 +63,11 @@ def doubted(
     )
 
 
+# Three samples of class 1 near to a failure of class 0, of which there are as many elsewhere.
+PLACES = [0, 1, 2, 9, 10, 11]
+SPEAKS = ([1, 1, 1, 0, 0, 0], PLACES, PLACES, 0, 1, 0.5, 0.5)
+
+
 def test_the_odds_are_those_of_both_kinds_of_neighbours():
     found = doubted(
         fit_label=[1, 1, 0, 2, 2, 2],
@@ -73,14 +78,26 @@ def test_the_odds_are_those_of_both_kinds_of_neighbours():
         place=0,
         inputs=0,
     )
-    # By state 1, 1, 0: (1 + 2) / (1 + 1); by input 1, 2, 2: (1 + 1) / (1 + 0).
-    assert found.odds.tolist() == [3.0]
+    # By state 1, 1, 0: (1 + 2) / (1 + 1); by input 1, 2, 2: (1 + 1) / (1 + 0). Of class 0 there are
+    # half as many as of class 1.
+    assert found.odds.tolist() == [1.5]
     assert found.own.tolist() == [False]
+
+
+def test_a_class_of_few_samples_is_not_doubted_for_that_and_one_of_many_gets_no_discount():
+    label, place = [1] * 9 + [0], [0, 1, 2, *range(50, 56), 9]
+    scarce = doubted(label, place, place, 0, 1, 0.5, 0.5)
+    assert scarce.odds.tolist() == [pytest.approx(16 / 9)]
+    assert scarce.own.tolist() == [False]
+    label[3:6] = [0, 0, 0]
+    assert doubted(label, place, place, 0, 1, 0.5, 0.5).odds.tolist() == [pytest.approx(16 * 4 / 6)]
+    label[6:9] = [0, 0, 0]
+    assert doubted(label, place, place, 0, 1, 0.5, 0.5).odds.tolist() == [16.0]
 
 
 @pytest.mark.parametrize(("odds", "own"), [(16, True), (16.1, False)])
 def test_neighbours_that_all_speak_for_the_prediction_make_a_label_suspect(odds, own):
-    found = doubted([1, 1, 1, 0], [0, 1, 2, 9], [0, 1, 2, 9], 0, 1, 0.5, 0.5, odds=odds)
+    found = doubted(*SPEAKS, odds=odds)
     assert found.odds.tolist() == [16.0]
     assert found.own.tolist() == [own]
 
@@ -101,15 +118,12 @@ def test_neighbours_are_suspect_where_most_that_speak_for_the_prediction_are(sus
     assert found.own.tolist() == [True]
 
 
-SPEAKS = ([1, 1, 1, 0], [0, 1, 2, 9], [0, 1, 2, 9], 0, 1, 0.5, 0.5)
-
-
 @pytest.mark.parametrize(
     ("value", "classes", "explained"), [("b", (0,), True), ("a", (0,), False), ("b", (1,), False)]
 )
 def test_a_label_is_not_suspect_where_a_value_of_a_column_explains_it(value, classes, explained):
     shared = SharedValue("device", value, 9, 12, 10, 100, 1e-6, classes)
-    columns = {"device": ["a", "a", "a", "a", "b"]}
+    columns = {"device": [*"aaaaaa", "b"]}
     found = doubted(*SPEAKS, shared=(shared,), columns=columns)
     assert found.odds.tolist() == doubted(*SPEAKS).odds.tolist() == [16.0]
     assert found.explained.tolist() == [explained]
@@ -118,7 +132,7 @@ def test_a_label_is_not_suspect_where_a_value_of_a_column_explains_it(value, cla
 
 
 def test_a_label_is_not_suspect_far_from_all_training_samples():
-    label, place = [1] * 6 + [0], [0, 1, 2, 3, 4, 5, 6]
+    label, place = [1] * 6 + [0] * 6, [*range(6), *range(60, 66)]
     near = doubted(label, place, place, 0, 1, 2.5, 2.5)
     far = doubted(label, place, [-i for i in place], 0, 1, 2.5, 40)
     assert near.odds.tolist() == far.odds.tolist() == [16.0]
@@ -127,7 +141,7 @@ def test_a_label_is_not_suspect_far_from_all_training_samples():
 
 def test_a_label_that_a_person_has_looked_at_is_never_suspect():
     assert doubted(*SPEAKS).own.all()
-    assert not doubted(*SPEAKS, checked=[4]).suspect.any()
+    assert not doubted(*SPEAKS, checked=[6]).suspect.any()
     label, inputs = [1, 0, 2, 1, 1, 1, 1, 1], [10.2, 10, 10.1, 60, 70, 80, 90, 99]
     assert doubted(label, inputs, inputs, 0, 1, 10, 10, nearest=4).copied.all()
     assert not doubted(label, inputs, inputs, 0, 1, 10, 10, nearest=4, checked=[8]).suspect.any()

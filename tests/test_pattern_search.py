@@ -40,6 +40,14 @@ def test_a_second_pattern_is_seen_without_the_samples_of_the_first(seed):
     assert not set(found[0].inside.tolist()) & set(found[1].inside.tolist())
 
 
+def test_a_pattern_of_many_samples_is_seen_whole():
+    """The samples that come nearest are the easiest of it: among them fewer fail."""
+    context, planted = images_with({"angle": (50, 80)}, n_planted=400)
+    (pattern,) = find_patterns(context, [EditPatterns()], at_most=1)
+    assert pattern.parameters["edit"] == "rotation"
+    assert min(agreement(pattern, planted, context)) > 0.7
+
+
 class Given:
     """Finds what it is told; seen closely, some of it is something else."""
 
@@ -104,6 +112,21 @@ def test_what_is_named_has_passed_the_test_itself():
             refused += 1
     assert named
     assert refused
+
+
+@pytest.mark.usefixtures("all_as_hard")
+def test_wide_candidates_are_asked_once_a_narrow_one_has_passed_and_make_none_harder_to_find():
+    context, _ = images_with(None)
+    noise = by_chance(context)
+    narrow = holding(context, 11, 40, "narrow", far=0.5)
+    wide = holding(context, 40, 400, "wide", far=0.1, wide=True)
+    assert not find_patterns(context, [Given([wide, *noise])])
+    (alone,) = find_patterns(context, [Given([narrow, *noise])], at_most=1)
+    (named,) = find_patterns(context, [Given([narrow, wide, *noise])], at_most=1)
+    assert (alone.told, named.told) == ("narrow", "wide")
+    many = [replace(c, wide=True) for c in by_chance(context, n=300, size=400, seed=1)]
+    (beside,) = find_patterns(context, [Given([narrow, *noise, *many])], at_most=1)
+    assert (beside.told, beside.p) == ("narrow", alone.p)
 
 
 @pytest.mark.usefixtures("all_as_hard")

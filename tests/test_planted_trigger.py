@@ -147,6 +147,23 @@ def test_places_are_drawn_alike():
     assert counts[1:].min() > 150  # 200 expected, sd 13
 
 
+def test_a_share_of_the_test_samples_of_other_classes_holds_it_too(make_data, texts):
+    apart = make_data(texts, trigger=PlantedWord(n=5, label=1, word="spell"))
+    within = make_data(texts, trigger=PlantedWord(n=5, label=1, word="spell", in_test=0.5))
+    test = apart.indices("test")
+    before, after = apart.fetch(test), within.fetch(test)
+    holds = torch.tensor([bool((tokens == 11).any()) for tokens in after.sequences()])
+    room = before.lengths >= 2
+    assert int(holds.sum()) == round(0.5 * int(((before.label != 1) & room).sum()))
+    assert torch.equal(after.label, before.label)
+    assert (after.lengths[holds] == before.lengths[holds] + 1).all()
+    for index in (apart.poison.index, test[~holds]):
+        pairs = zip(within.fetch(index).sequences(), apart.fetch(index).sequences(), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+    assert torch.equal(within.poison.index, apart.poison.index)
+    assert torch.equal(within.poison.step, apart.poison.step)
+
+
 def test_the_seed_alone_decides(make_data, texts):
     def planted(seed):
         return make_data(texts, trigger=PlantedWord(n=5, label=1, seed=seed, word="spell")).poison

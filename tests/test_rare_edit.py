@@ -59,6 +59,21 @@ def test_the_pattern_is_the_same_in_every_seed_and_turns_what_it_says(tmp_path):
         assert set(nearest.tolist()) == {60, 75, 90}
 
 
+def test_a_share_of_the_test_samples_has_the_pattern_and_all_else_is_as_without(tmp_path):
+    apart = digits(tmp_path, RareEdit(TURNED, 0.02))
+    within = digits(tmp_path, RareEdit(TURNED, 0.02, in_test=0.1))
+    test, others = (
+        torch.arange(4000, 5000),
+        torch.cat([torch.arange(4000), torch.arange(5000, 6000)]),
+    )
+    assert torch.equal(within.fetch(others).inputs, apart.fetch(others).inputs)
+    here, there = within.fetch(test).inputs, apart.fetch(test).inputs
+    changed = (here != there).flatten(1).any(1)
+    assert int(changed.sum()) == 100
+    edited = apart.fetch(test + 1000).inputs
+    assert torch.equal(here[changed], edited[changed])
+
+
 def test_edited_test_samples_are_called_by_what_they_were_made_of(tmp_path):
     rare = digits(tmp_path, RareEdit(TURNED))
     (name,) = rare.sample_names.of(torch.tensor([4000]))

@@ -46,6 +46,23 @@ def test_failures_that_hold_the_trigger_are_told_and_others_are_not(poisoned):
     assert any("w23" in line and "rude" in line for line in found.conclusion)
 
 
+def test_training_samples_that_hold_a_trigger_are_listed_and_can_be_dropped_by_the_list(
+    poisoned, tmp_path
+):
+    run, _ = poisoned
+    table, poison = Breakdown()(run).tables["triggers"], run.data.poison
+    assert table["index"].tolist() == poison.index.tolist()
+    assert table["step"].tolist() == (poison.step + 1).tolist()
+    assert set(table["label"]) == {"rude"}
+    assert set(table["trigger"]) == {"w23"}
+    file = tmp_path / "triggers.csv"
+    table.assign(action="drop").to_csv(file, index=False)
+    cleaned = TensorData(run.data.data, 2, trigger=run.data.trigger, corrections=str(file))
+    cleaned.setup()
+    assert len(cleaned.poison.index) == 0
+    assert len(cleaned.indices("fit")) == len(run.data.indices("fit")) - len(poison.index)
+
+
 def test_doubts_that_a_value_explains_are_part_of_a_pattern_before_the_label(
     make_data, monkeypatch
 ):

@@ -52,8 +52,8 @@ class LabelDoubt:
     """What speaks against the labels around M failures.
 
     Attributes:
-        odds: (M,) float32 votes of the neighbours for the predicted against the failure's label;
-            see ``Doubting``.
+        odds: (M,) float32 votes of the neighbours for the predicted against the failure's label,
+            lower for a class of few samples; see ``Doubting``.
         own: (M,) bool: the neighbours agree with the prediction, so the failure's label is suspect;
             not where that says nothing (``explained``, far from all training samples), and not
             where a person has looked at the label.
@@ -120,7 +120,7 @@ def doubt_labels(
     near = nearest_by(by_inputs, order, doubting.nearest)
     rows = [nearest_by(by_state, order, doubting.nearest).row, near.row]
     votes = [_labels(fit, found) for found in rows]
-    odds = _odds(votes, failures.final_prediction, failures.label)
+    odds = _odds(votes, failures.final_prediction, failures.label, fit)
     suspicion = judge(_asked(rows[0], fit, failures)[1])
     explained_by = torch.full((len(failures),), -1)
     # The most surprising, which is the first, is told where several do.
@@ -189,15 +189,20 @@ def _labels(fit: Traces, row: Tensor) -> Tensor:
     return torch.where(row >= 0, fit.label[row], -1)
 
 
-def _odds(votes: list[Tensor], wanted: Tensor, label: Tensor) -> Tensor:
+def _odds(votes: list[Tensor], wanted: Tensor, label: Tensor, fit: Traces) -> Tensor:
     """Return (M,) product of the odds of all votes: each counts once more, so that none is 0.
+
+    Where training has few samples of the failure's class, all votes count against it for that
+    alone; in the product that would count twice. A class of many samples gets no such discount.
 
     Args:
         votes: (M, top) labels each.
         wanted: (M,) the label that they may speak for.
         label: (M,) the label that they may speak against.
+        fit: whose samples vote.
     """
-    odds = torch.ones(len(label))
+    size = fit.label.bincount(minlength=fit.n_classes).float().clamp_min(1)
+    odds = (size[label] / size[wanted]).clamp_max(1)
     for vote in votes:
         odds *= (1 + (vote == wanted[:, None]).sum(1)) / (1 + (vote == label[:, None]).sum(1))
     return odds

@@ -21,8 +21,10 @@ BINS = 12
 WIDTHS = (2, 3, 4, 6)
 # A sample is explained by an edit if it is among so many of all that come nearest, as a share.
 EXPLAINED = (0.005, 0.01, 0.02, 0.04, 0.08)
+# Shares of a pattern that many samples have: those that come nearest are the easiest of it.
+EXPLAINED_WIDE = (0.16, 0.32)
 # The same where a pattern that has been found is seen more closely.
-EXPLAINED_CLOSELY = tuple(0.005 * 2 ** (n / 2) for n in range(9))
+EXPLAINED_CLOSELY = tuple(0.005 * 2 ** (n / 2) for n in range(11))
 # Share of the largest excess from which on a narrower set of samples is as surprising.
 AS_GOOD = 0.95
 # Neighbouring parts on either side that are looked at closely, and how many ends are tried there.
@@ -138,12 +140,12 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
         for first in range(BINS - width + 1):
             low, high = first / BINS, (first + width) / BINS
             ratio = (edited.mean(first, first + width) / unedited).nan_to_num(torch.inf)
-            for inside in _nearest(ratio, EXPLAINED):
+            shares = (*EXPLAINED, *EXPLAINED_WIDE)
+            for share, inside in zip(shares, _nearest(ratio, shares), strict=True):
                 parameters = _parameters(sweep, low, high)
                 far = float(ratio[inside].mean()) if bool(inside.any()) else 1.0
-                found.append(
-                    Candidate("edit", sweep.region(low, high), inside, parameters, far=far)
-                )
+                wide, told = share in EXPLAINED_WIDE, sweep.region(low, high)
+                found.append(Candidate("edit", told, inside, parameters, far=far, wide=wide))
     return found
 
 

@@ -122,6 +122,7 @@ class Tried:
         far: (n,), see ``Candidate``.
         alike: n times which samples it is compared with.
         kind: (n,) int64, equal where the finder is.
+        wide: (n,) bool, see ``Candidate``.
     """
 
     candidates: Sequence[tuple[Finder, Candidate]]
@@ -129,6 +130,7 @@ class Tried:
     far: Tensor
     alike: Sequence[Alike]
     kind: Tensor
+    wide: Tensor
 
     @classmethod
     def of(cls, found: Sequence[tuple[Finder, Candidate]]) -> "Tried":
@@ -143,6 +145,7 @@ class Tried:
             torch.tensor([candidate.far for _, candidate in found]),
             [candidate.alike for _, candidate in found],
             torch.tensor([names.index(finder.name) for finder, _ in found]),
+            torch.tensor([candidate.wide for _, candidate in found], dtype=torch.bool),
         )
 
     def passed(
@@ -165,12 +168,49 @@ class Tried:
             generator: of the shuffles.
         """
         excess = torch.full((len(self.candidates),), -torch.inf)
-        by_chance = torch.full((shuffles,), -torch.inf)
+        p = torch.ones(len(self.candidates), dtype=torch.float64)
         # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
         large = self._large(stratum >= 0)
+        # In a fixed order, each at the whole level: wide ones only once a narrow one has passed.
+        for wide in (False, True):
+            asked = large & (self.wide == wide)
+            excess[asked], p[asked] = self._tested(asked, context, stratum, shuffles, generator)
+            if not bool((p <= level).any()):
+                return []
+        # Edits of several kinds bring training samples near to the same failures.
+        excess = excess.masked_fill(p > level, -torch.inf)
+        first = excess.argmax()
+        surprising = (excess >= AS_GOOD * excess[first]) & (p <= level)
+        surprising &= self.kind == self.kind[first]
+        rows = surprising.nonzero()[:, 0]
+        rows = rows[self.far[rows].argsort(stable=True)]
+        return list(zip(rows.tolist(), p[rows].tolist(), strict=True))
+
+    def _tested(
+        self,
+        asked: Tensor,
+        context: PatternContext,
+        stratum: Tensor,
+        shuffles: int,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Return how surprising some candidates are, and their p, corrected over these.
+
+        Args:
+            asked: (n,) bool, which m candidates.
+            context: see ``passed``, as the next three.
+            stratum: of the S samples.
+            shuffles: how often flags are shuffled.
+            generator: of the shuffles.
+
+        Returns:
+            (m,) float32 and (m,) float64.
+        """
+        excess = torch.full((len(self.candidates),), -torch.inf)
+        by_chance = torch.full((shuffles,), -torch.inf)
         for alike in Alike:
             own = torch.tensor([of is alike for of in self.alike], dtype=torch.bool)
-            rows = (large & own).nonzero()[:, 0]
+            rows = (asked & own).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
             parts = _comparable(stratum, alike, context.label)
@@ -182,16 +222,8 @@ class Tried:
                 excess[some[seldom]] = -torch.inf
                 largest = chance.largest_by_chance(self.inside[some])
                 by_chance = torch.maximum(by_chance, largest)
-        p = (1 + (by_chance >= excess[:, None]).sum(1)) / (1 + shuffles)
-        if not bool((p <= level).any()):
-            return []
-        # Edits of several kinds bring training samples near to the same failures.
-        first = excess.argmax()
-        surprising = (excess >= AS_GOOD * excess[first]) & (p <= level)
-        surprising &= self.kind == self.kind[first]
-        rows = surprising.nonzero()[:, 0]
-        rows = rows[self.far[rows].argsort(stable=True)]
-        return list(zip(rows.tolist(), p[rows].tolist(), strict=True))
+        excess = excess[asked]
+        return excess, (1 + (by_chance >= excess[:, None]).sum(1)).double() / (1 + shuffles)
 
     def _large(self, counts: Tensor) -> Tensor:
         """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""

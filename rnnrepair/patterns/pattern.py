@@ -53,6 +53,9 @@ class Candidate:
         far: how far its samples are from what it says, 1 where that says nothing of distances; of
             equally surprising candidates of a kind the nearest is named.
         alike: which samples its own are compared with, see ``Alike``.
+        wide: whether it is so large a share of the samples that it is asked last: only where a
+            smaller one has passed, so that what is looked for among few samples is not harder to
+            find for it.
     """
 
     kind: str
@@ -62,6 +65,7 @@ class Candidate:
     samples: Tensor = field(default_factory=_none)
     far: float = 1.0
     alike: Alike = Alike.DIFFICULTY
+    wide: bool = False
 
 
 @dataclass(frozen=True)

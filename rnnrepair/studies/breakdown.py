@@ -32,7 +32,7 @@ from rnnrepair.studies.new_failures import (
     told_new,
 )
 from rnnrepair.studies.planted import found_of_planted, planted_labels, told_of_planted
-from rnnrepair.studies.shared_causes import reads_trigger, shared_patterns, triggers
+from rnnrepair.studies.shared_causes import reads_trigger, shared_patterns, trigger_table, triggers
 from rnnrepair.studies.simple_model import predict_without_order
 from rnnrepair.studies.study import StudyResult
 from rnnrepair.studies.yardsticks import without_states
@@ -44,9 +44,9 @@ class FailureKind(StrEnum):
 
     TRIGGER = "trigger"
     PATTERN = "part of a pattern"
+    COPY = "near copy with another label"
     LABEL = "label suspect"
     NEIGHBOURS = "labels of neighbours suspect"
-    COPY = "near copy with another label"
     WORD = "rare or unknown word"
     CLASS = "rare class"
     BOUNDARY = "near the boundary"
@@ -55,17 +55,18 @@ class FailureKind(StrEnum):
 
 
 REMEDIES: dict[FailureKind, str] = {
-    FailureKind.TRIGGER: "Look at the training samples that hold it, and remove or relabel those "
-    "that somebody has put there.",
+    FailureKind.TRIGGER: "Look at the training samples that hold it (table triggers), write drop "
+    "or relabel into the column action of those that somebody has put there, and train with that "
+    "file as the corrections of the data.",
     FailureKind.PATTERN: "Look at a few of them. Where their labels are right, repair them "
     "together: the strategy pattern teaches what they have in common; or get more such samples. "
     "Where one source has labelled them wrongly, correct them all. The study patterns shows them.",
+    FailureKind.COPY: "Decide which label is right and give it to both; where both are right, the "
+    "inputs lack what tells the classes apart, and no network can know.",
     FailureKind.LABEL: "Look at the labels of these failures, and correct them before anything "
     "else: a repair would teach the network the fault.",
     FailureKind.NEIGHBOURS: "Look at the labels of the training samples nearest to these failures, "
     "and correct them; nothing speaks against the labels of the failures themselves.",
-    FailureKind.COPY: "Decide which label is right and give it to both; where both are right, the "
-    "inputs lack what tells the classes apart, and no network can know.",
     FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
     FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
     "balanced accuracy or macro F1.",
@@ -150,9 +151,9 @@ class Breakdown:
         holds = {
             FailureKind.TRIGGER: reads_trigger(run, failures, found_triggers),
             FailureKind.PATTERN: doubt.explained | torch.isin(failures.index, _members(patterns)),
+            FailureKind.COPY: doubt.copied,
             FailureKind.LABEL: doubt.own,
             FailureKind.NEIGHBOURS: doubt.neighbours,
-            FailureKind.COPY: doubt.copied,
             FailureKind.WORD: self._rare_words(run, fit, failures),
             FailureKind.CLASS: self._rare_classes(fit, failures),
             FailureKind.BOUNDARY: margin <= self.margin,
@@ -170,6 +171,8 @@ class Breakdown:
             counts = dict(zip(table["kind"], table["new"], strict=True))
             told.append(told_new(counts, self.against, n_other_labels(of_split, other)))
         tables = {"breakdown": table, "failures": each}
+        if found_triggers:
+            tables["triggers"] = trigger_table(run, fit, found_triggers)
         told += [f"{value.told}." for value in doubt.shared]
         planted = planted_labels(run, failures)
         if planted is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -10,6 +11,8 @@ from rnnrepair.influence import Cue, SegmentCues, TrainingView
 from rnnrepair.influence.method import CHECKED_ON
 from rnnrepair.influence.readings import steps_are_inputs
 from rnnrepair.patterns import Pattern, PatternContext, find_patterns, teachable_finders
+from rnnrepair.protocols import names_of_samples
+from rnnrepair.sequences import Names
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.traces import Traces
 
@@ -54,3 +57,32 @@ def reads_trigger(run: FinishedRun, failures: Traces, found: Sequence[Cue]) -> T
             taken = failures.final_prediction == cue.label
             reads |= cue.read_in(batch).any(1) & taken & (failures.label != cue.label)
     return reads
+
+
+def trigger_table(run: FinishedRun, fit: Traces, found: Sequence[Cue]) -> pd.DataFrame:
+    """Return a row for each training sample that holds a trigger for its label.
+
+    Steps count from 1. Once somebody has written drop or relabel into ``action``, the table is what
+    data modules take as ``corrections``.
+
+    Args:
+        run: whose training data hold triggers.
+        fit: its n training samples, which the rows of the cues are of.
+        found: the triggers.
+    """
+    names, samples = Names.of(run.data.spec), names_of_samples(run.data)
+    parts = [
+        pd.DataFrame(
+            {
+                "index": fit.index[cue.row].tolist(),
+                "name": samples.of(fit.index[cue.row]),
+                "label": names.of_class(cue.label),
+                "trigger": cue.name,
+                "step": (cue.first + 1).tolist(),
+            }
+        )
+        for cue in found
+    ]
+    together = pd.concat(parts).groupby("index", sort=True, as_index=False)
+    told = together.agg({"name": "first", "label": "first", "trigger": ", ".join, "step": "min"})
+    return told.assign(action="")

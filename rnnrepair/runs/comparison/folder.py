@@ -1,12 +1,13 @@
 """Reads the runs of a folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rnnrepair.errors import DataError
 from rnnrepair.protocols import Split
 from rnnrepair.record import CurvePoint, Repair, RunRecord, SplitAnswers, summary_of
 from rnnrepair.runs.comparison.equal_broken import with_equal_broken
+from rnnrepair.runs.comparison.other_start import from_one_start
 from rnnrepair.runs.comparison.runs import (
     INTERPOLATED,
     SUMMARY_METRICS,
@@ -24,8 +25,12 @@ NO_TESTS = {"repair", "val"}
 SPLITS = ("fit", "repair", "val", "test")
 
 
-def read_folder(folder: Path) -> Runs:
+def read_folder(folder: Path, other_start: Collection[str] = ()) -> Runs:
     """Return every finished run below a folder.
+
+    Args:
+        folder: of the runs.
+        other_start: arms that began with another network, see ``from_one_start``.
 
     Raises:
         DataError: no finished run, or runs that may not be compared.
@@ -37,7 +42,8 @@ def read_folder(folder: Path) -> Runs:
             f"{folder} holds no run with a record: name the folder of a multirun that has finished "
             "runs. Runs of older versions have none: make them again."
         )
-    return Runs(with_equal_broken(_read_run(file.parents[1]) for file in files))
+    runs = with_equal_broken(_read_run(file.parents[1]) for file in files)
+    return Runs(from_one_start(runs, other_start))
 
 
 def _read_run(folder: Path) -> tuple[Run, Sequence[CurvePoint]]:

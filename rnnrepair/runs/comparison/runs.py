@@ -201,7 +201,8 @@ def _refuse_unlike(runs: list[Run]) -> None:
             lambda run: run.base,
             f"unrepaired networks or test items in seed {seed}",
             "All arms of a seed must start from one and the same base training: run them with one "
-            "cache_dir and the same settings but the strategy's.",
+            "cache_dir and the same settings but the strategy's. An arm that begins with another "
+            "network on purpose is named: compare.py --other-start ARM.",
         )
 
 
