@@ -35,7 +35,11 @@ def contrast_cells(row: Mapping[str, Any], digits: int) -> list[str]:
         digits: behind the point, of the first three.
     """
     ends = between(row["low"], row["high"], f"+.{digits}f")
-    return [f"{row['difference']:+.{digits}f}", ends, f"{row['p']:.2g}", f"{row['p_holm']:.2g}"]
+    return [f"{row['difference']:+.{digits}f}", ends, *map(_p, (row["p"], row["p_holm"]))]
+
+
+def _p(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2g}"
 
 
 def between(low: float, high: float, form: str) -> str:
