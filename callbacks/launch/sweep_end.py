@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from typing_extensions import override
 
-from rnnrepair.runs.jobs import jobs_of, outcome_lines
+from rnnrepair.runs.jobs import jobs_of, outcome_lines, words_of
 
 log = logging.getLogger(__name__)
 
@@ -20,17 +19,16 @@ class SweepEnd(Callback):
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._start = 0.0
+        self._before = set[tuple[str, int, int]]()
 
     @override
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        # A second of grace: file systems round the times of files.
-        self._start = time.time() - 1
+        self._before = words_of(Path(config.hydra.sweep.dir))
 
     @override
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        jobs = jobs_of(folder, since=self._start)
+        jobs = jobs_of(folder, self._before)
         failed = outcome_lines(jobs)
         log.info(
             "%d jobs were run, %d of them finished: %s",

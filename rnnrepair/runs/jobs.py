@@ -1,7 +1,7 @@
 """What is known of the jobs of a multirun: which ended, which failed and why."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -67,15 +67,21 @@ class Job:
             draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def jobs_of(folder: Path, since: float = 0.0) -> list[Job]:
+def words_of(folder: Path) -> set[tuple[str, int, int]]:
+    """Return what tells the words of the jobs of a multirun from any that are written later."""
+    files = ((path, path.stat()) for path in folder.glob(f"*/{FILE}"))
+    return {(path.parent.name, at.st_ino, at.st_mtime_ns) for path, at in files}
+
+
+def jobs_of(folder: Path, before: Collection[tuple[str, int, int]] = ()) -> list[Job]:
     """Return the jobs of a multirun in the order of their numbers.
 
     Args:
         folder: of the multirun.
-        since: seconds of the epoch before which the word of a job is too old.
+        before: words that are too old, see ``words_of``. Clocks would not tell: they are set.
     """
-    files = [path for path in folder.glob(f"*/{FILE}") if path.stat().st_mtime >= since]
-    jobs = [job for job in (Job.read(path.parent) for path in files) if job is not None]
+    names = {name for name, *_ in words_of(folder) - set(before)}
+    jobs = [job for name in names if (job := Job.read(folder / name)) is not None]
     return sorted(jobs, key=lambda job: (len(job.number), job.number, job.folder.name))
 
 
