@@ -31,7 +31,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence
-from rnnrepair.protocols import Split, columns_of_samples, names_of_samples
+from rnnrepair.protocols import columns_of_samples, names_of_samples
 from rnnrepair.repair import (
     Action,
     Campaign,
@@ -215,8 +215,7 @@ class RepairInjection(AnalysisCallback):
         network = upstream(trainer, TraceCollector, self).network
         val = network.predict(repairable_data(trainer).loader("val"))
         confused = confusion(val.label, val.predicted)
-        if take_back_lost(trainer, self, score(confused, self.monitor), len(val.label), epoch):
-            self._train_on(trainer, ("fit",))
+        take_back_lost(trainer, self, score(confused, self.monitor), len(val.label), epoch)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -236,8 +235,6 @@ class RepairInjection(AnalysisCallback):
                 # What was just taken back is still in the traces, so nothing is made of them.
                 evidence = None if took_back else source.evidence
                 self._make_round(trainer, evidence, wanted, epoch, took_back=took_back)
-        elif took_back:
-            self._train_on(trainer, ("fit",))
         if self.campaign.stopped is not None:
             log.info(
                 "Repair stops after %d of %d rounds: %s.",
@@ -300,17 +297,6 @@ class RepairInjection(AnalysisCallback):
             log.info("This round makes nothing: what was undone is still in the traces.")
         elif evidence is None and self.strategy.cleans:
             log.info("Nothing is cleaned in this round: it goes by failures, and there are none.")
-        self._train_on(trainer, ("fit",))
-
-    def _train_on(self, trainer: pl.Trainer, splits: tuple[Split, ...]) -> None:
-        """Let epochs draw originals of these splits beside the injected samples."""
-        data = repairable_data(trainer)
-        n_fit = len(data.indices("fit"))
-        if self.in_place:
-            parents = {row.parent_id for row in self.ledger if row.injected}
-            data.train_on(splits, n_fit - len(parents))
-        else:
-            data.train_on(splits, n_fit + self.campaign.planned - self.n_injected)
 
     def _change(self, trainer: pl.Trainer, evidence: Evidence, wanted: int, epoch: int) -> None:
         seed = derive_seed(self.seed, "repair", epoch)
@@ -345,8 +331,17 @@ class RepairInjection(AnalysisCallback):
         """Choose what the epoch that follows ``epoch`` completed ones trains on."""
         if self.anew_epoch is not None:
             self._train_anew(trainer, epoch - self.anew_epoch)
-        elif self.release_epoch is not None and epoch >= self.release_epoch:
-            self._train_on(trainer, ("fit", "repair"))
+            return
+        released = self.release_epoch is not None and epoch >= self.release_epoch
+        if not released and self.campaign.rounds_made == 0:
+            return
+        data = repairable_data(trainer)
+        n_originals = len(data.indices("fit"))
+        if self.in_place:
+            n_originals -= len({row.parent_id for row in self.ledger if row.injected})
+        else:
+            n_originals += self.campaign.planned - self.n_injected
+        data.train_on(("fit", "repair") if released else ("fit",), n_originals)
 
     def _train_anew(self, trainer: pl.Trainer, again: int) -> None:
         """Make the next epoch as long as that of a repair is, on the fit and the repair split.

@@ -27,6 +27,13 @@ def run_of(data, network):
     return FinishedRun(verified(network, data), data, settings)
 
 
+@pytest.fixture(autouse=True)
+def _no_patterns(request, monkeypatch):
+    """The search takes seconds, and here one test alone is about patterns beside other kinds."""
+    if "exactly_one_kind" not in request.node.name:
+        monkeypatch.setattr("rnnrepair.studies.breakdown.shared_patterns", lambda *_: [])
+
+
 @pytest.fixture
 def run(make_data):
     data = make_data(repair_share=0.2)

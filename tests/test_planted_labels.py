@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.datamodules import DatasetDataModule, PlantedLabels
+from rnnrepair.datamodules import DatasetDataModule, LoadedData, PlantedLabels, Sequences
 from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.influence import suspect_labels
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.sequences import Names
@@ -109,6 +110,37 @@ def test_breakdown_tells_how_many_of_them_it_names(make_data):
     assert score["precision"] == (named & wrong).sum() / named.sum()
     assert score["recall"] == (named & wrong).sum() / wrong.sum()
     assert any("on purpose" in sentence for sentence in found.conclusion)
+
+
+def test_breakdown_tells_how_many_labels_of_training_are_suspect(make_data, tmp_path):
+    label = torch.arange(500) % 3
+    inputs = label[:, None, None] + torch.rand(
+        (500, 5, 4), generator=torch.Generator().manual_seed(0)
+    )
+    sequences = Sequences.from_padded(inputs, torch.full((500,), 5))
+    loaded = LoadedData(sequences, label, 450, "tensors", "series")
+    data = make_data(loaded, planted=PlantedLabels(0.2), repair_share=0.2)
+    network = trained(SequenceClassifier(4, 3, hidden_size=8), data)
+    run = FinishedRun(
+        verified(network, data), data, AbstractionSettings(n_components=6, reduction_dims=3)
+    )
+    found = Breakdown()(run)
+    told = " ".join(found.conclusion)
+    chosen = run.chosen()
+    judged = suspect_labels(
+        run.training_view(chosen.model, chosen.traces["fit"]), run.settings.seed
+    )
+    n_suspect = int(judged.suspect.sum())
+    assert 0 < n_suspect < len(judged.index) == len(data.indices("fit"))
+    assert f"{n_suspect} of {len(judged.index)} labels are suspect" in told
+    assert f"at most {judged.rate:.1%} are wrong" in told
+    # They are listed, and filled in the list is a file of corrections.
+    listed = found.tables["suspects"]
+    assert sorted(listed["index"]) == sorted(judged.index[judged.suspect].tolist())
+    path = tmp_path / "suspects.csv"
+    listed.assign(action="relabel").to_csv(path, index=False)
+    mended = make_data(loaded, planted=PlantedLabels(0.2), repair_share=0.2, corrections=str(path))
+    assert sorted(mended.corrected.relabelled.tolist()) == sorted(listed["index"])
 
 
 def test_some_classes_alone_are_made_wrong():

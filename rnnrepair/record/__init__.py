@@ -18,7 +18,13 @@ from rnnrepair.record.parts import (
 from rnnrepair.record.record import RunRecord
 from rnnrepair.record.story import story
 from rnnrepair.record.summary import numbers_of, summary_of, write_summary
-from rnnrepair.record.suspects import Suspect, gather_suspects, with_evidence, write_suspects
+from rnnrepair.record.suspects import (
+    Suspect,
+    gather_suspects,
+    suspect_columns,
+    with_evidence,
+    write_suspects,
+)
 
 __all__ = [
     "AnalysedEpoch",
@@ -46,6 +52,7 @@ __all__ = [
     "smallest",
     "story",
     "summary_of",
+    "suspect_columns",
     "with_evidence",
     "write_curve",
     "write_summary",

@@ -16,8 +16,6 @@ from rnnrepair.record.failure import Neighbour
 from rnnrepair.sequences import Names, SampleNames, table_columns
 
 FILE = "suspects.csv"
-# What the data module reads as corrections.
-COLUMNS = ("name", "index", "split", "label", "suggested", "score", "action")
 # Neighbours told of a suspect, at most.
 SHOWN = 8
 
@@ -119,23 +117,35 @@ def with_evidence(
     ]
 
 
-def write_suspects(
-    suspects: Sequence[Suspect], names: Names, samples: SampleNames, run_folder: Path
-) -> None:
-    """Write ``suspects.csv``: filled in, it is what data modules take as ``corrections``.
+def suspect_columns(
+    suspects: Sequence[Suspect], names: Names, samples: SampleNames
+) -> dict[str, list[Any]]:
+    """Return the file of corrections by columns, with an empty ``action`` to be filled in.
 
     Columns of the user's data stand behind its own, as ``column_NAME``.
     """
     index = torch.tensor([s.index for s in suspects], dtype=torch.int64)
-    called, more = samples.of(index), table_columns(samples, index)
+    return {
+        "name": samples.of(index),
+        "index": index.tolist(),
+        "split": [s.split for s in suspects],
+        "label": [names.of_class(s.label) for s in suspects],
+        "suggested": [names.of_class(s.suggested) for s in suspects],
+        "score": [f"{s.score:.4f}" for s in suspects],
+        "action": [""] * len(suspects),
+        **table_columns(samples, index),
+    }
+
+
+def write_suspects(
+    suspects: Sequence[Suspect], names: Names, samples: SampleNames, run_folder: Path
+) -> None:
+    """Write ``suspects.csv``, the columns of the suspects."""
+    columns = suspect_columns(suspects, names, samples)
     with (
         write_file(run_folder / FILE) as draft,
         draft.open("w", encoding="utf-8", newline="") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *more])
-        for row, (suspect, name) in enumerate(zip(suspects, called, strict=True)):
-            label, suggested = (names.of_class(c) for c in (suspect.label, suspect.suggested))
-            score = f"{suspect.score:.4f}"
-            own = [name, suspect.index, suspect.split, label, suggested, score, ""]
-            writer.writerow([*own, *(values[row] for values in more.values())])
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))

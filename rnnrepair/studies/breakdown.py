@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from rnnrepair.influence import (
     Cue,
     Doubting,
     LabelDoubt,
+    Suspicion,
     TrainingView,
     doubt_labels,
     responsible_step,
@@ -22,6 +22,7 @@ from rnnrepair.influence import (
 from rnnrepair.network import logits_of
 from rnnrepair.patterns import Pattern
 from rnnrepair.protocols import KnowsWrongLabels, names_of_samples
+from rnnrepair.record import gather_suspects, suspect_columns
 from rnnrepair.sequences import Names, table_columns
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
 from rnnrepair.studies.finished_run import FinishedRun
@@ -66,7 +67,9 @@ REMEDIES: dict[FailureKind, str] = {
     FailureKind.LABEL: "Look at the labels of these failures, and correct them before anything "
     "else: a repair would teach the network the fault.",
     FailureKind.NEIGHBOURS: "Look at the labels of the training samples nearest to these failures, "
-    "and correct them; nothing speaks against the labels of the failures themselves.",
+    "and correct them; nothing speaks against the labels of the failures themselves. Which "
+    "failures wrong labels cause only a network without them shows: train one (the strategy "
+    "clean_from_start), and count here against it.",
     FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
     FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
     "balanced accuracy or macro F1.",
@@ -143,7 +146,8 @@ class Breakdown:
             return StudyResult({}, [f"The network has no failures on the {self.split} split."])
         view, seed = _view(run), run.settings.seed
         doubting = Doubting(self.nearest, self.odds, self.copy)
-        doubt = doubt_labels(view, failures, partial(suspect_labels, view, seed), doubting, seed)
+        suspicion = suspect_labels(view, seed)
+        doubt = doubt_labels(view, failures, lambda _: suspicion, doubting, seed)
         patterns = shared_patterns(run, of_split, fit)
         found_triggers = triggers(view, seed)
         margin = margins(run, failures)
@@ -163,6 +167,7 @@ class Breakdown:
         table = _kinds(kind)
         each = _failures(run, failures, kind, holds, doubt, margin, patterns)
         told = [*_conclusion(table, self.split), *_told_causes(run, patterns, found_triggers)]
+        told += _told_training(suspicion)
         if self.against is not None:
             other = answers_of(self.against, self.split, run.data.indices(self.split))
             new = right_elsewhere(failures, other)
@@ -171,6 +176,10 @@ class Breakdown:
             counts = dict(zip(table["kind"], table["new"], strict=True))
             told.append(told_new(counts, self.against, n_other_labels(of_split, other)))
         tables = {"breakdown": table, "failures": each}
+        if suspicion.suspect.any():
+            listed = gather_suspects(suspicion, view, None, None)
+            named = Names.of(run.data.spec), names_of_samples(run.data)
+            tables["suspects"] = pd.DataFrame(suspect_columns(listed, *named))
         if found_triggers:
             tables["triggers"] = trigger_table(run, fit, found_triggers)
         told += [f"{value.told}." for value in doubt.shared]
@@ -218,6 +227,17 @@ def _told_causes(run: FinishedRun, patterns: Sequence[Pattern], found: Sequence[
             for cue in found
         ),
     ]
+
+
+def _told_training(suspicion: Suspicion) -> list[str]:
+    """Return how many labels of training are suspect, for people; nothing where none is."""
+    n_suspect = int(suspicion.suspect.sum())
+    if n_suspect == 0:
+        return []
+    told = f"Training: {n_suspect} of {len(suspicion.index)} labels are suspect"
+    if suspicion.rate is not None:
+        told += f"; by estimate at most {suspicion.rate:.1%} are wrong"
+    return [f"{told}."]
 
 
 def margins(run: FinishedRun, failures: Traces) -> Tensor:

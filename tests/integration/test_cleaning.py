@@ -107,7 +107,8 @@ def test_a_new_network_that_draws_suspects_like_all_others_is_that_of_training_o
 
 def test_studies_are_about_the_data_as_they_came(quick, tmp_path):
     """Whether they run with training, which has relabelled samples by then, or on its folder."""
-    studied = ("study=mislabel", "study.mislabel.n_components=8")
+    slow = [f"~study.mislabel.methods.{name}" for name in ("koh_liang", "tracin")]
+    studied = ("study=mislabel", "study.mislabel.n_components=8", *slow)
     options = (*PLANTED, *LEARNT, *RELABEL, "repair.rounds=1", *studied)
     folder = tmp_path / "run"
     cfg = in_folder(quick(*options), folder)
