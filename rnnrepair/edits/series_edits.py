@@ -153,13 +153,12 @@ class SeriesEdits:
 
 
 def _noise(inputs: Tensor, edits: EditBatch) -> Tensor:
-    # numpy draws step after step, so the noise does not depend on how far a batch is padded.
-    return torch.stack(
-        [
-            torch.from_numpy(np.random.default_rng(seed).standard_normal(inputs.shape[1:]))
-            for seed in edits.parameters["noise_seed"].long().tolist()
-        ]
-    ).to(inputs)
+    """Return noise like ``inputs`` by the seed of each edit, 0 where an edit has none."""
+    seed, noise = edits.parameters["noise_seed"].long().tolist(), np.zeros(inputs.shape)
+    for row in edits.parameters["noise"].nonzero()[:, 0].tolist():
+        # numpy draws step after step, so the noise does not depend on how far a batch is padded.
+        noise[row] = np.random.default_rng(seed[row]).standard_normal(inputs.shape[1:])
+    return torch.from_numpy(noise).to(inputs)
 
 
 def known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:

@@ -49,9 +49,11 @@ def held(inputs: Tensor, share: Tensor, seed: Tensor) -> Tensor:
         share: (B,) of the steps that are lost.
         seed: (B,) of which these are.
     """
-    n_steps = inputs.shape[1]
-    # numpy draws step after step, so the steps do not depend on how far a batch is padded.
-    chance = np.stack([np.random.default_rng(s).random(n_steps) for s in seed.long().tolist()])
+    n_steps, seeds = inputs.shape[1], seed.long().tolist()
+    chance = np.zeros((len(inputs), n_steps))
+    for row in share.nonzero()[:, 0].tolist():
+        # numpy draws step after step, so the steps do not depend on how far a batch is padded.
+        chance[row] = np.random.default_rng(seeds[row]).random(n_steps)
     lost = torch.from_numpy(chance) < share[:, None]
     lost[:, 0] = False
     from_step = torch.where(lost, 0, torch.arange(n_steps)).cummax(1).values
