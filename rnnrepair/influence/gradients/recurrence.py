@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+# A gradient with respect to what a sigmoid or tanh returned, carried through it: one pass over it.
+sigmoid_backward, tanh_backward = torch.ops.aten.sigmoid_backward, torch.ops.aten.tanh_backward
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -108,36 +111,35 @@ class Recurrence(ABC):
         return deltas.inputs @ self.w_ih
 
     def gradients(self, memory: Memory, deltas: Deltas) -> list[Tensor]:
-        """Return per-sample gradients as (B, G d, columns) blocks.
+        """Return per-sample gradients as (B, columns, G d) blocks.
 
-        One block [W_ih, b_ih, W_hh, b_hh] where both deltas are the same, else one [W_ih, b_ih]
-        and one [W_hh, b_hh].
+        One block [W_ih, b_ih, W_hh, b_hh]' where both deltas are the same, else one [W_ih, b_ih]'
+        and one [W_hh, b_hh]'. Transposed: the product is a fifth faster that way round.
         """
-        operand = memory.operand.transpose(0, 1)
+        operand = memory.operand.permute(1, 2, 0)
+        of_inputs = deltas.inputs.transpose(0, 1)
         if self.one_block:
-            return [deltas.inputs.permute(1, 2, 0) @ operand]
+            return [operand @ of_inputs]
         cut = self.n_features + 1
-        return [
-            deltas.inputs.permute(1, 2, 0) @ operand[:, :, :cut],
-            deltas.states.permute(1, 2, 0) @ operand[:, :, cut:],
-        ]
+        return [operand[:, :cut] @ of_inputs, operand[:, cut:] @ deltas.states.transpose(0, 1)]
 
     def by_parameter(self, blocks: list[Tensor]) -> list[Tensor]:
         """Return W_ih, W_hh, b_ih and b_hh, (B, ...) each, as views of the blocks."""
         of_inputs, of_state = [self.n_features, 1], [self.d, 1]
         if self.one_block:
-            w_ih, b_ih, w_hh, b_hh = blocks[0].split([*of_inputs, *of_state], 2)
+            w_ih, b_ih, w_hh, b_hh = blocks[0].split([*of_inputs, *of_state], 1)
         else:
-            (w_ih, b_ih), (w_hh, b_hh) = blocks[0].split(of_inputs, 2), blocks[1].split(of_state, 2)
-        return [w_ih, w_hh, b_ih[:, :, 0], b_hh[:, :, 0]]
+            (w_ih, b_ih), (w_hh, b_hh) = blocks[0].split(of_inputs, 1), blocks[1].split(of_state, 1)
+        return [w_ih.transpose(1, 2), w_hh.transpose(1, 2), b_ih[:, 0], b_hh[:, 0]]
 
     def blocks(self, parameters: Sequence[Tensor]) -> list[Tensor]:
         """Return the blocks that ``by_parameter`` takes apart."""
         w_ih, w_hh, b_ih, b_hh = parameters
-        parts = [w_ih, b_ih[:, :, None]], [w_hh, b_hh[:, :, None]]
+        of_inputs = [w_ih.transpose(1, 2), b_ih[:, None]]
+        of_state = [w_hh.transpose(1, 2), b_hh[:, None]]
         if self.one_block:
-            return [torch.cat([*parts[0], *parts[1]], 2)]
-        return [torch.cat(part, 2) for part in parts]
+            return [torch.cat([*of_inputs, *of_state], 1)]
+        return [torch.cat(part, 1) for part in (of_inputs, of_state)]
 
     def _deltas(self, memory: Memory) -> Deltas:
         """Return room for (T, B, G, d) deltas, the same for both where they agree."""
@@ -181,15 +183,17 @@ class LSTMRecurrence(Recurrence):
         delta, gate, cell, d_cell = found.inputs[t], memory.gate[t], memory.inner, found.cell
         enters, keeps, candidate, leaves = gate.unbind(1)
         squashed = cell[t + 1].tanh()
-        # d hidden / d cell: o (1 - tanh(c)^2).
-        d_cell += d_hidden * leaves * (1 - squashed**2)
+        d_cell += tanh_backward(d_hidden * leaves, squashed)
         torch.mul(d_cell, candidate, out=delta[:, 0])
         torch.mul(d_cell, cell[t], out=delta[:, 1])
         torch.mul(d_cell, enters, out=delta[:, 2])
         torch.mul(d_hidden, squashed, out=delta[:, 3])
-        slope = gate * (1 - gate)
-        slope[:, 2] = 1 - candidate**2
-        delta *= slope
+        for through, gates, back in (
+            (delta[:, :2], gate[:, :2], sigmoid_backward),
+            (delta[:, 2], candidate, tanh_backward),
+            (delta[:, 3], leaves, sigmoid_backward),
+        ):
+            back.grad_input(through, gates, grad_input=through)
         d_cell *= keeps
         return None
 
@@ -219,9 +223,11 @@ class GRURecurrence(Recurrence):
     def _back(self, memory: Memory, found: Deltas, t: int, d_hidden: Tensor) -> Tensor | None:
         reset, update, candidate = memory.gate[t].unbind(1)
         own, before = found.inputs[t], found.states[t]
-        torch.mul(d_hidden * (1 - update), 1 - candidate**2, out=own[:, 2])
-        torch.mul(own[:, 2] * memory.inner[t], reset * (1 - reset), out=own[:, 0])
-        torch.mul(d_hidden * (memory.hidden[t] - candidate), update * (1 - update), out=own[:, 1])
+        tanh_backward.grad_input(d_hidden * (1 - update), candidate, grad_input=own[:, 2])
+        d_reset = own[:, 2] * memory.inner[t]
+        sigmoid_backward.grad_input(d_reset, reset, grad_input=own[:, 0])
+        d_update = d_hidden * (memory.hidden[t] - candidate)
+        sigmoid_backward.grad_input(d_update, update, grad_input=own[:, 1])
         before[:, :2] = own[:, :2]
         torch.mul(own[:, 2], reset, out=before[:, 2])
         return d_hidden * update
