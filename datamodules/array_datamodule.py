@@ -11,6 +11,7 @@ from torch.utils.data import default_collate
 
 from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
 from rnnrepair.datamodules.items import Items
+from rnnrepair.datamodules.labels import fault_of_shape
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.sample_format import Key, stacked
 from rnnrepair.datamodules.splits import PartShare, split_training
@@ -80,8 +81,9 @@ class ArrayDataModule(DatasetDataModule):
             others = {"x": _sequences(x_test, "x_test"), "y": _column(y_test, "y_test")}
             others["lengths"] = _column(lengths_test, "lengths_test")
             others["static"] = _column(static_test, "static_test")
-        _refuse_missing(columns["y"], "y")
-        _refuse_missing(others.get("y", []), "y_test")
+        for labels, name in ((columns["y"], "y"), (others.get("y", []), "y_test")):
+            _refuse_missing(labels, name)
+            _refuse_wide(labels, name)
         names = _names([*columns["y"], *others.get("y", [])], class_names)
         train, test = _items(columns, names), _items(others, names) if others else []
         if not others:
@@ -232,6 +234,18 @@ def _refuse_missing(labels: list[Any], name: str) -> None:
         )
 
 
+def _refuse_wide(labels: list[Any], name: str) -> None:
+    """Refuse more than one number a sequence.
+
+    Raises:
+        DataError: what they look like, and what to do.
+    """
+    numbers = [as_tensor(y) for y in labels]
+    wide = [y for y in numbers if y is not None and y.numel() > 1]
+    if wide and len(wide) == len(labels) and len({y.shape for y in wide}) == 1:
+        raise DataError(f"{name}: {fault_of_shape(torch.stack(wide))}")
+
+
 def _names(labels: list[Any], given: Sequence[str]) -> list[str]:
     """Return the names of classes in the order of their numbers, none where classes are numbers.
 
@@ -267,7 +281,6 @@ def _class(label: Any, row: int) -> int:
     numbers = as_tensor(label)
     if numbers is None or numbers.numel() != 1 or not float(numbers).is_integer():
         raise DataError(
-            f"y[{row}] is {described(label)}: expected one whole number or name a sequence "
-            "(one-hot: y.argmax(1))."
+            f"y[{row}] is {described(label)}: expected one whole number or name a sequence."
         )
     return int(np.asarray(numbers).reshape(()))

@@ -26,7 +26,7 @@ def class_numbers(label: Any, n_classes: int, source: str) -> Tensor:
     if given.dim() == 2 and given.shape[1] == 1:
         given = given[:, 0]
     if given.dim() != 1:
-        raise DataError(f"{source}: {_of_shape(given, n_classes)}")
+        raise DataError(f"{source}: {fault_of_shape(given, n_classes)}")
     if given.is_floating_point() and not bool((given == given.round()).all()):
         raise DataError(
             f"{source}: labels are {given.dtype} and not whole numbers, such as {_odd(given)}: "
@@ -50,14 +50,20 @@ def _array(label: Any, source: str) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _of_shape(label: Tensor, n_classes: int) -> str:
+def fault_of_shape(label: Tensor, n_classes: int | None = None) -> str:
+    """Return what is wrong with labels that are no column of numbers, and what to do.
+
+    Args:
+        label: of two or more dimensions.
+        n_classes: C; None where it is not known.
+    """
     shape = tuple(label.shape)
     if label.dim() != 2:
         return f"labels have shape {shape}, expected (n,): one class a sequence."
     rows, width = label.double(), shape[1]
     binary = bool(((rows == 0) | (rows == 1)).all())
     if binary and bool((rows.sum(1) == 1).all()):
-        classes = "" if width == n_classes else f" and num_classes={width}"
+        classes = "" if n_classes in (None, width) else f" and num_classes={width}"
         return f"labels are one-hot, {shape}: give their numbers, labels.argmax(1){classes}."
     if width == n_classes and binary:
         return (

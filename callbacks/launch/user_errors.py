@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from hydra.errors import InstantiationException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
 from rnnrepair.errors import (
     ConfigurationError,
@@ -19,6 +19,8 @@ from rnnrepair.errors import (
 
 # What Hydra says of where a constructor has failed.
 _TARGET, _KEY = r"call to target '([\w.]+)'", r"full_key: ([\w.@]+)"
+# What omegaconf says of where a value was to come from.
+_SOURCE = r"Interpolation key '([\w.]+)' not found"
 
 USER_ERRORS = (
     ConfigurationError,
@@ -39,7 +41,17 @@ def told(error: Exception) -> str | None:
         if target and key and not target[1].startswith("rnnrepair."):
             return f"ConfigurationError: {key[1]} ({target[1]}): {cause}"
     if isinstance(cause, MissingMandatoryValue):
-        return f"{str(cause).splitlines()[0]}. Name it, such as run=outputs/mnist_repair/<time>."
+        key = str(cause).splitlines()[0].rpartition(" ")[2]
+        value = "outputs/mnist_repair/<time>" if key == "run" else "<value>"
+        return f"Missing mandatory value: {key}. Name it, {key}={value}; --help explains it."
+    if isinstance(cause, InterpolationKeyError):
+        source = re.search(_SOURCE, str(cause))
+        if source and cause.full_key:
+            return (
+                f"ConfigurationError: {cause.full_key} has the value of {source[1]}, which is not "
+                f"there: choose a model, data module and so on that belong together, or set "
+                f"{cause.full_key}."
+            )
     return f"{type(cause).__name__}: {cause}" if isinstance(cause, USER_ERRORS) else None
 
 

@@ -8,6 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue
 
 from rnnrepair.callbacks.launch.check import check_config, unplanted
 from rnnrepair.callbacks.launch.refused_overrides import FULL_ERROR, telling_refusals, told_of
@@ -114,6 +115,23 @@ def test_what_a_class_of_a_library_refuses_is_told_with_its_key():
     with pytest.raises(InstantiationException) as refused:
         instantiate(cfg.ours)
     assert told(refused.value) is None
+
+
+def test_parts_that_do_not_belong_together_are_told():
+    cfg = composed("+experiment=series_repair", "model=text_classifier")
+    with pytest.raises(InterpolationKeyError) as refused:
+        OmegaConf.to_container(cfg.model, resolve=True)
+    line = told(refused.value)
+    assert "model.input_size has the value of datamodule.embedding_size, which is not there" in line
+    assert "\n" not in line
+
+
+def test_a_value_that_must_be_named_is_named():
+    cfg = OmegaConf.create({"run": "???", "round": "???"})
+    for key, value in (("round", "<value>"), ("run", "outputs/mnist_repair/<time>")):
+        with pytest.raises(MissingMandatoryValue) as refused:
+            cfg[key]
+        assert f"value: {key}. Name it, {key}={value};" in told(refused.value)
 
 
 def test_nothing_is_told_twice():
