@@ -1,7 +1,7 @@
-"""The number of a class that somebody names."""
+"""A class that a setting asks for, by its number or by its name."""
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.sequences import DataSpec
+from rnnrepair.sequences import DataSpec, Names
 
 
 def class_number(asking: str, label: int | str, spec: DataSpec) -> int:
@@ -9,14 +9,15 @@ def class_number(asking: str, label: int | str, spec: DataSpec) -> int:
 
     Args:
         asking: what asks for it, by its key.
-        label: its number, or its name.
+        label: its name, or its number where no class is called that.
         spec: of the data.
 
     Raises:
         ConfigurationError: there is no such class.
     """
-    names: list[int | str] = [*spec.class_names] or [*range(spec.n_classes)]
-    known = [*range(spec.n_classes), *names]
-    if label not in known:
-        raise ConfigurationError(f"{asking}: no class label={label!r}, there are {names}.")
-    return known.index(label) % spec.n_classes
+    names = Names.of(spec)
+    number = names.number_of(spec.n_classes)(str(label))
+    if number is None:
+        known = [names.of_class(of) for of in range(spec.n_classes)]
+        raise ConfigurationError(f"{asking}: no class label={label!r}, there are {known}.")
+    return number

@@ -22,6 +22,14 @@ def ragged(rows=TOKENS, padding=1):
 def test_names_that_blanks_tell_apart_are_in_quotes():
     names = Names(("good", " good", "good "))
     assert [names.of_class(c) for c in range(4)] == ["good", "' good'", "'good '", "3"]
+    number_of = names.number_of(4)
+    for as_told, as_given in zip(range(4), ("good", " good", "good ", "3"), strict=True):
+        assert number_of(names.of_class(as_told)) == number_of(as_given) == as_told
+
+
+def test_a_class_called_by_a_number_is_found_by_that_name_first():
+    number_of = Names(("7", "1")).number_of(2)
+    assert [number_of(name) for name in ("7", "1", "0", "2")] == [0, 1, 0, None]
 
 
 def test_take_pads_to_the_longest_of_those_taken():

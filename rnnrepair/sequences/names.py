@@ -50,6 +50,7 @@ class Names:
     def number_of(self, n_classes: int) -> Callable[[str], int | None]:
         """Return what finds the number of a class by its name, or by the number itself."""
         known = {str(number): number for number in range(n_classes)}
+        known |= {name: number for number, name in enumerate(self.classes)}
         known |= {self.of_class(number): number for number in range(n_classes)}
         return known.get
 
