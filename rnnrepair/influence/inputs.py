@@ -32,12 +32,12 @@ def input_distances(
         queries: M sequences of the same data.
         fetch: returns the sequences with some indices.
     """
-    there = fetch(queries.index).inputs
+    there = fetch(queries.index).zero_padded
     if not there.is_floating_point():
         return _cosine_of_counts(*tokens_of(fit, fetch), *tokens_of(queries, fetch))
 
     def distances(rows: Tensor) -> Tensor:
-        here = fetch(fit.index[rows]).inputs
+        here = fetch(fit.index[rows]).zero_padded
         n_steps = max(here.shape[1], there.shape[1])
         return torch.cdist(_flat(here, n_steps), _flat(there, n_steps))
 

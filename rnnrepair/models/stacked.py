@@ -125,7 +125,7 @@ class Stack:
 
     def _inputs(self, batch: SequenceBatch) -> Tensor:
         """Return (T, 1, F, B) features, or (T, R, E, B) embedded tokens."""
-        inputs = batch.inputs
+        inputs = batch.zero_padded
         if inputs.is_floating_point():
             return inputs.permute(1, 2, 0)[:, None].contiguous()
         embedded = self.weights["embedding.weight"][:, inputs]

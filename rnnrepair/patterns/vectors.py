@@ -26,7 +26,7 @@ def vectors_of(batch: SequenceBatch, spec: DataSpec, n_steps: int) -> Tensor:
     if spec.kind == Kind.TOKENS:
         return _words(batch)
     if spec.kind == Kind.IMAGE:
-        return pad(batch.inputs, (0, 0, 0, n_steps - batch.inputs.shape[1])).flatten(1)
+        return pad(batch.zero_padded, (0, 0, 0, n_steps - batch.inputs.shape[1])).flatten(1)
     step = torch.arange(n_steps) - (n_steps - batch.lengths[:, None])
     place = step.clamp(0, batch.inputs.shape[1] - 1)
     values = batch.inputs.gather(1, place[..., None].expand(-1, -1, batch.inputs.shape[2]))

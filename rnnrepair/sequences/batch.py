@@ -81,6 +81,17 @@ class SequenceBatch:
         steps = torch.arange(self.inputs.shape[1], device=self.lengths.device)
         return steps < self.lengths[:, None]
 
+    @property
+    def zero_padded(self) -> Tensor:
+        """(B, T, F) features with 0 behind each end, whatever the data pad with; tokens as is.
+
+        What is computed with padding, even if it counts for nothing, must be a number: data may be
+        padded with NaN.
+        """
+        if self.is_uniform or not self.inputs.is_floating_point():
+            return self.inputs
+        return self.inputs.masked_fill(~self.mask[..., None], 0)
+
     def sequences(self) -> list[Tensor]:
         """Return copies of the (T_i, F) or (T_i,) inputs without their padding."""
         return [

@@ -119,7 +119,7 @@ class Curvature:
     def _logits(self, weights: Tensor, batch: SequenceBatch) -> Tensor:
         named = self.layout.named(weights)
         swapped = {self._names[name]: weight for name, weight in named.items()}
-        logits: Tensor = functional_call(self._reader, swapped, (batch.inputs, batch.lengths))
+        logits: Tensor = functional_call(self._reader, swapped, (batch.zero_padded, batch.lengths))
         return logits
 
     def _losses(self, weights: Tensor, batch: SequenceBatch) -> Tensor:

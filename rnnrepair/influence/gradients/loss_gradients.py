@@ -180,7 +180,7 @@ class LossGradients:
 
     def _forward(self, batch: SequenceBatch) -> list[Memory]:
         """Return what every layer keeps; B sequences, on the network's device."""
-        inputs = batch.inputs
+        inputs = batch.zero_padded
         if self._embedding is not None:
             inputs = self._embedding[inputs]
         steps = inputs.transpose(0, 1)

@@ -72,7 +72,7 @@ def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
 
     The mean over a part is a difference of the running sum, which is linear between steps.
     """
-    inputs = torch.where(batch.mask[..., None], batch.inputs, 0).double()
+    inputs = batch.zero_padded.double()
     running = torch.nn.functional.pad(inputs.cumsum(1), (0, 0, 1, 0))
     edge = torch.linspace(0, 1, n_parts + 1, dtype=torch.float64) * batch.lengths[:, None]
     before = edge.long().clamp_max(inputs.shape[1] - 1)
