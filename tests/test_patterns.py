@@ -12,6 +12,7 @@ from rnnrepair.patterns import (
     EditPatterns,
     GroupPatterns,
     PathPatterns,
+    Pattern,
     WordPatterns,
     columns_without_groups,
     find_patterns,
@@ -231,6 +232,25 @@ def test_a_group_of_the_users_own_columns_is_named():
     only = GroupPatterns(columns_only=True).candidates(context, torch.zeros(len(context)))
     assert [c.told for c in only] == [f"speaker {name}" for name in speaker]
     assert columns_without_groups(context.columns, context.index) == ["name"]
+
+
+def test_a_group_that_has_an_edit_says_so():
+    """Who names a column learns which device fails, and what is wrong with what it records."""
+    context, planted = series_with({"swapped": 0.0, "swapped_with": 1.0})
+    has, elsewhere = torch.isin(torch.arange(5000), planted), torch.arange(5000) % 9 == 0
+    columns = {"device": ["d7" if h else f"d{i % 6}" for i, h in enumerate(has.tolist())]}
+    pattern = find_patterns(replace(context, columns=columns), FINDERS)[0]
+    assert pattern.told == "device d7"
+    (also,) = pattern.also
+    assert also == find_patterns(context, FINDERS)[0].told
+    assert also in pattern.name
+    assert Pattern.of_plain(pattern.plain()).also == pattern.also
+    # Another thing that other failures have in common is another pattern.
+    failed = context.failed | (elsewhere[context.index] & ~has[context.index])
+    columns = {"device": ["d8" if e else "d0" for e in elsewhere.tolist()]}
+    apart = find_patterns(replace(context, failed=failed, columns=columns), FINDERS)
+    assert apart[0].told == "device d8"
+    assert also not in apart[0].also
 
 
 def test_groups_of_lengths_part_all_samples():

@@ -21,6 +21,8 @@ LEAST_RATIO = 1.5
 AS_GOOD = 0.85
 # Candidates that have passed are looked at more closely until one holds, so many at most.
 LOOKS = 5
+# Share of the failures with either of two things in common that have both: from there it is said.
+SAME = 0.5
 
 
 def find_patterns(
@@ -59,17 +61,17 @@ def find_patterns(
         stratum[rows] = strata_of(hard)
         generator = torch_generator(context.seed, "shuffled failures", searches)
         passed = tried.passed(context, stratum, level, shuffles, generator)
-        if not passed:
+        if not passed.first:
             break
-        gone = tried.inside[passed[0][0]].clone()
-        for number, p in passed[:LOOKS]:
-            finder, candidate = tried.candidates[number]
-            # Samples that an earlier pattern has explained have no say in what this one is.
-            own = replace(candidate, inside=candidate.inside[rows])
-            refined = finder.refined(rest, own, hard)
-            if holds(refined, own, rest, hard):
-                found.append(Pattern.of(refined, rest.index, rest.failed, p))
-                gone = candidate.inside.clone()
+        gone = tried.inside[passed.first[0]].clone()
+        for number in passed.first[:LOOKS]:
+            refined = tried.closer(number, rows, rest, hard)
+            if refined is not None:
+                others = (tried.closer(other, rows, rest, hard) for other in passed.others)
+                also = tuple(o.told for o in others if o is not None and _same(refined, o, rest))
+                p = passed.p[number]
+                found.append(Pattern.of(refined, rest.index, rest.failed, p, also))
+                gone = tried.inside[number].clone()
                 gone[rows[refined.inside]] = True
                 break
         open_ &= ~gone
@@ -100,6 +102,12 @@ def holds(
     return now >= AS_GOOD * before and float(chance.ratio(both)[0]) >= LEAST_RATIO
 
 
+def _same(one: Candidate, other: Candidate, context: PatternContext) -> bool:
+    """Return whether mostly the same failures have both."""
+    first, second = (some.inside & context.failed for some in (one, other))
+    return int((first & second).sum()) >= SAME * int((first | second).sum())
+
+
 def members_of(context: PatternContext, pattern: Pattern, finders: Sequence[Finder]) -> Tensor:
     """Return (S,) bool: which other samples have a pattern.
 
@@ -110,6 +118,22 @@ def members_of(context: PatternContext, pattern: Pattern, finders: Sequence[Find
     """
     (finder,) = (f for f in finders if f.name == pattern.kind)
     return finder.again(context, pattern.parameters)
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Candidates that have passed the test.
+
+    Attributes:
+        first: rows of the most surprising ones, all of one kind, the nearest first; none where no
+            candidate has passed.
+        others: of each other kind the row of the nearest of the most surprising ones.
+        p: by row, corrected over all candidates.
+    """
+
+    first: Sequence[int]
+    others: Sequence[int]
+    p: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -155,10 +179,8 @@ class Tried:
         level: float,
         shuffles: int,
         generator: torch.Generator,
-    ) -> list[tuple[int, float]]:
-        """Return the most surprising candidates that pass, each with its p, corrected over all.
-
-        They are of one kind, the nearest first; none where no candidate passes.
+    ) -> Passed:
+        """Test all candidates.
 
         Args:
             context: of the S samples.
@@ -176,15 +198,39 @@ class Tried:
             asked = large & (self.wide == wide)
             excess[asked], p[asked] = self._tested(asked, context, stratum, shuffles, generator)
             if not bool((p <= level).any()):
-                return []
+                return Passed((), (), ())
         # Edits of several kinds bring training samples near to the same failures.
         excess = excess.masked_fill(p > level, -torch.inf)
-        first = excess.argmax()
-        surprising = (excess >= AS_GOOD * excess[first]) & (p <= level)
-        surprising &= self.kind == self.kind[first]
-        rows = surprising.nonzero()[:, 0]
-        rows = rows[self.far[rows].argsort(stable=True)]
-        return list(zip(rows.tolist(), p[rows].tolist(), strict=True))
+        first = int(self.kind[excess.argmax()])
+        others = [kind for kind in self.kind[p <= level].unique().tolist() if kind != first]
+        return Passed(
+            self._surprising(first, excess),
+            [self._surprising(kind, excess)[0] for kind in others],
+            p.tolist(),
+        )
+
+    def closer(
+        self, number: int, rows: Tensor, rest: PatternContext, difficulty: Tensor
+    ) -> Candidate | None:
+        """Look at a candidate more closely; return what would be told, None where it fails.
+
+        Args:
+            number: row of the candidate.
+            rows: (R,) rows of the samples that no earlier pattern explains: others have no say in
+                what this one is.
+            rest: these samples.
+            difficulty: (R,) of them.
+        """
+        finder, candidate = self.candidates[number]
+        own = replace(candidate, inside=candidate.inside[rows])
+        refined = finder.refined(rest, own, difficulty)
+        return refined if holds(refined, own, rest, difficulty) else None
+
+    def _surprising(self, kind: int, excess: Tensor) -> list[int]:
+        """Return the rows of the most surprising candidates of a kind, the nearest first."""
+        of_kind = excess.masked_fill(self.kind != kind, -torch.inf)
+        rows = (of_kind >= AS_GOOD * of_kind.max()).nonzero()[:, 0]
+        return [int(row) for row in rows[self.far[rows].argsort(stable=True)]]
 
     def _tested(
         self,

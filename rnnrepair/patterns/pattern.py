@@ -82,6 +82,8 @@ class Pattern:
         p: probability that the best of all that was tried is as good by chance.
         parameters: of what they have in common, plain values by name.
         samples: (k,) int64 training samples that have it too, the nearest first.
+        also: what else most of the same failures have in common: the most surprising of each other
+            kind, where it has passed the same test.
     """
 
     kind: str
@@ -93,6 +95,7 @@ class Pattern:
     p: float
     parameters: dict[str, float | str]
     samples: Tensor
+    also: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -103,23 +106,32 @@ class Pattern:
     def name(self) -> str:
         """What a person reads: what it is, how many failures, the error inside and outside."""
         failures = "failure" if self.size == 1 else "failures"
+        also = f"; most of these failures also: {', '.join(self.also)}" if self.also else ""
         return (
             f"{self.told}: {self.size} {failures}, error {self.error_inside:.0%} inside, "
-            f"{self.error_outside:.1%} outside"
+            f"{self.error_outside:.1%} outside{also}"
         )
 
     def plain(self) -> dict[str, Any]:
         """Return numbers, strings and lists, for a checkpoint or JSON."""
-        return asdict(self) | {name: getattr(self, name).tolist() for name in _NUMBERS}
+        numbers = {name: getattr(self, name).tolist() for name in _NUMBERS}
+        return asdict(self) | numbers | {"also": list(self.also)}
 
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "Pattern":
         """Return the pattern that was told as plain values."""
         numbers = {name: torch.tensor(told[name], dtype=torch.int64) for name in _NUMBERS}
-        return cls(**{**told, **numbers})
+        return cls(**{**told, **numbers, "also": tuple(told.get("also", ()))})
 
     @classmethod
-    def of(cls, candidate: Candidate, index: Tensor, failed: Tensor, p: float) -> "Pattern":
+    def of(
+        cls,
+        candidate: Candidate,
+        index: Tensor,
+        failed: Tensor,
+        p: float,
+        also: tuple[str, ...] = (),
+    ) -> "Pattern":
         """Name what a candidate's samples have in common.
 
         Args:
@@ -127,6 +139,7 @@ class Pattern:
             index: (S,) of all samples.
             failed: (S,) bool.
             p: of the test.
+            also: see ``Pattern``.
         """
         inside = candidate.inside
         return cls(
@@ -139,6 +152,7 @@ class Pattern:
             p,
             candidate.parameters,
             candidate.samples,
+            also,
         )
 
 

@@ -45,6 +45,7 @@ class FoundPattern:
         p: that chance is as good, corrected over all that was tried.
         injected: samples that were made for failures with it.
         splits: by split, what became of the samples that have it.
+        also: what else most of the failures have in common.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class FoundPattern:
     p: float
     injected: int
     splits: Mapping[Split, PatternErrors]
+    also: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -85,6 +87,7 @@ class FoundPattern:
             p=pattern.p,
             injected=injected,
             splits={split: _errors(index, answers[split]) for split, index in inside.items()},
+            also=pattern.also,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -94,7 +97,7 @@ class FoundPattern:
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "FoundPattern":
         """Return the pattern that was told as plain values."""
-        lists = {name: tuple(told[name]) for name in ("failures", "samples")}
+        lists = {name: tuple(told.get(name, ())) for name in ("failures", "samples", "also")}
         splits = {split: PatternErrors(**errors) for split, errors in told["splits"].items()}
         return cls(**{**told, **lists, "splits": splits})
 

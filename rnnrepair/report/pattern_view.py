@@ -34,6 +34,7 @@ class PatternView:
         failures: the first of its failures.
         samples: training samples nearest to it.
         taught: the same with the edit that was taught; none where no edit explains it.
+        also: what else most of its failures have in common.
     """
 
     told: str
@@ -46,6 +47,7 @@ class PatternView:
     failures: tuple[Sample, ...]
     samples: tuple[Sample, ...]
     taught: tuple[Sample, ...]
+    also: tuple[str, ...]
 
 
 def pattern_views(
@@ -64,6 +66,7 @@ def pattern_views(
             failures=_shown(pattern.failures, data, names, samples, "failure with the pattern"),
             samples=_shown(pattern.samples, data, names, samples, "training sample near to it"),
             taught=_taught(pattern, data, names, samples),
+            also=pattern.also,
         )
         for pattern in patterns
     ]

@@ -32,7 +32,7 @@ from rnnrepair.traces import Traces
 OTHER = {"test": "val", "val": "test"}
 # Columns of the table of patterns, which stands there without patterns too.
 COLUMNS = (
-    *("pattern", "kind", "failures", "samples", "error_inside", "error_outside", "p"),
+    *("pattern", "kind", "also", "failures", "samples", "error_inside", "error_outside", "p"),
     *("other_split", "other_samples", "other_error_inside", "other_error_outside"),
 )
 
@@ -106,6 +106,7 @@ def _row(
     return {
         "pattern": pattern.told,
         "kind": pattern.kind,
+        "also": ", ".join(pattern.also),
         "failures": pattern.size,
         "samples": len(pattern.inside),
         "error_inside": pattern.error_inside,
@@ -175,7 +176,8 @@ def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> lis
         return [nothing, *told]
     return told + [
         f"{row.pattern}: {row.failures} of {n_failures} failures on the {split} split, error "
-        f"{row.error_inside:.1%} inside, {row.error_outside:.1%} outside (p {row.p:.3f}); "
+        f"{row.error_inside:.1%} inside, {row.error_outside:.1%} outside (p {row.p:.3f})"
+        + (f", most of these failures also: {row.also}; " if row.also else "; ")
         + (
             f"on {row.other_split} {row.other_error_inside:.1%} of {row.other_samples} inside, "
             f"{row.other_error_outside:.1%} outside."
