@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from rnnrepair.at_chance import at_chance, constant_score
 from rnnrepair.network import Predictions
 from rnnrepair.patterns import Pattern
 from rnnrepair.protocols import KnowsPoison, KnowsWrongLabels, RepairableData
 from rnnrepair.record import SplitAnswers
 from rnnrepair.repair import Action, Campaign, LedgerRow, StopReason
-from rnnrepair.runs import at_chance, constant_score, still_rising
+from rnnrepair.runs import still_rising
 from rnnrepair.scores import Monitor, confusion, fell, score
 from rnnrepair.sequences import Names
 

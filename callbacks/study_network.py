@@ -8,12 +8,12 @@ from torch import nn
 
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.analysis import log
-from rnnrepair.callbacks.study_runner import progress_bars, run_studies
+from rnnrepair.callbacks.study_runner import run_studies
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.influence import TrainingDynamics
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.progress import silent
+from rnnrepair.progress import bars_if
 from rnnrepair.protocols import RepairableData, set_up
 from rnnrepair.record import RunRecord
 from rnnrepair.report import write_page
@@ -60,7 +60,7 @@ def study_network(
     folder = Path(output_dir)
     run = FinishedRun(
         *(verified(module, data, tap, call), data, settings or AbstractionSettings()),
-        progress=progress_bars if progress else silent,
+        progress=bars_if(progress),
         told=told,
         dynamics=dynamics,
         train=train,

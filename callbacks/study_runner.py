@@ -1,7 +1,7 @@
 """Runs studies on the network that training ends with."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger, WandbLogger
-from tqdm import tqdm
 from typing_extensions import override
 
 from rnnrepair.abstraction import AbstractionSettings
@@ -19,7 +18,7 @@ from rnnrepair.callbacks.training_dynamics import dynamics_of, recorder_of
 from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of, trajectory_of
 from rnnrepair.callbacks.wandb.tables import log_study
 from rnnrepair.influence import Need
-from rnnrepair.progress import silent
+from rnnrepair.progress import bars_if
 from rnnrepair.report import write_page
 from rnnrepair.report.studies import write_study
 from rnnrepair.studies import FinishedRun, Study, Train, plain
@@ -54,7 +53,6 @@ class StudyRunner(Callback):
 
     def _run_of(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> FinishedRun:
         data = repairable_data(trainer)
-        bars = progress_bars if self.progress else silent
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         collectors = [c for c in callbacks if isinstance(c, TraceCollector)]
         # A foreign network is told how to read it there, once.
@@ -62,7 +60,7 @@ class StudyRunner(Callback):
         network = view_of(trainer, pl_module, data, *told)
         return FinishedRun(
             *(network, data, self.settings),
-            progress=bars,
+            progress=bars_if(self.progress),
             told=f"as training ended, after {trainer.current_epoch} epochs",
             train=self.train,
         )
@@ -155,9 +153,3 @@ def run_studies(
             if isinstance(logger, WandbLogger):
                 log_study(logger, written)
     return said
-
-
-def progress_bars(loop: Iterable[Any], description: str) -> Iterable[Any]:
-    """Show a loop as a progress bar that goes away when it ends."""
-    bars: Iterable[Any] = tqdm(loop, desc=description, leave=False)
-    return bars

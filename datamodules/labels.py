@@ -97,4 +97,7 @@ def _out(label: Tensor, n_classes: int) -> str:
         return (
             f"{found}: there are more classes than num_classes={n_classes}; set it to {high + 1}."
         )
-    return f"{found}: number the classes from 0, torch.unique(labels, return_inverse=True)[1]."
+    return (
+        f"{found}: leave out sequences without a label where {low} stands for that, else number the "
+        "classes from 0, torch.unique(labels, return_inverse=True)[1]."
+    )

@@ -105,9 +105,14 @@ class SampleFormat:
         length = self._length(item, steps)
         sequence = steps[:length]
         if length < 1:
-            raise DataError("it has no steps; every sequence needs at least one")
+            raise DataError("it has no steps; every sequence needs at least one: leave it out")
         if sequence.is_floating_point() and not bool(torch.isfinite(sequence).all()):
-            raise DataError("its inputs hold NaN or infinity before their end: clean the data")
+            step, *feature = (~torch.isfinite(sequence)).nonzero()[0].tolist()
+            where = f"{sequence[(step, *feature)]:g} at step {step + 1}"
+            where += f", feature {feature[0]}" if feature else ""
+            raise DataError(
+                f"its inputs hold {where}, before their end: fill it in, or leave the sequence out"
+            )
         return Sample(
             sequence,
             _single(item, self.label, "label"),
@@ -170,6 +175,8 @@ class SampleFormat:
             return int((numbers_at(item, self.mask) != 0).sum())
         if self.ends is Ends.PADDING:
             return ends_at(steps, self.padding)
+        if len(steps) == 0:
+            return 0
         length = _single(item, self.length, "length")
         if length != round(length) or not 1 <= length <= len(steps):
             raise DataError(

@@ -33,7 +33,7 @@ from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out
 from rnnrepair.datamodules.store import Store
 from rnnrepair.datamodules.training_set import TrainingSet
 from rnnrepair.edits import EditFamily, check_hidden
-from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
+from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import (
@@ -140,7 +140,13 @@ class SequenceDataModule(pl.LightningDataModule):
             return
         data = self.load()
         if self.num_classes is None:
-            self.num_classes = max(len(np.unique(data.label)), 2)
+            self.num_classes = max(len(np.unique(data.label)), len(data.class_names), 2)
+        if data.class_names and len(data.class_names) != self.num_classes:
+            raise DataError(
+                f"{data.source}: {len(data.class_names)} class names, "
+                f"{[*data.class_names][:5]}, for {self.num_classes} classes: name each of them, in "
+                "the order in which the network numbers them."
+            )
         label = class_numbers(data.label, self.num_classes, data.source)
         data = replace(data, label=label)
         if self.rare is not None:

@@ -26,11 +26,9 @@ from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.launch.trained import data_of, trained_network
 from rnnrepair.callbacks.launch.unknown_keys import check_keys, made_of
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
-from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation import Explanation
 from rnnrepair.influence import Doubting, TrainingDynamics
-from rnnrepair.progress import silent
 from rnnrepair.report import write_explanation
 from rnnrepair.report.apart import as_written, name_apart
 from rnnrepair.studies import LAST, plain
@@ -86,7 +84,7 @@ def explained(cfg: DictConfig) -> Explanation:
         dynamics=asked.dynamics,
         tap=asked.tap,
         keep_in=output,
-        progress=progress_bars if cfg.progress else silent,
+        progress=cfg.progress,
     )
     print(found)
     if len(found) == 0:

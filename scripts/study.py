@@ -21,10 +21,9 @@ from rnnrepair.callbacks.launch.retraining import TrainAgain
 from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
-from rnnrepair.callbacks.study_runner import progress_bars
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import verified
-from rnnrepair.progress import silent
+from rnnrepair.progress import bars_if
 from rnnrepair.report import write_page
 from rnnrepair.studies import FinishedRun
 
@@ -94,7 +93,7 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     # Before the network: other texts have another vocabulary.
     datamodule = finished.data(saved)
     model = finished.network(datamodule, saved)
-    bars = progress_bars if cfg.progress else silent
+    bars = bars_if(cfg.progress)
     collector = finished.cfg.callbacks.get("trace_collector") or {}
     network = verified(model, datamodule, collector.get("tap"))
     train = TrainAgain(finished.planned(datamodule), datamodule)

@@ -203,3 +203,21 @@ def test_a_value_that_is_no_number_is_told_by_array_and_position(value):
     bad[5] = value
     with pytest.raises(DataError, match=r"^x\[5\] is "):
         module_of(bad[:70], Y[:70], bad[70:], Y[70:])
+
+
+def test_a_sequence_without_steps_is_named_with_what_to_do():
+    data = ArrayDataModule([*X[:7], X[7][:0], *X[8:]], Y)
+    with pytest.raises(DataError, match=r"x\[7\] .*no steps.*leave it out"):
+        data.setup()
+
+
+def test_every_class_has_a_name_or_none_has():
+    for few in (["a", "b"], ["a", "b", "c"][: C - 1]):
+        data = ArrayDataModule(X, Y, class_names=few)
+        with pytest.raises(DataError, match=rf"{len(few)} class names.*for {C} classes"):
+            data.setup()
+    # A class that no sequence has is one all the same: the network answers with it.
+    more = [f"c{number}" for number in range(C + 1)]
+    data = ArrayDataModule(X, Y, class_names=more)
+    data.setup()
+    assert data.spec.n_classes == C + 1

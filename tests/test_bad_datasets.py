@@ -85,7 +85,10 @@ def changed(items, index, item):
         (changed(WHOLE_ITEMS, 31, WHOLE[31]), ["item 31", "(inputs, label)"]),
         (changed(WHOLE_ITEMS, 31, (WHOLE[31], "cat")), ["item 31 of train is", "'cat'"]),
         ([(x, 0.5 * y) for x, y in WHOLE_ITEMS], ["no label", "whole number"]),
-        (changed(WHOLE_ITEMS, 31, (WHOLE[31] / 0, 0)), ["item 31 of train", "NaN or infinity"]),
+        (
+            changed(WHOLE_ITEMS, 31, (WHOLE[31] / 0, 0)),
+            ["item 31 of train", " at step 1, feature 0,", "leave the sequence out"],
+        ),
         ([(x, np.eye(C)[y]) for x, y in WHOLE_ITEMS], ["no label", "y.argmax()"]),
         ([(x, torch.zeros(T)) for x, _ in WHOLE_ITEMS], ["no label", "fields="]),
         ([(0, y) for _, y in WHOLE_ITEMS], ["no sequence", "fields="]),

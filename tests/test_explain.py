@@ -419,6 +419,31 @@ def test_what_is_no_network_is_refused(network, data):
         explained(network.state_dict(), data)
 
 
+def test_data_that_the_network_was_not_trained_on_are_told(network, data, monkeypatch, capsys):
+    found = explained(network, data, progress=True)
+    assert found.warning == ""
+    said = network_answers(network, data, "fit")
+    assert found.fit_accuracy == said
+    assert f"training samples {said:.1%}" in str(found)
+    fetch, fit = data.fetch, set(data.indices("fit").tolist())
+
+    def other_labels(index):
+        batch = fetch(index)
+        ours = torch.tensor([i in fit for i in batch.index.tolist()])
+        return replace(batch, label=torch.where(ours, (batch.label + 1) % 3, batch.label))
+
+    monkeypatch.setattr(data, "fetch", other_labels)
+    monkeypatch.setattr(data, "loader", lambda split: [other_labels(data.indices(split))])
+    shifted = explained(network, data)
+    assert shifted.accuracy == found.accuracy
+    assert "no more than one answer for all would" in shifted.warning
+    assert shifted.warning in str(shifted)
+
+
+def network_answers(network, data, split):
+    return verified(network, data).predict(data.loader(split)).correct.double().mean().item()
+
+
 def test_failures_are_counted_and_gone_through_like_those_of_a_list(network, data):
     found = explained(network, data)
     index = [failure.index for failure in found]

@@ -1,6 +1,7 @@
 """Refuses a configuration that cannot run before anything is loaded."""
 
 from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ def check_config(cfg: DictConfig) -> None:
         "monitor": [monitor.value for monitor in Monitor],
     }
     wrong = [
-        f"{key} must be one of {sorted(group)}, got {OmegaConf.select(cfg, key)!r}"
+        _no_choice(key, OmegaConf.select(cfg, key), sorted(group))
         for key, group in choices.items()
         if OmegaConf.select(cfg, key) not in group
     ]
@@ -57,6 +58,12 @@ def check_config(cfg: DictConfig) -> None:
         wrong.append(f"ckpt_path={cfg.ckpt_path} is no file: name a checkpoints/last.ckpt")
     if wrong:
         raise ConfigurationError("; ".join(wrong) + ".")
+
+
+def _no_choice(key: str, value: object, choices: list[str]) -> str:
+    near = get_close_matches(str(value), choices, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"{key} must be one of {choices}, got {value!r}{meant}"
 
 
 def faulty_optimizer(model: DictConfig) -> list[str]:

@@ -1,6 +1,7 @@
 """From a trained network and its data to the story of each of its failures."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnrepair.abstraction import AbstractionSettings, StreamingPCA, abstract
+from rnnrepair.at_chance import at_chance
 from rnnrepair.atomic import make_folder
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.explanation.explanation import Explanation
@@ -31,7 +33,7 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.progress import Progress, silent
+from rnnrepair.progress import bars_if
 from rnnrepair.protocols import (
     RepairableData,
     Split,
@@ -41,6 +43,7 @@ from rnnrepair.protocols import (
     set_up,
 )
 from rnnrepair.record import gather_failures
+from rnnrepair.scores import Monitor
 from rnnrepair.sequences import Kind, Names, SampleName
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
@@ -73,7 +76,7 @@ def explain(
     tap: str | None = None,
     call: Call | None = None,
     keep_in: str | Path | None = None,
-    progress: Progress = silent,
+    progress: bool = False,
 ) -> Explanation:
     """Tell where each failure of a trained network left the truth, and which samples are behind it.
 
@@ -98,7 +101,7 @@ def explain(
         call: calls the network with a batch; found where None.
         keep_in: folder that keeps the reduced states, so that a second call with the same weights
             and data reads them; None keeps nothing. Nothing is kept where ``call`` is given.
-        progress: wraps loops in a progress bar.
+        progress: show progress bars.
 
     Returns:
         What prints as text, is a table as ``to_dataframe()``, and gives single failures as
@@ -126,11 +129,15 @@ def explain(
     if keep_in is not None and call is None:
         name = states_name(network, data, splits, settings, tap)
     kept = Path(keep_in) / name if keep_in is not None and name is not None else None
-    collected = states_of(network, data, splits, settings, kept, progress)
+    collected = states_of(network, data, splits, settings, kept, bars_if(progress))
     in_fit = torch.isin(collected.states["fit"].index, data.indices("fit"))
     n_original = int(in_fit.sum())
     abstraction = abstract(collected, settings, n_original)
     traces = abstraction.traces[split]
+    trained_on = abstraction.traces["fit"].select(torch.arange(n_original))
+    warning = _strange(trained_on, traces, split)
+    if warning:
+        log.warning(warning)
     rows, right = _told(traces, asked, at_most)
     failures = traces.select(rows)
     view = TrainingView(
@@ -147,6 +154,8 @@ def explain(
         network=network.describe(),
         split=split,
         accuracy=traces.accuracy,
+        fit_accuracy=trained_on.accuracy,
+        warning=warning,
         failing=traces.index[~traces.correct],
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
@@ -263,6 +272,24 @@ def _told(traces: Traces, asked: Tensor | None, at_most: int) -> tuple[Tensor, T
     rows = torch.searchsorted(traces.index, asked)
     right = traces.correct[rows]
     return rows[~right], asked[right]
+
+
+def _strange(trained_on: Traces, traces: Traces, split: Split) -> str:
+    """Return a warning where training samples are not answered as by a network trained on them.
+
+    It is at chance on them, or further behind the split than three standard errors.
+    """
+    here, there = trained_on.accuracy, traces.accuracy
+    error = math.sqrt(sum(a * (1 - a) / len(t) for a, t in ((here, trained_on), (there, traces))))
+    chance = at_chance(trained_on.label, trained_on.final_prediction, Monitor.ACCURACY)
+    if not chance and here >= there - 3 * error:
+        return ""
+    reason = "no more than one answer for all would" if chance else f"but {there:.1%} of {split}"
+    return (
+        f"The network gets {here:.1%} of its training samples right, {reason}. Is it trained, and "
+        "are these the data that it was trained on: scaled the same way, with classes numbered in "
+        "the same order? Nothing that is told of training samples holds otherwise."
+    )
 
 
 def _evidence(

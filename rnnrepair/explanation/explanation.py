@@ -32,6 +32,8 @@ class Explanation:
         network: how it is read.
         split: that the failures are of.
         accuracy: of the network on the whole split.
+        fit_accuracy: of it on the training samples.
+        warning: that the data are probably not those that it was trained on; empty for none.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
@@ -47,6 +49,8 @@ class Explanation:
     network: str
     split: Split
     accuracy: float
+    fit_accuracy: float
+    warning: str
     failing: Tensor
     failures: tuple[Failure, ...]
     evidence: Evidence
@@ -94,8 +98,8 @@ class Explanation:
     def __str__(self) -> str:
         """Tell every failure in a few lines."""
         head = (
-            f"{self.network}\n{self.split}: accuracy {self.accuracy:.4f}, {self.n_failures} "
-            f"failures, {len(self)} told"
+            f"{self.network}\n{self.split}: accuracy {self.accuracy:.1%}, {self.n_failures} "
+            f"failures, {len(self)} told; training samples {self.fit_accuracy:.1%}"
         )
         if len(self.right):
             right = self.sample_names.numbered(self.right)
@@ -106,6 +110,8 @@ class Explanation:
                 f". Ask about failures of the split, such as {', '.join(failing)}, or for all of "
                 "them: without index and names"
             )
+        if self.warning:
+            head += f"\n{self.warning}"
         if self.sample_names.told:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
         head += "".join(f"\n{value.told}." for value in self.doubt.shared)

@@ -56,8 +56,9 @@ class Misfit:
                 "x[..., None]; items of a Dataset (steps, 1)."
             )
         return (
-            f"Make the layer with {self.argument}={self.width}, or say what it is given of the "
-            "data (call=lambda module, batch: module(...))."
+            f"Make the layer with {self.argument}={self.width}, or, where it is trained already, "
+            "give it data as it was trained on; or say what it is given of the data "
+            "(call=lambda module, batch: module(...))."
         )
 
 

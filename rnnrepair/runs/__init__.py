@@ -1,6 +1,5 @@
 """Several runs: how long each trains, the jobs of a multirun, and how arms are compared."""
 
-from rnnrepair.runs.chance import at_chance, constant_score
 from rnnrepair.runs.jobs import Job, Status, finished_before, jobs_of, outcome_lines
 from rnnrepair.runs.rising import still_rising
 from rnnrepair.runs.schedule import Schedule
@@ -11,8 +10,6 @@ __all__ = [
     "Job",
     "Schedule",
     "Status",
-    "at_chance",
-    "constant_score",
     "finished_before",
     "jobs_of",
     "outcome_lines",

@@ -1,4 +1,4 @@
-"""Whether a network has learnt anything yet, when its repair begins."""
+"""Whether a network has learnt anything: its answers against one and the same for all."""
 
 import math
 
