@@ -98,6 +98,6 @@ def _out(label: Tensor, n_classes: int) -> str:
             f"{found}: there are more classes than num_classes={n_classes}; set it to {high + 1}."
         )
     return (
-        f"{found}: leave out sequences without a label where {low} stands for that, else number the "
-        "classes from 0, torch.unique(labels, return_inverse=True)[1]."
+        f"{found}: leave out sequences without a label where {low} stands for that, else number "
+        "the classes from 0, torch.unique(labels, return_inverse=True)[1]."
     )

@@ -124,6 +124,7 @@ def test_configuration_that_cannot_run_is_kept_with_its_job(job):
     failed = Job.read(folder / "0")
     assert failed.status is Status.FAILED
     assert "repair.strategy must be one of" in failed.error
+    assert "got 'guidd' (did you mean guided?)" in failed.error
     assert not seen
 
 

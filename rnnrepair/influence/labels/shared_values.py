@@ -58,7 +58,10 @@ class SharedValue:
             f"looked at ({p}): "
         )
         if not self.classes:
-            return f"{told}that may be a source of wrong labels. Look at its labels first"
+            return (
+                f"{told}that may be a source of wrong labels, or of faulty recordings. Look at "
+                "these samples first, and at the study of patterns"
+            )
         return (
             f"{told}that is more likely a pattern than {self.doubted} wrong labels. Look at the "
             "study of patterns and the strategy pattern"
