@@ -200,7 +200,7 @@ def test_nothing_is_named_where_hard_samples_fail_by_chance(easiest, jump, slope
         g = torch.Generator().manual_seed(seed)
         failed = torch.rand(len(context), generator=g) < rate
         passed = tried.passed(replace(context, failed=failed), strata_of(hard), 0.01, 100, g)
-        named += len(passed) > 0
+        named += len(passed.first) > 0
     assert named <= 2
 
 

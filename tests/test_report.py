@@ -34,7 +34,8 @@ def test_page_tells_the_outcome(page_of):
     assert "50.0% → 66.7% +16.7 points" in text
     assert "1,500 samples injected in 2 rounds; 47,680 candidates judged" in text
     assert StopReason.SHARE_REACHED.message in text
-    assert "1 min 28 s in all, 2.6 s for a training epoch" in text
+    assert "1 min 28 s in all (with the base training, also where an earlier run" in text
+    assert "made it), 2.6 s for a training epoch" in text
 
 
 def test_page_and_summary_tell_corrections_and_what_doubted_labels_share(page_of):
