@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnrepair.abstraction import AbstractionSettings, StreamingPCA, abstract
-from rnnrepair.at_chance import at_chance
+from rnnrepair.at_chance import at_chance, constant_score
 from rnnrepair.atomic import make_folder
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.explanation.explanation import Explanation
@@ -50,6 +50,9 @@ from rnnrepair.traces import Traces
 
 # Splits that failures may be of, beside further test splits of the data.
 SPLITS: tuple[Split, ...] = ("test", "val", "repair")
+
+# Share of what one answer for all gets wrong of the training samples, that a network has learnt.
+LEARNT = 0.25
 
 # What nobody knows of a network whose training was not watched.
 UNKNOWN = dict.fromkeys(
@@ -277,14 +280,16 @@ def _told(traces: Traces, asked: Tensor | None, at_most: int) -> tuple[Tensor, T
 def _strange(trained_on: Traces, traces: Traces, split: Split) -> str:
     """Return a warning where training samples are not answered as by a network trained on them.
 
-    It is at chance on them, or further behind the split than three standard errors.
+    It has learnt little of them, or is further behind the split than three standard errors.
     """
     here, there = trained_on.accuracy, traces.accuracy
     error = math.sqrt(sum(a * (1 - a) / len(t) for a, t in ((here, trained_on), (there, traces))))
+    guess = constant_score(trained_on.label, Monitor.ACCURACY)
     chance = at_chance(trained_on.label, trained_on.final_prediction, Monitor.ACCURACY)
-    if not chance and here >= there - 3 * error:
+    little = chance or here - guess < LEARNT * (1 - guess)
+    if not little and here >= there - 3 * error:
         return ""
-    reason = "no more than one answer for all would" if chance else f"but {there:.1%} of {split}"
+    reason = f"one answer for all {guess:.1%}" if little else f"but {there:.1%} of {split}"
     return (
         f"The network gets {here:.1%} of its training samples right, {reason}. Is it trained, and "
         "are these the data that it was trained on: scaled the same way, with classes numbered in "
