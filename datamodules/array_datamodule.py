@@ -13,6 +13,7 @@ from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.labels import fault_of_shape
 from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.options import refuse_unknown
 from rnnrepair.datamodules.sample_format import Key, stacked
 from rnnrepair.datamodules.splits import PartShare, split_training
 from rnnrepair.datamodules.values import as_tensor, described
@@ -67,8 +68,10 @@ class ArrayDataModule(DatasetDataModule):
         Raises:
             DataError: entries that do not fit each other.
             SettingsError: a value out of range.
+            TypeError: an argument that there is not.
         """
         check_settings(ArrayDataModule, locals())
+        refuse_unknown(type(self), options)
         if (x_test is None) != (y_test is None):
             raise DataError("x_test and y_test belong together: give both, or neither.")
         if group is not None and x_test is None:

@@ -17,6 +17,7 @@ from rnnrepair.datamodules.formed_batches import EditedFormedBatches, FormedBatc
 from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
+from rnnrepair.datamodules.options import refuse_unknown
 from rnnrepair.datamodules.read_sequences import ReadSequences, read_sequences
 from rnnrepair.datamodules.sample_format import Key, SampleFormat, keys_of, numbers_at
 from rnnrepair.datamodules.sequence_datamodule import SequenceDataModule
@@ -103,10 +104,12 @@ class DatasetDataModule(SequenceDataModule):
 
         Raises:
             SettingsError: a value out of range.
+            TypeError: an argument that there is not.
             ConfigurationError: ``planted`` or ``trigger``: items and their labels are the user's;
                 ``fields`` that are no mapping.
         """
         check_settings(DatasetDataModule, locals())
+        refuse_unknown(type(self), options)
         for plant in ("planted", "trigger"):
             if options.get(plant) is not None:
                 raise ConfigurationError(

@@ -221,3 +221,11 @@ def test_every_class_has_a_name_or_none_has():
     data = ArrayDataModule(X, Y, class_names=more)
     data.setup()
     assert data.spec.n_classes == C + 1
+
+
+def test_an_argument_that_there_is_not_is_told_with_the_one_that_is_meant():
+    with pytest.raises(TypeError, match="ArrayDataModule takes no argument 'classnames': write cl"):
+        ArrayDataModule(X, Y, classnames=["a", "b", "c"])
+    with pytest.raises(TypeError, match=r"it takes augmentation, .*columns, "):
+        ArrayDataModule(X, Y, qqq=1)
+    assert ArrayDataModule(X, Y, repair_share=0.3, loading={}).repair_share == 0.3
