@@ -17,7 +17,7 @@ def refuse_unknown(kind: type, options: Iterable[str]) -> None:
         name
         for each in kind.__mro__
         if "__init__" in vars(each)
-        for name in inspect.signature(each.__init__).parameters
+        for name in inspect.signature(vars(each)["__init__"]).parameters
     } - {"self", "args", "kwargs", "options"}
     for name in options:
         if name not in known:

@@ -41,9 +41,9 @@ def told(error: Exception) -> str | None:
         if target and key and not target[1].startswith("rnnrepair."):
             return f"ConfigurationError: {key[1]} ({target[1]}): {cause}"
     if isinstance(cause, MissingMandatoryValue):
-        key = str(cause).splitlines()[0].rpartition(" ")[2]
-        value = "outputs/mnist_repair/<time>" if key == "run" else "<value>"
-        return f"Missing mandatory value: {key}. Name it, {key}={value}; --help explains it."
+        name = str(cause).splitlines()[0].rpartition(" ")[2]
+        value = "outputs/mnist_repair/<time>" if name == "run" else "<value>"
+        return f"Missing mandatory value: {name}. Name it, {name}={value}; --help explains it."
     if isinstance(cause, InterpolationKeyError):
         source = re.search(_SOURCE, str(cause))
         if source and cause.full_key:
