@@ -20,6 +20,7 @@ from rnnrepair.abstraction import AbstractionSettings, abstract, collect
 from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.explanation import explain
+from rnnrepair.explanation.explain import not_trained_on
 from rnnrepair.explanation.explanation import AROUND, around
 from rnnrepair.influence import (
     AverageMargin,
@@ -33,6 +34,7 @@ from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
 from rnnrepair.report import write_explanation
 from rnnrepair.sequences import Changes, SampleNames
+from rnnrepair.traces import Traces
 from scripts.explain import write_table
 from tests.conftest import trained
 from tests.report_page import Page
@@ -419,7 +421,7 @@ def test_what_is_no_network_is_refused(network, data):
         explained(network.state_dict(), data)
 
 
-def test_data_that_the_network_was_not_trained_on_are_told(network, data, monkeypatch, capsys):
+def test_data_that_the_network_was_not_trained_on_are_told(network, data, monkeypatch):
     found = explained(network, data, progress=True)
     assert found.warning == ""
     said = network_answers(network, data, "fit")
@@ -438,6 +440,21 @@ def test_data_that_the_network_was_not_trained_on_are_told(network, data, monkey
     assert shifted.accuracy == found.accuracy
     assert "of its training samples right, one answer for all " in shifted.warning
     assert shifted.warning in str(shifted)
+
+
+def test_training_samples_far_behind_the_split_are_told():
+    def answered(share, n=1000):
+        label = torch.arange(n) % 3
+        wrong = torch.arange(n) >= share * n
+        said = torch.where(wrong, (label + 1) % 3, label)
+        return Traces(torch.zeros_like(said), said, torch.arange(n + 1), label, label, 1, 3)
+
+    assert "70.0% of its training samples right, but 90.0% of test" in not_trained_on(
+        answered(0.7), answered(0.9), "test"
+    )
+    assert not_trained_on(answered(0.88), answered(0.9), "test") == ""
+    # The same difference on few samples is one of chance.
+    assert not_trained_on(answered(0.7), answered(0.9, n=10), "test") == ""
 
 
 def network_answers(network, data, split):

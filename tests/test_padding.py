@@ -9,6 +9,8 @@ from torch import nn
 from rnnrepair.edits import ImageEdits, SeriesEdits, apply_edits
 from rnnrepair.influence import Curvature, LossGradients, Parts, input_distances
 from rnnrepair.influence.labels.features import input_features
+from rnnrepair.models import SequenceClassifier
+from rnnrepair.models.stacked import Stack
 from rnnrepair.patterns.vectors import vectors_of
 from rnnrepair.sequences import DataSpec, Kind, SequenceBatch, offsets_of
 from rnnrepair.traces import Traces
@@ -81,3 +83,17 @@ def test_gradients_and_curvature_are_of_the_sequences(padding, kind):
         curvature.gauss_newton_products(weights, batch(p), directions) for p in (padding, 0.0)
     ]
     assert torch.equal(*products)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_networks_in_a_stack_learn_from_the_sequences(padding):
+    torch.manual_seed(0)
+    networks = [SequenceClassifier(F, C, hidden_size=5) for _ in range(2)]
+    found = []
+    for made in (batch(padding), batch(0.0)):
+        stack = Stack(networks)
+        stack.losses(
+            made, made.label.expand(2, -1), torch.ones(2, N, dtype=torch.bool)
+        ).sum().backward()
+        found.append({name: weight.grad for name, weight in stack.weights.items()})
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[1])

@@ -138,7 +138,7 @@ def explain(
     abstraction = abstract(collected, settings, n_original)
     traces = abstraction.traces[split]
     trained_on = abstraction.traces["fit"].select(torch.arange(n_original))
-    warning = _strange(trained_on, traces, split)
+    warning = not_trained_on(trained_on, traces, split)
     if warning:
         log.warning(warning)
     rows, right = _told(traces, asked, at_most)
@@ -277,7 +277,7 @@ def _told(traces: Traces, asked: Tensor | None, at_most: int) -> tuple[Tensor, T
     return rows[~right], asked[right]
 
 
-def _strange(trained_on: Traces, traces: Traces, split: Split) -> str:
+def not_trained_on(trained_on: Traces, traces: Traces, split: Split) -> str:
     """Return a warning where training samples are not answered as by a network trained on them.
 
     It has learnt little of them, or is further behind the split than three standard errors.

@@ -97,7 +97,8 @@ class FoundPattern:
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "FoundPattern":
         """Return the pattern that was told as plain values."""
-        lists = {name: tuple(told.get(name, ())) for name in ("failures", "samples", "also")}
+        lists = {name: tuple(told[name]) for name in ("failures", "samples")}
+        lists["also"] = tuple(told.get("also", ()))  # records of earlier versions have none
         splits = {split: PatternErrors(**errors) for split, errors in told["splits"].items()}
         return cls(**{**told, **lists, "splits": splits})
 
