@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from rnnrepair.patterns import Pattern
+from rnnrepair.patterns import Pattern, Trait
 from rnnrepair.record import FoundPattern, PatternErrors, RunRecord, summary_of
 from rnnrepair.report import print_summary, write_pattern_figure
 from rnnrepair.report.pattern_figure import pattern_figure
@@ -46,7 +46,9 @@ def test_a_pattern_comes_back_from_plain_values_and_from_the_record(tmp_path):
     assert again.parameters == PATTERN.parameters
     for name in ("members", "inside", "samples"):
         assert torch.equal(getattr(again, name), getattr(PATTERN, name))
-    record = record_of(repair_of(ALL, patterns=(found({"test": PATTERN.inside}),)))
+    also = Trait("group", "device d7", {"column": "device", "value": "d7"}, (100, 102))
+    told = replace(found({"test": PATTERN.inside}), also=(also,))
+    record = record_of(repair_of(ALL, patterns=(told,)))
     record.save(tmp_path)
     loaded = RunRecord.load(tmp_path)
     assert loaded.repair.patterns == record.repair.patterns
@@ -58,7 +60,9 @@ def test_a_pattern_comes_back_from_plain_values_and_from_the_record(tmp_path):
 
 
 def test_page_and_terminal_tell_what_became_of_a_pattern(page_of, capsys):
-    record = record_of(repair_of(ALL, patterns=(found({"test": PATTERN.inside}),)))
+    also = Trait("group", "device d7", {"column": "device", "value": "d7"}, (100, 102))
+    told = replace(found({"test": PATTERN.inside}), also=(also,))
+    record = record_of(repair_of(ALL, patterns=(told,)))
     text = page_of(record).text
     assert "turned by 60 to 90 degrees" in text
     assert "2 failures, error 66.7% inside, 2.0% outside" in text
@@ -106,6 +110,10 @@ def test_what_was_taught_are_its_training_samples_with_its_edit():
         assert float(parent.max()) < 0.4
     word = replace(told, kind="word", parameters={"word": 3})
     assert taught_inputs(word, Digits(), 7) == []
+    # An edit found beside it is what was taught, of the samples near to the edit.
+    also = Trait("edit", told.told, parameters, tuple(range(100, 120)))
+    beside = taught_inputs(replace(word, samples=(150,), also=(also,)), Digits(), 7)
+    assert all(torch.equal(one, other) for one, other in zip(beside, taught, strict=True))
 
 
 def test_the_figure_shows_failures_what_was_taught_and_errors_that_say_something(tmp_path):

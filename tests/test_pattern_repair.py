@@ -142,6 +142,26 @@ def test_a_group_is_taught_by_its_own_training_samples(case, inside, monkeypatch
     assert set(proposal.parent[taught].tolist()) == set(case.context.originals[:7].tolist())
 
 
+def test_a_group_whose_failures_share_an_edit_is_taught_the_edit(case, inside, monkeypatch):
+    # The device that fails has slowed its recordings: all training samples can teach that.
+    finders = [OneGroup(inside), OneEdit(inside)]
+    strategy = strategy_of(monkeypatch, finders[0])
+    strategy.finders = finders
+    proposal = strategy.propose(case.context, 6)
+    (found,) = strategy.patterns
+    assert found.kind == "group"
+    taught = torch.isin(case.failures.index[proposal.failure], inside)
+    own = proposal.select(taught.nonzero()[:, 0])
+    assert len(own.parent.unique()) > 7
+    assert own.regions == (EditRegion("speed", 0.6, 0.9),)
+    assert set(own.region.tolist()) == {0}
+    # The same after the run was stopped.
+    resumed = PatternRepair(finders=finders)
+    resumed.load_state_dict(strategy.state_dict())
+    again = resumed.propose(case.context, 6)
+    assert torch.equal(again.inputs, proposal.inputs)
+
+
 def test_what_a_strategy_that_cleans_has_taken_out_teaches_no_pattern(case, inside, monkeypatch):
     strategy, originals = strategy_of(monkeypatch, OneGroup(inside)), case.context.originals
     trusted = ~torch.isin(originals, originals[:4])

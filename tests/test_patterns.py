@@ -242,15 +242,20 @@ def test_a_group_that_has_an_edit_says_so():
     pattern = find_patterns(replace(context, columns=columns), FINDERS)[0]
     assert pattern.told == "device d7"
     (also,) = pattern.also
-    assert also == find_patterns(context, FINDERS)[0].told
-    assert also in pattern.name
-    assert Pattern.of_plain(pattern.plain()).also == pattern.also
+    alone = find_patterns(context, FINDERS)[0]
+    assert (also.kind, also.told, also.parameters) == ("edit", alone.told, alone.parameters)
+    assert also.told in pattern.name
+    # What is taught is the edit: it can be made of every training sample.
+    assert pattern.taught == also
+    assert alone.taught.told == alone.told
+    assert Pattern.of_plain(pattern.plain()).also == (also,)
     # Another thing that other failures have in common is another pattern.
     failed = context.failed | (elsewhere[context.index] & ~has[context.index])
     columns = {"device": ["d8" if e else "d0" for e in elsewhere.tolist()]}
     apart = find_patterns(replace(context, failed=failed, columns=columns), FINDERS)
     assert apart[0].told == "device d8"
-    assert also not in apart[0].also
+    assert also.told not in [trait.told for trait in apart[0].also]
+    assert apart[0].taught.kind == "group"
 
 
 def test_groups_of_lengths_part_all_samples():

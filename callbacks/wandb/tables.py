@@ -25,7 +25,8 @@ _FAILURE: list[str | int] = [
 ]
 # Columns of the table of what failures have in common.
 _PATTERN: list[str | int] = [
-    *("pattern", "failures", "error_inside", "error_outside", "p", "injected", "became", "indices")
+    *("pattern", "also", "failures", "error_inside", "error_outside", "p"),
+    *("injected", "became", "indices"),
 ]
 
 
@@ -73,7 +74,8 @@ def _pattern(found: FoundPattern) -> list[str | float]:
         f"{split} {e.before} to {e.after} of {e.samples}" for split, e in found.splits.items()
     ]
     return [
-        *(found.told, len(found.failures), found.error_inside, found.error_outside, found.p),
+        *(found.told, ", ".join(trait.told for trait in found.also), len(found.failures)),
+        *(found.error_inside, found.error_outside, found.p),
         *(found.injected, "; ".join(became), ", ".join(map(str, found.failures))),
     ]
 

@@ -9,6 +9,7 @@ from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.teachable import teachable_finders
+from rnnrepair.patterns.trait import Trait, taught_of
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 __all__ = [
@@ -20,10 +21,12 @@ __all__ = [
     "PathPatterns",
     "Pattern",
     "PatternContext",
+    "Trait",
     "WordPatterns",
     "columns_without_groups",
     "find_patterns",
     "is_in",
     "members_of",
+    "taught_of",
     "teachable_finders",
 ]

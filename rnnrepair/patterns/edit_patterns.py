@@ -13,6 +13,7 @@ from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import harder_half
 from rnnrepair.patterns.pattern import Candidate
 from rnnrepair.patterns.pools import Near, near, size_of_bins
+from rnnrepair.patterns.trait import EDIT
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import Count, at_least, check_settings
 
@@ -40,7 +41,7 @@ class EditPatterns:
     Source: ours.
     """
 
-    name = "edit"
+    name = EDIT
 
     def __init__(self, pool: Annotated[int, at_least(100)] = 3000, nearest: Count = 5) -> None:
         """Choose the effort.
@@ -145,7 +146,7 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
                 parameters = _parameters(sweep, low, high)
                 far = float(ratio[inside].mean()) if bool(inside.any()) else 1.0
                 wide, told = share in EXPLAINED_WIDE, sweep.region(low, high)
-                found.append(Candidate("edit", told, inside, parameters, far=far, wide=wide))
+                found.append(Candidate(EDIT, told, inside, parameters, far=far, wide=wide))
     return found
 
 

@@ -68,7 +68,8 @@ def find_patterns(
             refined = tried.closer(number, rows, rest, hard)
             if refined is not None:
                 others = (tried.closer(other, rows, rest, hard) for other in passed.others)
-                also = tuple(o.told for o in others if o is not None and _same(refined, o, rest))
+                same = [o for o in others if o is not None and _same(refined, o, rest)]
+                also = tuple(o.trait for o in same)
                 p = passed.p[number]
                 found.append(Pattern.of(refined, rest.index, rest.failed, p, also))
                 gone = tried.inside[number].clone()

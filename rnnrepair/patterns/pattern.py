@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnnrepair.patterns.trait import Trait, taught_of
+
 # Samples that a pattern has at least.
 LEAST_INSIDE = 8
 
@@ -67,6 +69,11 @@ class Candidate:
     alike: Alike = Alike.DIFFICULTY
     wide: bool = False
 
+    @property
+    def trait(self) -> Trait:
+        """What the samples have in common, without them."""
+        return Trait(self.kind, self.told, self.parameters, tuple(self.samples.tolist()))
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -95,7 +102,7 @@ class Pattern:
     p: float
     parameters: dict[str, float | str]
     samples: Tensor
-    also: tuple[str, ...] = ()
+    also: tuple[Trait, ...] = ()
 
     @property
     def size(self) -> int:
@@ -106,22 +113,30 @@ class Pattern:
     def name(self) -> str:
         """What a person reads: what it is, how many failures, the error inside and outside."""
         failures = "failure" if self.size == 1 else "failures"
-        also = f"; most of these failures also: {', '.join(self.also)}" if self.also else ""
+        told = ", ".join(trait.told for trait in self.also)
+        also = f"; most of these failures also: {told}" if told else ""
         return (
             f"{self.told}: {self.size} {failures}, error {self.error_inside:.0%} inside, "
             f"{self.error_outside:.1%} outside{also}"
         )
 
+    @property
+    def taught(self) -> Trait:
+        """What a network is taught: the edit that its failures have, where one explains them."""
+        own = Trait(self.kind, self.told, self.parameters, tuple(self.samples.tolist()))
+        return taught_of([own, *self.also])
+
     def plain(self) -> dict[str, Any]:
         """Return numbers, strings and lists, for a checkpoint or JSON."""
         numbers = {name: getattr(self, name).tolist() for name in _NUMBERS}
-        return asdict(self) | numbers | {"also": list(self.also)}
+        return asdict(self) | numbers
 
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "Pattern":
         """Return the pattern that was told as plain values."""
         numbers = {name: torch.tensor(told[name], dtype=torch.int64) for name in _NUMBERS}
-        return cls(**{**told, **numbers, "also": tuple(told.get("also", ()))})
+        also = tuple(Trait.of_plain(trait) for trait in told["also"])
+        return cls(**{**told, **numbers, "also": also})
 
     @classmethod
     def of(
@@ -130,7 +145,7 @@ class Pattern:
         index: Tensor,
         failed: Tensor,
         p: float,
-        also: tuple[str, ...] = (),
+        also: tuple[Trait, ...] = (),
     ) -> "Pattern":
         """Name what a candidate's samples have in common.
 

@@ -1,13 +1,13 @@
 """What failures were found to have in common, and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns import Pattern
+from rnnrepair.patterns import Pattern, Trait, taught_of
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 
@@ -58,7 +58,7 @@ class FoundPattern:
     p: float
     injected: int
     splits: Mapping[Split, PatternErrors]
-    also: tuple[str, ...] = ()
+    also: tuple[Trait, ...] = ()
 
     @classmethod
     def of(
@@ -87,8 +87,14 @@ class FoundPattern:
             p=pattern.p,
             injected=injected,
             splits={split: _errors(index, answers[split]) for split, index in inside.items()},
-            also=pattern.also,
+            also=tuple(replace(one, samples=one.samples[:SAMPLES]) for one in pattern.also),
         )
+
+    @property
+    def taught(self) -> Trait:
+        """What the network was taught: see ``Pattern``."""
+        own = Trait(self.kind, self.told, self.parameters, self.samples)
+        return taught_of([own, *self.also])
 
     def plain(self) -> dict[str, Any]:
         """Return numbers, strings and lists, for JSON."""
@@ -98,9 +104,10 @@ class FoundPattern:
     def of_plain(cls, told: Mapping[str, Any]) -> "FoundPattern":
         """Return the pattern that was told as plain values."""
         lists = {name: tuple(told[name]) for name in ("failures", "samples")}
-        lists["also"] = tuple(told.get("also", ()))  # records of earlier versions have none
+        # Records of earlier versions have none.
+        also = tuple(Trait.of_plain(trait) for trait in told.get("also", ()))
         splits = {split: PatternErrors(**errors) for split, errors in told["splits"].items()}
-        return cls(**{**told, **lists, "splits": splits})
+        return cls(**{**told, **lists, "also": also, "splits": splits})
 
 
 def _errors(index: Tensor, answers: SplitAnswers) -> PatternErrors:

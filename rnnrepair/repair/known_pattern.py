@@ -33,8 +33,8 @@ class KnownPattern:
 
     @property
     def region(self) -> EditRegion | None:
-        """Of its edits; None where no edit explains it."""
-        values = self.pattern.parameters
+        """Of the edits that it is taught by; None where no edit explains it."""
+        values = self.pattern.taught.parameters
         if "edit" not in values:
             return None
         return EditRegion(str(values["edit"]), float(values["from"]), float(values["to"]))

@@ -12,7 +12,6 @@ from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import drawn_in
 from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import (
-    EditPatterns,
     Finder,
     Pattern,
     find_patterns,
@@ -40,6 +39,8 @@ class PatternRepair(RepairStrategy):
     tells what has been taught, and a search costs about as much as an epoch. Failures outside of
     them get what ``influence`` gives them. The samples of a pattern become fewer as its failures
     become right, and none is made once all of them are, or where three rounds have changed nothing.
+    Where the failures of a column or a word share an edit too, the edit is taught: it can be made
+    of every training sample.
 
     Source: ours.
     """
@@ -156,11 +157,13 @@ class PatternRepair(RepairStrategy):
         if not self.seeks:
             return
         found = find_patterns(sought.samples, self.finders)
+        known = [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
         # Nobody can teach what no training sample has; the repair split is trained on anew.
-        found = [
-            p for p in found if p.kind == EditPatterns.name or len(p.samples) or self.starts_anew
+        self.known = [
+            one
+            for one in known
+            if one.region is not None or len(one.pattern.samples) or self.starts_anew
         ]
-        self.known = [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
         self.seeks = False
 
     def _taught(
@@ -194,7 +197,7 @@ class PatternRepair(RepairStrategy):
 
     def _pool(self, known: KnownPattern, context: RepairContext) -> Tensor:
         """Return the (n,) training samples that a pattern is taught with."""
-        if known.pattern.kind == EditPatterns.name:
+        if known.region is not None:
             return context.originals
         samples = known.pattern.samples
         samples = samples[torch.isin(samples, context.originals)]

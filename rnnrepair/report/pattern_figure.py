@@ -73,7 +73,7 @@ def pattern_figure(
             taught = taught_inputs(pattern, data, SHOWN)
             rows = [("failures", fetched(data, list(pattern.failures[:SHOWN])))]
             if taught:
-                samples = list(pattern.samples[:SHOWN])
+                samples = list(pattern.taught.samples[:SHOWN])
                 rows += [("training samples like them", fetched(data, samples))]
                 rows += [("... with the edit: taught", taught)]
             lines = left.subfigures(len(rows), 1, squeeze=False)[:, 0]

@@ -33,7 +33,7 @@ class PatternView:
         splits: what became of the samples that have it.
         failures: the first of its failures.
         samples: training samples nearest to it.
-        taught: the same with the edit that was taught; none where no edit explains it.
+        taught: those near to the edit that was taught, with it; none where no edit explains it.
         also: what else most of its failures have in common.
     """
 
@@ -66,7 +66,7 @@ def pattern_views(
             failures=_shown(pattern.failures, data, names, samples, "failure with the pattern"),
             samples=_shown(pattern.samples, data, names, samples, "training sample near to it"),
             taught=_taught(pattern, data, names, samples),
-            also=pattern.also,
+            also=tuple(trait.told for trait in pattern.also),
         )
         for pattern in patterns
     ]
@@ -82,7 +82,8 @@ def _taught(
     pattern: FoundPattern, data: ShownData, names: Names, samples: SampleNames
 ) -> tuple[Sample, ...]:
     inputs = taught_inputs(pattern, data, SHOWN)
-    return _samples(inputs, pattern.samples, data, names, samples, "training sample with the edit")
+    own = pattern.taught.samples
+    return _samples(inputs, own, data, names, samples, "training sample with the edit")
 
 
 def _samples(

@@ -106,7 +106,7 @@ def _row(
     return {
         "pattern": pattern.told,
         "kind": pattern.kind,
-        "also": ", ".join(pattern.also),
+        "also": ", ".join(trait.told for trait in pattern.also),
         "failures": pattern.size,
         "samples": len(pattern.inside),
         "error_inside": pattern.error_inside,

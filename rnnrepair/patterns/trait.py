@@ -1,0 +1,42 @@
+"""What samples have in common, without which samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# Kind of those that can be made of every training sample.
+EDIT = "edit"
+
+
+@dataclass(frozen=True)
+class Trait:
+    """Something that samples have in common.
+
+    Attributes:
+        kind: ``edit``, ``word``, ``path`` or ``group``.
+        told: what it is, for people.
+        parameters: of it, plain values by name.
+        samples: indices of training samples that have it, the nearest first.
+    """
+
+    kind: str
+    told: str
+    parameters: Mapping[str, float | str]
+    samples: tuple[int, ...]
+
+    @classmethod
+    def of_plain(cls, told: Mapping[str, Any]) -> "Trait":
+        """Return the trait that was told as plain values."""
+        return cls(**{**told, "samples": tuple(told["samples"])})
+
+
+def taught_of(traits: Sequence[Trait]) -> Trait:
+    """Return which of the traits of the same failures a network is taught.
+
+    An edit can be made of every training sample; a word or a column has only its own, and says
+    where failures gather, where the edit says why.
+
+    Args:
+        traits: at least one, the most surprising first.
+    """
+    return next((trait for trait in traits if trait.kind == EDIT), traits[0])
