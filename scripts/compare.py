@@ -126,8 +126,9 @@ def _print_arms(arms: pd.DataFrame, *, markdown: bool) -> None:
         ]
         for row in arms.to_dict("records")
     ]
-    header = ["metric", "arm", "seeds", "mean", f"95 % over seeds, from {MIN_VALUES} on"]
-    print_table(Printed("Arms", header, rows, keys=2), markdown=markdown)
+    header = ["metric", "arm", "seeds", "mean", "95 % over seeds"]
+    title = f"Arms (intervals from {MIN_VALUES} seeds on)"
+    print_table(Printed(title, header, rows, keys=2), markdown=markdown)
 
 
 def _print_contrasts(contrasts: pd.DataFrame, *, markdown: bool) -> None:
@@ -185,21 +186,25 @@ def _print_classes(classes: pd.DataFrame, *, markdown: bool) -> None:
 
 def _print_unequal(runs: Runs) -> bool:
     injected, steps = unequal_injected(runs), unequal_steps(runs)
-    for seed, of_arms in injected.items():
+    if injected:
         print(
-            f"Unequal budgets: in seed {seed} arms injected different numbers of samples, "
-            f"{_listed(of_arms)}; original samples were drawn in place of those that lack."
+            f"Unequal budgets: arms injected different numbers of samples {_where(injected, runs)}; "
+            "original samples were drawn in place of those that lack."
         )
-    for seed, of_arms in steps.items():
+    if steps:
         print(
-            f"UNEQUAL TRAINING: in seed {seed} arms made different numbers of optimizer steps, "
-            f"{_listed(of_arms)}: set repair.patience to repair.rounds, so that no arm stops early."
+            "UNEQUAL TRAINING: arms made different numbers of optimizer steps "
+            f"{_where(steps, runs)}: set repair.patience to repair.rounds, so that no arm stops "
+            "early."
         )
     return bool(steps)
 
 
-def _listed(of_arms: dict[str, float]) -> str:
-    return ", ".join(f"{arm} {value:g}" for arm, value in of_arms.items())
+def _where(by_seed: dict[int, dict[str, float]], runs: Runs) -> str:
+    """Return in how many seeds arms differ, and what each had in the first of them."""
+    seed, of_arms = next(iter(by_seed.items()))
+    told = ", ".join(f"{arm} {value:g}" for arm, value in of_arms.items())
+    return f"in {len(by_seed)} of {len(runs.seeds)} seeds (seed {seed}: {told})"
 
 
 def _range(row: dict[str, object], *, sign: bool = False) -> str:

@@ -5,12 +5,13 @@ from rnnrepair.studies.printed import Printed
 
 
 def print_table(table: Printed, *, markdown: bool) -> None:
-    """Print a table, its cells as they are; on a narrow terminal in pieces, one below the other.
+    """Print a table without columns of lines alone; on a narrow terminal in pieces, one below the other.
 
     Args:
         table: what is printed.
         markdown: whether for a file and not for a terminal.
     """
+    table = table.without_empty_columns()
     if markdown:
         print(f"\n**{table.title}**\n")
         for line in (table.header, ["---"] * len(table.header), *table.rows):

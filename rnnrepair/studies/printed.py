@@ -2,8 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+
+# A cell for which there is no number.
+NOTHING = "-"
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,16 @@ class Printed:
     rows: Sequence[Sequence[str]]
     keys: int = 1
 
+    def without_empty_columns(self) -> "Printed":
+        """Return the table without columns that say nothing of any row, as p of few seeds."""
+        columns = range(self.keys, len(self.header))
+        empty = {i for i in columns if self.rows and all(row[i] == NOTHING for row in self.rows)}
+
+        def kept(cells: Sequence[str]) -> list[str]:
+            return [cell for i, cell in enumerate(cells) if i not in empty]
+
+        return replace(self, header=kept(self.header), rows=[kept(row) for row in self.rows])
+
 
 # Above what ``contrast_cells`` returns.
 CONTRAST_HEADER = ("difference", "95 % interval", "p", "p (Holm)")
@@ -39,9 +53,9 @@ def contrast_cells(row: Mapping[str, Any], digits: int) -> list[str]:
 
 
 def _p(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2g}"
+    return NOTHING if math.isnan(value) else f"{value:.2g}"
 
 
 def between(low: float, high: float, form: str) -> str:
     """Return an interval as it is written; a line where there is none, as of few seeds."""
-    return "-" if math.isnan(low) or math.isnan(high) else f"{low:{form}} .. {high:{form}}"
+    return NOTHING if math.isnan(low) or math.isnan(high) else f"{low:{form}} .. {high:{form}}"
