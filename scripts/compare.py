@@ -188,8 +188,8 @@ def _print_unequal(runs: Runs) -> bool:
     injected, steps = unequal_injected(runs), unequal_steps(runs)
     if injected:
         print(
-            f"Unequal budgets: arms injected different numbers of samples {_where(injected, runs)}; "
-            "original samples were drawn in place of those that lack."
+            "Unequal budgets: arms injected different numbers of samples "
+            f"{_where(injected, runs)}; original samples were drawn in place of those that lack."
         )
     if steps:
         print(

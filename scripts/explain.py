@@ -81,6 +81,7 @@ def explained(cfg: DictConfig) -> Explanation:
         settings=asked.settings,
         top=cfg.top,
         doubting=made_of(Doubting, cfg, "doubting"),
+        finders=None if cfg.patterns else (),
         dynamics=asked.dynamics,
         tap=asked.tap,
         keep_in=output,
@@ -111,7 +112,7 @@ def network_of(cfg: DictConfig) -> str:
 def settings_of(cfg: DictConfig, asked: Asked) -> dict[str, Any]:
     """Return what a page and a table are made with: other values make others."""
     names = ("module", "data", "arguments", "checkpoint", "split", "names", "index", "at_most")
-    told = {name: cfg[name] for name in (*names, "top", "doubting")}
+    told = {name: cfg[name] for name in (*names, "top", "doubting", "patterns")}
     told["run"] = str(Path(cfg.run).expanduser().resolve()) if cfg.run else None
     return as_written({**told, **plain(asked.settings, "abstraction."), "tap": asked.tap})
 

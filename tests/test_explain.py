@@ -277,6 +277,42 @@ def test_the_page_tells_every_failure_and_which_labels_are_suspect(data, network
     assert found.to_dataframe()["label_suspect"].sum() == suspects
 
 
+def test_what_failures_share_is_told_first(make_data, tmp_path):
+    g = torch.Generator().manual_seed(7)
+    label, lengths = torch.arange(400) % 3, torch.randint(1, 6, (400,), generator=g)
+    weak_signal = 0.4 * torch.nn.functional.one_hot(label, 4)[:, None]
+    inputs = torch.rand(400, 5, 4, generator=g) + weak_signal
+    loaded = LoadedData(Sequences.from_padded(inputs, lengths), label, 200, "tensors", "series")
+    plain = make_data(loaded, repair_share=0.2)
+    network = trained(Counting(4, 3, hidden_size=8), plain)
+    failing = explained(network, plain, finders=()).failing
+    assert len(failing) > 8
+    broken = torch.isin(torch.arange(len(label)), failing)
+    device = ["d7" if own else f"d{i % 3}" for i, own in enumerate(broken.tolist())]
+    data = make_data(replace(loaded, columns={"device": device}), repair_share=0.2)
+    found = explained(network, data)
+    (shared,) = found.patterns
+    assert shared.told == "device d7"
+    assert shared.members.tolist() == failing.tolist()
+    (line,) = (line for line in str(found).splitlines() if line.startswith("What failures share: "))
+    assert f"device d7: {len(failing)} failures, error 100% inside, 0.0% outside" in line
+    assert str(found).index(line) < str(found).index("sample ")
+    assert found.to_dataframe()["pattern"].tolist() == ["device d7"] * len(failing)
+    assert str(found[0]).count("; shares device d7") == 1
+    assert found[0].pattern == "device d7"
+    # All failures of the split are looked through, whichever are asked about.
+    asked = explained(network, data, index=failing[:2])
+    assert asked.patterns[0].members.tolist() == failing.tolist()
+    page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
+    assert "What failures have in common" in page
+    assert "device d7" in page
+    # Nobody has looked, or nothing was found.
+    assert explained(network, plain, finders=()).shared_told() == []
+    (nothing,) = explained(network, plain).shared_told()
+    assert nothing.startswith("The failures share nothing")
+    assert nothing in str(explained(network, plain))
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

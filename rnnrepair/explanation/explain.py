@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
+from rnnrepair.patterns import Finder, Pattern, PatternContext, find_patterns, teachable_finders
 from rnnrepair.progress import bars_if
 from rnnrepair.protocols import (
     RepairableData,
@@ -75,13 +77,14 @@ def explain(
     method: InfluenceMethod | None = None,
     top: Count = 20,
     doubting: Doubting | None = None,
+    finders: Sequence[Finder] | None = None,
     dynamics: TrainingDynamics | None = None,
     tap: str | None = None,
     call: Call | None = None,
     keep_in: str | Path | None = None,
     progress: bool = False,
 ) -> Explanation:
-    """Tell where each failure of a trained network left the truth, and which samples are behind it.
+    """Tell what failures of a trained network share, where each left the truth, and what is behind.
 
     Nothing is trained. The network runs once over ``fit`` and the split, and once over a sample.
 
@@ -98,6 +101,8 @@ def explain(
         method: finds the training samples behind failures; ``StateSimilarity`` where None.
         top: training samples a failure and role.
         doubting: when a label is suspect.
+        finders: of what the failures of the split have in common (docs/method.md 6.14); edits,
+            words and values of columns where None, and nothing is looked for where there are none.
         dynamics: what training has shown of each sample, where somebody has recorded it: labels
             are judged by it too, and methods may read it.
         tap: name of the layer whose outputs are the states; found where None.
@@ -152,6 +157,7 @@ def explain(
         checked=checked_labels(data),
     )
     evidence = _evidence(method, view, failures, top, settings.seed)
+    patterns = _patterns(data, trained_on, traces, finders, settings.seed)
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -160,6 +166,7 @@ def explain(
         fit_accuracy=trained_on.accuracy,
         warning=warning,
         failing=traces.index[~traces.correct],
+        patterns=patterns,
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
         doubt=_doubt(view, failures, doubting, settings.seed),
@@ -318,6 +325,23 @@ def _doubt(
         return LabelDoubt(torch.empty(0), nothing, nothing, none, none[:, 0])
     judge = partial(suspect_labels, view, seed)
     return doubt_labels(view, failures, judge, doubting, seed)
+
+
+def _patterns(
+    data: RepairableData,
+    trained_on: Traces,
+    traces: Traces,
+    finders: Sequence[Finder] | None,
+    seed: int,
+) -> tuple[Pattern, ...] | None:
+    """Return what all failures of a split share; None where nobody asks."""
+    finders = teachable_finders() if finders is None else finders
+    if not finders:
+        return None
+    log.info("Looking for what the %d failures have in common", int((~traces.correct).sum()))
+    originals = trained_on.index, trained_on.label
+    context = PatternContext.of(data, originals, traces, seed)
+    return tuple(find_patterns(replace(context, fit=trained_on), finders))
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

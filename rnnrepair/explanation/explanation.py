@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rnnrepair.explanation.told_failure import ToldFailure
 from rnnrepair.influence import Evidence, LabelDoubt, Role
+from rnnrepair.patterns import LEAST_FAILURES, Pattern
 from rnnrepair.protocols import Split
 from rnnrepair.record import Failure, Span, story
 from rnnrepair.sequences import DataSpec, Names, SampleNames, table_columns
@@ -35,6 +36,8 @@ class Explanation:
         fit_accuracy: of it on the training samples.
         warning: that the data are probably not those that it was trained on; empty for none.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
+        patterns: what failures of the split have in common, told or not; None where nobody has
+            looked.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
@@ -52,6 +55,7 @@ class Explanation:
     fit_accuracy: float
     warning: str
     failing: Tensor
+    patterns: tuple[Pattern, ...] | None
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt
@@ -96,7 +100,7 @@ class Explanation:
         return (self[row] for row in range(len(self)))
 
     def __str__(self) -> str:
-        """Tell every failure in a few lines."""
+        """Tell what failures share, and every failure in a few lines."""
         head = (
             f"{self.network}\n{self.split}: accuracy {self.accuracy:.1%}, {self.n_failures} "
             f"failures, {len(self)} told; training samples {self.fit_accuracy:.1%}"
@@ -115,7 +119,18 @@ class Explanation:
         if self.sample_names.told:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
         head += "".join(f"\n{value.told}." for value in self.doubt.shared)
-        return "\n".join([head, *(self._line(row) for row in range(len(self)))])
+        lines = (self._line(row) for row in range(len(self)))
+        return "\n".join([head, *self.shared_told(), *lines])
+
+    def shared_told(self) -> list[str]:
+        """Say what the failures of the split have in common, a line each."""
+        if self.patterns is None or self.n_failures == 0:
+            return []
+        if self.n_failures < LEAST_FAILURES:
+            return [f"What failures share is looked for where there are {LEAST_FAILURES} or more."]
+        if not self.patterns:
+            return ["The failures share nothing that was looked for more than chance explains."]
+        return [f"What failures share: {found.name} (p {found.p:.3f})." for found in self.patterns]
 
     def suspect_told(self, row: int) -> str:
         """Say which labels are suspect at a failure and why, or why none is; empty for nothing."""
@@ -169,12 +184,13 @@ class Explanation:
         count from 1, as everywhere that people read), contrast (see ``Evidence``; NaN where there
         is none), nearest, parents, opponents, contexts (lists of training samples, most influential
         first), nearest_names and so on (what these are called; of injected ones what they were made
-        of), label_suspect, why_suspect, odds (see ``LabelDoubt``), copies (training samples that
-        are near copies with another label), copies_names, x, y (a place in the plane), text, and
-        the columns of the user's data as column_NAME. Lists stay lists in parquet.
+        of), pattern (what it shares with other failures; empty for nothing), label_suspect,
+        why_suspect, odds (see ``LabelDoubt``), copies (training samples that are near copies with
+        another label), copies_names, x, y (a place in the plane), text, and the columns of the
+        user's data as column_NAME. Lists stay lists in parquet.
         """
         named = [f"{role}_names" for role in _ROLES]
-        columns = [*_COLUMNS, *_ROLES, *named, *_DOUBT, "x", "y", "text"]
+        columns = [*_COLUMNS, *_ROLES, *named, "pattern", *_DOUBT, "x", "y", "text"]
         frame = pd.DataFrame([self._row(row) for row in range(len(self))], columns=columns)
         index = torch.tensor([failure.index for failure in self.failures], dtype=torch.int64)
         return frame.assign(**table_columns(self.sample_names, index))
@@ -204,6 +220,7 @@ class Explanation:
         found |= {f"{role}_names": self._called(found[role]) for role in _ROLES}
         x, y = self.place[row].tolist()
         return found | {
+            "pattern": "; ".join(self._patterns_of(failure.index)),
             "label_suspect": bool(self.doubt.suspect[row]),
             "why_suspect": self.why_suspect(row),
             "odds": float(self.doubt.odds[row]),
@@ -213,6 +230,9 @@ class Explanation:
             "y": y,
             "text": names.separator.join(self.words[row]),
         }
+
+    def _patterns_of(self, index: int) -> list[str]:
+        return [p.told for p in self.patterns or () if bool((p.members == index).any())]
 
     def _line(self, row: int) -> str:
         told, left = self._row(row), story(self.failures[row], Names.of(self.spec))
@@ -224,6 +244,8 @@ class Explanation:
         for role in _ROLES:
             if told[role]:
                 line += f"; {role} {', '.join(self._numbered(told[role][:TOLD]))}"
+        if told["pattern"]:
+            line += f"; shares {told['pattern']}"
         if self.words[row]:
             separator = Names.of(self.spec).separator
             line += f"\n    {around(self.words[row], self.failures[row].segment, separator)}"

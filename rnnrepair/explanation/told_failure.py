@@ -26,6 +26,7 @@ class ToldFailure:
         parents: those of its label that the network gets right.
         opponents: those of the predicted label that it gets right.
         contexts: those of its label that come to where the failure goes wrong, of texts.
+        pattern: what it shares with other failures; empty for nothing.
         label_suspect: whether evidence speaks against the label, or those of its neighbours.
         why_suspect: what does; empty for nothing.
         story: all of it that people read.
@@ -45,6 +46,7 @@ class ToldFailure:
     parents: list[int]
     opponents: list[int]
     contexts: list[int]
+    pattern: str
     label_suspect: bool
     why_suspect: str
     story: str

@@ -3,7 +3,7 @@
 from rnnrepair.patterns.columns import columns_without_groups, is_in
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.edit_patterns import EditPatterns
-from rnnrepair.patterns.find import find_patterns, members_of
+from rnnrepair.patterns.find import LEAST_FAILURES, find_patterns, members_of
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.path_patterns import PathPatterns
@@ -13,6 +13,7 @@ from rnnrepair.patterns.trait import Trait, taught_of
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 __all__ = [
+    "LEAST_FAILURES",
     "LEAST_INSIDE",
     "Candidate",
     "EditPatterns",

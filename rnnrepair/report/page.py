@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rnnrepair.atomic import write_file
 from rnnrepair.explanation import Explanation
 from rnnrepair.protocols import names_of_samples
-from rnnrepair.record import Repair, RunRecord, Seconds, summary_of
+from rnnrepair.record import FoundPattern, Repair, RunRecord, Seconds, summary_of
 from rnnrepair.report import wording
 from rnnrepair.report.card_view import CardView, card_view
 from rnnrepair.report.cards import ShownData, failure_cards
@@ -143,10 +143,12 @@ def write_explanation(
         for row, card in enumerate(failure_cards(explanation.failures, data))
     ]
     suspect = explanation.doubt.suspect.tolist()
+    found = [FoundPattern.of(pattern, {}, {}, 0) for pattern in explanation.patterns or ()]
     text = _page(
         *("explanation", names),
         told=explanation,
         network=network,
+        patterns=pattern_views(found, data, names, explanation.sample_names),
         cards=cards,
         suspects=[card for card, is_so in zip(cards, suspect, strict=True) if is_so],
         shown=_shown(cards),

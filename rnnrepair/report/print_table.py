@@ -5,7 +5,9 @@ from rnnrepair.studies.printed import Printed
 
 
 def print_table(table: Printed, *, markdown: bool) -> None:
-    """Print a table without columns of lines alone; on a narrow terminal in pieces, one below the other.
+    """Print a table, on a narrow terminal in pieces, one below the other.
+
+    Columns that say nothing of any row are left out.
 
     Args:
         table: what is printed.

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-
 # A cell for which there is no number.
 NOTHING = "-"
 
