@@ -13,7 +13,7 @@ from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.influence import TrainingDynamics
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.progress import bars_if
+from rnnrepair.progress import bars_if, bars_shown
 from rnnrepair.protocols import RepairableData, set_up
 from rnnrepair.record import RunRecord
 from rnnrepair.report import write_page
@@ -56,7 +56,8 @@ def study_network(
         ConfigurationError: the network cannot be read, the data are no data module for this, or a
             study does not fit them.
     """
-    set_up(data)
+    with bars_shown(progress):
+        set_up(data)
     folder = Path(output_dir)
     run = FinishedRun(
         *(verified(module, data, tap, call), data, settings or AbstractionSettings()),

@@ -59,6 +59,7 @@ class DatasetDataModule(SequenceDataModule):
         token_names: Sequence[str] = (),
         between_tokens: str = " ",
         unknown: int | None = None,
+        channel_names: Sequence[str] = (),
         columns: Mapping[str, Sequence[Any]] | None = None,
         source: str = "data set",
         keep_bytes: Annotated[int, at_least(0)] = 2_000_000_000,
@@ -91,6 +92,7 @@ class DatasetDataModule(SequenceDataModule):
             between_tokens: stands between two tokens where they are shown as text; empty for
                 characters.
             unknown: token of all words without a number.
+            channel_names: by channel of series.
             columns: what else is known of the items, by the name of the column (speaker, device,
                 site), an entry for each item of train, then val, then test. Patterns of failures
                 are looked for in them.
@@ -128,7 +130,7 @@ class DatasetDataModule(SequenceDataModule):
         self._kind, self._fields, self._padding = kind, fields, padding
         self._sampler = sampler
         self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
-        self._between_tokens = between_tokens
+        self._between_tokens, self._channel_names = between_tokens, channel_names
         self._columns = column_values(_columns(columns), source or "columns")
         self._called = source
         self._keep_bytes = keep_bytes
@@ -184,6 +186,7 @@ class DatasetDataModule(SequenceDataModule):
             unknown=self._unknown,
             names=self.item_names(items),
             columns=self._columns,
+            channel_names=self._channel_names,
         )
 
     def place_of(self, part: str, number: int) -> str:

@@ -79,14 +79,22 @@ class LoadedData:
         """Return the description of the data.
 
         Raises:
-            DataError: the kind and the values contradict each other.
+            DataError: the kind and the values contradict each other, or there are more or fewer
+                names than channels.
             ConfigurationError: there is no such kind.
         """
         nothing, lengths = self.sequences.none(), self.sequences.lengths
         values, padded = nothing.values, bool((lengths != lengths[0]).any())
+        width = values.shape[1] if values.dim() > 1 else 1
+        if self.channel_names and len(self.channel_names) != width:
+            raise DataError(
+                f"{self.source}: {len(self.channel_names)} channel names, "
+                f"{[*self.channel_names][:5]}, for {width} channels: name each of them, in their "
+                "order."
+            )
         spec = DataSpec(
             self.kind,  # type: ignore[arg-type]  # names are taken too
-            values.shape[1] if values.dim() > 1 else 1,
+            width,
             n_classes,
             class_names=self.class_names,
             token_names=self.token_names,

@@ -35,6 +35,7 @@ from rnnrepair.datamodules.training_set import TrainingSet
 from rnnrepair.edits import EditFamily, check_hidden
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
+from rnnrepair.progress import are_bars_shown
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import (
     Changes,
@@ -183,7 +184,9 @@ class SequenceDataModule(pl.LightningDataModule):
 
     def shows_bars(self, wanted: bool) -> bool:
         """Return whether progress bars are shown: where they are wanted and the trainer has one."""
-        return wanted and (self.trainer is None or self.trainer.progress_bar_callback is not None)
+        if self.trainer is None:
+            return wanted and are_bars_shown()
+        return wanted and self.trainer.progress_bar_callback is not None
 
     def split(self, label: Tensor, n_train: int, n_val: int, groups: Groups) -> dict[str, Tensor]:
         """Return the ascending indices of every split; official test sets stay whole.

@@ -29,6 +29,7 @@ from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation import Explanation
 from rnnrepair.influence import Doubting, TrainingDynamics
+from rnnrepair.progress import bars_shown
 from rnnrepair.report import write_explanation
 from rnnrepair.report.apart import as_written, name_apart
 from rnnrepair.studies import LAST, plain
@@ -214,7 +215,7 @@ def _of_stranger(cfg: DictConfig) -> Asked:
 @hydra.main(version_base="1.3", config_path="../configs", config_name="explain")
 def main(cfg: DictConfig) -> None:
     """Explain; what a user can mend ends the program with one message."""
-    with ending_in_one_line(log):
+    with ending_in_one_line(log), bars_shown(cfg.progress):
         check_keys(cfg, "explain")
         explained(cfg)
 

@@ -23,7 +23,7 @@ from rnnrepair.callbacks.launch.unknown_keys import check_keys
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import verified
-from rnnrepair.progress import bars_if
+from rnnrepair.progress import bars_if, bars_shown
 from rnnrepair.report import write_page
 from rnnrepair.studies import FinishedRun
 
@@ -111,7 +111,7 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
 @hydra.main(version_base="1.3", config_path="../configs", config_name="finished")
 def main(cfg: DictConfig) -> None:
     """Run the studies; what a user can mend ends the program with one line."""
-    with ending_in_one_line(log):
+    with ending_in_one_line(log), bars_shown(cfg.progress):
         check_keys(cfg, "finished")
         study(cfg)
 

@@ -7,6 +7,7 @@ import torch
 
 from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.sequences import Names
 
 N, T, F, C = 90, 6, 4, 3
 X = np.random.default_rng(0).random((N, T, F))
@@ -221,6 +222,14 @@ def test_every_class_has_a_name_or_none_has():
     data = ArrayDataModule(X, Y, class_names=more)
     data.setup()
     assert data.spec.n_classes == C + 1
+
+
+def test_channels_have_names_all_of_them_or_none():
+    names = [f"c{number}" for number in range(X.shape[2])]
+    data = module_of(X[:-20], Y[:-20], X[-20:], Y[-20:], channel_names=names)
+    assert Names.of(data.spec).of_channel(1) == "c1"
+    with pytest.raises(DataError, match=rf"1 channel names.*for {len(names)} channels"):
+        module_of(X[:-20], Y[:-20], X[-20:], Y[-20:], channel_names=["c0"])
 
 
 def test_an_argument_that_there_is_not_is_told_with_the_one_that_is_meant():

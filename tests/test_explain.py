@@ -299,6 +299,11 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert str(found).index(line) < str(found).index("sample ")
     assert found.to_dataframe()["pattern"].tolist() == ["device d7"] * len(failing)
     assert str(found[0]).count("; shares device d7") == 1
+    # Labels of failures that share something look wrong easily.
+    doubted = explained(network, data, doubting=Doubting(odds=1.5))
+    suspect = doubted.doubt.suspect.nonzero()[:, 0].tolist()
+    assert suspect
+    assert "It shares device d7, which may be why" in doubted.suspect_told(suspect[0])
     assert found[0].pattern == "device d7"
     # All failures of the split are looked through, whichever are asked about.
     asked = explained(network, data, index=failing[:2])
@@ -536,6 +541,16 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     runpy.run_path(example, run_name="__main__")
     assert "predicted" in capsys.readouterr().out
     assert len(pd.read_csv("failures.csv")) == 100
+
+
+def test_the_example_names_the_machine_and_what_is_wrong_with_it(capfd):
+    runpy.run_path(str(ROOT / "examples" / "swapped_cable.py"), run_name="__main__")
+    told = capfd.readouterr()
+    (line,) = (line for line in told.out.splitlines() if line.startswith("What failures share"))
+    assert line.startswith("What failures share: machine 7: ")
+    assert "also: channels vibration and heat swapped (p 0.002)" in line
+    # Nobody asked for bars, and none are shown.
+    assert "Reading the data" not in told.err
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(

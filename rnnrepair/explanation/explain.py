@@ -35,7 +35,7 @@ from rnnrepair.influence import (
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
 from rnnrepair.patterns import Finder, Pattern, PatternContext, find_patterns, teachable_finders
-from rnnrepair.progress import bars_if
+from rnnrepair.progress import bars_if, bars_shown
 from rnnrepair.protocols import (
     RepairableData,
     Split,
@@ -109,7 +109,7 @@ def explain(
         call: calls the network with a batch; found where None.
         keep_in: folder that keeps the reduced states, so that a second call with the same weights
             and data reads them; None keeps nothing. Nothing is kept where ``call`` is given.
-        progress: show progress bars.
+        progress: show progress bars, those of the data that are read included.
 
     Returns:
         What prints as text, is a table as ``to_dataframe()``, and gives single failures as
@@ -126,7 +126,8 @@ def explain(
     if keep_in is not None:
         _make_folder(Path(keep_in))
     settings, method = settings or AbstractionSettings(), method or StateSimilarity()
-    set_up(data)
+    with bars_shown(progress):
+        set_up(data)
     asked = _asked(data, split, index, names)
     network = verified(module, data, tap, call)
     missing = {n: UNKNOWN[n] for n in UNKNOWN if n != Need.DYNAMICS or dynamics is None}

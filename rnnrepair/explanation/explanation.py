@@ -118,9 +118,9 @@ class Explanation:
             head += f"\n{self.warning}"
         if self.sample_names.told:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
-        head += "".join(f"\n{value.told}." for value in self.doubt.shared)
+        doubted = (f"{value.told}." for value in self.doubt.shared)
         lines = (self._line(row) for row in range(len(self)))
-        return "\n".join([head, *self.shared_told(), *lines])
+        return "\n".join([head, *self.shared_told(), *doubted, *lines])
 
     def shared_told(self) -> list[str]:
         """Say what the failures of the split have in common, a line each."""
@@ -144,7 +144,9 @@ class Explanation:
             return ""
         own = bool(self.doubt.own[row] | self.doubt.copied[row])
         whose = "LABEL SUSPECT" if own else "LABELS OF NEIGHBOURS SUSPECT"
-        return f"{whose}: {self.why_suspect(row)}"
+        shared = self._patterns_of(self.failures[row].index)
+        first = f". It shares {', '.join(shared)}, which may be why: look at that first"
+        return f"{whose}: {self.why_suspect(row)}{first if shared else ''}"
 
     def why_suspect(self, row: int) -> str:
         """Say what speaks against the label of a failure, or those around it; empty for nothing."""

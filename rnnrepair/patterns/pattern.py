@@ -120,6 +120,9 @@ class Pattern:
             f"{self.error_outside:.1%} outside{also}"
         )
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def taught(self) -> Trait:
         """What a network is taught: the edit that its failures have, where one explains them."""
