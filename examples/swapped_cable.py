@@ -10,9 +10,7 @@ from rnnrepair.datamodules import ArrayDataModule
 CHANNELS = ("vibration", "current", "heat", "pressure")
 
 
-def recordings(
-    n, rng
-):  # 40 steps of twelve machines; the class is how fast the first channel swings
+def recordings(n, rng):  # of twelve machines; the class is how fast the first channel swings
     speed, machine = rng.integers(4, size=n), rng.integers(12, size=n)
     x = rng.normal(0, 1.2, (n, 40, 4))
     phase = rng.uniform(0, 6, (n, 1))
@@ -44,9 +42,8 @@ if __name__ == "__main__":
     for _ in range(15):
         for batch in torch.randperm(len(x)).split(64):
             adam.zero_grad()
-            nn.functional.cross_entropy(
-                net(torch.tensor(x)[batch]), torch.tensor(y)[batch]
-            ).backward()
+            predicted = net(torch.tensor(x)[batch])
+            nn.functional.cross_entropy(predicted, torch.tensor(y)[batch]).backward()
             adam.step()
     machines = {"machine": [*machine, *machine_test]}
     data = ArrayDataModule(x, y, x_test, y_test, channel_names=CHANNELS, columns=machines)
