@@ -209,8 +209,7 @@ class InfluenceAnalysis(AnalysisCallback):
         if self._doubt is None and self.evidence is not None:
             suspicion, failures = self.suspicion(), self.evidence.failures
             with self.timed():
-                # All are judged already.
-                self._doubt = doubt_labels(self.view, failures, lambda _: suspicion, seed=self.seed)
+                self._doubt = doubt_labels(self.view, failures, suspicion, seed=self.seed)
         return self._doubt
 
     def _training_view(self, trainer: pl.Trainer) -> TrainingView:

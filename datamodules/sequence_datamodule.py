@@ -71,7 +71,7 @@ class SequenceDataModule(pl.LightningDataModule):
         bucket_batches: Count = 100,
         augmentation: Augmentation | None = None,
         planted: PlantedLabels | None = None,
-        corrections: str | None = None,
+        corrections: str | Path | None = None,
         trigger: PlantedTrigger | None = None,
         rare: RareEdit | RareGroup | None = None,
         fault: Fault | None = None,

@@ -89,12 +89,14 @@ def explained(cfg: DictConfig) -> Explanation:
         progress=cfg.progress,
     )
     print(found)
-    if len(found) == 0:
-        log.info("No failure is told, so no table and no page is written.")
-        return found
     made_with = settings_of(cfg, asked)
     stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names, network_of(cfg))
     free = name_apart(stem, made_with, partial(settings_at, output))
+    if found.suspects:
+        write_suspects(found, output / f"{free}_suspects.csv")
+    if len(found) == 0:
+        log.info("No failure is told, so no table and no page is written.")
+        return found
     if free != stem:
         log.info("%s was made with other settings and stays: this is %s", output / stem, free)
     table = write_table(found.to_dataframe(), output / f"{free}.parquet")
@@ -167,6 +169,19 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     with write_file(path) as draft:
         frame.to_csv(draft, index=False)
     return path
+
+
+def write_suspects(found: Explanation, path: Path) -> None:
+    """Write training samples whose label is suspect, as a file of corrections.
+
+    One that a person has filled in stays as it is.
+    """
+    if path.is_file() and pd.read_csv(path, dtype=str)["action"].notna().any():
+        log.info("%s has been filled in, and stays as it is.", path)
+        return
+    with write_file(path) as draft:
+        found.suspects_to_dataframe().to_csv(draft, index=False)
+    log.info("Training samples whose label is suspect: %s", path)
 
 
 def _of_run(cfg: DictConfig) -> Asked:

@@ -58,7 +58,7 @@ def doubted(
     return doubt_labels(
         view,
         failure,
-        lambda rows: suspicion,
+        suspicion,
         Doubting(**{"nearest": 3, "odds": 10} | options),
     )
 

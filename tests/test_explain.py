@@ -35,7 +35,7 @@ from rnnrepair.network import verified
 from rnnrepair.report import write_explanation
 from rnnrepair.sequences import Changes, SampleNames
 from rnnrepair.traces import Traces
-from scripts.explain import write_table
+from scripts.explain import write_suspects, write_table
 from tests.conftest import trained
 from tests.report_page import Page
 
@@ -316,6 +316,33 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     (nothing,) = explained(network, plain).shared_told()
     assert nothing.startswith("The failures share nothing")
     assert nothing in str(explained(network, plain))
+
+
+def test_suspect_labels_of_training_are_told_and_can_be_given_back(make_data, tmp_path):
+    g = torch.Generator().manual_seed(7)
+    label = torch.arange(400) % 3
+    inputs = torch.rand(400, 5, 4, generator=g) + torch.nn.functional.one_hot(label, 4)[:, None]
+    wrong = torch.arange(0, 200, 25)
+    given = label.clone()
+    given[wrong] = (label[wrong] + 1) % 3
+    sequences = Sequences.from_padded(inputs, torch.full((400,), 5))
+    loaded = LoadedData(sequences, given, 200, "tensors", "series")
+    data = make_data(loaded, repair_share=0.2)
+    network = trained(Counting(4, 3, hidden_size=8), data)
+    found = explained(network, data)
+    trained_on = set(wrong.tolist()) & set(data.indices("fit").tolist())
+    table = found.suspects_to_dataframe()
+    assert set(table["index"]) == trained_on
+    assert found.suspicion.told in str(found)
+    page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
+    assert "Training labels to look at" in page
+    write_suspects(found, tmp_path / "suspects.csv")
+    table.assign(action="relabel").to_csv(tmp_path / "suspects.csv", index=False)
+    # What a person has filled in is not written over.
+    write_suspects(found, tmp_path / "suspects.csv")
+    mended = make_data(loaded, repair_share=0.2, corrections=tmp_path / "suspects.csv")
+    batch = mended.fetch(torch.tensor(sorted(trained_on)))
+    assert torch.equal(batch.label, label[batch.index])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from rnnrepair.influence import (
     look_alikes,
     ranked_labels,
     suspect_labels,
-    suspicion,
 )
 from rnnrepair.influence.own import KnownScorer
 from rnnrepair.sequences import SequenceBatch
@@ -197,31 +196,6 @@ def test_labels_that_were_mended_leave_nothing_to_mend(seed, share):
     assert first.suspect[wrong].float().mean() > 0.6
     again, _ = overlapping(first.suggested, seed)
     assert suspect_labels(again).suspect.float().mean() <= 0.01
-
-
-def test_some_are_judged_as_among_all_where_there_are_few():
-    whole = suspect_labels(in_groups(WRONG))
-    found = suspect_labels(in_groups(WRONG), rows=torch.tensor([7, 8]))
-    assert torch.equal(found.index, whole.index)
-    assert torch.equal(found.score, whole.score)
-
-
-def test_some_are_judged_without_a_look_at_most_others(monkeypatch):
-    monkeypatch.setattr(suspicion, "AMONG", 150)
-    view = in_groups(range(0, 600, 20), 600)
-    fetched = set()
-
-    def fetch(index):
-        fetched.update(index.tolist())
-        return view.fetch(index)
-
-    rows = torch.tensor([0, 20, 21, 599])
-    found = suspect_labels(replace(view, fetch=fetch), rows=rows)
-    assert torch.isin(view.traces.index[rows], found.index).all()
-    assert 150 <= len(found.index) <= 154
-    assert fetched == set(found.index.tolist())
-    asked = found.suspect[torch.searchsorted(found.index, view.traces.index[rows])]
-    assert asked.tolist() == [True, True, False, False]
 
 
 def test_look_alikes_are_the_nearest_others(view):

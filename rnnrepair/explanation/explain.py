@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from rnnrepair.influence import (
     Need,
     Role,
     StateSimilarity,
+    Suspicion,
     TrainingDynamics,
     TrainingView,
     check_method,
@@ -44,7 +44,7 @@ from rnnrepair.protocols import (
     names_of_samples,
     set_up,
 )
-from rnnrepair.record import gather_failures
+from rnnrepair.record import gather_failures, gather_suspects, with_evidence
 from rnnrepair.scores import Monitor
 from rnnrepair.sequences import Kind, Names, SampleName
 from rnnrepair.settings import Count, check_settings
@@ -53,6 +53,8 @@ from rnnrepair.traces import Traces
 # Splits that failures may be of, beside further test splits of the data.
 SPLITS: tuple[Split, ...] = ("test", "val", "repair")
 
+# Training samples with a suspect label that are told with what speaks against it.
+SHOWN = 12
 # Share of what one answer for all gets wrong of the training samples, that a network has learnt.
 LEARNT = 0.25
 
@@ -157,6 +159,8 @@ def explain(
         columns=columns_of_samples(data),
         checked=checked_labels(data),
     )
+    suspicion = suspect_labels(view, settings.seed)
+    suspects = gather_suspects(suspicion, view, None, None)
     evidence = _evidence(method, view, failures, top, settings.seed)
     patterns = _patterns(data, trained_on, traces, finders, settings.seed)
     return Explanation(
@@ -170,7 +174,9 @@ def explain(
         patterns=patterns,
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(view, failures, doubting, settings.seed),
+        doubt=_doubt(view, failures, suspicion, doubting, settings.seed),
+        suspicion=suspicion,
+        suspects=tuple(with_evidence(suspects, view, SHOWN, settings.seed)),
         place=_in_the_plane(*(abstraction.ends.at(t.index) for t in (view.traces, failures))),
         words=_words(data, failures.index),
         right=right,
@@ -318,14 +324,17 @@ def _evidence(
 
 
 def _doubt(
-    view: TrainingView, failures: Traces, doubting: Doubting | None, seed: int
+    view: TrainingView,
+    failures: Traces,
+    suspicion: Suspicion,
+    doubting: Doubting | None,
+    seed: int,
 ) -> LabelDoubt:
     if len(failures) == 0:
         nothing = torch.empty(0, dtype=torch.bool)
         none = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
         return LabelDoubt(torch.empty(0), nothing, nothing, none, none[:, 0])
-    judge = partial(suspect_labels, view, seed)
-    return doubt_labels(view, failures, judge, doubting, seed)
+    return doubt_labels(view, failures, suspicion, doubting, seed)
 
 
 def _patterns(

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from rnnrepair.explanation.told_failure import ToldFailure
-from rnnrepair.influence import Evidence, LabelDoubt, Role
+from rnnrepair.influence import Evidence, LabelDoubt, Role, Suspicion
 from rnnrepair.patterns import LEAST_FAILURES, Pattern
 from rnnrepair.protocols import Split
-from rnnrepair.record import Failure, Span, story
+from rnnrepair.record import Failure, Span, Suspect, story, suspect_columns
 from rnnrepair.sequences import DataSpec, Names, SampleNames, table_columns
 
 # Training samples told of a failure in a line of text.
@@ -41,7 +41,9 @@ class Explanation:
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
-        doubt: whether labels are suspect.
+        doubt: whether labels of the failures are suspect.
+        suspicion: of the labels of all training samples.
+        suspects: training samples whose label is suspect, the most suspicious first.
         place: (M, 2) float32, first two principal components of the last states.
         words: M texts as their words, none where inputs are no tokens.
         right: (n,) int64 indices that were asked for and are no failures.
@@ -59,6 +61,8 @@ class Explanation:
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt
+    suspicion: Suspicion
+    suspects: tuple[Suspect, ...]
     place: Tensor
     words: tuple[tuple[str, ...], ...]
     right: Tensor
@@ -120,7 +124,8 @@ class Explanation:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
         doubted = (f"{value.told}." for value in self.doubt.shared)
         lines = (self._line(row) for row in range(len(self)))
-        return "\n".join([head, *self.shared_told(), *doubted, *lines])
+        training = [self.suspicion.told] if self.suspects else []
+        return "\n".join([head, *self.shared_told(), *training, *doubted, *lines])
 
     def shared_told(self) -> list[str]:
         """Say what the failures of the split have in common, a line each."""
@@ -196,6 +201,14 @@ class Explanation:
         frame = pd.DataFrame([self._row(row) for row in range(len(self))], columns=columns)
         index = torch.tensor([failure.index for failure in self.failures], dtype=torch.int64)
         return frame.assign(**table_columns(self.sample_names, index))
+
+    def suspects_to_dataframe(self) -> pd.DataFrame:
+        """Return a row for each training sample whose label is suspect, most suspicious first.
+
+        Written with ``to_csv(..., index=False)`` and filled in (``relabel``, ``drop`` or ``keep``
+        in the column action), it is what data modules take as ``corrections``.
+        """
+        return pd.DataFrame(suspect_columns(self.suspects, Names.of(self.spec), self.sample_names))
 
     def _row(self, row: int) -> dict[str, Any]:
         failure, names, evidence = self.failures[row], Names.of(self.spec), self.evidence

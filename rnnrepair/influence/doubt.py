@@ -1,6 +1,5 @@
 """Whether the label of a failure, or those of its neighbours, may be wrong."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -96,7 +95,7 @@ class LabelDoubt:
 def doubt_labels(
     view: TrainingView,
     failures: Traces,
-    judge: Callable[[Tensor], Suspicion],
+    suspicion: Suspicion,
     doubting: Doubting | None = None,
     seed: int = 0,
 ) -> LabelDoubt:
@@ -108,7 +107,7 @@ def doubt_labels(
     Args:
         view: of the training data, N original samples, one at least.
         failures: traces of M failures.
-        judge: asked for (n,) rows of training samples, returns what speaks against their labels.
+        suspicion: of the training samples.
         doubting: see ``Doubting``.
         seed: of the order of ties.
     """
@@ -121,7 +120,6 @@ def doubt_labels(
     rows = [nearest_by(by_state, order, doubting.nearest).row, near.row]
     votes = [_labels(fit, found) for found in rows]
     odds = _odds(votes, failures.final_prediction, failures.label, fit)
-    suspicion = judge(_asked(rows[0], fit, failures)[1])
     explained_by = torch.full((len(failures),), -1)
     # The most surprising, which is the first, is told where several do.
     for place, value in reversed(list(enumerate(suspicion.shared))):
@@ -154,32 +152,17 @@ def _mean(distance: Tensor) -> Tensor:
     return distance.masked_fill(~known, 0).sum(1) / known.sum(1).clamp_min(1)
 
 
-def _asked(row: Tensor, fit: Traces, failures: Traces) -> tuple[Tensor, Tensor]:
-    """Return which of the nearest are asked whether they are suspect, and their rows, each once.
+def _suspect_neighbours(row: Tensor, fit: Traces, failures: Traces, suspicion: Suspicion) -> Tensor:
+    """Return (M,) bool: whether most neighbours that speak for the prediction are suspect.
 
     Args:
         row: (M, top) rows of the nearest training samples, -1 where there are no more.
         fit: N training samples.
         failures: M traces.
-
-    Returns:
-        (M, top) bool, and (n,) int64.
+        suspicion: of the training samples.
     """
     speaks = _labels(fit, row) == failures.final_prediction[:, None]
     asked = speaks & (speaks.cumsum(1) <= ASKED)
-    return asked, row[asked].unique()
-
-
-def _suspect_neighbours(row: Tensor, fit: Traces, failures: Traces, suspicion: Suspicion) -> Tensor:
-    """Return (M,) bool: whether most neighbours that speak for the prediction are suspect.
-
-    Args:
-        row: see ``_asked``, as the next two.
-        fit: N training samples.
-        failures: M traces.
-        suspicion: of the rows that are asked.
-    """
-    asked, _ = _asked(row, fit, failures)
     suspect = suspicion.suspects_among(torch.where(asked, fit.index[row], -1))
     return 2 * suspect.sum(1) > asked.sum(1)
 

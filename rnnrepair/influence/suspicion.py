@@ -18,7 +18,6 @@ from rnnrepair.influence.labels import (
 )
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.traces import Traces
 
@@ -27,8 +26,6 @@ SURELY = 3
 # How much neighbours count beside a regression: both read the same inputs, and are mostly unsure of
 # the same samples.
 BESIDE_REGRESSION = 0.5
-# Samples, drawn at random, that some are judged among where not all are asked for.
-AMONG = 2500
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,17 @@ class Suspicion:
     shared: tuple[SharedValue, ...] = ()
     n_far: int = 0
     rate: float | None = None
+
+    @property
+    def told(self) -> str:
+        """How many labels are suspect, for people; empty where none is."""
+        n_suspect = int(self.suspect.sum())
+        if n_suspect == 0:
+            return ""
+        told = f"Training: {n_suspect} of {len(self.index)} labels are suspect"
+        if self.rate is not None:
+            told += f"; by estimate at most {self.rate:.1%} are wrong"
+        return f"{told}."
 
     def suspects_among(self, index: Tensor) -> Tensor:
         """Return bool of the shape of ``index``: those that are suspect; -1 is no sample."""
@@ -95,7 +103,7 @@ class _Evidence:
     rate: float
 
 
-def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None) -> Suspicion:
+def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     """Judge the labels of the original training samples of a view; injected ones have no say.
 
     Three kinds of evidence, see ``wrong_label_odds``: how far the margin of the label stayed behind
@@ -115,13 +123,8 @@ def suspect_labels(view: TrainingView, seed: int = 0, rows: Tensor | None = None
     Args:
         view: of the training data.
         seed: of the samples that vote, where there are many.
-        rows: (n,) int64 rows of original samples that are asked for: they are judged among 2,500
-            drawn ones, which are told too, and all the others cost nothing. All where None.
     """
     traces = view.traces.between(0, view.n_original)
-    if rows is not None:
-        drawn = tie_order(traces.index, seed)[:AMONG]
-        traces = traces.select(torch.cat([rows, drawn]).unique())
     label, found = traces.label, _evidence(view, traces, seed)
     odds = wrong_label_odds(found.kinds, label, found.rate, found.counts)
     open_ = ~torch.isin(traces.index, view.checked)

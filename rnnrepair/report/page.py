@@ -143,12 +143,14 @@ def write_explanation(
         for row, card in enumerate(failure_cards(explanation.failures, data))
     ]
     suspect = explanation.doubt.suspect.tolist()
+    shown = [suspect for suspect in explanation.suspects if suspect.neighbours]
     found = [FoundPattern.of(pattern, {}, {}, 0) for pattern in explanation.patterns or ()]
     text = _page(
         *("explanation", names),
         told=explanation,
         network=network,
         patterns=pattern_views(found, data, names, explanation.sample_names),
+        training=suspect_views(shown, data, names, explanation.sample_names),
         cards=cards,
         suspects=[card for card, is_so in zip(cards, suspect, strict=True) if is_so],
         shown=_shown(cards),

@@ -13,7 +13,6 @@ from rnnrepair.influence import (
     Cue,
     Doubting,
     LabelDoubt,
-    Suspicion,
     TrainingView,
     doubt_labels,
     responsible_step,
@@ -147,7 +146,7 @@ class Breakdown:
         view, seed = _view(run), run.settings.seed
         doubting = Doubting(self.nearest, self.odds, self.copy)
         suspicion = suspect_labels(view, seed)
-        doubt = doubt_labels(view, failures, lambda _: suspicion, doubting, seed)
+        doubt = doubt_labels(view, failures, suspicion, doubting, seed)
         patterns = shared_patterns(run, of_split, fit)
         found_triggers = triggers(view, seed)
         margin = margins(run, failures)
@@ -167,7 +166,7 @@ class Breakdown:
         table = _kinds(kind)
         each = _failures(run, failures, kind, holds, doubt, margin, patterns)
         told = [*_conclusion(table, self.split), *_told_causes(run, patterns, found_triggers)]
-        told += _told_training(suspicion)
+        told += [suspicion.told] if suspicion.told else []
         if self.against is not None:
             other = answers_of(self.against, self.split, run.data.indices(self.split))
             new = right_elsewhere(failures, other)
@@ -227,17 +226,6 @@ def _told_causes(run: FinishedRun, patterns: Sequence[Pattern], found: Sequence[
             for cue in found
         ),
     ]
-
-
-def _told_training(suspicion: Suspicion) -> list[str]:
-    """Return how many labels of training are suspect, for people; nothing where none is."""
-    n_suspect = int(suspicion.suspect.sum())
-    if n_suspect == 0:
-        return []
-    told = f"Training: {n_suspect} of {len(suspicion.index)} labels are suspect"
-    if suspicion.rate is not None:
-        told += f"; by estimate at most {suspicion.rate:.1%} are wrong"
-    return [f"{told}."]
 
 
 def margins(run: FinishedRun, failures: Traces) -> Tensor:
