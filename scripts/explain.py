@@ -89,14 +89,15 @@ def explained(cfg: DictConfig) -> Explanation:
         progress=cfg.progress,
     )
     print(found)
-    made_with = settings_of(cfg, asked)
-    stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names, network_of(cfg))
-    free = name_apart(stem, made_with, partial(settings_at, output))
     if found.suspects:
-        write_suspects(found, output / f"{free}_suspects.csv")
+        # Of training, so the same whichever failures are asked about.
+        write_suspects(found, output / f"{stem_of('suspects', None, network_of(cfg))}.csv")
     if len(found) == 0:
         log.info("No failure is told, so no table and no page is written.")
         return found
+    made_with = settings_of(cfg, asked)
+    stem = stem_of(cfg.split, cfg.index if cfg.names is None else cfg.names, network_of(cfg))
+    free = name_apart(stem, made_with, partial(settings_at, output))
     if free != stem:
         log.info("%s was made with other settings and stays: this is %s", output / stem, free)
     table = write_table(found.to_dataframe(), output / f"{free}.parquet")
