@@ -66,7 +66,8 @@ def ended_notes(
     told = [
         f"Given up: {pattern.told}. Teaching it mended nothing, or val fell meanwhile: the network "
         "may have no means to tell these samples from others. Give it what does (a further input), "
-        "or look at their labels."
+        "teach a new network from its first epoch on (the strategy pattern_from_start), or look at "
+        "their labels."
         for pattern in given_up
     ]
     before, after = (score(confusion(val.label, p), monitor) for p in (val.before, val.after))
