@@ -29,6 +29,7 @@ from rnnrepair.protocols import (
     names_of_samples,
 )
 from rnnrepair.record import (
+    SUSPECTS,
     AnalysedEpoch,
     Contrast,
     Interpolation,
@@ -207,7 +208,9 @@ class RepairReport(AnalysisCallback):
         if repair.interpolation is not None:
             write_curve(repair.interpolation, self._folder)
         suspects, names = self._unrepaired.suspects, names_of_samples(data)
-        write_suspects(suspects, Names.of(data.spec), names, self._folder)
+        path = self._folder / SUSPECTS
+        if not write_suspects(suspects, Names.of(data.spec), names, path):
+            log.info("%s has been filled in, and stays as it is.", path)
         page = write_page(self._folder, data)
         write_pattern_figure(self._folder, data)
         print_summary(record, data)

@@ -30,8 +30,10 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation import Explanation
 from rnnrepair.influence import Doubting, TrainingDynamics
 from rnnrepair.progress import bars_shown
+from rnnrepair.record import write_suspects
 from rnnrepair.report import write_explanation
 from rnnrepair.report.apart import as_written, name_apart
+from rnnrepair.sequences import Names
 from rnnrepair.studies import LAST, plain
 
 # What there is for runs of programs of one's own.
@@ -91,7 +93,13 @@ def explained(cfg: DictConfig) -> Explanation:
     print(found)
     if found.suspects:
         # Of training, so the same whichever failures are asked about.
-        write_suspects(found, output / f"{stem_of('suspects', None, network_of(cfg))}.csv")
+        path = output / f"{stem_of('suspects', None, network_of(cfg))}.csv"
+        names = Names.of(data.spec), found.sample_names
+        written = write_suspects(found.suspects, *names, path)
+        log.info(
+            "Training samples whose label is suspect: %s%s",
+            *(path, "" if written else ", which has been filled in and stays as it is"),
+        )
     if len(found) == 0:
         log.info("No failure is told, so no table and no page is written.")
         return found
@@ -170,19 +178,6 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     with write_file(path) as draft:
         frame.to_csv(draft, index=False)
     return path
-
-
-def write_suspects(found: Explanation, path: Path) -> None:
-    """Write training samples whose label is suspect, as a file of corrections.
-
-    One that a person has filled in stays as it is.
-    """
-    if path.is_file() and pd.read_csv(path, dtype=str)["action"].notna().any():
-        log.info("%s has been filled in, and stays as it is.", path)
-        return
-    with write_file(path) as draft:
-        found.suspects_to_dataframe().to_csv(draft, index=False)
-    log.info("Training samples whose label is suspect: %s", path)
 
 
 def _of_run(cfg: DictConfig) -> Asked:

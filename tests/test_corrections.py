@@ -25,19 +25,26 @@ def written(folder, rows):
 
 def test_columns_of_the_data_stand_behind_those_of_suspects(make_data, tmp_path):
     columns = {"device": [f"d{i % 2}" for i in range(120)]}
-    plain = make_data()
+    plain, path = make_data(), tmp_path / "suspects.csv"
     suspects = [Suspect(i, "fit", 0, 1, 0.9) for i in (3, 4)]
-    write_suspects(suspects, Names.of(plain.spec), plain.sample_names, tmp_path)
+    write_suspects(suspects, Names.of(plain.spec), plain.sample_names, path)
     before = pd.read_csv(tmp_path / "suspects.csv")
     names = replace(plain.sample_names, columns=columns)
-    write_suspects(suspects, Names.of(plain.spec), names, tmp_path)
+    write_suspects(suspects, Names.of(plain.spec), names, path)
     after = pd.read_csv(tmp_path / "suspects.csv")
     assert after["column_device"].tolist() == ["d1", "d0"]
     pd.testing.assert_frame_equal(after.drop(columns="column_device"), before)
     # Filled in, it is read back.
-    after.assign(action="drop").to_csv(tmp_path / "filled.csv", index=False)
-    data = make_data(corrections=str(tmp_path / "filled.csv"))
+    after.assign(action="drop").to_csv(path, index=False)
+    # ... and not written over.
+    assert not write_suspects(suspects, Names.of(plain.spec), names, path)
+    data = make_data(corrections=path)
     assert data.corrected.dropped.tolist() == [3, 4]
+    # A spreadsheet may have put semicolons between the columns.
+    after.assign(action="drop").to_csv(path, index=False, sep=";")
+    assert not write_suspects(suspects, Names.of(plain.spec), names, path)
+    after.to_csv(path, index=False)
+    assert write_suspects(suspects, Names.of(plain.spec), names, path)
 
 
 def test_names_of_any_script_are_written_whatever_the_locale_is(tmp_path):
@@ -48,7 +55,8 @@ def test_names_of_any_script_are_written_whatever_the_locale_is(tmp_path):
         "spec = DataSpec('series', 1, 2, class_names=['gehen', '\\u6b69\\u304f'])\n"
         "suspect = Suspect(0, 'fit', 0, 1, 0.9)\n"
         "names = SampleNames(np.array(['\\u00fcbung']))\n"
-        "write_suspects([suspect], Names.of(spec), names, pathlib.Path(sys.argv[1]))\n"
+        "path = pathlib.Path(sys.argv[1], 'suspects.csv')\n"
+        "write_suspects([suspect], Names.of(spec), names, path)\n"
     )
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     subprocess.run(
@@ -90,8 +98,8 @@ def test_what_a_run_suspects_comes_back_as_corrections(make_data, tmp_path):
     label = plain.fetch(torch.tensor(index)).label.tolist()
     wanted = [(c + 1) % 3 for c in label]
     suspects = [Suspect(i, "fit", c, s, 0.9) for i, c, s in zip(index, label, wanted, strict=True)]
-    write_suspects(suspects, Names.of(plain.spec), plain.sample_names, tmp_path)
     path = tmp_path / "suspects.csv"
+    write_suspects(suspects, Names.of(plain.spec), plain.sample_names, path)
     untouched = make_data(corrections=str(path))
     assert untouched.fingerprint == plain.fingerprint
     table = pd.read_csv(path)

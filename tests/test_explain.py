@@ -35,23 +35,12 @@ from rnnrepair.network import verified
 from rnnrepair.report import write_explanation
 from rnnrepair.sequences import Changes, SampleNames
 from rnnrepair.traces import Traces
-from scripts.explain import write_suspects, write_table
+from scripts.explain import write_table
 from tests.conftest import trained
+from tests.explaining import RAN_ON, SETTINGS, Counting, explained
 from tests.report_page import Page
 
-SETTINGS = AbstractionSettings(n_components=6, reduction_dims=3)
 ROOT = Path(__file__).parents[1]
-
-# Sequences that the network of the tests has run on.
-RAN_ON = []
-
-
-class Counting(SequenceClassifier):
-    """A network that tells which sequences it has run on."""
-
-    def trace(self, batch):
-        RAN_ON.extend(batch.index.tolist())
-        return super().trace(batch)
 
 
 @pytest.fixture
@@ -82,10 +71,6 @@ def words(make_data):
     )
     data = make_data(loaded, repair_share=0.3)
     return trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data), data
-
-
-def explained(network, data, **options):
-    return explain(network, data, **{"settings": SETTINGS, "top": 5} | options)
 
 
 def test_every_failure_is_told_as_the_pieces_tell_it(network, data):
@@ -275,74 +260,6 @@ def test_the_page_tells_every_failure_and_which_labels_are_suspect(data, network
     assert text.count("LABEL SUSPECT:") + text.count("LABELS OF NEIGHBOURS SUSPECT:") == suspects
     assert str(found).count(" SUSPECT: ") == suspects
     assert found.to_dataframe()["label_suspect"].sum() == suspects
-
-
-def test_what_failures_share_is_told_first(make_data, tmp_path):
-    g = torch.Generator().manual_seed(7)
-    label, lengths = torch.arange(400) % 3, torch.randint(1, 6, (400,), generator=g)
-    weak_signal = 0.4 * torch.nn.functional.one_hot(label, 4)[:, None]
-    inputs = torch.rand(400, 5, 4, generator=g) + weak_signal
-    loaded = LoadedData(Sequences.from_padded(inputs, lengths), label, 200, "tensors", "series")
-    plain = make_data(loaded, repair_share=0.2)
-    network = trained(Counting(4, 3, hidden_size=8), plain)
-    failing = explained(network, plain, finders=()).failing
-    assert len(failing) > 8
-    broken = torch.isin(torch.arange(len(label)), failing)
-    device = ["d7" if own else f"d{i % 3}" for i, own in enumerate(broken.tolist())]
-    data = make_data(replace(loaded, columns={"device": device}), repair_share=0.2)
-    found = explained(network, data)
-    (shared,) = found.patterns
-    assert shared.told == "device d7"
-    assert shared.members.tolist() == failing.tolist()
-    (line,) = (line for line in str(found).splitlines() if line.startswith("What failures share: "))
-    assert f"device d7: {len(failing)} failures, error 100% inside, 0.0% outside" in line
-    assert str(found).index(line) < str(found).index("sample ")
-    assert found.to_dataframe()["pattern"].tolist() == ["device d7"] * len(failing)
-    assert str(found[0]).count("; shares device d7") == 1
-    # Labels of failures that share something look wrong easily.
-    doubted = explained(network, data, doubting=Doubting(odds=1.5))
-    suspect = doubted.doubt.suspect.nonzero()[:, 0].tolist()
-    assert suspect
-    assert "It shares device d7, which may be why" in doubted.suspect_told(suspect[0])
-    assert found[0].pattern == "device d7"
-    # All failures of the split are looked through, whichever are asked about.
-    asked = explained(network, data, index=failing[:2])
-    assert asked.patterns[0].members.tolist() == failing.tolist()
-    page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
-    assert "What failures have in common" in page
-    assert "device d7" in page
-    # Nobody has looked, or nothing was found.
-    assert explained(network, plain, finders=()).shared_told() == []
-    (nothing,) = explained(network, plain).shared_told()
-    assert nothing.startswith("The failures share nothing")
-    assert nothing in str(explained(network, plain))
-
-
-def test_suspect_labels_of_training_are_told_and_can_be_given_back(make_data, tmp_path):
-    g = torch.Generator().manual_seed(7)
-    label = torch.arange(400) % 3
-    inputs = torch.rand(400, 5, 4, generator=g) + torch.nn.functional.one_hot(label, 4)[:, None]
-    wrong = torch.arange(0, 200, 25)
-    given = label.clone()
-    given[wrong] = (label[wrong] + 1) % 3
-    sequences = Sequences.from_padded(inputs, torch.full((400,), 5))
-    loaded = LoadedData(sequences, given, 200, "tensors", "series")
-    data = make_data(loaded, repair_share=0.2)
-    network = trained(Counting(4, 3, hidden_size=8), data)
-    found = explained(network, data)
-    trained_on = set(wrong.tolist()) & set(data.indices("fit").tolist())
-    table = found.suspects_to_dataframe()
-    assert set(table["index"]) == trained_on
-    assert found.suspicion.told in str(found)
-    page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
-    assert "Training labels to look at" in page
-    write_suspects(found, tmp_path / "suspects.csv")
-    table.assign(action="relabel").to_csv(tmp_path / "suspects.csv", index=False)
-    # What a person has filled in is not written over.
-    write_suspects(found, tmp_path / "suspects.csv")
-    mended = make_data(loaded, repair_share=0.2, corrections=tmp_path / "suspects.csv")
-    batch = mended.fetch(torch.tensor(sorted(trained_on)))
-    assert torch.equal(batch.label, label[batch.index])
 
 
 @pytest.mark.parametrize(
@@ -568,16 +485,6 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     runpy.run_path(example, run_name="__main__")
     assert "predicted" in capsys.readouterr().out
     assert len(pd.read_csv("failures.csv")) == 100
-
-
-def test_the_example_names_the_machine_and_what_is_wrong_with_it(capfd):
-    runpy.run_path(str(ROOT / "examples" / "swapped_cable.py"), run_name="__main__")
-    told = capfd.readouterr()
-    (line,) = (line for line in told.out.splitlines() if line.startswith("What failures share"))
-    assert line.startswith("What failures share: machine 7: ")
-    assert "also: channels vibration and heat swapped (p 0.002)" in line
-    # Nobody asked for bars, and none are shown.
-    assert "Reading the data" not in told.err
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(

@@ -138,7 +138,8 @@ class Pattern:
     def of_plain(cls, told: Mapping[str, Any]) -> "Pattern":
         """Return the pattern that was told as plain values."""
         numbers = {name: torch.tensor(told[name], dtype=torch.int64) for name in _NUMBERS}
-        also = tuple(Trait.of_plain(trait) for trait in told["also"])
+        # Checkpoints of earlier versions have none.
+        also = tuple(Trait.of_plain(trait) for trait in told.get("also", ()))
         return cls(**{**told, **numbers, "also": also})
 
     @classmethod

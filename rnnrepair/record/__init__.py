@@ -19,6 +19,7 @@ from rnnrepair.record.record import RunRecord
 from rnnrepair.record.story import story
 from rnnrepair.record.summary import numbers_of, summary_of, write_summary
 from rnnrepair.record.suspects import (
+    SUSPECTS,
     Suspect,
     gather_suspects,
     suspect_columns,
@@ -27,6 +28,7 @@ from rnnrepair.record.suspects import (
 )
 
 __all__ = [
+    "SUSPECTS",
     "AnalysedEpoch",
     "Cleaned",
     "Contrast",

@@ -15,7 +15,7 @@ from rnnrepair.protocols import Split
 from rnnrepair.record.failure import Neighbour
 from rnnrepair.sequences import Names, SampleNames, table_columns
 
-FILE = "suspects.csv"
+SUSPECTS = "suspects.csv"
 # Neighbours told of a suspect, at most.
 SHOWN = 8
 
@@ -138,14 +138,24 @@ def suspect_columns(
 
 
 def write_suspects(
-    suspects: Sequence[Suspect], names: Names, samples: SampleNames, run_folder: Path
-) -> None:
-    """Write ``suspects.csv``, the columns of the suspects."""
+    suspects: Sequence[Suspect], names: Names, samples: SampleNames, path: Path
+) -> bool:
+    """Write the columns of the suspects as csv; return whether that was done.
+
+    A file that a person has filled in stays as it is.
+    """
+    if path.is_file() and _is_filled_in(path):
+        return False
     columns = suspect_columns(suspects, names, samples)
-    with (
-        write_file(run_folder / FILE) as draft,
-        draft.open("w", encoding="utf-8", newline="") as file,
-    ):
+    with write_file(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
+    return True
+
+
+def _is_filled_in(path: Path) -> bool:
+    """Return whether a table has actions, or none of the columns that were written."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        # A spreadsheet may have put other separators between the columns.
+        return any((row.get("action", "?") or "").strip() for row in csv.DictReader(file))

@@ -1,0 +1,91 @@
+"""What an explanation tells of all failures together, and of training labels."""
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from rnnrepair.datamodules import LoadedData, Sequences
+from rnnrepair.influence import Doubting
+from rnnrepair.report import write_explanation
+from tests.conftest import trained
+from tests.explaining import Counting, explained
+from tests.report_page import Page
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_what_failures_share_is_told_first(make_data, tmp_path):
+    g = torch.Generator().manual_seed(7)
+    label, lengths = torch.arange(400) % 3, torch.randint(1, 6, (400,), generator=g)
+    weak_signal = 0.4 * torch.nn.functional.one_hot(label, 4)[:, None]
+    inputs = torch.rand(400, 5, 4, generator=g) + weak_signal
+    loaded = LoadedData(Sequences.from_padded(inputs, lengths), label, 200, "tensors", "series")
+    plain = make_data(loaded, repair_share=0.2)
+    network = trained(Counting(4, 3, hidden_size=8), plain)
+    failing = explained(network, plain, finders=()).failing
+    assert len(failing) > 8
+    broken = torch.isin(torch.arange(len(label)), failing)
+    device = ["d7" if own else f"d{i % 3}" for i, own in enumerate(broken.tolist())]
+    data = make_data(replace(loaded, columns={"device": device}), repair_share=0.2)
+    found = explained(network, data)
+    (shared,) = found.patterns
+    assert shared.told == "device d7"
+    assert shared.members.tolist() == failing.tolist()
+    (line,) = (line for line in str(found).splitlines() if line.startswith("What failures share: "))
+    assert f"device d7: {len(failing)} failures, error 100% inside, 0.0% outside" in line
+    assert str(found).index(line) < str(found).index("sample ")
+    assert found.to_dataframe()["pattern"].tolist() == ["device d7"] * len(failing)
+    assert str(found[0]).count("; shares device d7") == 1
+    # Labels of failures that share something look wrong easily.
+    doubted = explained(network, data, doubting=Doubting(odds=1.5))
+    suspect = doubted.doubt.suspect.nonzero()[:, 0].tolist()
+    assert suspect
+    assert "It shares device d7, which may be why" in doubted.suspect_told(suspect[0])
+    assert found[0].pattern == "device d7"
+    # All failures of the split are looked through, whichever are asked about.
+    asked = explained(network, data, index=failing[:2])
+    assert asked.patterns[0].members.tolist() == failing.tolist()
+    page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
+    assert "What failures have in common" in page
+    assert "device d7" in page
+    # Nobody has looked, or nothing was found.
+    assert explained(network, plain, finders=()).shared_told() == []
+    (nothing,) = explained(network, plain).shared_told()
+    assert nothing.startswith("The failures share nothing")
+    assert nothing in str(explained(network, plain))
+
+
+def test_suspect_labels_of_training_are_told_and_can_be_given_back(make_data, tmp_path):
+    g = torch.Generator().manual_seed(7)
+    label = torch.arange(400) % 3
+    inputs = torch.rand(400, 5, 4, generator=g) + torch.nn.functional.one_hot(label, 4)[:, None]
+    wrong = torch.arange(0, 200, 25)
+    given = label.clone()
+    given[wrong] = (label[wrong] + 1) % 3
+    sequences = Sequences.from_padded(inputs, torch.full((400,), 5))
+    loaded = LoadedData(sequences, given, 200, "tensors", "series")
+    data = make_data(loaded, repair_share=0.2)
+    network = trained(Counting(4, 3, hidden_size=8), data)
+    found = explained(network, data)
+    trained_on = set(wrong.tolist()) & set(data.indices("fit").tolist())
+    table = found.suspects_to_dataframe()
+    assert set(table["index"]) == trained_on
+    assert found.suspicion.told in str(found)
+    page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
+    assert "Training labels to look at" in page
+    table.assign(action="relabel").to_csv(tmp_path / "suspects.csv", index=False)
+    mended = make_data(loaded, repair_share=0.2, corrections=tmp_path / "suspects.csv")
+    batch = mended.fetch(torch.tensor(sorted(trained_on)))
+    assert torch.equal(batch.label, label[batch.index])
+
+
+def test_the_example_names_the_machine_and_what_is_wrong_with_it(capfd):
+    runpy.run_path(str(ROOT / "examples" / "swapped_cable.py"), run_name="__main__")
+    told = capfd.readouterr()
+    (line,) = (line for line in told.out.splitlines() if line.startswith("What failures share"))
+    assert line.startswith("What failures share: machine 7: ")
+    assert "also: channels vibration and heat swapped (p 0.002)" in line
+    # Nobody asked for bars, and none are shown.
+    assert "Reading the data" not in told.err
