@@ -27,10 +27,14 @@ def run_of(data, network):
     return FinishedRun(verified(network, data), data, settings)
 
 
+@pytest.fixture
+def patterns_too():
+    """Ask for patterns beside the other kinds: the search takes seconds."""
+
+
 @pytest.fixture(autouse=True)
 def _no_patterns(request, monkeypatch):
-    """The search takes seconds, and here one test alone is about patterns beside other kinds."""
-    if "exactly_one_kind" not in request.node.name:
+    if "patterns_too" not in request.fixturenames:
         monkeypatch.setattr("rnnrepair.studies.breakdown.shared_patterns", lambda *_: [])
 
 
@@ -55,6 +59,7 @@ def texts(make_data):
     return run_of(data, trained(SequenceClassifier(6, 3, hidden_size=8, vocabulary_size=20), data))
 
 
+@pytest.mark.usefixtures("patterns_too")
 @pytest.mark.parametrize("given", ["run", "texts"])
 def test_every_failure_is_in_exactly_one_kind_the_first_that_holds(given, request):
     run = request.getfixturevalue(given)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix
 from torch.utils.data import DataLoader, TensorDataset
 
 import rnnrepair
@@ -82,6 +83,7 @@ def test_every_failure_is_told_as_the_pieces_tell_it(network, data):
     assert [f.predicted for f in found.failures] == said.predicted[wrong].tolist()
     assert found.accuracy == said.accuracy
     assert found.n_failures == len(found) == int(wrong.sum())
+    assert found.confused.tolist() == confusion_matrix(said.label, said.predicted).tolist()
     collected = collect(
         view,
         [data.fetch(data.indices("fit"))],
@@ -126,7 +128,7 @@ def test_the_first_failures_are_told_and_how_many_there_are(network, data, caplo
 def test_the_network_runs_once_over_the_data_and_not_again_for_what_is_kept(
     network, data, tmp_path
 ):
-    first = explained(network, data, keep_in=tmp_path)
+    first = explained(network, data, keep_in=tmp_path, finders=None)
     fit, test = (len(data.indices(s)) for s in ("fit", "test"))
     (kept,) = tmp_path.iterdir()
     verified(network, data)
@@ -134,12 +136,12 @@ def test_the_network_runs_once_over_the_data_and_not_again_for_what_is_kept(
     verified(network, data)
     looking = len(RAN_ON)
     RAN_ON.clear()
-    again = explained(network, data, keep_in=tmp_path)
+    again = explained(network, data, keep_in=tmp_path, finders=None)
     assert len(RAN_ON) == looking
     assert list(tmp_path.iterdir()) == [kept]
     pd.testing.assert_frame_equal(again.to_dataframe(), first.to_dataframe())
     RAN_ON.clear()
-    explained(network, data)
+    explained(network, data, finders=None)
     assert len(RAN_ON) - looking == fit + (fit + test)  # a sample (all of so few), and all once
 
 

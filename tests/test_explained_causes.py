@@ -24,12 +24,12 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     loaded = LoadedData(Sequences.from_padded(inputs, lengths), label, 200, "tensors", "series")
     plain = make_data(loaded, repair_share=0.2)
     network = trained(Counting(4, 3, hidden_size=8), plain)
-    failing = explained(network, plain, finders=()).failing
+    failing = explained(network, plain).failing
     assert len(failing) > 8
     broken = torch.isin(torch.arange(len(label)), failing)
     device = ["d7" if own else f"d{i % 3}" for i, own in enumerate(broken.tolist())]
     data = make_data(replace(loaded, columns={"device": device}), repair_share=0.2)
-    found = explained(network, data)
+    found = explained(network, data, finders=None)
     (shared,) = found.patterns
     assert shared.told == "device d7"
     assert shared.members.tolist() == failing.tolist()
@@ -39,22 +39,23 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert found.to_dataframe()["pattern"].tolist() == ["device d7"] * len(failing)
     assert str(found[0]).count("; shares device d7") == 1
     # Labels of failures that share something look wrong easily.
-    doubted = explained(network, data, doubting=Doubting(odds=1.5))
+    doubted = explained(network, data, finders=None, doubting=Doubting(odds=1.5))
     suspect = doubted.doubt.suspect.nonzero()[:, 0].tolist()
     assert suspect
     assert "It shares device d7, which may be why" in doubted.suspect_told(suspect[0])
     assert found[0].pattern == "device d7"
     # All failures of the split are looked through, whichever are asked about.
-    asked = explained(network, data, index=failing[:2])
+    asked = explained(network, data, finders=None, index=failing[:2])
     assert asked.patterns[0].members.tolist() == failing.tolist()
     page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
     assert "What failures have in common" in page
     assert "device d7" in page
     # Nobody has looked, or nothing was found.
-    assert explained(network, plain, finders=()).shared_told() == []
-    (nothing,) = explained(network, plain).shared_told()
+    assert explained(network, plain).shared_told() == []
+    looked = explained(network, plain, finders=None)
+    (nothing,) = looked.shared_told()
     assert nothing.startswith("The failures share nothing")
-    assert nothing in str(explained(network, plain))
+    assert nothing in str(looked)
 
 
 def test_suspect_labels_of_training_are_told_and_can_be_given_back(make_data, tmp_path):

@@ -45,7 +45,7 @@ from rnnrepair.protocols import (
     set_up,
 )
 from rnnrepair.record import gather_failures, gather_suspects, with_evidence
-from rnnrepair.scores import Monitor
+from rnnrepair.scores import Monitor, confusion
 from rnnrepair.sequences import Kind, Names, SampleName
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
@@ -170,6 +170,7 @@ def explain(
         accuracy=traces.accuracy,
         fit_accuracy=trained_on.accuracy,
         warning=warning,
+        confused=confusion(traces.label, traces.final_prediction),
         failing=traces.index[~traces.correct],
         patterns=patterns,
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),

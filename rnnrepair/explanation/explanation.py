@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.explanation.mistaken import mistaken
 from rnnrepair.explanation.told_failure import ToldFailure
 from rnnrepair.influence import Evidence, LabelDoubt, Role, Suspicion
 from rnnrepair.patterns import LEAST_FAILURES, Pattern
@@ -35,6 +36,8 @@ class Explanation:
         accuracy: of the network on the whole split.
         fit_accuracy: of it on the training samples.
         warning: that the data are probably not those that it was trained on; empty for none.
+        confused: (C, C) int64, how often the class of the row is taken for that of the column on
+            the whole split.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
         patterns: what failures of the split have in common, told or not; None where nobody has
             looked.
@@ -56,6 +59,7 @@ class Explanation:
     accuracy: float
     fit_accuracy: float
     warning: str
+    confused: Tensor
     failing: Tensor
     patterns: tuple[Pattern, ...] | None
     failures: tuple[Failure, ...]
@@ -75,6 +79,11 @@ class Explanation:
     def n_failures(self) -> int:
         """Failures of the whole split."""
         return len(self.failing)
+
+    @property
+    def mistaken(self) -> str:
+        """Which classes of the split are most often taken for which, empty without failures."""
+        return mistaken(self.confused, Names.of(self.spec))
 
     @overload
     def __getitem__(self, row: int) -> ToldFailure: ...
@@ -125,7 +134,8 @@ class Explanation:
         doubted = (f"{value.told}." for value in self.doubt.shared)
         lines = (self._line(row) for row in range(len(self)))
         training = [self.suspicion.told] if self.suspects else []
-        return "\n".join([head, *self.shared_told(), *training, *doubted, *lines])
+        mistaken = [self.mistaken] if self.mistaken else []
+        return "\n".join([head, *mistaken, *self.shared_told(), *training, *doubted, *lines])
 
     def shared_told(self) -> list[str]:
         """Say what the failures of the split have in common, a line each."""

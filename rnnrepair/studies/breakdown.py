@@ -248,16 +248,10 @@ def first_that_holds(holds: Mapping[FailureKind, Tensor]) -> list[FailureKind]:
 
 
 def _kinds(kind: list[FailureKind]) -> pd.DataFrame:
-    rows = [
-        {
-            "kind": k.value,
-            "failures": kind.count(k),
-            "share": kind.count(k) / len(kind),
-            "what_to_do": REMEDIES[k],
-        }
-        for k in FailureKind
-    ]
-    return pd.DataFrame(rows)
+    counts = [kind.count(k) for k in FailureKind]
+    shares = [count / len(kind) for count in counts]
+    kinds = [k.value for k in FailureKind]
+    return pd.DataFrame({"kind": kinds, "failures": counts, "share": shares})
 
 
 def _failures(
@@ -312,8 +306,6 @@ def _explanations(doubt: LabelDoubt) -> list[str]:
 def _conclusion(table: pd.DataFrame, split: str) -> list[str]:
     found = table[table["failures"] > 0]
     parts = [f"{row.failures} ({row.share:.0%}) {row.kind}" for row in found.itertuples()]
+    advice = [f"{kind.capitalize()}: {REMEDIES[FailureKind(kind)]}" for kind in found["kind"]]
     total = int(table["failures"].sum())
-    return [
-        f"Of {total} failures on the {split} split: {', '.join(parts)}.",
-        *(f"{str(row.kind).capitalize()}: {row.what_to_do}" for row in found.itertuples()),
-    ]
+    return [f"Of {total} failures on the {split} split: {', '.join(parts)}.", *advice]

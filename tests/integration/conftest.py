@@ -15,6 +15,9 @@ from pytorch_lightning import Callback
 from rnnrepair.callbacks import TrainingDynamicsRecorder
 from rnnrepair.callbacks.launch import build
 from rnnrepair.callbacks.wandb.logger import finish_wandb
+from tests.integration.quick_compose import compose_quickly
+
+compose_quickly()
 
 ROOT = Path(__file__).parents[2]
 # Three digits of which each is taken for another; as many steps in an epoch as of ten in batches of
