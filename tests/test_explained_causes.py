@@ -53,9 +53,17 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     # Nobody has looked, or nothing was found.
     assert explained(network, plain).shared_told() == []
     looked = explained(network, plain, finders=None)
-    (nothing,) = looked.shared_told()
+    (nothing,) = replace(looked, perhaps=None).shared_told()
     assert nothing.startswith("The failures share nothing")
     assert nothing in str(looked)
+    hint = replace(looked, perhaps=replace(shared, p=0.03))
+    assert hint.shared_told()[0] == nothing
+    assert "device d7" in hint.shared_told()[1]
+    assert "p 0.030, where a pattern is named from 0.01 down" in hint.shared_told()[1]
+    assert (
+        hint.shared_told()[1]
+        in Page(write_explanation(hint, plain, tmp_path / "hint.html").read_text()).text
+    )
 
 
 def test_suspect_labels_of_training_are_told_and_can_be_given_back(make_data, tmp_path):

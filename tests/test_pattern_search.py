@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from rnnrepair.patterns import (
+    LEVEL,
     Candidate,
     EditPatterns,
     GroupPatterns,
+    Search,
     WordPatterns,
     find_patterns,
 )
 from rnnrepair.patterns.chance import strata_of
 from rnnrepair.patterns.difficulty import difficulty
-from rnnrepair.patterns.find import Tried
+from rnnrepair.patterns.tried import Tried
 from rnnrepair.sequences import SequenceBatch
 from tests.planted_patterns import (
     agreement,
@@ -86,7 +88,7 @@ def by_chance(context, n=60, size=40, seed=0):
 def all_as_hard(monkeypatch):
     """Difficulty costs as much as the search, and candidates that are given need none."""
     monkeypatch.setattr(
-        "rnnrepair.patterns.find.difficulty_of", lambda c: torch.arange(len(c)) * 0.618 % 1
+        "rnnrepair.patterns.find.difficulty", lambda c: torch.arange(len(c)) * 0.618 % 1
     )
 
 
@@ -223,3 +225,14 @@ def test_the_order_of_samples_changes_nothing():
         assert torch.equal(left.inside, right.inside)
         assert torch.equal(left.samples, right.samples)
         assert (left.name, left.p, left.parameters) == (right.name, right.p, right.parameters)
+
+
+def test_what_is_uncertain_is_named_at_a_looser_level_of_the_same_search():
+    context, _ = images_with({"angle": (50, 80)}, n_planted=14)
+    search = Search(context, [EditPatterns()])
+    assert search.named() == []
+    (pattern,) = search.named(level=0.05, at_most=1)
+    assert pattern.parameters["edit"] == "rotation"
+    assert LEVEL < pattern.p <= 0.05
+    # To ask loosely changes nothing of what is certain.
+    assert search.named() == []

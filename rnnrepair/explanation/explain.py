@@ -34,7 +34,7 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.patterns import Finder, Pattern, PatternContext, find_patterns, teachable_finders
+from rnnrepair.patterns import Finder, Pattern, PatternContext, Search, teachable_finders
 from rnnrepair.progress import bars_if, bars_shown
 from rnnrepair.protocols import (
     RepairableData,
@@ -63,6 +63,9 @@ UNKNOWN = dict.fromkeys(
     (Need.DYNAMICS, Need.TRAJECTORY),
     "how training went is not seen in a trained network: choose another method.",
 )
+
+# p up to which it is told that failures may share something, where nothing is certain.
+UNCERTAIN = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +165,7 @@ def explain(
     suspicion = suspect_labels(view, settings.seed)
     suspects = gather_suspects(suspicion, view, None, None)
     evidence = _evidence(method, view, failures, top, settings.seed)
-    patterns = _patterns(data, trained_on, traces, finders, settings.seed)
+    patterns, perhaps = _patterns(data, trained_on, traces, finders, settings.seed)
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -173,6 +176,7 @@ def explain(
         confused=confusion(traces.label, traces.final_prediction),
         failing=traces.index[~traces.correct],
         patterns=patterns,
+        perhaps=perhaps,
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
         doubt=_doubt(view, failures, suspicion, doubting, settings.seed),
@@ -344,15 +348,21 @@ def _patterns(
     traces: Traces,
     finders: Sequence[Finder] | None,
     seed: int,
-) -> tuple[Pattern, ...] | None:
-    """Return what all failures of a split share; None where nobody asks."""
+) -> tuple[tuple[Pattern, ...] | None, Pattern | None]:
+    """Return what all failures of a split share, and what they may share where that is nothing.
+
+    None and None where nobody asks.
+    """
     finders = teachable_finders() if finders is None else finders
     if not finders:
-        return None
+        return None, None
     log.info("Looking for what the %d failures have in common", int((~traces.correct).sum()))
     originals = trained_on.index, trained_on.label
     context = PatternContext.of(data, originals, traces, seed)
-    return tuple(find_patterns(replace(context, fit=trained_on), finders))
+    search = Search(replace(context, fit=trained_on), finders)
+    found = tuple(search.named())
+    uncertain = [] if found else search.named(UNCERTAIN, at_most=1)
+    return found, uncertain[0] if uncertain else None
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from rnnrepair.explanation.mistaken import mistaken
 from rnnrepair.explanation.told_failure import ToldFailure
 from rnnrepair.influence import Evidence, LabelDoubt, Role, Suspicion
-from rnnrepair.patterns import LEAST_FAILURES, Pattern
+from rnnrepair.patterns import LEAST_FAILURES, LEVEL, Pattern
 from rnnrepair.protocols import Split
 from rnnrepair.record import Failure, Span, Suspect, story, suspect_columns
 from rnnrepair.sequences import DataSpec, Names, SampleNames, table_columns
@@ -41,6 +41,8 @@ class Explanation:
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
         patterns: what failures of the split have in common, told or not; None where nobody has
             looked.
+        perhaps: what they may have in common where there are none of these: chance explains it, but
+            not easily.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
@@ -62,6 +64,7 @@ class Explanation:
     confused: Tensor
     failing: Tensor
     patterns: tuple[Pattern, ...] | None
+    perhaps: Pattern | None
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt
@@ -144,8 +147,19 @@ class Explanation:
         if self.n_failures < LEAST_FAILURES:
             return [f"What failures share is looked for where there are {LEAST_FAILURES} or more."]
         if not self.patterns:
-            return ["The failures share nothing that was looked for more than chance explains."]
+            nothing = "The failures share nothing that was looked for more than chance explains."
+            return [nothing, *self._perhaps_told()]
         return [f"What failures share: {found.name} (p {found.p:.3f})." for found in self.patterns]
+
+    def _perhaps_told(self) -> list[str]:
+        """Say what comes near to a pattern, if anything does."""
+        found = self.perhaps
+        if found is None:
+            return []
+        return [
+            f"Perhaps some share this, look at a few: {found.name} (p {found.p:.3f}, where a "
+            f"pattern is named from {LEVEL} down)."
+        ]
 
     def suspect_told(self, row: int) -> str:
         """Say which labels are suspect at a failure and why, or why none is; empty for nothing."""

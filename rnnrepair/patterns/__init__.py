@@ -3,18 +3,20 @@
 from rnnrepair.patterns.columns import columns_without_groups, is_in
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.edit_patterns import EditPatterns
-from rnnrepair.patterns.find import LEAST_FAILURES, find_patterns, members_of
+from rnnrepair.patterns.find import LEVEL, Search, find_patterns, members_of
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.teachable import teachable_finders
 from rnnrepair.patterns.trait import Trait, taught_of
+from rnnrepair.patterns.tried import LEAST_FAILURES
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 __all__ = [
     "LEAST_FAILURES",
     "LEAST_INSIDE",
+    "LEVEL",
     "Candidate",
     "EditPatterns",
     "Finder",
@@ -22,6 +24,7 @@ __all__ = [
     "PathPatterns",
     "Pattern",
     "PatternContext",
+    "Search",
     "Trait",
     "WordPatterns",
     "columns_without_groups",

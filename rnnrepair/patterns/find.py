@@ -1,24 +1,20 @@
-"""The search for patterns: what is tried, what passes, and what is left to look at."""
+"""The search for patterns: what it names, and what is left to look at then."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.chance import AT_A_TIME, Chance, strata_of
+from rnnrepair.patterns.chance import strata_of
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.difficulty import difficulty as difficulty_of
+from rnnrepair.patterns.difficulty import difficulty
 from rnnrepair.patterns.finder import Finder
-from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate, Pattern
+from rnnrepair.patterns.pattern import Candidate, Pattern
+from rnnrepair.patterns.tried import LEAST_FAILURES, Tried
 from rnnrepair.seeding import torch_generator
 
-# Failures that a pattern has at least.
-LEAST_FAILURES = 5
-# Samples inside fail at least so many times as often as those outside that they are compared with.
-LEAST_RATIO = 1.5
-# Share of the largest excess from which on a candidate is as surprising as the best.
-AS_GOOD = 0.85
+# p from which down a pattern is named, corrected over all that is tried.
+LEVEL = 0.01
 # Candidates that have passed are looked at more closely until one holds, so many at most.
 LOOKS = 5
 # Share of the failures with either of two things in common that have both: from there it is said.
@@ -28,79 +24,74 @@ SAME = 0.5
 def find_patterns(
     context: PatternContext,
     finders: Sequence[Finder],
-    level: float = 0.01,
+    level: float = LEVEL,
     shuffles: int = 500,
     at_most: int = 5,
 ) -> list[Pattern]:
-    """Name what failures have in common, the most surprising first.
+    """Name what failures have in common, see ``Search``."""
+    return Search(context, finders).named(level, shuffles, at_most)
 
-    The best of all candidates is compared with the best of all after shuffling which samples
-    failed among those of similar difficulty. What has passed is looked at more closely (its sizes
-    and its members), and is named where it holds. Then it is taken out with all its samples, and
-    the rest looked at again, until nothing passes.
 
-    Args:
-        context: samples and training data, in any order.
-        finders: of the kinds of patterns that are looked for.
-        level: of the test, corrected over all that is tried.
-        shuffles: how often flags are shuffled.
-        at_most: patterns.
-    """
-    context = context.ascending()
-    if int(context.failed.sum()) < LEAST_FAILURES:
-        return []
-    difficulty = difficulty_of(context)
-    tried = Tried.of([(f, c) for f in finders for c in f.candidates(context, difficulty)])
-    open_, found, searches = torch.ones(len(context), dtype=torch.bool), list[Pattern](), 0
-    while tried.candidates and len(found) < at_most:
-        rows = open_.nonzero()[:, 0]
-        rest, hard = context.select(rows), difficulty[rows]
-        if int(rest.failed.sum()) < LEAST_FAILURES:
-            break
-        stratum = torch.full_like(context.label, -1)
-        stratum[rows] = strata_of(hard)
-        generator = torch_generator(context.seed, "shuffled failures", searches)
-        passed = tried.passed(context, stratum, level, shuffles, generator)
-        if not passed.first:
-            break
-        gone = tried.inside[passed.first[0]].clone()
-        for number in passed.first[:LOOKS]:
-            refined = tried.closer(number, rows, rest, hard)
-            if refined is not None:
-                others = (tried.closer(other, rows, rest, hard) for other in passed.others)
-                same = [o for o in others if o is not None and _same(refined, o, rest)]
-                also = tuple(o.trait for o in same)
-                p = passed.p[number]
-                found.append(Pattern.of(refined, rest.index, rest.failed, p, also))
-                gone = tried.inside[number].clone()
-                gone[rows[refined.inside]] = True
+class Search:
+    """Looks among the same candidates for what failures have in common, as strictly as asked."""
+
+    def __init__(self, context: PatternContext, finders: Sequence[Finder]) -> None:
+        """Make the candidates, which do not depend on which samples failed.
+
+        Args:
+            context: samples and training data, in any order.
+            finders: of the kinds of patterns that are looked for.
+        """
+        self._context = context.ascending()
+        # Difficulty takes seconds: nobody asks where nothing can be named.
+        enough = int(context.failed.sum()) >= LEAST_FAILURES
+        self._difficulty = difficulty(self._context) if enough else torch.zeros(len(context))
+        looking = finders if enough else ()
+        self._tried = Tried.of(
+            [(f, c) for f in looking for c in f.candidates(self._context, self._difficulty)]
+        )
+
+    def named(self, level: float = LEVEL, shuffles: int = 500, at_most: int = 5) -> list[Pattern]:
+        """Name what failures have in common, the most surprising first.
+
+        The best of all candidates is compared with the best of all after shuffling which samples
+        failed among those of similar difficulty. What has passed is looked at more closely (its
+        sizes and its members), and is named where it holds. Then it is taken out with all its
+        samples, and the rest looked at again, until nothing passes.
+
+        Args:
+            level: of the test, corrected over all that is tried.
+            shuffles: how often flags are shuffled.
+            at_most: patterns.
+        """
+        context, tried = self._context, self._tried
+        open_, found, searches = torch.ones(len(context), dtype=torch.bool), list[Pattern](), 0
+        while tried.candidates and len(found) < at_most:
+            rows = open_.nonzero()[:, 0]
+            rest, hard = context.select(rows), self._difficulty[rows]
+            if int(rest.failed.sum()) < LEAST_FAILURES:
                 break
-        open_ &= ~gone
-        searches += 1
-    return found
-
-
-def holds(
-    refined: Candidate, candidate: Candidate, context: PatternContext, difficulty: Tensor
-) -> bool:
-    """Return whether what was seen more closely is as surprising as what has passed the test.
-
-    It is named and told, so it must be large enough, fail so much more often than others as a
-    candidate must, and exceed chance as clearly.
-
-    Args:
-        refined: the members that would be told.
-        candidate: that has passed.
-        context: S samples.
-        difficulty: (S,) of those.
-    """
-    if int((refined.inside & context.failed).sum()) < LEAST_FAILURES:
-        return False
-    parts = _comparable(strata_of(difficulty), candidate.alike, context.label)
-    chance = Chance(context.failed, parts, 0, torch_generator(context.seed, "no shuffles"))
-    both = torch.stack([refined.inside, candidate.inside])
-    now, before = chance.excess(both).tolist()
-    return now >= AS_GOOD * before and float(chance.ratio(both)[0]) >= LEAST_RATIO
+            stratum = torch.full_like(context.label, -1)
+            stratum[rows] = strata_of(hard)
+            generator = torch_generator(context.seed, "shuffled failures", searches)
+            passed = tried.passed(context, stratum, level, shuffles, generator)
+            if not passed.first:
+                break
+            gone = tried.inside[passed.first[0]].clone()
+            for number in passed.first[:LOOKS]:
+                refined = tried.closer(number, rows, rest, hard)
+                if refined is not None:
+                    others = (tried.closer(other, rows, rest, hard) for other in passed.others)
+                    same = [o for o in others if o is not None and _same(refined, o, rest)]
+                    also = tuple(o.trait for o in same)
+                    p = passed.p[number]
+                    found.append(Pattern.of(refined, rest.index, rest.failed, p, also))
+                    gone = tried.inside[number].clone()
+                    gone[rows[refined.inside]] = True
+                    break
+            open_ &= ~gone
+            searches += 1
+        return found
 
 
 def _same(one: Candidate, other: Candidate, context: PatternContext) -> bool:
@@ -119,167 +110,3 @@ def members_of(context: PatternContext, pattern: Pattern, finders: Sequence[Find
     """
     (finder,) = (f for f in finders if f.name == pattern.kind)
     return finder.again(context, pattern.parameters)
-
-
-@dataclass(frozen=True)
-class Passed:
-    """Candidates that have passed the test.
-
-    Attributes:
-        first: rows of the most surprising ones, all of one kind, the nearest first; none where no
-            candidate has passed.
-        others: of each other kind the row of the nearest of the most surprising ones.
-        p: by row, corrected over all candidates.
-    """
-
-    first: Sequence[int]
-    others: Sequence[int]
-    p: Sequence[float]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """All candidates of a search, n of them.
-
-    Attributes:
-        candidates: each with its finder.
-        inside: (n, S) bool; the candidates hold its rows.
-        far: (n,), see ``Candidate``.
-        alike: n times which samples it is compared with.
-        kind: (n,) int64, equal where the finder is.
-        wide: (n,) bool, see ``Candidate``.
-    """
-
-    candidates: Sequence[tuple[Finder, Candidate]]
-    inside: Tensor
-    far: Tensor
-    alike: Sequence[Alike]
-    kind: Tensor
-    wide: Tensor
-
-    @classmethod
-    def of(cls, found: Sequence[tuple[Finder, Candidate]]) -> "Tried":
-        """Take candidates."""
-        every = [candidate.inside for _, candidate in found]
-        inside = torch.stack(every) if every else torch.empty(0, 0, dtype=torch.bool)
-        names = list(dict.fromkeys(finder.name for finder, _ in found))
-        return cls(
-            # Rows of the whole: nothing is held twice.
-            [(f, replace(c, inside=row)) for (f, c), row in zip(found, inside, strict=True)],
-            inside,
-            torch.tensor([candidate.far for _, candidate in found]),
-            [candidate.alike for _, candidate in found],
-            torch.tensor([names.index(finder.name) for finder, _ in found]),
-            torch.tensor([candidate.wide for _, candidate in found], dtype=torch.bool),
-        )
-
-    def passed(
-        self,
-        context: PatternContext,
-        stratum: Tensor,
-        level: float,
-        shuffles: int,
-        generator: torch.Generator,
-    ) -> Passed:
-        """Test all candidates.
-
-        Args:
-            context: of the S samples.
-            stratum: (S,) int64 parts of similar difficulty, -1 of samples that do not count.
-            level: of the test.
-            shuffles: how often flags are shuffled.
-            generator: of the shuffles.
-        """
-        excess = torch.full((len(self.candidates),), -torch.inf)
-        p = torch.ones(len(self.candidates), dtype=torch.float64)
-        # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
-        large = self._large(stratum >= 0)
-        # In a fixed order, each at the whole level: wide ones only once a narrow one has passed.
-        for wide in (False, True):
-            asked = large & (self.wide == wide)
-            excess[asked], p[asked] = self._tested(asked, context, stratum, shuffles, generator)
-            if not bool((p <= level).any()):
-                return Passed((), (), ())
-        # Edits of several kinds bring training samples near to the same failures.
-        excess = excess.masked_fill(p > level, -torch.inf)
-        first = int(self.kind[excess.argmax()])
-        others = [kind for kind in self.kind[p <= level].unique().tolist() if kind != first]
-        return Passed(
-            self._surprising(first, excess),
-            [self._surprising(kind, excess)[0] for kind in others],
-            p.tolist(),
-        )
-
-    def closer(
-        self, number: int, rows: Tensor, rest: PatternContext, difficulty: Tensor
-    ) -> Candidate | None:
-        """Look at a candidate more closely; return what would be told, None where it fails.
-
-        Args:
-            number: row of the candidate.
-            rows: (R,) rows of the samples that no earlier pattern explains: others have no say in
-                what this one is.
-            rest: these samples.
-            difficulty: (R,) of them.
-        """
-        finder, candidate = self.candidates[number]
-        own = replace(candidate, inside=candidate.inside[rows])
-        refined = finder.refined(rest, own, difficulty)
-        return refined if holds(refined, own, rest, difficulty) else None
-
-    def _surprising(self, kind: int, excess: Tensor) -> list[int]:
-        """Return the rows of the most surprising candidates of a kind, the nearest first."""
-        of_kind = excess.masked_fill(self.kind != kind, -torch.inf)
-        rows = (of_kind >= AS_GOOD * of_kind.max()).nonzero()[:, 0]
-        return [int(row) for row in rows[self.far[rows].argsort(stable=True)]]
-
-    def _tested(
-        self,
-        asked: Tensor,
-        context: PatternContext,
-        stratum: Tensor,
-        shuffles: int,
-        generator: torch.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        """Return how surprising some candidates are, and their p, corrected over these.
-
-        Args:
-            asked: (n,) bool, which m candidates.
-            context: see ``passed``, as the next three.
-            stratum: of the S samples.
-            shuffles: how often flags are shuffled.
-            generator: of the shuffles.
-
-        Returns:
-            (m,) float32 and (m,) float64.
-        """
-        excess = torch.full((len(self.candidates),), -torch.inf)
-        by_chance = torch.full((shuffles,), -torch.inf)
-        for alike in Alike:
-            own = torch.tensor([of is alike for of in self.alike], dtype=torch.bool)
-            rows = (asked & own).nonzero()[:, 0]
-            if len(rows) == 0:
-                continue
-            parts = _comparable(stratum, alike, context.label)
-            chance = Chance(context.failed, parts, shuffles, generator)
-            for some in rows.split(AT_A_TIME):
-                excess[some] = chance.excess(self.inside[some])
-                # What hardly fails more than others is nothing to mend, however sure that is.
-                seldom = chance.ratio(self.inside[some]) < LEAST_RATIO
-                excess[some[seldom]] = -torch.inf
-                largest = chance.largest_by_chance(self.inside[some])
-                by_chance = torch.maximum(by_chance, largest)
-        excess = excess[asked]
-        return excess, (1 + (by_chance >= excess[:, None]).sum(1)).double() / (1 + shuffles)
-
-    def _large(self, counts: Tensor) -> Tensor:
-        """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""
-        sizes = [some.float() @ counts.float() for some in self.inside.split(AT_A_TIME)]
-        return torch.cat(sizes) >= LEAST_INSIDE
-
-
-def _comparable(stratum: Tensor, alike: Alike, label: Tensor) -> Tensor:
-    """Return (S,) strata of samples that a candidate is compared within; -1 stays."""
-    parts = stratum if alike.by_difficulty else stratum.clamp_max(0)
-    of_class = parts * (int(label.max()) + 1) + label
-    return torch.where(parts >= 0, of_class, -1) if alike.by_class else parts
