@@ -116,8 +116,17 @@ def concerned(run: CauseRun, plain: CauseRun) -> Tensor:
 
 
 def named(run: CauseRun) -> Tensor:
-    """Return (N,) bool: the failures whose cause the study has named."""
-    table = pd.read_csv(run.folder / "study" / "breakdown" / "failures.csv")
+    """Return (N,) bool: the failures whose cause the study has named.
+
+    Raises:
+        DataError: the study has not been made.
+    """
+    path = run.folder / "study" / "breakdown" / "failures.csv"
+    if not path.is_file():
+        raise DataError(
+            f"{path} is not there: train with study=breakdown, or run scripts/study.py."
+        )
+    table = pd.read_csv(path)
     right = table["kind"].isin([str(kind) for kind in NAMED[run.cause]])
     if run.cause == "pattern":
         right &= table["pattern"].fillna("").str.startswith(PATTERN)
@@ -164,13 +173,13 @@ def main() -> None:
         lacking = sorted({run.seed for run in runs} - set(plain))
         if not runs or lacking:
             raise DataError(f"{folder}: no run with cause=nothing of the seeds {lacking or 'any'}.")
+        rows = [
+            row
+            for seed, without in plain.items()
+            for row in rows_of([run for run in runs if run.seed == seed], without)
+        ]
     except (ConfigurationError, DataError, IncompatibleCheckpointError) as error:
         sys.exit(f"causes: {error}")
-    rows = [
-        row
-        for seed, without in plain.items()
-        for row in rows_of([run for run in runs if run.seed == seed], without)
-    ]
     columns = ["seed", "cause", "repair", "failures", "named", "repaired"]
     table = pd.DataFrame(rows, columns=[*columns, "accuracy_before", "accuracy_after"])
     with write_file(folder / "causes.csv") as draft:

@@ -38,20 +38,20 @@ def rollback(cfg: DictConfig) -> Path:
     folder = Path(cfg.run).expanduser()
     if is_own(folder):
         data, saved = own_data(cfg.data, cfg.checkpoint)
-        go_on = "trainer.fit(net, datamodule=data, ckpt_path='%s') with more epochs"
+        go_on = "trainer.fit(net, datamodule=data, ckpt_path='%s') with max_epochs above %d"
     else:
         refuse_own_keys(cfg, folder)
         finished = FinishedFolder.open(folder, cfg.data_dir)
         saved = finished.checkpoint()
         data = finished.data(saved)
-        go_on = "the overrides of the run, ckpt_path='%s' and more epochs"
+        go_on = "the overrides of the run, ckpt_path='%s' and schedule.total_epochs above %d"
     checkpoint, n_gone = without_rounds(saved, data, cfg.round)
     path = folder / "checkpoints" / f"before_round_{cfg.round}.ckpt"
     with write_file(path) as draft:
         torch.save(checkpoint, draft)
     log.info(
         "Written: %s, the data without %d changes of round %d and later. The weights were trained "
-        f"on them: go on with {go_on} (trainer.max_epochs, above %d).",
+        f"on them: go on with {go_on}.",
         path,
         n_gone,
         cfg.round,

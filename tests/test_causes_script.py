@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from rnnrepair.datamodules import PlantedCopies, PlantedLabels, ScarceClass
+from rnnrepair.errors import DataError
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "causes.py"
 
@@ -88,3 +89,12 @@ def test_wrong_labels_count_by_themselves_and_by_what_they_do_to_others(make_dat
 def test_every_cause_of_the_experiment_is_known(script):
     causes = {path.stem for path in (SCRIPT.parents[1] / "configs" / "cause").glob("*.yaml")}
     assert causes == {*script["NAMED"], script["NOTHING"]}
+
+
+def test_a_run_without_the_study_is_refused_with_what_to_do(make_data, run_of, script):
+    data = make_data(planted=PlantedLabels(0.3))
+    nothing = torch.empty(0, dtype=torch.int64)
+    plain, before = run_of(make_data(), "nothing", nothing), run_of(data, "labels", nothing)
+    (before.folder / "study" / "breakdown" / "failures.csv").unlink()
+    with pytest.raises(DataError, match=r"failures.csv is not there: train with study=breakdown"):
+        rows(script, [before], plain)

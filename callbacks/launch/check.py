@@ -41,6 +41,8 @@ def check_config(cfg: DictConfig) -> None:
         for key, group in choices.items()
         if OmegaConf.select(cfg, key) not in group
     ]
+    if circular := edits_of_themselves(cfg):  # nothing that reads these edits can be asked
+        raise ConfigurationError("; ".join([*wrong, circular]) + ".")
     seed_fits = isinstance(cfg.seed, int) and 0 <= cfg.seed < 2**32
     if not seed_fits:
         wrong.append(f"seed: expected an integer of 0 to {2**32 - 1}, got {cfg.seed!r}")
@@ -64,6 +66,21 @@ def _no_choice(key: str, value: object, choices: list[str]) -> str:
     near = get_close_matches(str(value), choices, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     return f"{key} must be one of {choices}, got {value!r}{meant}"
+
+
+def edits_of_themselves(cfg: DictConfig) -> str:
+    """Return what to write where edits would draw everything else from themselves, else nothing."""
+    name = cfg.augmentation.edit
+    if "${augmentation.edit}" not in str(
+        OmegaConf.to_container(cfg.edits, resolve=False).get(name)
+    ):
+        return ""
+    usual = [n for n in ("image", "series", "token") if n in cfg.edits]
+    return (
+        f"augmentation.edit={name}: these edits are the usual ones and more, and the usual ones "
+        "are those of augmentation.edit: write augmentation.edit=... beside repair.edit=..., one "
+        f"of {usual}"
+    )
 
 
 def faulty_optimizer(model: DictConfig) -> list[str]:

@@ -165,6 +165,14 @@ def test_a_pattern_that_is_planted_nowhere_is_refused():
     assert not unplanted(composed(RUN, "plant=inverted", added), {"plant"})
 
 
+@pytest.mark.parametrize("edit", ["known", "every"])
+def test_edits_that_would_draw_the_rest_from_themselves_are_refused(edit):
+    with pytest.raises(ConfigurationError, match=f"augmentation.edit={edit}.*one of"):
+        check_config(composed("+experiment=mnist_cnn_repair", f"repair.edit={edit}"))
+    for experiment in ("mnist_rare", "series_rare"):
+        check_config(composed(f"+experiment={experiment}", f"repair.edit={edit}"))
+
+
 def test_numbers_of_threads_are_checked_in_every_program():
     for wrong in (0, -1, 2.5, "two", True):
         with pytest.raises(ConfigurationError, match="threads: expected an integer of at least 1"):
