@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -71,9 +72,8 @@ def _no_choice(key: str, value: object, choices: list[str]) -> str:
 def edits_of_themselves(cfg: DictConfig) -> str:
     """Return what to write where edits would draw everything else from themselves, else nothing."""
     name = cfg.augmentation.edit
-    if "${augmentation.edit}" not in str(
-        OmegaConf.to_container(cfg.edits, resolve=False).get(name)
-    ):
+    families: Any = OmegaConf.to_container(cfg.edits, resolve=False)
+    if "${augmentation.edit}" not in str(families.get(name)):
         return ""
     usual = [n for n in ("image", "series", "token") if n in cfg.edits]
     return (

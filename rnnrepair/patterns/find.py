@@ -10,7 +10,7 @@ from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import difficulty
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.pattern import Candidate, Pattern
-from rnnrepair.patterns.tried import LEAST_FAILURES, Tried
+from rnnrepair.patterns.tried import LEAST_FAILURES, Passed, Tried
 from rnnrepair.seeding import torch_generator
 
 # p from which down a pattern is named, corrected over all that is tried.
@@ -77,21 +77,30 @@ class Search:
             passed = tried.passed(context, stratum, level, shuffles, generator)
             if not passed.first:
                 break
-            gone = tried.inside[passed.first[0]].clone()
-            for number in passed.first[:LOOKS]:
-                refined = tried.closer(number, rows, rest, hard)
-                if refined is not None:
-                    others = (tried.closer(other, rows, rest, hard) for other in passed.others)
-                    same = [o for o in others if o is not None and _same(refined, o, rest)]
-                    also = tuple(o.trait for o in same)
-                    p = passed.p[number]
-                    found.append(Pattern.of(refined, rest.index, rest.failed, p, also))
-                    gone = tried.inside[number].clone()
-                    gone[rows[refined.inside]] = True
-                    break
+            number, refined = self._first_that_holds(passed, rows, rest, hard)
+            gone = tried.inside[number].clone()
+            if refined is not None:
+                others = (tried.closer(other, rows, rest, hard) for other in passed.others)
+                same = [o for o in others if o is not None and _same(refined, o, rest)]
+                also = tuple(o.trait for o in same)
+                found.append(Pattern.of(refined, rest.index, rest.failed, passed.p[number], also))
+                gone[rows[refined.inside]] = True
             open_ &= ~gone
             searches += 1
         return found
+
+    def _first_that_holds(
+        self, passed: Passed, rows: Tensor, rest: PatternContext, difficulty: Tensor
+    ) -> tuple[int, Candidate | None]:
+        """Return which of those that have passed holds when seen more closely, and how it is seen.
+
+        The most surprising one, and None, where none does; for the rest see ``Tried.closer``.
+        """
+        for number in passed.first[:LOOKS]:
+            refined = self._tried.closer(number, rows, rest, difficulty)
+            if refined is not None:
+                return number, refined
+        return passed.first[0], None
 
 
 def _same(one: Candidate, other: Candidate, context: PatternContext) -> bool:

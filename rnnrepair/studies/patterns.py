@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnnrepair.patterns import (
     LEAST_INSIDE,
+    LEVEL,
     EditPatterns,
     Finder,
     GroupPatterns,
@@ -48,7 +49,7 @@ class Patterns:
     def __init__(
         self,
         split: Annotated[str, one_of(OTHER)] = "test",
-        level: ProperShare = 0.01,
+        level: ProperShare = LEVEL,
         shuffles: Count = 500,
         shown: Count = 8,
     ) -> None:
