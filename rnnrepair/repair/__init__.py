@@ -17,6 +17,7 @@ from rnnrepair.repair.controls import (
     TrainOnAll,
 )
 from rnnrepair.repair.counterfactual import CounterfactualRepair
+from rnnrepair.repair.failures_from_start import FailuresFromStart
 from rnnrepair.repair.graft import Pick, graft, grafted, marked, part, proposal_of, word
 from rnnrepair.repair.group_from_start import GroupFromStart
 from rnnrepair.repair.guided import GuidedRepair, HardRepair
@@ -60,6 +61,7 @@ __all__ = [
     "CounterfactualRepair",
     "Curve",
     "FailureRepair",
+    "FailuresFromStart",
     "FitFailureRepair",
     "GroupFromStart",
     "GuidedRepair",

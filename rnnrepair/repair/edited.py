@@ -48,6 +48,26 @@ def edited_proposal(parents: SequenceBatch, failure: Tensor, context: RepairCont
     return unjudged(parents, inputs, failure, edits.to_list())
 
 
+def more_often(
+    own: Tensor, times: int, failures: Tensor, context: RepairContext, budget: int
+) -> Proposal:
+    """Return copies that let a new network see samples so many times as often as others.
+
+    Args:
+        own: (n,) int64 samples that are copied.
+        times: how much more often they are to be seen.
+        failures: (m,) rows of those that the copies are meant for.
+        context: of the round.
+        budget: copies per failure of the round at most.
+    """
+    n = min(n_copies(len(own), context, times), budget * len(context.evidence))
+    if n == 0:
+        return Proposal.empty(context)
+    generator = torch_generator(context.seed, "copies of the group")
+    parents = context.fetch(own[spread(len(own), n, generator)])
+    return copies_of(parents, failures[torch.arange(n) % len(failures)])
+
+
 def n_copies(n_own: int, context: RepairContext, times: int) -> int:
     """Return how many copies let a new network see samples so many times as often as others.
 

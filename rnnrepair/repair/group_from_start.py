@@ -8,10 +8,9 @@ from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.patterns import is_in
-from rnnrepair.repair.edited import copies_of, n_copies, spread
+from rnnrepair.repair.edited import more_often
 from rnnrepair.repair.proposal import Proposal, RepairContext
 from rnnrepair.repair.strategy import RepairStrategy
-from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import holds_any, value_of_group, word_numbers
 from rnnrepair.settings import Count, check_settings
 
@@ -79,16 +78,10 @@ class GroupFromStart(RepairStrategy):
         """Return copies of the group's samples, each as often as any other or once more."""
         known = torch.cat([context.originals, context.repair])
         own = known[self._inside(context, known)]
-        n = min(n_copies(len(own), context, self.times), budget * len(context.evidence))
-        if n == 0:
-            return Proposal.empty(context)
-        generator = torch_generator(context.seed, "copies of the group")
-        parents = context.fetch(own[spread(len(own), n, generator)])
         # Those of the group are what the copies are for; others where the base fails at none of it.
         inside = self._inside(context, context.evidence.failures.index)
         served = (inside if bool(inside.any()) else torch.ones_like(inside)).nonzero()[:, 0]
-        failure = served[torch.arange(n) % len(served)]
-        return copies_of(parents, failure)
+        return more_often(own, self.times, served, context, budget)
 
     def _inside(self, context: RepairContext, index: Tensor) -> Tensor:
         """Return (n,) bool: samples of the group."""
