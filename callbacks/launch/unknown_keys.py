@@ -48,6 +48,8 @@ def unknown_keys(cfg: DictConfig, name: str) -> list[str]:
     # Keys of a user's own may be what others refer to.
     referred = {path.split(".")[0] for path in _referred(cfg)}
     unknown = [key for key in map(str, cfg) if key not in {*plain, *groups, *referred}]
+    if not unknown:  # what may be meant takes longest to say
+        return []
     meant = keys_by_name(
         OmegaConf.masked_copy(cfg, [key for key in map(str, cfg) if key not in unknown])
     )

@@ -1,23 +1,19 @@
 """Small but real runs: the composed configuration on a few hundred embedded digits."""
 
 import os
-from copy import deepcopy
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
 
 from rnnrepair.callbacks import TrainingDynamicsRecorder
 from rnnrepair.callbacks.launch import build
 from rnnrepair.callbacks.wandb.logger import finish_wandb
-from tests.integration.quick_compose import compose_quickly
+from tests.integration.quick_compose import composed, parse_quickly
 
-compose_quickly()
+parse_quickly()
 
 ROOT = Path(__file__).parents[2]
 # Three digits of which each is taken for another; as many steps in an epoch as of ten in batches of
@@ -39,23 +35,11 @@ QUICK = (
     "abstraction.fit_sequences=300",
     "abstraction.fit_states=3000",
     "abstraction.max_iter=20",
-    "logger=csv",
+    "logger=none",
     "trainer.enable_progress_bar=false",
     "trainer.accelerator=cpu",
     "threads=1",
 )
-
-
-def composed(*overrides: str) -> DictConfig:
-    """Compose the configuration as the command line would."""
-    return deepcopy(_composed(overrides))
-
-
-@cache  # composing takes as long as an epoch, and tests ask for the same again and again
-def _composed(overrides: tuple[str, ...]) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose("train", list(overrides))
 
 
 def train(cfg: DictConfig, *extra: Callback) -> tuple[dict, dict]:

@@ -7,8 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
 from rnnrepair import explain
 from rnnrepair.callbacks.launch.finished import FinishedFolder
@@ -16,7 +14,7 @@ from rnnrepair.callbacks.launch.trained import trained_network
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.influence import TrainingDynamics
 from scripts.explain import explained
-from tests.integration.conftest import QUICK, ROOT, composed, train
+from tests.integration.conftest import QUICK, composed, train
 from tests.integration.programs import run_program
 from tests.integration.test_studies import as_command_line
 
@@ -60,9 +58,7 @@ class Odd:
 
 
 def configured(*overrides):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose("explain", ["progress=false", "threads=1", *overrides])
+    return composed("progress=false", "threads=1", *overrides, name="explain")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.integration.conftest import train
 
 
 def test_macro_f1_decides_everywhere(quick):
-    cfg = quick("monitor=macro_f1")
+    cfg = quick("monitor=macro_f1", "logger=csv")
     summary, run = train(cfg)
     answers = RunRecord.load(Path(cfg.paths.output_dir)).repair.answers["val"]
     before, after = (

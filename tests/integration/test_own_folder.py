@@ -6,8 +6,6 @@ import sys
 import pytest
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
 from rnnrepair.callbacks import repair_chain, study_network
 from rnnrepair.callbacks.launch.own_folder import own_data_with_changes
@@ -23,7 +21,7 @@ from scripts.interpolate import interpolate
 from scripts.report import report
 from scripts.rollback import rollback
 from scripts.study import study
-from tests.integration.conftest import ROOT
+from tests.integration.conftest import ROOT, composed
 from tests.quiet_trainer import quiet_trainer
 
 DATA = """
@@ -43,9 +41,7 @@ MODULE = "data_of_own_folder"
 
 
 def asked(config, folder, *overrides):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose(config, [f"run='{folder}'", *overrides])
+    return composed(f"run='{folder}'", *overrides, name=config)
 
 
 @pytest.fixture(scope="module")

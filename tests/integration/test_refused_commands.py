@@ -3,8 +3,6 @@
 import os
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -17,7 +15,7 @@ from rnnrepair.callbacks.launch.unknown_keys import made_of
 from rnnrepair.callbacks.launch.user_errors import told
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Doubting
-from tests.integration.conftest import ROOT, composed
+from tests.integration.conftest import composed
 from tests.integration.programs import run_program
 
 RUN = "+experiment=mnist_repair"
@@ -182,12 +180,10 @@ def test_numbers_of_threads_are_checked_in_every_program():
 
 @pytest.mark.parametrize("written", ["arguments={hidden: 40}", "arguments.hidden=40"])
 def test_sections_for_arguments_of_others_are_open(written):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        assert compose("explain", [written]).arguments == {"hidden": 40}
-        assert compose("finished", ["abstraction.tol=.1"]).abstraction == {"tol": 0.1}
-        with pytest.raises(HydraException):
-            compose("explain", ["argument.hidden=40"])
+    assert composed(written, name="explain").arguments == {"hidden": 40}
+    assert composed("abstraction.tol=.1", name="finished").abstraction == {"tol": 0.1}
+    with pytest.raises(HydraException):
+        composed("argument.hidden=40", name="explain")
 
 
 def test_settings_of_a_section_that_its_class_does_not_take_are_told():

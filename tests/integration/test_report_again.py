@@ -7,8 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from rnnrepair.errors import IncompatibleCheckpointError
@@ -18,7 +16,7 @@ from rnnrepair.runs.comparison import read_folder
 from rnnrepair.runs.jobs import Job, Status
 from scripts.report import report
 from scripts.study import study
-from tests.integration.conftest import QUICK, ROOT, composed, train
+from tests.integration.conftest import QUICK, composed, train
 from tests.integration.test_resume import Crash
 from tests.integration.test_text_run import QUICK as QUICK_TEXT
 from tests.integration.test_text_run import reviews
@@ -45,9 +43,7 @@ def digits(folder, *overrides):
 
 
 def asked(config, folder, *overrides):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose(config, [f"run='{folder}'", *overrides])
+    return composed(f"run='{folder}'", *overrides, name=config)
 
 
 def page_again(folder):

@@ -30,7 +30,7 @@ def finished(tmp_path_factory):
     from tests.integration.conftest import QUICK, composed
 
     folder = tmp_path_factory.mktemp("guided")
-    cfg = composed("+experiment=mnist_repair", *QUICK)
+    cfg = composed("+experiment=mnist_repair", *QUICK, "logger=csv")
     cfg.paths.output_dir = str(folder / "run")
     cfg.paths.cache_dir = str(folder / "cache")
     summary, objects = train(cfg)

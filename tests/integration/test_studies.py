@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from rnnrepair.callbacks.launch.finished import FinishedFolder
@@ -17,13 +15,12 @@ from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.influence import Need
 from rnnrepair.report.studies import read_studies
 from scripts.study import finished_run, study
-from tests.integration.conftest import QUICK, ROOT, composed, train, weights
+from tests.integration.conftest import QUICK, composed, train, weights
 
 
 def compose_finished(folder, *overrides):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose("finished", [f"run={folder}", "progress=false", "threads=1", *overrides])
+    quiet = ("progress=false", "threads=1")
+    return composed(f"run={folder}", *quiet, *overrides, name="finished")
 
 
 def rebuilt(folder):
