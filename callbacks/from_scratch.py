@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.core.optimizer import _init_optimizers_and_lr_schedulers
 from typing_extensions import override
 
 from rnnrepair.callbacks.analysis import AnalysisCallback, log, upstream
@@ -65,6 +66,7 @@ class FromScratch(AnalysisCallback):
             pl_module.load_state_dict(self._initial)
             for optimizer in trainer.optimizers:
                 optimizer.state.clear()
+            _restart_rates(trainer, pl_module)
             recorder = recorder_of(trainer)
             if recorder is not None:
                 recorder.begin_anew()
@@ -78,3 +80,20 @@ class FromScratch(AnalysisCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._starts_anew = state_dict["starts_anew"]
+
+
+def _restart_rates(trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    """Put learning rates and schedulers back to where training begins.
+
+    Those that a new network would be given are asked for: what they were when training began is
+    lost where a run goes on from a checkpoint.
+    """
+    made = trainer.lr_scheduler_configs
+    if not made or any(getattr(config.scheduler, "counts_all_epochs", False) for config in made):
+        return
+    optimizers, configs = _init_optimizers_and_lr_schedulers(pl_module)
+    for optimizer, fresh in zip(trainer.optimizers, optimizers, strict=True):
+        for group, begun in zip(optimizer.param_groups, fresh.param_groups, strict=True):
+            group |= {name: value for name, value in begun.items() if name != "params"}
+    for config, new in zip(made, configs, strict=True):
+        config.scheduler.load_state_dict(new.scheduler.state_dict())

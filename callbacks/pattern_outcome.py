@@ -36,12 +36,17 @@ def found_patterns(
         for split, given in answers.items()
         if strategy.patterns and split != "repair"
     }
+    again = [each for each in strategy.patterns if each.kind != PathPatterns.name]
+    members = {
+        split: iter(members_of(context, again, strategy.finders))
+        for split, context in contexts.items()
+    }
     found = []
     for pattern in strategy.patterns:
         inside = {"repair": pattern.inside}
         if pattern.kind != PathPatterns.name:
             for split, context in contexts.items():
-                inside[split] = context.index[members_of(context, pattern, strategy.finders)]
+                inside[split] = context.index[next(members[split])]
         own = set(pattern.inside.tolist())
         injected = sum(row.injected and row.failure_id in own for row in ledger)
         found.append(FoundPattern.of(pattern, inside, answers, injected))

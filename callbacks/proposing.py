@@ -38,19 +38,19 @@ def proposed(
     """
     strategy = injection.strategy
     context = repair_context(trainer, injection, evidence, injection.edits, seed)
-    context = replace(context, round=injection.campaign.rounds_made)
+    context = replace(context, round=injection.campaign.rounds_made, room=wanted)
     if strategy.reads_phrases:
         context = replace(context, phrases=phrases_of(repairable_data(trainer)))
     if strategy.cleans:
         context = with_labels_judged(trainer, injection, context, injection.ledger)
     if strategy.seeks_patterns:
         context = with_patterns_sought(trainer, injection, context, injection.seed)
+    n_found, given_up = len(strategy.patterns), {p.told for p in strategy.given_up}
     served = int(strategy.serves(context).sum())
     # What cleans has something to mend, for whom samples can be made or not.
     if served == 0 and not strategy.cleans:
         return Proposal.empty(context)
     per_failure = -(-wanted // max(served, 1))
-    n_found, given_up = len(strategy.patterns), {p.told for p in strategy.given_up}
     withheld = torch.zeros(len(evidence), dtype=torch.bool)
     for teachers in teachers_of(trainer):
         withheld |= teachers.fail_at(evidence.failures.index) & ~strategy.explains(context)

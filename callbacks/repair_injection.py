@@ -143,7 +143,8 @@ class RepairInjection(AnalysisCallback):
         self.strategy.begin()
         self._ledger_file = output_folder(trainer, self.output_dir) / "ledger.csv"
         analysis = upstream(trainer, InfluenceAnalysis, self)
-        analysis.look_for(self.strategy.needs, every_failure=self.strategy.cleans)
+        every = self.strategy.cleans or self.strategy.takes_all
+        analysis.look_for(self.strategy.needs, every_failure=every)
         check_trainer(trainer)
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rnnrepair.patterns import GroupPatterns, find_patterns
+from rnnrepair.patterns import GroupPatterns, Pattern, find_patterns, members_of
 from rnnrepair.patterns.chance import Chance
-from rnnrepair.patterns.columns import groups_of, is_in
+from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups
 from tests.planted_patterns import images_with
 
 
@@ -96,3 +96,56 @@ def test_samples_inside_are_compared_with_those_outside_of_their_strata():
             compared = others if others.any() else here
             expected += int(here.sum()) * float(failed[compared].double().mean())
         assert found == pytest.approx(k / expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "told"),
+    [
+        # The longest are as long as texts are cut to; most are the longest; most the shortest.
+        ([10] * 300 + [20] * 300 + [30] * 300 + [50] * 400, "50 steps or longer"),
+        ([20] * 300 + [50] * 700, "50 steps or longer"),
+        ([20] * 900 + [50] * 100, "50 steps or longer"),
+    ],
+)
+def test_the_longest_are_a_group_whatever_their_share(lengths, told):
+    groups = lengths_of(torch.tensor(lengths))
+    assert told in [each for each, _ in groups]
+    inside = torch.stack([inside for _, inside in groups])
+    assert (inside.sum(0) == 1).all()
+    (longest,) = (inside for each, inside in groups if each == told)
+    assert torch.equal(longest, torch.tensor(lengths) == 50)
+
+
+def lengths_of(lengths):
+    context, _ = images_with(None)
+    one = torch.zeros(len(lengths), dtype=torch.int64)
+    batch = replace(context.fetch(one), lengths=lengths)
+    one_class = replace(context, index=one, label=one, failed=one.bool())
+    context = replace(one_class, fetch=lambda index: batch)
+    found = GroupPatterns().candidates(context, torch.zeros(len(lengths)))
+    return [(c.told, c.inside) for c in found if c.parameters.get("group") == "length"]
+
+
+def test_one_reading_of_a_column_says_of_all_its_groups_who_belongs_to_them():
+    values = ["a", "1.5", "b", "1.50", "2", "a", "nan"]
+    groups = [{"value": "a"}, {"low": 1.5, "high": 2.0}, {"low": 2.0}, {"value": "c"}]
+    found = members_of_groups(values, torch.arange(7), groups)
+    rows = [inside.nonzero()[:, 0].tolist() for inside in found]
+    assert rows == [[0, 5], [1, 3], [4], []]
+
+
+def test_who_has_several_patterns_is_counted_with_the_first():
+    context, _ = images_with(None)
+    every = [str(i % 2) for i in range(5000)]
+    context = replace(context, columns={"site": ["x"] * 5000, "device": every})
+    here = context.index % 2 == 0
+    first, second = (
+        Pattern(
+            *("group", told, context.index, context.index, 0.5, 0.1, 0.01),
+            *({"column": column, "value": value}, context.index),
+        )
+        for told, column, value in (("device 0", "device", "0"), ("site x", "site", "x"))
+    )
+    found = members_of(context, [first, second], [GroupPatterns()])
+    assert torch.equal(found[0], here)
+    assert torch.equal(found[1], ~here)

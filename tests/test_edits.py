@@ -14,6 +14,7 @@ from rnnrepair.edits import (
     RangedEdits,
     SeriesEdits,
     TokenEdits,
+    apply_edits,
     check_hidden,
 )
 from rnnrepair.errors import ConfigurationError
@@ -558,3 +559,11 @@ def test_parameters_that_a_family_does_not_have_are_refused():
         RangedEdits({"angle": (9, 3)}, ImageEdits())
     with pytest.raises(ConfigurationError, match="rotates"):
         RangedEdits({"magnitude": (1, 2)}, SeriesEdits(), spared={"rotates": [0]})
+
+
+@pytest.mark.parametrize("size", [(1, 8), (2, 2), (3, 28)])
+def test_images_of_few_pixels_are_blurred_too(size):
+    images = torch.full((2, *size), 0.5)
+    edits = ImageEdits(0, 0, (1, 1), 0, blur=1.5).draw(2, torch.Generator())
+    # What is the same everywhere stays so.
+    torch.testing.assert_close(apply_edits(images, edits, torch.full((2,), size[0])), images)

@@ -410,3 +410,32 @@ def test_groups_are_copied_where_the_rest_is_not_edited(case, inside, monkeypatc
     parents = case.context.fetch(proposal.parent)
     assert torch.equal(proposal.label, parents.label)
     assert torch.equal(proposal.inputs[taught], parents.inputs[taught])
+
+
+def test_a_round_that_the_failures_do_not_divide_keeps_the_share_of_patterns(
+    case, inside, monkeypatch
+):
+    strategy = strategy_of(monkeypatch, OneEdit(inside), share=0.5)
+    room = 2 * len(case.failures) - 7
+    proposal = strategy.propose(replace(case.context, room=room), 2)
+    assert len(proposal) == len(proposal.limited(room)) == room
+    is_pattern = torch.isin(case.failures.index[proposal.failure], inside)
+    assert int(is_pattern.sum()) == room // 2
+
+
+class OnlyInRepair(OneGroup):
+    """Finds a group that no training sample belongs to."""
+
+    def candidates(self, context, difficulty):
+        here = torch.isin(context.index, self.inside)
+        return [Candidate("group", "device 7", here, {})]
+
+
+def test_what_no_training_sample_has_is_told_and_not_taught(case, inside, monkeypatch):
+    strategy = strategy_of(monkeypatch, OnlyInRepair(inside))
+    proposal = strategy.propose(case.context, 4)
+    assert [pattern.told for pattern in strategy.patterns] == ["device 7"]
+    assert "No training sample" in strategy.notes[0]
+    assert "device 7" in strategy.notes[0]
+    expected = InfluenceRepair().propose(case.context, 4)
+    assert torch.equal(proposal.inputs, expected.inputs)

@@ -156,7 +156,9 @@ def _blurred(images: Tensor, deviation: Tensor) -> Tensor:
     kernel = torch.exp(-0.5 * (steps / deviation.clamp_min(0.1)[:, None]) ** 2)
     kernel = kernel / kernel.sum(1, keepdim=True)
     weight = (kernel[:, :, None] * kernel[:, None, :])[:, None]
-    padded = pad(images[None], [BLUR_REACH] * 4, mode="reflect")
+    # What has fewer pixels than the reach has none to reflect.
+    mode = "reflect" if min(images.shape[1:]) > BLUR_REACH else "replicate"
+    padded = pad(images[None], [BLUR_REACH] * 4, mode=mode)
     return conv2d(padded, weight, groups=len(images))[0]
 
 

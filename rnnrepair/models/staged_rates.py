@@ -45,4 +45,7 @@ def staged_rates(
             return round_factor
         return settle_factor if epoch >= base_epochs - settle_epochs else 1.0
 
-    return LambdaLR(optimizer, factor)
+    scheduler = LambdaLR(optimizer, factor)
+    # Its stages begin anew by themselves: nobody has to put it back (callbacks/from_scratch.py).
+    scheduler.counts_all_epochs = True  # type: ignore[attr-defined]
+    return scheduler

@@ -44,6 +44,27 @@ def groups_of(values: Sequence[str], index: Tensor) -> list[tuple[str, dict[str,
     ]
 
 
+def members_of_groups(
+    values: Sequence[str], index: Tensor, groups: Sequence[Mapping[str, float | str]]
+) -> list[Tensor]:
+    """Return (n,) bool of each group: its samples. A column is read once for all its groups.
+
+    Args:
+        values: of the column, of all samples of all splits.
+        index: (n,) int64 of the samples.
+        groups: that ``groups_of`` has made.
+    """
+    own = [values[i] for i in index.tolist()]
+    codes = {value: code for code, value in enumerate(dict.fromkeys(own))}
+    code = torch.tensor([codes[value] for value in own], dtype=torch.int64)
+    # Of values that are numbers, each read once.
+    number = numbers(list(codes))[code] if codes else torch.empty(0, dtype=torch.float64)
+    return [
+        code == codes.get(str(group["value"]), -1) if "value" in group else _between(number, group)
+        for group in groups
+    ]
+
+
 def _finite(ends: dict[str, float | str]) -> dict[str, float | str]:
     """Return the ends that there are: JSON knows no infinite numbers."""
     return {name: end for name, end in ends.items() if math.isfinite(float(end))}
@@ -67,10 +88,11 @@ def columns_without_groups(columns: Mapping[str, Sequence[str]], index: Tensor) 
 
 def is_in(values: Sequence[str], index: Tensor, group: Mapping[str, float | str]) -> Tensor:
     """Return (n,) bool: which samples belong to a group that ``groups_of`` has made."""
-    own = [values[i] for i in index.tolist()]
-    if "value" in group:
-        return torch.tensor([value == group["value"] for value in own], dtype=torch.bool)
-    number = numbers(own)
+    (inside,) = members_of_groups(values, index, [group])
+    return inside
+
+
+def _between(number: Tensor, group: Mapping[str, float | str]) -> Tensor:
     low, high = (float(group.get(end, at)) for end, at in (("low", -math.inf), ("high", math.inf)))
     return (number >= low) & (number < high)
 

@@ -109,13 +109,23 @@ def _same(one: Candidate, other: Candidate, context: PatternContext) -> bool:
     return int((first & second).sum()) >= SAME * int((first | second).sum())
 
 
-def members_of(context: PatternContext, pattern: Pattern, finders: Sequence[Finder]) -> Tensor:
-    """Return (S,) bool: which other samples have a pattern.
+def members_of(
+    context: PatternContext, patterns: Sequence[Pattern], finders: Sequence[Finder]
+) -> list[Tensor]:
+    """Return (S,) bool of each pattern: which other samples have it, and none that came before.
+
+    So it was where they were found: who has several is counted with the first.
 
     Args:
-        context: the other samples, and the training samples that it was found with.
-        pattern: found by one of the finders.
-        finders: those that looked for it.
+        context: the other samples, and the training samples that the patterns were found with.
+        patterns: found by the finders, in their order.
+        finders: those that looked for them.
     """
-    (finder,) = (f for f in finders if f.name == pattern.kind)
-    return finder.again(context, pattern.parameters)
+    by_name = {finder.name: finder for finder in finders}
+    left = torch.ones(len(context), dtype=torch.bool)
+    found = []
+    for pattern in patterns:
+        inside = by_name[pattern.kind].again(context, pattern.parameters) & left
+        left &= ~inside
+        found.append(inside)
+    return found

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.columns import groups_of, is_in
+from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.sequences import Names
@@ -16,6 +16,8 @@ from rnnrepair.sequences import Names
 CLASS, LENGTH = "class", "length"
 # Parts of about equal size that lengths are cut into.
 LENGTHS = 4
+# Training samples that are fetched together, to see how long they are.
+FETCHED = 2000
 
 
 class GroupPatterns:
@@ -45,9 +47,13 @@ class GroupPatterns:
     ) -> Candidate:
         """Add the training samples of the group."""
         del difficulty
-        batch = context.fetch(context.originals)
-        own = _has(context, batch.index, batch.label, batch.lengths, candidate.parameters)
-        return replace(candidate, samples=batch.index[own])
+        index, parameters = context.originals, candidate.parameters
+        lengths = torch.empty(0, dtype=torch.int64)
+        if parameters.get("group") == LENGTH:
+            parts = index.split(FETCHED)
+            lengths = torch.cat([lengths, *(context.fetch(part).lengths for part in parts)])
+        own = _has(context, index, context.original_label, lengths, parameters)
+        return replace(candidate, samples=index[own])
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: the samples of the same group."""
@@ -97,9 +103,12 @@ def _classes(context: PatternContext) -> list[Candidate]:
 
 def _lengths(context: PatternContext) -> list[Candidate]:
     """Return the shortest, ... and the longest samples, where they differ in length."""
-    parts = torch.linspace(0, 1, LENGTHS + 1, dtype=torch.float64)
-    edges = context.batch.lengths.double().quantile(parts).round().long().unique().tolist()
-    cuts = edges[1:-1]
+    lengths = context.batch.lengths
+    parts = torch.linspace(0, 1, LENGTHS + 1, dtype=torch.float64)[1:-1]
+    ends = lengths.double().quantile(parts).round().long().unique()
+    # Where most are the shortest, the others are a group too.
+    longer = lengths[lengths > lengths.min()]
+    cuts = ends[ends > lengths.min()].tolist() or longer.unique()[:1].tolist()
     if not cuts:
         return []
     # The first and the last have no ends: other samples may be shorter or longer.
@@ -116,8 +125,14 @@ def _lengths(context: PatternContext) -> list[Candidate]:
 
 
 def _columns(context: PatternContext) -> list[Candidate]:
-    return [
-        _candidate(context, f"{column} {told}", {"column": column, **group})
-        for column, values in context.columns.items()
-        for told, group in groups_of(values, context.index)
-    ]
+    found = []
+    for column, values in context.columns.items():
+        groups = groups_of(values, context.index)
+        members = members_of_groups(values, context.index, [group for _, group in groups])
+        found += [
+            Candidate(
+                "group", f"{column} {told}", inside, {"column": column, **group}, alike=Alike.CLASS
+            )
+            for (told, group), inside in zip(groups, members, strict=True)
+        ]
+    return found

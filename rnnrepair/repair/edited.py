@@ -60,7 +60,7 @@ def more_often(
         context: of the round.
         budget: copies per failure of the round at most.
     """
-    n = min(n_copies(len(own), context, times), budget * len(context.evidence))
+    n = min(n_copies(len(own), context, times), context.most(budget))
     if n == 0:
         return Proposal.empty(context)
     generator = torch_generator(context.seed, "copies of the group")

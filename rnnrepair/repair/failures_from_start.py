@@ -22,6 +22,7 @@ class FailuresFromStart(RepairStrategy):
     name = "failures_from_start"
     starts_anew = True
     saves = True
+    takes_all = True
 
     def __init__(self, times: Count = 10, augments: bool = False) -> None:
         """Choose how often mistakes are seen, and how all is augmented.

@@ -108,7 +108,7 @@ class PatternRepair(RepairStrategy):
         teachable = [
             not known.given_up and len(self._pool(known, context)) > 0 for known in self.known
         ]
-        index, total = context.evidence.failures.index, budget * len(context.evidence)
+        index, total = context.evidence.failures.index, context.most(budget)
         inside = [
             torch.isin(index, known.pattern.inside) & can
             for known, can in zip(self.known, teachable, strict=True)
@@ -157,13 +157,7 @@ class PatternRepair(RepairStrategy):
         if not self.seeks:
             return
         found = find_patterns(sought.samples, self.finders)
-        known = [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
-        # Nobody can teach what no training sample has; the repair split is trained on anew.
-        self.known = [
-            one
-            for one in known
-            if one.region is not None or len(one.pattern.samples) or self.starts_anew
-        ]
+        self.known = [KnownPattern(pattern, unsafe(pattern.inside, sought)) for pattern in found]
         self.seeks = False
 
     def _taught(
@@ -222,7 +216,20 @@ class PatternRepair(RepairStrategy):
     @property
     @override
     def notes(self) -> list[str]:
-        if self.seeks or self.known:
+        if self.seeks:
+            return []
+        # Nobody can teach what no training sample has; the repair split is trained on anew.
+        alone = [
+            known.pattern.told
+            for known in self.known
+            if known.region is None and not len(known.pattern.samples) and not self.starts_anew
+        ]
+        if alone:
+            return [
+                f"No training sample has what was found, so it is not taught: {told}."
+                for told in alone
+            ]
+        if self.known:
             return []
         done = (
             "the new network was trained on all the data, as by augment or all"

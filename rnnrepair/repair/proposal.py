@@ -64,6 +64,7 @@ class RepairContext:
         columns: what the user's data say of each sample of all splits, by the name of the column;
             looked up by index.
         round: number of the round, from 1.
+        room: samples that the round may inject; None for as many as the budget allows.
     """
 
     evidence: Evidence
@@ -90,6 +91,12 @@ class RepairContext:
     sought: Sought | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     round: int = 1
+    room: int | None = None
+
+    def most(self, budget: int) -> int:
+        """Return how many samples may be proposed, at a budget of so many for each failure."""
+        most = budget * len(self.evidence)
+        return most if self.room is None else min(most, self.room)
 
     def looked_through(self) -> Sought:
         """Return where patterns are looked for.

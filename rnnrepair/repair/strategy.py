@@ -22,6 +22,7 @@ class RepairStrategy(ABC):
         needs: roles of training samples that it reads.
         injects: whether it makes samples at all.
         cleans: whether it mends training samples; it is told how suspicious labels are, then.
+        takes_all: whether it is given every failure, however many there are.
         relabels: whether it gives them other labels.
         edits_samples: whether it changes them by the repair's edits.
         lengthens: whether they have more steps than what they were made from.
@@ -39,6 +40,7 @@ class RepairStrategy(ABC):
     needs: frozenset[Role] = frozenset()
     injects: bool = True
     cleans: bool = False
+    takes_all: bool = False
     relabels: bool = False
     edits_samples: bool = False
     lengthens: bool = False

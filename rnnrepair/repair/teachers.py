@@ -60,7 +60,8 @@ def propose_without(
     kept = (~withheld).nonzero()[:, 0]
     made = Proposal.empty(context)
     if len(kept):
-        rest = replace(context, evidence=context.evidence.select(kept))
+        room = context.room and context.room * len(kept) // len(withheld)
+        rest = replace(context, evidence=context.evidence.select(kept), room=room)
         if bool(strategy.serves(rest).any()):
             made = strategy.propose(rest, budget)
     return replace(made, failure=kept[made.failure], withheld=int(withheld.sum()))

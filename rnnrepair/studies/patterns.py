@@ -85,10 +85,12 @@ class Patterns:
             PathPatterns(),
         ]
         found = find_patterns(context, finders, self.level, self.shuffles)
-        table = pd.DataFrame(
-            [_row(p, members_of(other, p, finders), other, OTHER[self.split]) for p in found],
-            columns=list(COLUMNS),
-        )
+        again = members_of(other, found, finders)
+        rows = [
+            _row(pattern, again[: number + 1], other, OTHER[self.split])
+            for number, pattern in enumerate(found)
+        ]
+        table = pd.DataFrame(rows, columns=list(COLUMNS))
         failures = _failures(run, traces[self.split], found)
         samples = _samples(run, found, self.shown)
         pictures = {}
@@ -102,8 +104,11 @@ class Patterns:
 
 
 def _row(
-    pattern: Pattern, again: Tensor, other: PatternContext, split: str
+    pattern: Pattern, members: Sequence[Tensor], other: PatternContext, split: str
 ) -> dict[str, float | str]:
+    """Return what is told of a pattern, given who has it and, before that, each one before it."""
+    again = members[-1]
+    outside = ~torch.stack([*members]).any(0)
     return {
         "pattern": pattern.told,
         "kind": pattern.kind,
@@ -116,7 +121,7 @@ def _row(
         "other_split": split,
         "other_samples": int(again.sum()),
         "other_error_inside": float(other.failed[again].double().mean()),
-        "other_error_outside": float(other.failed[~again].double().mean()),
+        "other_error_outside": float(other.failed[outside].double().mean()),
     }
 
 

@@ -1,0 +1,58 @@
+"""A new network begins with the rates of a new training."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from rnnrepair.callbacks import repair_chain
+from rnnrepair.edits import SeriesEdits
+from rnnrepair.repair import TrainOnAll
+from tests.quiet_trainer import quiet_trainer
+
+
+class Decaying(pl.LightningModule):
+    """A network of somebody's own, whose rate falls to a tenth after every epoch."""
+
+    def __init__(self, scheduler):
+        super().__init__()
+        self.gru, self.classify = nn.GRU(4, 8, batch_first=True), nn.Linear(8, 3)
+        self.scheduler, self.rates = scheduler, []
+
+    def forward(self, inputs):
+        return self.classify(self.gru(inputs)[0][:, -1])
+
+    def on_train_epoch_start(self):
+        self.rates.append(None)
+
+    def on_train_batch_start(self, batch, batch_idx):
+        self.rates[-1] = self.optimizers().param_groups[0]["lr"]
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self(batch.inputs), batch.label)
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
+        return [optimizer], [self.scheduler(optimizer)]
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "factor"),
+    [
+        (lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1), 0.1),
+        (lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5), 0.5),
+    ],
+)
+def test_a_users_scheduler_begins_anew_with_the_network(make_data, tmp_path, scheduler, factor):
+    network = Decaying(scheduler)
+    chain = repair_chain(
+        start_epoch=2,
+        rounds=1,
+        edit=SeriesEdits(),
+        strategy=TrainOnAll(augments=False),
+        output_dir=str(tmp_path),
+    )
+    trainer = quiet_trainer(max_epochs=5, callbacks=chain)
+    trainer.fit(network, datamodule=make_data())
+    begun = [0.01, 0.01 * factor]
+    assert network.rates == pytest.approx([*begun, *begun, 0.01 * factor**2])
