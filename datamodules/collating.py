@@ -87,8 +87,9 @@ def _leaves(batch: Any) -> Iterator[Tensor]:
         found = as_tensor(batch)
         if found is not None and found.dim() == 2 and found.shape[1] == 1:
             found = found[:, 0]
-        if found is not None and found.dim() == 1 and torch.equal(found, found.round()):
-            yield found.double()
+        whole = None if found is None or found.dim() != 1 else found.double()
+        if whole is not None and torch.equal(whole, whole.round()):
+            yield whole
         return
     for part in parts:
         yield from _leaves(part)

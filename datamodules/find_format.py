@@ -126,7 +126,11 @@ def _check_names(named: Mapping[Key, str], further: list[Key]) -> None:
 
 def _inputs(numbers: Numbers, example: Any) -> Key:
     """Return the place of the sequence: by its name, else the first with steps and features."""
-    arrays = [key for key, values in numbers.items() if values[0].dim() and values[0].numel() > 1]
+    arrays = [
+        key
+        for key, values in numbers.items()
+        if values[0].dim() and any(value.numel() > 1 for value in values)
+    ]
     named = [key for key in arrays if _plain(key) in INPUTS]
     wide = [key for key in arrays if numbers[key][0].dim() > 1]
     ragged = [key for key in arrays if len({len(v) for v in numbers[key]}) > 1]
@@ -179,7 +183,7 @@ def _is_length(key: Key, values: list[Tensor], sequences: list[Tensor], several:
         sequences: of the same items.
         several: whether there are other single numbers, one of which can be the label.
     """
-    if values[0].numel() != 1 or values[0].dtype == torch.bool:
+    if any(value.numel() != 1 for value in values) or values[0].dtype == torch.bool:
         return False
     length = [float(value) for value in values]
     if _plain(key) in LENGTHS:

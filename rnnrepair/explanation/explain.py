@@ -241,7 +241,14 @@ def _asked(
         return _named(data, split, names)
     if index is None:
         return None
-    asked, inside = torch.as_tensor(index, dtype=torch.int64).flatten(), data.indices(split)
+    # A column of a table is indexed by its own labels: what it holds, in its order, is meant.
+    given = index if isinstance(index, Tensor) else torch.as_tensor(list(index))
+    if len(given) and (given.dtype == torch.bool or given.is_floating_point()):
+        raise ConfigurationError(
+            f"index: expected whole numbers of sequences, got {given.dtype}; of a mask give "
+            "mask.nonzero()[0]."
+        )
+    asked, inside = given.long().flatten(), data.indices(split)
     outside = asked[~torch.isin(asked, inside)]
     if len(outside):
         raise DataError(

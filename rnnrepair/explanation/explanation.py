@@ -286,8 +286,12 @@ class Explanation:
         if told["pattern"]:
             line += f"; shares {told['pattern']}"
         if self.words[row]:
-            separator = Names.of(self.spec).separator
-            line += f"\n    {around(self.words[row], self.failures[row].segment, separator)}"
+            separator, words = Names.of(self.spec).separator, self.words[row]
+            # Steps of a network that makes fewer than it reads are no words.
+            stepwise = len(words) == len(self.failures[row].state)
+            segment = self.failures[row].segment
+            text = around(words, segment, separator) if stepwise else separator.join(words)
+            line += f"\n    {text}"
         suspect = self.suspect_told(row)
         return line + (f"\n    {suspect}" if suspect else "")
 

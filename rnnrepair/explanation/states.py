@@ -20,6 +20,11 @@ from rnnrepair.protocols import RepairableData, Split
 
 log = logging.getLogger(__name__)
 
+# Sequences of each split whose states are compared with those that were kept.
+COMPARED = 64
+# Share of the answers after their steps that may differ.
+ROUNDED = 0.01
+
 
 def states_of(
     network: TracedNetwork,
@@ -40,12 +45,39 @@ def states_of(
         progress: see ``Progress``.
     """
     if kept is not None and kept.is_file():
-        log.info("Reduced states taken from %s", kept)
-        return Collected.load(kept)
+        found = Collected.load(kept)
+        if _are_of(found, network, data):
+            log.info("Reduced states taken from %s", kept)
+            return found
+        log.warning(
+            "The states that are kept in %s are not those of this network (its code, an attribute, "
+            "or how it is given its sequences have changed): they are collected anew.",
+            kept,
+        )
     collected = collect_splits(network, data, splits, settings, progress)
     if kept is not None:
         collected.save(kept)
     return collected
+
+
+def _are_of(kept: Collected, network: TracedNetwork, data: RepairableData) -> bool:
+    """Return whether a network goes the way that was kept, on some sequences of each split.
+
+    Code that is imported, and attributes that are no weights, are in no digest.
+    """
+    for states in kept.states.values():
+        rows = torch.arange(min(COMPARED, len(states.index)))
+        end = int(states.offsets[len(rows)])
+        there = kept.reduction.to(network.device)
+        (now,) = network.steps([data.fetch(states.index[rows])], there)
+        if not torch.equal(now.lengths, states.offsets.diff()[rows]):
+            return False
+        # Other batches round otherwise, which may turn an answer that hangs in the balance.
+        other = (now.prediction != states.prediction[:end]).double().mean()
+        alike = torch.allclose(now.hidden, states.vector[:end], rtol=1e-3, atol=1e-3)
+        if not alike or float(other) > ROUNDED:
+            return False
+    return True
 
 
 def states_name(

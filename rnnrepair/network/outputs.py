@@ -50,10 +50,13 @@ class Decoder:
         if self.meaning in {Meaning.ONE_LOGIT, Meaning.ONE_PROBABILITY}:
             one = values.reshape(n_rows)
             if self.meaning == Meaning.ONE_PROBABILITY:
-                one = torch.logit(one.clamp(0, 1))
+                # Saturated ones stay finite: differences of infinite logits are no numbers.
+                one = torch.logit(one, eps=torch.finfo(one.dtype).eps)
             return torch.stack([torch.zeros_like(one), one], 1)
         values = values.reshape(n_rows, self.n_classes)
-        return values.log() if self.meaning == Meaning.PROBABILITIES else values
+        if self.meaning == Meaning.PROBABILITIES:
+            return values.clamp_min(torch.finfo(values.dtype).tiny).log()
+        return values
 
     @property
     def told(self) -> str:

@@ -11,6 +11,7 @@ from rnnrepair.network.hooked import HookedModule, Pass
 from rnnrepair.network.prefixes import ONE_CALL, SORTED, Readout, in_one_call
 from rnnrepair.network.replay import Replay
 from rnnrepair.network.soundness import close
+from rnnrepair.network.stream import refuse_no_answers
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Reading:
         Raises:
             ConfigurationError: the logits of last steps are not the module's answers, although they
                 were on the sequences that it was verified on.
+            NonFiniteError: the module answers NaN.
         """
         if self.readout == Readout.CUT:
             hidden, steps, lengths = cut_steps(self.network, seen.batch)
@@ -58,6 +60,7 @@ class Reading:
             # Training may have made more count than that.
             steps = self.replay.every_prefix(seen, lengths)
         if not self.depends_on_padding and not close(steps[last], logits):
+            refuse_no_answers(logits, seen.batch.index)
             raise ConfigurationError(
                 f"{self.told}: on these sequences its answers are not those of their last steps: "
                 f"its states {SORTED}; else give it a method trace(batch)."

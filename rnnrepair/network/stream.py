@@ -45,7 +45,8 @@ def hidden_batch(
         reduce: (n, d) states to (n, k) ones, where the network runs; None keeps them whole.
 
     Raises:
-        NonFiniteError: a hidden state is NaN or infinite; names the first such sequence.
+        NonFiniteError: a hidden state is NaN or infinite, or an answer is NaN; names the first
+            such sequence.
     """
     prediction = output.step_logits.argmax(-1)
     # The network says how many steps it made: one that reads an image at once makes one.
@@ -64,6 +65,7 @@ def hidden_batch(
     # overflow, so a suspicion is confirmed term by term.
     if not torch.isfinite(hidden.sum()) and not torch.isfinite(hidden).all():
         _raise_for_non_finite(output, batch)
+    refuse_no_answers(output.logits, batch.index)
     if reduce is not None:
         hidden = reduce(hidden)
     return HiddenBatch(
@@ -74,6 +76,21 @@ def hidden_batch(
         batch.label.cpu(),
         _tokens(batch, mask, output.hidden.shape[1]),
     )
+
+
+def refuse_no_answers(logits: Tensor, index: Tensor) -> None:
+    """Refuse (B, C) logits that are no numbers: the largest of them would be the first class.
+
+    Raises:
+        NonFiniteError: names the first such sequence of (B,) indices.
+    """
+    none = logits.isnan().any(1)
+    if bool(none.any()):
+        raise NonFiniteError(
+            f"The answer to sequence {int(index[none.to(index.device)][0])} is NaN. Training has "
+            "diverged, or the network makes no number of such an input (a sum over no steps, a "
+            "logarithm of 0): look at what it makes of that sequence."
+        )
 
 
 def _tokens(batch: SequenceBatch, mask: Tensor | None, n_steps: int) -> Tensor | None:

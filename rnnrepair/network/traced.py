@@ -19,7 +19,7 @@ from rnnrepair.network.predictions import Predictions
 from rnnrepair.network.prefixes import Readout
 from rnnrepair.network.reading import Reading
 from rnnrepair.network.snapshot import unchanged
-from rnnrepair.network.stream import HiddenBatch, hidden_batch
+from rnnrepair.network.stream import HiddenBatch, hidden_batch, refuse_no_answers
 from rnnrepair.sequences import DataSpec, RecurrentOutput, SequenceBatch, Target
 
 # Sequences that are looked at one by one, at least, and all at once, at most.
@@ -222,6 +222,7 @@ class TracedNetwork:
                     logits.append(self._logits(batch).float().cpu())
         order = torch.cat(index).argsort()
         found = torch.cat(logits)[order]
+        refuse_no_answers(found, torch.cat(index)[order])
         return Predictions(
             torch.cat(index)[order], torch.cat(label)[order], found.argmax(-1), found
         )

@@ -22,6 +22,7 @@ from rnnrepair.report.cards import FailureCard, ShownData, failure_cards
 from rnnrepair.report.cleaning import cleaning_line
 from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
+from rnnrepair.report.sequence_figure import reads_stepwise
 from rnnrepair.report.wording import count, percent
 from rnnrepair.sequences import Kind, Names
 
@@ -172,7 +173,10 @@ def _line(card: FailureCard, names: Names, called: str, *, repaired: bool) -> Te
         style="bold",
     )
     first, end = failure.segment
-    for step, word in enumerate(names.of_tokens(card.inputs)):
+    words = names.of_tokens(card.inputs)
+    if not reads_stepwise(card):  # a network that makes fewer steps than it reads
+        return line.append(names.separator.join(words), style="not bold")
+    for step, word in enumerate(words):
         style = f"not bold underline {colour[predicted[step]].fill}"
         if step == failure.step:
             style += " reverse"

@@ -7,6 +7,7 @@ from torch import Tensor
 from rnnrepair.record import Span
 from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import class_colours
+from rnnrepair.report.sequence_figure import reads_stepwise
 from rnnrepair.sequences import Names
 
 
@@ -39,11 +40,14 @@ def failure_text(card: FailureCard, names: Names) -> TextFigure:
     failure = card.failure
     colour = class_colours([failure.label, failure.predicted, *failure.prediction.tolist()])
     first, end = failure.segment
-    words = []
+    texts, words = names.of_tokens(card.inputs), []
+    if not reads_stepwise(card):  # a network that makes fewer steps than it reads
+        told = (
+            f"Failure {failure.index}: {len(failure.state)} steps of {len(texts)} {names.token}s."
+        )
+        return TextFigure(tuple(map(Word, texts)), told, names.separator)
     steps = zip(failure.prediction.tolist(), failure.state.tolist(), strict=True)
-    for step, (text, (predicted, state)) in enumerate(
-        zip(names.of_tokens(card.inputs), steps, strict=True)
-    ):
+    for step, (text, (predicted, state)) in enumerate(zip(texts, steps, strict=True)):
         css = "responsible" if step == failure.step else "segment" if first <= step < end else ""
         title = f"step {step + 1}: predicted {names.of_class(predicted)}, state {state}"
         words.append(Word(text, colour[predicted].fill, css, title))
