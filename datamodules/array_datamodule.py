@@ -74,6 +74,10 @@ class ArrayDataModule(DatasetDataModule):
         refuse_unknown(type(self), options)
         if (x_test is None) != (y_test is None):
             raise DataError("x_test and y_test belong together: give both, or neither.")
+        of_test = {"lengths_test": lengths_test, "static_test": static_test}
+        alone = [name for name, given in of_test.items() if given is not None and x_test is None]
+        if alone:
+            raise DataError(f"{' and '.join(alone)}: give x_test and y_test too.")
         if group is not None and x_test is None:
             raise DataError("group: give x_test and y_test too, of groups that x has not.")
         columns = {"x": _sequences(x, "x"), "lengths": _column(lengths, "lengths")}
@@ -274,10 +278,16 @@ def _items(columns: dict[str, list[Any]], names: list[str]) -> list[tuple[Any, .
     if len(set(sizes.values())) != 1:
         raise DataError(f"Expected as many entries of each, got {sizes}.")
     labels = [names.index(str(y)) if names else _class(y, i) for i, y in enumerate(columns["y"])]
-    lengths = [int(length) for length in columns["lengths"]]
+    lengths = [_length(length, row) for row, length in enumerate(columns["lengths"])]
     static = [as_tensor(value) for value in columns["static"]]
     given = [values for values in (columns["x"], lengths, static, labels) if values]
     return list(zip(*given, strict=True))
+
+
+def _length(length: Any, row: int) -> int:
+    if float(length) != int(length):
+        raise DataError(f"lengths[{row}] is {float(length):g}: expected whole numbers of steps.")
+    return int(length)
 
 
 def _class(label: Any, row: int) -> int:

@@ -230,7 +230,9 @@ def _label(keys: list[Key], numbers: Numbers, example: Any) -> Key:
             f"items have several whole numbers, {single}, and none is called label, y or target: "
             f"{SAY}."
         )
-    found = next(iter([*named, *reversed(single)]), None)
+    # A float that happens to be whole, such as a weight of 1.0, is a class only where no other is.
+    whole = [key for key in single if not numbers[key][0].is_floating_point()]
+    found = next(iter([*named, *reversed(whole or single)]), None)
     if found is None:
         raise DataError(
             f"items have no label: expected one whole number a sequence, got "

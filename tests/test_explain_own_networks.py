@@ -8,7 +8,7 @@ from torch import nn
 
 from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.datamodules import ArrayDataModule, DatasetDataModule
-from rnnrepair.errors import ConfigurationError, NonFiniteError
+from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
 from rnnrepair.explanation import explain
 from rnnrepair.report import write_explanation
 
@@ -153,3 +153,20 @@ def test_labels_and_further_entries_may_be_bools(flag):
     data.setup()
     index = data.indices("fit")
     assert data.fetch(index).label.tolist() == [int(items[i][1]) for i in index.tolist()]
+
+
+def test_a_weight_behind_the_label_is_no_class():
+    g = np.random.default_rng(0)
+    items = [(torch.from_numpy(g.normal(size=(5, 2)).astype("f4")), i % 2, 1.0) for i in range(80)]
+    data = DatasetDataModule(Items(items[:60]), Items(items[60:]), num_classes=2, progress=False)
+    data.setup()
+    index = data.indices("test")
+    assert data.fetch(index).label.tolist() == [i % 2 for i in index.tolist()]
+
+
+def test_lengths_of_a_test_set_that_is_not_given_are_refused(made):
+    x, y = made
+    with pytest.raises(DataError, match="lengths_test: give x_test"):
+        ArrayDataModule(x, y, lengths_test=[8] * 3)
+    with pytest.raises(DataError, match=r"lengths\[1\] is 7\.5"):
+        ArrayDataModule(x, y, lengths=[8, 7.5, *[8] * 158])

@@ -195,8 +195,8 @@ def _refusal(entries: Mapping[int | str | None, Tensor], n_rows: int, n_classes:
     if widths:
         return (
             f"{told}. The data have {n_classes} classes and its head has {widths.pop()} outputs: "
-            "make them agree (n_classes of the data, the last layer of the network). Where forward "
-            "leaves the head out: call=lambda module, batch: module.head(module(...))."
+            "make them agree (num_classes of the data, the last layer of the network). Where "
+            "forward leaves the head out: call=lambda module, batch: module.head(module(...))."
         )
     if any(v.dim() == 3 and v.shape[-1] == n_classes for v in entries.values()):
         return (
