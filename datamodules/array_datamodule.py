@@ -54,7 +54,8 @@ class ArrayDataModule(DatasetDataModule):
                 ``class_names``, in alphabetical order where these are not given.
             x_test: of the test set; carved from ``x`` where None.
             y_test: of the same.
-            lengths: n, of which steps count; all where None.
+            lengths: n, how many steps count. Where None, an end of one number in most sequences of
+                equal length is taken for padding, which is told; all steps count elsewhere.
             lengths_test: of the test set.
             static: (n, ...) further inputs, one of each sequence.
             static_test: of the test set.
