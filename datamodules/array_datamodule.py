@@ -286,7 +286,7 @@ def _items(columns: dict[str, list[Any]], names: list[str]) -> list[tuple[Any, .
 
 
 def _length(length: Any, row: int) -> int:
-    if float(length) != int(length):
+    if not float(length).is_integer():
         raise DataError(f"lengths[{row}] is {float(length):g}: expected whole numbers of steps.")
     return int(length)
 

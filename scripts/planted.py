@@ -7,6 +7,7 @@ Writes a row for each run into the folder (planted.csv), and prints their sums.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,8 +42,10 @@ def is_planted(sweep: Sweep, planted: Mapping[str, Any]) -> bool:
         planted: ``ranges`` and ``spared`` of the plant (configs/plant).
     """
     for name, (low, high) in planted["ranges"].items():
-        swept = (sweep.low, sweep.high) if sweep.parameter == name else (sweep.fixed.get(name),) * 2
-        if swept[0] is None or swept[1] < low or high < swept[0]:
+        least = most = sweep.fixed.get(name, math.nan)
+        if sweep.parameter == name:
+            least, most = sweep.low, sweep.high
+        if not (least <= high and low <= most):
             return False
         # No channel that the plant leaves alone.
         spared = (planted["spared"] or {}).get(name, ())

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,7 +242,10 @@ def _asked(
     if index is None:
         return None
     # A column of a table is indexed by its own labels: what it holds, in its order, is meant.
-    given = index if isinstance(index, Tensor) else torch.as_tensor(list(index))
+    if isinstance(index, Tensor):
+        given = index.flatten()
+    else:
+        given = torch.as_tensor([*index] if isinstance(index, Iterable) else [index])
     if len(given) and (given.dtype == torch.bool or given.is_floating_point()):
         raise ConfigurationError(
             f"index: expected whole numbers of sequences, got {given.dtype}; of a mask give "

@@ -88,15 +88,15 @@ def _has(
     return (lengths >= low) & (lengths <= high)
 
 
-def _candidate(context: PatternContext, told: str, parameters: dict[str, float | str]) -> Candidate:
+def _candidate(told: str, inside: Tensor, parameters: dict[str, float | str]) -> Candidate:
     alike = Alike.DIFFICULTY if parameters.get("group") == CLASS else Alike.CLASS
-    return Candidate("group", told, _inside(context, parameters), parameters, alike=alike)
+    return Candidate("group", told, inside, parameters, alike=alike)
 
 
 def _classes(context: PatternContext) -> list[Candidate]:
     names = Names.of(context.spec)
     return [
-        _candidate(context, f"class {names.of_class(n)}", {"group": CLASS, "number": n})
+        _candidate(f"class {names.of_class(n)}", context.label == n, {"group": CLASS, "number": n})
         for n in context.label.unique().tolist()
     ]
 
@@ -121,7 +121,8 @@ def _lengths(context: PatternContext) -> list[Candidate]:
         ),
         (last, {"low": cuts[-1]}),
     ]
-    return [_candidate(context, told, {"group": LENGTH, **ends}) for told, ends in groups]
+    named = [(told, {"group": LENGTH, **ends}) for told, ends in groups]
+    return [_candidate(told, _inside(context, which), which) for told, which in named]
 
 
 def _columns(context: PatternContext) -> list[Candidate]:
@@ -130,9 +131,7 @@ def _columns(context: PatternContext) -> list[Candidate]:
         groups = groups_of(values, context.index)
         members = members_of_groups(values, context.index, [group for _, group in groups])
         found += [
-            Candidate(
-                "group", f"{column} {told}", inside, {"column": column, **group}, alike=Alike.CLASS
-            )
+            _candidate(f"{column} {told}", inside, {"column": column, **group})
             for (told, group), inside in zip(groups, members, strict=True)
         ]
     return found
