@@ -1,4 +1,4 @@
-"""Whether a collate_fn keeps all samples of a batch, in their order."""
+"""What a collate_fn does with items: whether it keeps all of them, and what it pads them with."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from torch import Tensor
 from rnnrepair.datamodules.sample_format import SampleFormat
 from rnnrepair.datamodules.values import as_tensor
 from rnnrepair.errors import DataError
+from rnnrepair.tensors import tensors_in
 
 Collate = Callable[[list[Any]], Any]
 
@@ -60,6 +61,47 @@ def check_collate(
         f"{[int(number) for number in order]}. Keep the order (pack_padded_sequence sorts by "
         "itself with enforce_sorted=False)."
     )
+
+
+def filling_of(collate: Collate, items: Sequence[Any], form: SampleFormat) -> float | None:
+    """Return the number that a collate_fn puts behind shorter sequences.
+
+    Args:
+        collate: makes a batch of a list of items.
+        items: of different lengths.
+        form: of the items.
+
+    Returns:
+        None where that cannot be seen: all are of one length, or the batch does not hold them one
+        below the other, or one beside the other, unchanged and from the first step on.
+    """
+    sequences = [form.read(item).sequence for item in items]
+    if len({len(sequence) for sequence in sequences}) == 1:
+        return None
+    for leaf in tensors_in(_collated(collate, list(items), form)):
+        for rows in (leaf, leaf.transpose(0, 1)) if leaf.dim() > 1 else ():
+            filling = _behind(rows, sequences)
+            if filling is not None:
+                return filling
+    return None
+
+
+def _behind(rows: Tensor, sequences: Sequence[Tensor]) -> float | None:
+    """Return the one number that stands behind each of the sequences, if rows begin with them."""
+    features = sequences[0][0].numel()
+    if len(rows) != len(sequences) or rows[0].numel() % features:
+        return None
+    steps = rows.reshape(len(rows), -1, features)
+    tails = []
+    for row, sequence in zip(steps, sequences, strict=True):
+        head = row[: len(sequence)]
+        if not torch.equal(head.to(sequence.dtype), sequence.reshape(-1, features)):
+            return None
+        tails.append(row[len(sequence) :].flatten())
+    found = torch.cat(tails)
+    if not len(found) or bool((found.nan_to_num(torch.pi) != found[0].nan_to_num(torch.pi)).any()):
+        return None
+    return float(found[0])
 
 
 def _collated(collate: Collate, items: list[Any], form: SampleFormat) -> Any:

@@ -1,6 +1,7 @@
 """A user's own data sets, as they are: training gets his batches, an analysis reads his items."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
@@ -10,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from rnnrepair.datamodules.batching import EpochBatches, batch_loader
 from rnnrepair.datamodules.chances import chances_of, class_chance
-from rnnrepair.datamodules.collating import Collate, check_collate
+from rnnrepair.datamodules.collating import Collate, check_collate, filling_of
 from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.find_format import find_format
 from rnnrepair.datamodules.formed_batches import EditedFormedBatches, FormedBatches, Forming
@@ -160,6 +161,10 @@ class DatasetDataModule(SequenceDataModule):
         index = torch.linspace(0, n_train - 1, min(TRIED, n_train)).round().long().tolist()
         tried = [items[i] for i in index]
         form = find_format(tried, index, self._kind, self._fields, self._padding)
+        if self._padding is None and not form.width:
+            # Items as long as their sequences: collate_fn knows what stands behind these.
+            filling = filling_of(self.collate_fn, tried, form)
+            form = form if filling is None else replace(form, padding=filling)
         repeats = _repeats(items, form, index[:3])
         if not repeats:
             rank_zero_warn(

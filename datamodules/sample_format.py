@@ -92,7 +92,8 @@ class SampleFormat:
         parts += [f"further inputs {static}"] if static else []
         parts += [f"further inputs a step {beside}"] if beside else []
         steps = f"of {self.width} steps" if self.width else "of any number of steps"
-        padded = "" if self.ends is Ends.WHOLE else f", padded with {self.padding:g}"
+        unpadded = self.ends is Ends.WHOLE and (self.width or not self.padding)
+        padded = "" if unpadded else f", padded with {self.padding:g}"
         return f"{', '.join(parts)}; {steps}{padded}, {self.ends.value}"
 
     def read(self, item: Any) -> Sample:

@@ -23,6 +23,7 @@ SHARED = {
     "scores",
     "seeding",
     "settings",
+    "tensors",
 }
 # Rooms at the top of the repository that are imported as rnnrepair.NAME.
 GLUE = ("callbacks", "datamodules")

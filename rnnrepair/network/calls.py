@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.given_views import given_views
 from rnnrepair.network.names import inputs_among, role_of
+from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.training_call import Given, first_of_layers, given_in_training
 from rnnrepair.network.views import (
     View,
@@ -31,6 +34,9 @@ Call = Callable[[nn.Module, SequenceBatch], Any]
 
 # What training is given for some sequences, and how these are fetched; see ``RepairableData``.
 Form = Callable[[SequenceBatch], tuple[Any, SequenceBatch]]
+
+# Views that tell where sequences end.
+ENDS = ("lengths", "the longest length", "the mask")
 
 SAY = "say how the network is called with call=lambda module, batch: module(...)."
 
@@ -93,7 +99,7 @@ def find_call(module: nn.Module, batch: SequenceBatch, form: Form = as_it_is) ->
             it calls the network.
     """
     if not hasattr(module, "training_step"):
-        return _by_name(module, batch)
+        return _of_plain(module, batch, form)
     try:
         trained_on, fetched = form(batch)
         given = given_in_training(module, trained_on)
@@ -108,6 +114,49 @@ def find_call(module: nn.Module, batch: SequenceBatch, form: Form = as_it_is) ->
     if given is None:
         return _beside_training(module, fetched, form)
     return _recognised(module, given, fetched, form)
+
+
+def _of_plain(module: nn.Module, batch: SequenceBatch, form: Form) -> FoundCall:
+    """Return the call of a module without a training step: as the user's batches are, by name.
+
+    Raises:
+        ConfigurationError: they hold other inputs than the module would be given.
+    """
+    name = type(module).__name__
+    try:
+        held = given_views(batch, form)
+    except Exception as error:
+        raise ConfigurationError(
+            f"What makes batches of items (collate_fn) raised {type(error).__name__} ({error}), so "
+            f"nobody can know what {name} was trained with: {SAY}"
+        ) from error
+    if held is None:
+        return _by_name(module, batch)
+    # A network that need not be told where sequences end is not, where batches do not tell.
+    found = _by_name(module, batch, ends=any(what.startswith(ENDS) for what in held))
+    key = next((key for key, what in found.names.items() if what == "inputs"), None)
+    if key is None:
+        return found
+    given = next(((what, view) for what, view in held.items() if what.startswith("inputs")), None)
+    if given is None:
+        raise ConfigurationError(
+            f"{name}{found.told} would be given its sequences one below the other, padded behind "
+            "with what stands behind the others, and the batches that are made of items "
+            "(collate_fn) hold nothing of the kind. Where they pad with another number, give it "
+            "as padding=...; where they pad in front, or change the numbers, move that into "
+            f"forward or a training_step, or {SAY}"
+        )
+    as_held = found.with_view(key, *given)
+    return as_held if _works(module, as_held, batch) or not _works(module, found, batch) else found
+
+
+def _works(module: nn.Module, call: FoundCall, batch: SequenceBatch) -> bool:
+    try:
+        with torch.no_grad(), unchanged(module):
+            call(module, batch)
+    except Exception:
+        return False
+    return True
 
 
 def _beside_training(module: nn.Module, batch: SequenceBatch, form: Form) -> FoundCall:
@@ -181,7 +230,8 @@ def _again(
     )
 
 
-def _by_name(module: nn.Module, batch: SequenceBatch) -> FoundCall:
+def _by_name(module: nn.Module, batch: SequenceBatch, *, ends: bool = True) -> FoundCall:
+    """Return the call that names tell; without ``ends``, no option says where sequences end."""
     views = views_of(batch)
     arguments: list[View] = []
     options: dict[str, View] = {}
@@ -201,6 +251,8 @@ def _by_name(module: nn.Module, batch: SequenceBatch) -> FoundCall:
                 unknown.append(name)
             elif required:
                 options[name] = always(None)
+        elif role.startswith(ENDS) and not (required or ends):
+            continue
         elif place == 0 and parameter.kind != parameter.KEYWORD_ONLY:
             arguments, names[0] = [views[role]], role
         else:

@@ -9,7 +9,7 @@ from torch import nn
 from rnnrepair.network.calls import SEEN, FoundCall
 from rnnrepair.network.hooked import UNFIT, called
 from rnnrepair.network.snapshot import unchanged
-from rnnrepair.network.tensors import tensors_in
+from rnnrepair.tensors import tensors_in
 from rnnrepair.network.views import CASTS, VIEWS, then
 from rnnrepair.sequences import SequenceBatch
 
