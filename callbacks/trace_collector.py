@@ -62,6 +62,20 @@ def check_hooks(data: RepairableData) -> None:
             )
 
 
+def check_splits(data: RepairableData) -> None:
+    """Refuse data that supply no failures, or nothing to choose by, before any training.
+
+    Raises:
+        MisconfigurationException: names the splits that are empty, and what to give.
+    """
+    empty = [split for split in ("fit", "repair", "val") if len(data.indices(split)) == 0]
+    if empty:
+        raise MisconfigurationException(
+            f"The splits {empty} are empty, which does for explaining a network and not for "
+            "training one: give the data repair_share > 0 and, without a val set, val_share > 0."
+        )
+
+
 def view_of(
     trainer: pl.Trainer,
     pl_module: pl.LightningModule,
@@ -113,6 +127,7 @@ class TraceCollector(AnalysisCallback):
         be_heard()
         data = repairable_data(trainer)
         check_hooks(data)
+        check_splits(data)
         self._tell_if_never(trainer)
         self.progress = self.progress and trainer.progress_bar_callback is not None
         self._network = view_of(trainer, pl_module, data, self.tap, self.call)

@@ -82,8 +82,10 @@ class SequenceDataModule(pl.LightningDataModule):
             num_classes: C; labels must lie in 0 .. C - 1. As many as there are where None.
             batch_size: training sequences a step.
             eval_batch_size: sequences a step where nothing is learnt.
-            repair_share: share of the training samples that supplies the failures to repair.
-            val_share: share that chooses; not used where the data have a val set of their own.
+            repair_share: share of the training samples that supplies the failures to repair; 0 for
+                a network that is trained already, which is only explained.
+            val_share: share that chooses, or 0 for such a network; not used where the data have a
+                val set of their own.
             seed: of the split and of the order of training.
             bucket_batches: batches drawn at a time and sorted by length, so that sequences of
                 like length meet in a batch; 1 leaves the order to chance alone.

@@ -52,8 +52,9 @@ def split_all(
     if n_val:
         split["val"] = torch.arange(n_train, n_train + n_val)
     kept = without_held_out(groups, n_train, n_val)
+    drawn = [name for name, rows in split.items() if len(rows)]
     split = {name: rows[kept[rows]] for name, rows in split.items()}
-    empty = [name for name, rows in split.items() if len(rows) == 0]
+    empty = [name for name in drawn if len(split[name]) == 0]
     if empty:
         raise DataError(
             f"Official val and test sets hold every sequence of {empty}: give other data."
@@ -85,13 +86,15 @@ def split_training(
 
     Args:
         label: (n,) classes.
-        repair_share: share that supplies the failures to repair.
-        val_share: share that chooses; None carves no ``val``.
+        repair_share: share that supplies the failures to repair; 0 for a network that is trained
+            already, which is only explained.
+        val_share: share that chooses, or 0; None carves no ``val``.
         seed: of the split.
         groups: (n,) samples with the same number stay together; None where each is by itself.
 
     Raises:
-        ConfigurationError: the shares leave nothing for ``fit``, or a split is empty.
+        ConfigurationError: the shares leave nothing for ``fit``, or a split of a share above 0 is
+            empty.
     """
     check_settings(split_training, locals(), _leave_some)
     carved = val_share or 0.0
@@ -109,7 +112,8 @@ def split_training(
     split = {"fit": (part == 0).nonzero()[:, 0], "repair": (part == 1).nonzero()[:, 0]}
     if val_share is not None:
         split["val"] = (part == 2).nonzero()[:, 0]
-    empty = [name for name, rows in split.items() if len(rows) == 0]
+    share = {"fit": 1.0, "repair": repair_share, "val": carved}
+    empty = [name for name, rows in split.items() if len(rows) == 0 and share[name]]
     if empty:
         n_groups = len(label) if groups is None else len(groups.unique())
         told = "" if n_groups == len(label) else f" in {n_groups} groups (copies join groups)"

@@ -26,6 +26,7 @@ class Arrays(SequenceDataModule):  # what it was trained on: x (2000, 30, 1), y 
 if __name__ == "__main__":
     net = Net()
     net.load_state_dict(torch.load("net.pt", weights_only=True))
-    failures = explain(net, Arrays(num_classes=2), keep_in="explain")
+    data = Arrays(num_classes=2, repair_share=0, val_share=0)  # nothing is set aside for a repair
+    failures = explain(net, data, keep_in="explain")
     print(failures)
     failures.to_dataframe().to_csv("failures.csv")

@@ -46,7 +46,8 @@ if __name__ == "__main__":
             nn.functional.cross_entropy(predicted, torch.tensor(y)[batch]).backward()
             adam.step()
     machines = {"machine": [*machine, *machine_test]}
-    data = ArrayDataModule(x, y, x_test, y_test, channel_names=CHANNELS, columns=machines)
+    told = {"channel_names": CHANNELS, "columns": machines}
+    data = ArrayDataModule(x, y, x_test, y_test, repair_share=0, val_share=0, **told)
     failures = explain(net, data)
     print(*str(failures).splitlines()[:6], sep="\n")
     print("\nThe first of them:", failures[0])

@@ -3,13 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from rnnrepair.abstraction import AbstractionSettings
+from rnnrepair.callbacks import TraceCollector
 from rnnrepair.datamodules import ArrayDataModule, DatasetDataModule
 from rnnrepair.errors import ConfigurationError, DataError, NonFiniteError
 from rnnrepair.explanation import explain
+from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import margin_of, verified
 from rnnrepair.report import write_explanation
 
@@ -118,6 +122,30 @@ def test_texts_of_a_network_that_makes_fewer_steps_are_shown_without_marks(tmp_p
     # The words as they stand, none in brackets.
     text = " ".join(names[i] for i in data.fetch(torch.tensor([found.failures[0].index])).inputs[0])
     assert text in str(found)
+
+
+def test_all_of_x_is_searched_where_nothing_is_set_aside(made):
+    torch.manual_seed(0)
+    network = Net()
+    found = explained(network, data_of(made))
+    assert (found.searched, found.set_aside) == (90, 30)
+    assert "30 sequences of the splits repair and val are not searched" in str(found)
+    data = data_of(made, repair_share=0, val_share=0)
+    found = explained(network, data)
+    assert (found.searched, found.set_aside) == (120, 0)
+    assert "set aside" not in str(found)
+    assert len(found.suspicion.index) == 120
+    with pytest.raises(ConfigurationError, match=r"split repair is empty.*repair_share > 0"):
+        explained(network, data, split="repair")
+
+
+def test_data_without_a_repair_split_are_refused_for_training(made):
+    data = data_of(made, repair_share=0)
+    trainer = pl.Trainer(
+        max_epochs=1, callbacks=[TraceCollector()], logger=False, enable_checkpointing=False
+    )
+    with pytest.raises(MisconfigurationException, match=r"\['repair'\] are empty.*repair_share"):
+        trainer.fit(SequenceClassifier(3, 2, hidden_size=4), data)
 
 
 def padded(items):

@@ -172,6 +172,8 @@ def explain(
         split=split,
         accuracy=traces.accuracy,
         fit_accuracy=trained_on.accuracy,
+        searched=n_original,
+        set_aside=sum(len(data.indices(other)) for other in ("repair", "val") if other != split),
         warning=warning,
         confused=confusion(traces.label, traces.final_prediction),
         failing=traces.index[~traces.correct],
@@ -234,6 +236,10 @@ def _asked(
     if split not in known:
         raise ConfigurationError(
             f"split={split!r} must be one of {known}: failures are traced back to the split fit."
+        )
+    if len(data.indices(split)) == 0:
+        raise ConfigurationError(
+            f"The split {split} is empty: name another, or give the data {split}_share > 0."
         )
     if names is not None:
         if index is not None:

@@ -34,7 +34,9 @@ class Explanation:
         network: how it is read.
         split: that the failures are of.
         accuracy: of the network on the whole split.
-        fit_accuracy: of it on the training samples.
+        fit_accuracy: of it on the training samples that are searched.
+        searched: training samples among which those behind a failure are looked for.
+        set_aside: sequences of ``repair`` and ``val``, which are not.
         warning: that the data are probably not those that it was trained on; empty for none.
         confused: (C, C) int64, how often the class of the row is taken for that of the column on
             the whole split.
@@ -60,6 +62,8 @@ class Explanation:
     split: Split
     accuracy: float
     fit_accuracy: float
+    searched: int
+    set_aside: int
     warning: str
     confused: Tensor
     failing: Tensor
@@ -87,6 +91,16 @@ class Explanation:
     def mistaken(self) -> str:
         """Which classes of the split are most often taken for which, empty without failures."""
         return mistaken(self.confused, Names.of(self.spec))
+
+    @property
+    def set_aside_told(self) -> str:
+        """Say which sequences are not looked at, empty where there are none."""
+        if self.set_aside == 0:
+            return ""
+        return (
+            f"{self.set_aside} sequences of the splits repair and val are not searched. If the "
+            "network was trained on them too, give the data repair_share=0 and val_share=0."
+        )
 
     @overload
     def __getitem__(self, row: int) -> ToldFailure: ...
@@ -119,7 +133,7 @@ class Explanation:
         """Tell what failures share, and every failure in a few lines."""
         head = (
             f"{self.network}\n{self.split}: accuracy {self.accuracy:.1%}, {self.n_failures} "
-            f"failures, {len(self)} told; training samples {self.fit_accuracy:.1%}"
+            f"failures, {len(self)} told; training samples {self.fit_accuracy:.1%} of {self.searched}"
         )
         if len(self.right):
             right = self.sample_names.numbered(self.right)
@@ -130,6 +144,8 @@ class Explanation:
                 f". Ask about failures of the split, such as {', '.join(failing)}, or for all of "
                 "them: without index and names"
             )
+        if self.set_aside:
+            head += f"\n{self.set_aside_told}"
         if self.warning:
             head += f"\n{self.warning}"
         if self.sample_names.told:
