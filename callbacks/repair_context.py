@@ -14,7 +14,7 @@ from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
-from rnnrepair.influence import Evidence, step_distance
+from rnnrepair.influence import Evidence
 from rnnrepair.network import logits_of, margin_of
 from rnnrepair.patterns import PatternContext
 from rnnrepair.protocols import columns_of_samples
@@ -47,7 +47,6 @@ def repair_context(
         repair=data.indices("repair"),
         fetch=data.fetch,
         judge=partial(trace_inputs, collector.network, model),
-        distance=step_distance(model, "aligned"),
         edits=edits,
         seed=seed,
         unknown=data.spec.unknown,

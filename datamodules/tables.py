@@ -62,7 +62,9 @@ class TableFile:
         content = decoded(self.path, self.encoding)
         return parse_texts(content, str(self.path), self.separator, quotes=self.quotes)
 
-    def numbers(self, columns: Sequence[str], numeric: Sequence[str]) -> pd.DataFrame:
+    def numbers(
+        self, columns: Sequence[str], numeric: Sequence[str], texts: Sequence[str] = ()
+    ) -> pd.DataFrame:
         """Return some columns, each of the type that its fields have.
 
         A comma is taken for the decimal sign where it does not separate columns and every field
@@ -71,6 +73,7 @@ class TableFile:
         Args:
             columns: that are wanted.
             numeric: those of them that should hold numbers.
+            texts: those of them that stay as they are written in csv and tsv: 007 is no 7.
 
         Raises:
             DataError: the file cannot be read, or has rows of more fields than there are columns.
@@ -78,13 +81,13 @@ class TableFile:
         others = [name for name in self.header if name not in columns]
         if kind_of(self.path) == ".parquet":
             return read_parquet(self.path, list(columns))
-        table = self._typed(".").drop(columns=others)
+        table = self._typed(".", texts).drop(columns=others)
         commas = [] if self.separator == "," else [c for c in numeric if _has_commas(table[c])]
         if not commas:
             return table
         if self.tell:
             log.info("%s: numbers have a decimal comma, as in column %r.", self.path, commas[0])
-        again = self._typed(",")
+        again = self._typed(",", texts)
         # Names stay as they were: a class called 1,5 is no number.
         return table.assign(**{name: again[name] for name in numeric})
 
@@ -95,11 +98,13 @@ class TableFile:
         content = decoded(self.path, self.encoding)
         return line_of_row(content, row, self.separator, quotes=self.quotes)
 
-    def _typed(self, decimal: str) -> pd.DataFrame:
-        """Return the table with numbers where pandas sees some."""
+    def _typed(self, decimal: str, texts: Sequence[str]) -> pd.DataFrame:
+        """Return the table with numbers where pandas sees some, but for some texts."""
         # Only empty fields and NaN are missing: names such as NA or null are names.
         missing = ["", "NaN", "nan", "?"]
         how = {"na_values": missing, "decimal": decimal, "encoding": self.encoding}
+        # By the names that the table is known by: those in the file may have spaces around them.
+        how |= {"header": 0, "names": self.header, "dtype": dict.fromkeys(texts, str)}
         read = partial(parsed, self.path, str(self.path), self.separator, quotes=self.quotes, **how)
         try:
             try:

@@ -23,7 +23,6 @@ from rnnrepair.influence import (
     TraceSimilarity,
     TrainingView,
     find_evidence,
-    step_distance,
 )
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
@@ -230,7 +229,6 @@ def case_of(
         data.indices("repair"),
         data.fetch,
         partial(trace_inputs, traced, result.model),
-        step_distance(result.model, "aligned"),
         edits,
         seed=5,
         fit=result.traces["fit"],

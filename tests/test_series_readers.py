@@ -433,3 +433,43 @@ def test_a_table_that_is_read_as_wide_says_so_and_names_its_steps(tmp_path, capl
     frame.assign(late=["x", "y"]).to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(DataError, match=r"the table is wide.*'late' holds 'x'"):
         read_series(tmp_path / "a.csv", Columns())
+
+
+def test_ids_with_leading_zeros_are_names_and_numbers_are_numbers(tmp_path):
+    made, label = recordings(n=12)
+    frame = long_frame(made, label)
+    ids = [f"{i:03d}" for i in range(11)] + ["10"]
+    frame["id"] = [ids[int(name[1:])] for name in frame["id"]]
+    path = tmp_path / "a.csv"
+    frame.rename(columns={"id": " id "}).to_csv(path, index=False)
+    raw = read(path)
+    assert raw.columns["id"].tolist() == ids
+    assert same(raw, made, label)
+    frame["id"] = [f"{int(name)}.0" for name in frame["id"] if name != "10"] + ["11.0"] * len(
+        made[11]
+    )
+    frame.to_csv(path, index=False)
+    # By size, not as texts: 10 behind 9.
+    assert read(path).columns["id"].tolist() == list(range(12))
+
+
+def test_files_of_a_folder_may_be_called_by_numbers_with_leading_zeros(tmp_path):
+    made, label = recordings(n=12)
+    for i, one in enumerate(made):
+        pd.DataFrame(one, columns=list("abc")).to_csv(tmp_path / f"{i:03d}.csv", index=False)
+    labels = pd.DataFrame({"id": [f"{i:03d}" for i in range(12)], "label": label})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    raw = read(tmp_path)
+    assert same(raw, made, label)
+    assert raw.columns["id"].tolist() == labels["id"].tolist()
+
+
+def test_labels_of_npz_are_names_of_its_classes_or_their_numbers(tmp_path):
+    made, label = recordings(low=6, high=7)
+    number = np.array([CLASSES.index(name) for name in label])
+    for labels in (label, number, number.astype(np.float32)):
+        np.savez(tmp_path / "a.npz", x=np.stack(made), y=labels, class_names=CLASSES)
+        assert same(read(tmp_path / "a.npz"), made, label)
+    np.savez(tmp_path / "a.npz", x=np.stack(made), y=number + 1, class_names=CLASSES)
+    with pytest.raises(DataError, match=r"labels \['3'\] are none of .*0 \.\. 2"):
+        read(tmp_path / "a.npz")

@@ -79,7 +79,7 @@ def test_proposal_depends_on_the_seed_of_the_round_alone(repair_case, strategy):
     torch.rand(5)
     assert_same(strategy().propose(context, 2), first)
     torch.set_rng_state(state)
-    other = strategy().propose(type(context)(**{**vars(context), "seed": context.seed + 1}), 2)
+    other = strategy().propose(replace(context, seed=context.seed + 1), 2)
     assert torch.equal(other.inputs, first.inputs) == (strategy is FailureRepair)
 
 

@@ -18,7 +18,8 @@ def read_npz(path: Path, split_column: str | None = None, more: Sequence[str] = 
 
     ``values`` (S, F) or (S,) with ``offsets`` (N + 1,), or ``x`` (N, T, F) or (N, T), whose
     recordings end with their ``lengths`` (N,) or before a tail of NaN; ``label`` (N,). Further
-    arrays of N entries are columns; ``channel_names`` and ``class_names`` are taken too.
+    arrays of N entries are columns; ``channel_names`` and ``class_names`` are taken too, and labels
+    are some of these, or their numbers from 0.
 
     Args:
         path: of the file.
@@ -91,15 +92,34 @@ def _raw(
                 "split_column."
             )
         part = check_parts(columns[split_column], source, split_column)
+    classes = [str(name) for name in told.get("class_names", ())]
     return RawSeries(
         values,
         offsets,
-        label_names(label, source),
+        _named(label_names(label, source), classes, source),
         told.get("channel_names", ()),
-        told.get("class_names", ()),
+        classes,
         {name: column for name, column in columns.items() if column.shape == (n,)},
         part,
     )
+
+
+def _named(labels: np.ndarray, classes: list[str], source: str) -> np.ndarray:
+    """Return (N,) names of classes for labels that are names, or their numbers from 0.
+
+    Raises:
+        DataError: a label is neither.
+    """
+    found = set(labels.tolist())
+    if not classes or found <= set(classes):
+        return labels
+    wrong = sorted(found - {str(number) for number in range(len(classes))})
+    if wrong:
+        raise DataError(
+            f"{source}: labels {wrong[:5]} are none of the class_names {classes}, nor numbers of "
+            f"them (0 .. {len(classes) - 1})."
+        )
+    return np.array(classes)[labels.astype(np.int64)]
 
 
 def _recordings(

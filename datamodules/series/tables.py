@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -51,6 +52,14 @@ def open_series_table(
 ) -> TableFile:
     """Open a table that is written as ``columns`` say; see ``open_table``."""
     return open_table(path, wanted, columns.separator, columns.encoding, told=told, tell=tell)
+
+
+def as_ids(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return ids as whole numbers where all are written as such, 3.0 too, else as they are."""
+    if column.dtype.kind != "O":
+        return column
+    whole = column.dropna().astype(str).str.fullmatch(r"-?(0|[1-9]\d{0,17})(\.0+)?")
+    return pd.to_numeric(column) if bool(whole.all()) else column
 
 
 def check_numbers(

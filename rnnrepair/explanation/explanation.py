@@ -133,7 +133,8 @@ class Explanation:
         """Tell what failures share, and every failure in a few lines."""
         head = (
             f"{self.network}\n{self.split}: accuracy {self.accuracy:.1%}, {self.n_failures} "
-            f"failures, {len(self)} told; training samples {self.fit_accuracy:.1%} of {self.searched}"
+            f"failures, {len(self)} told; training samples {self.fit_accuracy:.1%} of "
+            f"{self.searched}"
         )
         if len(self.right):
             right = self.sample_names.numbered(self.right)

@@ -13,7 +13,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from rnnrepair.abstraction import AbstractModel, confidence, split_code, temporal_features
+from rnnrepair.abstraction import AbstractModel, confidence, temporal_features
 from rnnrepair.settings import check_settings, one_of
 from rnnrepair.traces import Traces
 
@@ -136,17 +136,18 @@ def aligned_distance(counts: Tensor) -> StepDistance:
         counts: (K, C) training steps by state and step prediction.
     """
     n_states, n_classes = counts.shape
-    state, label = split_code(n_states, n_classes)
     known = confidence(counts).double()
-    apart = torch.cdist(known, known, p=1) / 2
-    steps = (
-        (state[:, None] != state).double()
-        + (label[:, None] != label).double()
-        + apart[state][:, state]
-    ) / 3
-    frequency = counts.flatten().double() / counts.sum()
-    unmatched = steps @ frequency
-    table = torch.zeros(len(steps) + 1, len(steps) + 1)
-    table[:-1, :-1] = steps.float()
-    table[-1, :-1] = table[:-1, -1] = unmatched.float()
+    # By state, and by whether the step labels differ.
+    states = torch.cdist(known, known, p=1) / 2 + (1 - torch.eye(n_states, dtype=torch.float64))
+    frequency = counts.double() / counts.sum()
+    other_label = 1 - frequency.sum(0)
+    unmatched = (states @ frequency.sum(1)[:, None] + other_label) / 3
+    n_codes = n_states * n_classes
+    table = torch.zeros(n_codes + 1, n_codes + 1)
+    differ = ~torch.eye(n_classes, dtype=torch.bool)
+    for state, apart in enumerate(states):
+        # A state at a time: with many classes there is no room for several tables in doubles.
+        rows = torch.where(differ[:, None], (apart[:, None] + 1) / 3, apart[:, None] / 3)
+        table[state * n_classes :][:n_classes, :-1] = rows.reshape(n_classes, n_codes).float()
+    table[-1, :-1] = table[:-1, -1] = unmatched.flatten().float()
     return StepDistance(table, at_end=True)

@@ -230,6 +230,13 @@ def _again(
     )
 
 
+def _role(name: str, inputs: str | None, views: Mapping[str, View]) -> str | None:
+    """Return the view that an argument is given; see ``role_of``."""
+    if further_input(name) in views:
+        return further_input(name)
+    return "inputs" if name == inputs else role_of(name)
+
+
 def _by_name(module: nn.Module, batch: SequenceBatch, *, ends: bool = True) -> FoundCall:
     """Return the call that names tell; without ``ends``, no option says where sequences end."""
     views = views_of(batch)
@@ -242,9 +249,7 @@ def _by_name(module: nn.Module, batch: SequenceBatch, *, ends: bool = True) -> F
     for place, (name, parameter) in enumerate(parameters.items()):
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
             continue
-        role = "inputs" if name == inputs else role_of(name)
-        if further_input(name) in views:
-            role = further_input(name)
+        role = _role(name, inputs, views)
         required = parameter.default is parameter.empty
         if role is None or role == "None":
             if required and role is None:

@@ -19,10 +19,10 @@ from rnnrepair.network.refusal import refusal
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.soundness import check_alone, check_labels, check_same_again, close
 from rnnrepair.network.tapped import NoTapError, find_network
-from rnnrepair.tensors import tensors_in
 from rnnrepair.network.views import LABELS
 from rnnrepair.network.watch import Watch
 from rnnrepair.sequences import DataSpec, SequenceBatch
+from rnnrepair.tensors import tensors_in
 
 # Noise on weights may make what a module returns so many times as large.
 STEEP = 100

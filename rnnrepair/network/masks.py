@@ -9,9 +9,9 @@ from torch import nn
 from rnnrepair.network.calls import SEEN, FoundCall
 from rnnrepair.network.hooked import UNFIT, called
 from rnnrepair.network.snapshot import unchanged
-from rnnrepair.tensors import tensors_in
 from rnnrepair.network.views import CASTS, VIEWS, then
 from rnnrepair.sequences import SequenceBatch
+from rnnrepair.tensors import tensors_in
 
 REAL, PADDING = "the mask of real steps", "the mask of padding"
 # bool first: it is what a mask is, and some code cannot subtract it from 1.

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from rnnrepair.edits import Edit, EditFamily
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion
+from rnnrepair.influence import Evidence, LabelDoubt, StepDistance, Suspicion, aligned_distance
 from rnnrepair.patterns import PatternContext
 from rnnrepair.repair.mend import Action, Mend
 from rnnrepair.sequences import Changes, EditRegion, Phrases, SequenceBatch, joined_regions
@@ -45,7 +46,6 @@ class RepairContext:
         repair: (r,) int64 indices of the split that failures come from, right ones too.
         fetch: indices to sequences.
         judge: candidates to the traces that the network makes of them.
-        distance: between steps of traces.
         edits: family of label-preserving edits, None for strategies that edit nothing.
         seed: of this round.
         unknown: token that stands for words without a number, None where inputs are features.
@@ -74,7 +74,6 @@ class RepairContext:
     repair: Tensor
     fetch: Callable[[Tensor], SequenceBatch]
     judge: Callable[[SequenceBatch], Traces]
-    distance: StepDistance
     edits: EditFamily | None
     seed: int
     unknown: int | None = None
@@ -92,6 +91,11 @@ class RepairContext:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     round: int = 1
     room: int | None = None
+
+    @cached_property
+    def distance(self) -> StepDistance:
+        """The distance between steps of traces; a table for the strategies that ask, only."""
+        return aligned_distance(self.state_counts)
 
     def most(self, budget: int) -> int:
         """Return how many samples may be proposed, at a budget of so many for each failure."""

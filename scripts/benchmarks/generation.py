@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 
 from benchmarks.measure import Measure, at_least, in_turns, seconds_of
 from benchmarks.workbench import Analysed, Workbench
-from rnnrepair.influence import Role, TrainingView, find_evidence, step_distance
+from rnnrepair.influence import Role, TrainingView, find_evidence
 from rnnrepair.repair import GuidedRepair, RepairContext, trace_inputs
 
 
@@ -50,7 +50,7 @@ def make_context(bench: Workbench, analysed: Analysed, n_failures: int) -> Repai
         repair=failures.index,
         fetch=bench.datamodule.fetch,
         judge=partial(trace_inputs, network, model),
-        distance=step_distance(model, "aligned"),
         edits=instantiate(bench.cfg.edits[bench.cfg.repair.edit], _convert_="all"),
         seed=bench.cfg.seed,
+        state_counts=model.counts,
     )
