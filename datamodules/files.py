@@ -8,8 +8,9 @@ from rnnrepair.errors import DataError
 
 
 def kind_of(path: Path) -> str:
-    """Return the suffix that says how to read a file, without ``.gz``."""
-    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    """Return the suffix that says how to read a file, in small letters and without ``.gz``."""
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
 
 
 def read_bytes(path: Path) -> bytes:
@@ -20,7 +21,7 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        return gzip.decompress(content) if path.suffix.lower() == ".gz" else content
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}: correct the path.") from error
     except (OSError, EOFError, gzip.BadGzipFile) as error:

@@ -9,6 +9,7 @@ from torch import Tensor
 from rnnrepair.datamodules.base import Base
 from rnnrepair.datamodules.groups import Groups, refuse_labels
 from rnnrepair.datamodules.sequences import Sequences
+from rnnrepair.datamodules.values import LARGEST, are_readable
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import DataSpec, Kind, SampleNames
 
@@ -173,13 +174,13 @@ def check_steps(sequences: Sequences, source: str) -> None:
         DataError: names the first sample that is wrong.
     """
     if sequences.values.is_floating_point():
-        finite = torch.isfinite(sequences.values).flatten(1).all(1)
-        if not finite.all():
-            steps = (~finite).nonzero()[:, 0]
+        readable = are_readable(sequences.values).flatten(1).all(1)
+        if not readable.all():
+            steps = (~readable).nonzero()[:, 0]
             bad = (torch.searchsorted(sequences.offsets, steps, right=True) - 1).unique()
             raise DataError(
-                f"{source}: sample {int(bad[0])} holds NaN or infinity ({len(bad)} samples do): "
-                "clean the data."
+                f"{source}: sample {int(bad[0])} holds NaN, infinity or a number above {LARGEST:g} "
+                f"({len(bad)} samples do): clean the data."
             )
     if len(sequences) and int(sequences.lengths.min()) < 1:
         empty = int((sequences.lengths < 1).nonzero()[0])

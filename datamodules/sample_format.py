@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnrepair.datamodules.values import as_tensor, described, in_form_of
+from rnnrepair.datamodules.values import are_readable, as_tensor, described, in_form_of
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import Kind
 
@@ -107,8 +107,8 @@ class SampleFormat:
         sequence = steps[:length]
         if length < 1:
             raise DataError("it has no steps; every sequence needs at least one: leave it out")
-        if sequence.is_floating_point() and not bool(torch.isfinite(sequence).all()):
-            step, *feature = (~torch.isfinite(sequence)).nonzero()[0].tolist()
+        if sequence.is_floating_point() and not bool(are_readable(sequence).all()):
+            step, *feature = (~are_readable(sequence)).nonzero()[0].tolist()
             where = f"{sequence[(step, *feature)]:g} at step {step + 1}"
             where += f", feature {feature[0]}" if feature else ""
             raise DataError(

@@ -99,7 +99,7 @@ def head_of(path: Path, encoding: str) -> str:
     Raises:
         DataError: see ``decoded``.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opened(path, "rt", encoding=encoding, newline="") as file:
             return "".join(islice(file, HEAD_LINES)).removeprefix("\ufeff")

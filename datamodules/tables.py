@@ -102,7 +102,7 @@ class TableFile:
         """Return the table with numbers where pandas sees some, but for some texts."""
         # Only empty fields and NaN are missing: names such as NA or null are names.
         missing = ["", "NaN", "nan", "?"]
-        how = {"na_values": missing, "decimal": decimal, "encoding": self.encoding}
+        how: dict[str, Any] = {"na_values": missing, "decimal": decimal, "encoding": self.encoding}
         # By the names that the table is known by: those in the file may have spaces around them.
         how |= {"header": 0, "names": self.header, "dtype": dict.fromkeys(texts, str)}
         read = partial(parsed, self.path, str(self.path), self.separator, quotes=self.quotes, **how)
@@ -184,8 +184,9 @@ def read_texts(
     """
     if kind_of(path) != ".jsonl":
         return open_table(path, wanted, separator, encoding).texts()
+    content = decoded(path, encoding).removeprefix("\ufeff")
     try:
-        table = pd.read_json(io.StringIO(decoded(path, encoding)), lines=True, dtype=False)
+        table = pd.read_json(io.StringIO(content), lines=True, dtype=False)
     except ValueError as error:
         raise DataError(f"{path} cannot be read as jsonl: {error}") from error
     check_columns(path, [str(name) for name in table.columns], wanted)

@@ -8,6 +8,8 @@ from torch import Tensor
 
 # Kinds of numpy types that are numbers: truth values, whole numbers, floats.
 NUMBERS = "biuf"
+# Larger inputs stand for missing ones, or overflow where they are squared in single precision.
+LARGEST = 1e18
 
 
 def as_tensor(value: Any) -> Tensor | None:
@@ -23,6 +25,11 @@ def as_tensor(value: Any) -> Tensor | None:
     if array.dtype.kind not in NUMBERS:
         return None
     return torch.as_tensor(array if array.flags.writeable else array.copy())
+
+
+def are_readable(values: Tensor) -> Tensor:
+    """Return where floats are numbers that can be computed with, in bool of the same shape."""
+    return values.abs() <= LARGEST
 
 
 def in_form_of(value: Any, numbers: Tensor) -> Any:

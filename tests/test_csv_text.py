@@ -15,13 +15,13 @@ ROWS = [(f"text {i} is {'fine' if i % 3 else 'poor'}", "yes" if i % 3 else "no")
 
 
 def write_rows(path, rows=ROWS):
-    if ".jsonl" in path.name:
+    if ".jsonl" in path.name.lower():
         content = "".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in rows)
     else:
-        sep = "\t" if ".tsv" in path.name else ","
+        sep = "\t" if ".tsv" in path.name.lower() else ","
         content = f"text{sep}label\n" + "".join(f'"{t}"{sep}{y}\n' for t, y in rows)
-    data = content.encode()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    data = content.encode("utf-8-sig" if path.name.startswith("marked") else "utf-8")
+    path.write_bytes(gzip.compress(data) if path.suffix.lower() == ".gz" else data)
     return path
 
 
@@ -33,7 +33,13 @@ def csv_module(path, **options):
     return module
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.jsonl.gz"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.jsonl.gz"),
+        *("A.CSV", "A.TSV", "A.JSONL.GZ", "a.csv.GZ", "marked.csv", "marked.jsonl"),
+    ],
+)
 def test_every_kind_of_file_holds_the_same(tmp_path, name):
     module = csv_module(write_rows(tmp_path / name))
     assert module.classes == ["no", "yes"]

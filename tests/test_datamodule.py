@@ -67,11 +67,16 @@ def test_splits_depend_on_the_seed_alone():
 
 @pytest.mark.parametrize(
     ("n", "shares"),
-    [(90, (0.5, 0.5)), (90, (-0.1, 0.1)), (90, (0.1, 1.0)), (90, (0.0, 0.1)), (5, (0.1, 0.1))],
+    [(90, (0.5, 0.5)), (90, (-0.1, 0.1)), (90, (0.1, 1.0)), (5, (0.1, 0.1)), (5, (0.0, 0.1))],
 )
 def test_splits_are_refused_when_one_would_be_empty(n, shares):
     with pytest.raises(ConfigurationError, match=r"repair_share|val_share"):
         split_training(torch.zeros(n, dtype=torch.int64), *shares, seed=0)
+
+
+def test_splits_of_no_share_are_empty():
+    split = split_training(torch.arange(90) % 3, 0, 0, seed=0)
+    assert {name: len(rows) for name, rows in split.items()} == {"fit": 90, "repair": 0, "val": 0}
 
 
 def test_module_numbers_samples_by_row_and_keeps_the_test_set_apart(make_data, loaded):
@@ -289,7 +294,8 @@ def test_injected_samples_are_fetched_and_traced_after_the_original_ones(make_da
     ("change", "message"),
     [
         (lambda x, n, y: (x[..., :3], n, y), "shape"),
-        (lambda x, n, y: (x / 0, n, y), "NaN or infinity"),
+        (lambda x, n, y: (x / 0, n, y), "NaN, infinity"),
+        (lambda x, n, y: (x + 1e30, n, y), r"above 1e\+18"),
         (lambda x, n, y: (x, n, y + 1), "labels"),
         (lambda x, n, y: (x, n, y - 1), "labels"),
         (lambda x, n, y: (x, n * 0, y), "lengths"),

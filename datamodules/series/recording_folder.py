@@ -42,8 +42,8 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     named = [("id_column", columns.id), ("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
     named += [("group, test_by or columns", name) for name in columns.more]
-    wanted = [name for _, name in named]
-    table = open_series_table(labels, columns, named).numbers(wanted, (), [columns.id])
+    of_labels = open_series_table(labels, columns, named)
+    table = of_labels.numbers([name for _, name in named], (), [columns.id])
     table = table.sort_values(columns.id, key=lambda names: names.astype(str))
     ids = [str(name) for name in table[columns.id].tolist()]
     twice = (
