@@ -10,7 +10,9 @@ import torch
 from scipy import special, stats
 
 from rnnrepair.influence import SegmentCues, cue_evidence
+from rnnrepair.influence.cue_evidence import JoinedLevels
 from rnnrepair.influence.readings import levels, readings_of
+from rnnrepair.sequences import DataSpec, SequenceBatch
 from rnnrepair.traces import Traces
 
 
@@ -265,3 +267,59 @@ def with_spec(view):
         spec = DataSpec("tokens", 1, 2)
 
     return replace(view, network=Network())
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 2), (3, 5), (6, 7), (0, 7)])
+def test_joined_levels_are_read_as_if_they_were_one(traces, walks, low, high):
+    level, _ = walks
+    joined = of_levels(traces, level).joined(low, high, "one")
+    as_one = torch.where(level > high, level - (high - low), level.clamp_max(low))
+    names = [*"abcdefgh"[:low], "one", *"abcdefgh"[high + 1 :]]
+    every = [(float(i), i + 0.9) for i in range(8)]
+    bounds = [*every[:low], (float(low), high + 0.9), *every[high + 1 :]]
+    expected = replace(readings_of(traces, as_one, bounds, names), are_tokens=False)
+    for name, value in vars(expected).items():
+        found = getattr(joined, name)
+        if torch.is_tensor(value):
+            torch.testing.assert_close(found, value)
+        else:
+            assert found == value, name
+
+
+def test_evidence_of_joined_levels_is_that_of_a_channel_in_which_they_are_one(traces, walks):
+    level, _ = walks
+    g = torch.Generator().manual_seed(1)
+    other = of_levels(traces, torch.randint(8, level.shape, generator=g))
+    channels = [other, of_levels(traces, level)]
+    joined, found = JoinedLevels(channels, 1, traces.label, 1).evidence(6, 7, "top")
+    assert joined.names[-1] == "top"
+    expected = cue_evidence.cue_evidence([other, joined], traces.label, 1)[1]
+    for name in ("typical", "carrying", "misplaced"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))
+
+
+def test_a_spike_over_several_levels_is_one_cue(traces, walks, make_model):
+    """Some of the poison reaches the last level and some the one below: both are one trigger."""
+    from tests.conftest import view_of
+
+    level, spike = walks
+    values = level.double() + 0.5
+    at = spike.nonzero()[:, 0]
+    values[at[::2]] = 6.5
+    values[0], values[1] = 0.0, 8.0  # the ends of the levels
+    inputs = torch.zeros(200, int(traces.lengths.max()), 1)
+    mask = torch.arange(inputs.shape[1]) < traces.lengths[:, None]
+    inputs[mask] = values.float()[:, None]
+    batch = SequenceBatch(traces.index, inputs, traces.lengths, traces.label)
+    view = with_spec(view_of(make_model(3, 2), replace(traces, token=None)))
+    view = replace(view, fetch=lambda index: batch.rows(index))
+    view.network.spec = DataSpec("series", 1, 2)
+    scorer = SegmentCues().fit(view)
+    best = scorer.cues(3)[0]
+    assert best.label == 1
+    assert best.bounds[0] <= 6.5
+    assert best.bounds[1] >= 7.5
+    row = torch.arange(200).repeat_interleave(traces.lengths)
+    assert set(row[at].tolist()) <= set(best.row.tolist())
+    first = scorer.own().argsort(descending=True, stable=True)[: len(best.row)]
+    assert set(first.tolist()) == set(best.row.tolist())

@@ -12,6 +12,8 @@ from torch import Tensor, lgamma
 
 from rnnrepair.influence.readings import Readings
 
+# Of a reading, on which its neighbours stand.
+SIDES = ("before", "after")
 # Transitions of each size between levels that are counted before any is seen.
 UNSEEN = 0.5
 # Strengths of the prior of neighbours that are tried (see ``misplaced``).
@@ -100,20 +102,83 @@ def misplaced(
         wanted: the label.
         cues: (V,) bool of each, the tokens that the strength is learnt from.
     """
-    total = [torch.zeros(each.n_symbols, dtype=torch.float64) for each in channels]
-    for side in ("before", "after"):
-        weighed = [_of_neighbours(each, label, wanted, side) for each in channels]
+    weighed = [_Neighbours.of(each, label, wanted) for each in channels]
+    taught = [
         # There are few levels: all teach.
-        learnt = [
-            torch.where(of if each.are_tokens else torch.ones_like(of), own, 0.0)
-            for each, of, (_, own) in zip(channels, cues, weighed, strict=True)
+        each.taught_by(of if channel.are_tokens else torch.ones_like(of))
+        for each, of, channel in zip(weighed, cues, channels, strict=True)
+    ]
+    of_all = torch.stack([each.sum(2) for each in taught]).sum(0)
+    # What is weighed teaches nothing about itself.
+    return [
+        each.evidence(of_all[:, :, None] - own) for each, own in zip(weighed, taught, strict=True)
+    ]
+
+
+class JoinedLevels:
+    """Evidence of levels of one channel that are joined, for one label; see ``cue_evidence``.
+
+    What the other channels teach is found out once.
+    """
+
+    def __init__(
+        self, channels: Sequence[Readings], number: int, label: Tensor, wanted: int
+    ) -> None:
+        """Take the channels, of which one is joined.
+
+        Args:
+            channels: of N sequences, none of tokens.
+            number: of the channel.
+            label: (N,) int64.
+            wanted: the label.
+        """
+        self._channel, self._label, self._wanted = channels[number], label, wanted
+        others = [each for i, each in enumerate(channels) if i != number]
+        every = [
+            _Neighbours.of(each, label, wanted).taught_by(torch.ones(each.n_symbols).bool()).sum(2)
+            for each in others
         ]
-        of_all = torch.stack([own.sum(1) for own in learnt]).sum(0)
-        for number, (chance, own) in enumerate(weighed):
-            # What is weighed teaches nothing about itself.
-            best = (of_all[:, None] - learnt[number]).argmax(0, keepdim=True)
-            total[number] += chance - own.gather(0, best)[0]
-    return total
+        self._elsewhere = sum(every, torch.zeros(len(SIDES), len(STRENGTHS), dtype=torch.float64))
+
+    def evidence(self, low: int, high: int, name: str) -> tuple[Readings, CueEvidence]:
+        """Return the readings with the levels ``low`` .. ``high`` as one, and their evidence."""
+        joined = self._channel.joined(low, high, name)
+        weighed = _Neighbours.of(joined, self._label, self._wanted)
+        own = weighed.taught_by(torch.ones(joined.n_symbols).bool())
+        of_all = self._elsewhere + own.sum(2)
+        return joined, CueEvidence(
+            typical(joined, self._label, self._wanted),
+            carrying(joined, self._wanted),
+            weighed.evidence(of_all[:, :, None] - own),
+        )
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """Log likelihoods of what stands beside V symbols, on both sides.
+
+    Attributes:
+        chance: (2, V) of neighbours that are drawn from all symbols.
+        own: (2, strengths, V) of ones of their own.
+    """
+
+    chance: Tensor
+    own: Tensor
+
+    @classmethod
+    def of(cls, readings: Readings, label: Tensor, wanted: int) -> "_Neighbours":
+        """Weigh the symbols of a channel."""
+        sides = [_of_neighbours(readings, label, wanted, side) for side in SIDES]
+        return cls(*(torch.stack(each) for each in zip(*sides, strict=True)))
+
+    def taught_by(self, which: Tensor) -> Tensor:
+        """Return (2, strengths, V) what symbols say of the strength, 0 for all but these (V,)."""
+        return torch.where(which, self.own, 0.0)
+
+    def evidence(self, elsewhere: Tensor) -> Tensor:
+        """Return (V,), at the strength that is most probable by (2, strengths, V) all others."""
+        best = elsewhere.argmax(1, keepdim=True)
+        return (self.chance - self.own.gather(1, best)[:, 0]).sum(0)
 
 
 def _of_neighbours(

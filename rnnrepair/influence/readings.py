@@ -62,6 +62,38 @@ class Readings:
         """V."""
         return len(self.names)
 
+    def joined(self, low: int, high: int, name: str) -> "Readings":
+        """Return the readings with the symbols ``low`` .. ``high`` as one, which is called so."""
+        n, width = self.n_symbols, high - low
+
+        def new(symbol: Tensor) -> Tensor:
+            # Those above move down; V, which stands for the start, with them.
+            return torch.where(symbol > high, symbol - width, symbol.clamp_max(low))
+
+        symbol, before = new(self.symbol), new(self.before)
+        begins = symbol != before
+        own = torch.ones(n + 1, dtype=torch.int64).scatter(0, torch.arange(low + 1, high + 1), 0)
+        share = torch.zeros(n + 1 - width, dtype=torch.float64)
+        share.index_add_(0, own.cumsum(0) - 1, self.share)
+        ends = self.bounds[low][0], self.bounds[high][1]
+        # The last run of what is joined ends it.
+        last = torch.cat([begins[1:], begins.new_ones(1)])
+        return Readings(
+            symbol[begins],
+            self.row[begins],
+            self.first[begins],
+            self.end[last],
+            before[begins],
+            new(self.after)[last],
+            self.code[begins],
+            self.said[begins],
+            self.ends[begins],
+            share,
+            [*self.bounds[:low], ends, *self.bounds[high + 1 :]],
+            [*self.names[:low], name, *self.names[high + 1 :]],
+            self.are_tokens,
+        )
+
 
 def steps_are_inputs(network: TracedNetwork, batch: SequenceBatch) -> bool:
     """Return whether a network makes a step of each input, so that it is known what a step reads.
@@ -87,9 +119,14 @@ def read_channels(view: TrainingView) -> Iterator[Readings]:
     values = torch.cat([_steps(view, part) for part in traces.index.split(AT_A_TIME)])
     for channel in range(values.shape[1]):
         level, bounds = levels(values[:, channel].contiguous())
-        called = Names.of(spec).of_channel(channel)
-        names = [f"channel {called} from {low:.3g} to {high:.3g}" for low, high in bounds]
+        names = [level_name(view, channel, low, high) for low, high in bounds]
         yield readings_of(traces, level, bounds, names)
+
+
+def level_name(view: TrainingView, channel: int, low: float, high: float) -> str:
+    """Return what people are told of the values of a channel between two."""
+    called = Names.of(view.network.spec).of_channel(channel)
+    return f"channel {called} from {low:.3g} to {high:.3g}"
 
 
 def levels(values: Tensor) -> tuple[Tensor, list[tuple[float, float]]]:

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 import torch
@@ -12,13 +11,22 @@ from typing_extensions import override
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.any_network import AnyNetwork
-from rnnrepair.influence.cue_evidence import CueEvidence, cue_evidence
+from rnnrepair.influence.cue_evidence import CueEvidence, JoinedLevels, cue_evidence
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.own import OwnScorer
-from rnnrepair.influence.readings import Readings, read_channels, steps_are_inputs
+from rnnrepair.influence.readings import (
+    Readings,
+    level_name,
+    read_channels,
+    steps_are_inputs,
+)
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import Traces
+
+# Cues that are looked at closely.
+KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,7 @@ class CueScorer(OwnScorer):
         """Take the training data; the seed is that of the order of ties."""
         super().__init__(view.traces, seed)
         self._view = view
+        self._joining: dict[tuple[int, int], JoinedLevels] = {}
 
     @override
     def own(self) -> Tensor:
@@ -125,14 +134,15 @@ class CueScorer(OwnScorer):
             score = torch.stack([each.weakest for each in evidence], 1)
             of_reading = score[readings.symbol, label[readings.row]]
             own = own.scatter_reduce(0, readings.row, of_reading, "amax")
+        for found in self._best:
+            rows = found.holders(label)
+            own[rows] = own[rows].clamp_min(found.score)
         return own.float()
 
     def cues(self, top: int) -> list[Cue]:
         """Return the symbols and labels with most evidence, best first; those that occur."""
-        scores = torch.stack([e.weakest for _, evidence in self._weighed for e in evidence])
-        best = scores.flatten().argsort(descending=True, stable=True).tolist()
-        found = (self._cue(*divmod(place, scores.shape[1])) for place in best)
-        return list(islice((cue for cue in found if len(cue.row)), top))
+        found = sorted(self._best, key=lambda each: -each.score)
+        return [each.cue(self.traces, self._doubt) for each in found[:top]]
 
     @cached_property
     def _weighed(self) -> list[tuple[Readings, list[CueEvidence]]]:
@@ -145,27 +155,113 @@ class CueScorer(OwnScorer):
             for readings, *evidence in zip(channels, *of_classes, strict=True)
         ]
 
-    def _cue(self, pair: int, symbol: int) -> Cue:
-        """Return a cue by the number of its channel and label, and of its symbol."""
-        channel, label = divmod(pair, self.traces.n_classes)
-        readings, evidence = self._weighed[channel]
-        found = evidence[label]
-        tried = sum(r.n_symbols for r, _ in self._weighed) * self.traces.n_classes
-        held = (readings.symbol == symbol) & (self.traces.label[readings.row] == label)
+    @cached_property
+    def _best(self) -> list["_Found"]:
+        """Return the symbols with most evidence; levels are joined where that has more."""
+        scores = torch.stack([e.weakest for _, evidence in self._weighed for e in evidence])
+        n_symbols, n_classes = scores.shape[1], self.traces.n_classes
+        best = scores.flatten().argsort(descending=True, stable=True).tolist()
+        found: list[_Found] = []
+        for place in best:
+            pair, symbol = divmod(place, n_symbols)
+            channel, label = divmod(pair, n_classes)
+            readings, evidence = self._weighed[channel]
+            one = _Found(channel, label, readings, evidence[label], symbol, symbol, symbol)
+            if len(one.holders(self.traces.label)) and not any(each.holds(one) for each in found):
+                found.append(self._widened(one))
+            if len(found) == KEPT:
+                break
+        return found
+
+    def _widened(self, found: "_Found") -> "_Found":
+        """Return the levels around one that have most evidence together with it."""
+        if found.readings.are_tokens:
+            return found
+        key = (found.channel, found.label)
+        if key not in self._joining:
+            channels = [readings for readings, _ in self._weighed]
+            self._joining[key] = JoinedLevels(
+                channels, found.channel, self.traces.label, found.label
+            )
+        n_levels, bounds = found.readings.n_symbols, found.readings.bounds
+        while True:
+            wider = []
+            for low, high in ((found.low - 1, found.high), (found.low, found.high + 1)):
+                if low >= 0 and high < n_levels:
+                    name = level_name(self._view, found.channel, bounds[low][0], bounds[high][1])
+                    joined = self._joining[key].evidence(low, high, name)
+                    wider.append(_Found(*key, *joined, low, low, high))
+            best = max(wider, key=lambda each: each.score, default=found)
+            if best.score <= found.score:
+                return found
+            found = best
+
+    @property
+    def _doubt(self) -> float:
+        """Evidence that outweighs that any symbol, or any row of levels, might be the trigger."""
+        tried = 0
+        for readings, _ in self._weighed:
+            n = readings.n_symbols
+            tried += n if readings.are_tokens else n * (n + 1) // 2
+        return math.log(tried * self.traces.n_classes)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A symbol of a channel, or several levels that are one, with the evidence for a label.
+
+    Attributes:
+        channel: its number.
+        label: the label.
+        readings: of the channel, with these levels as one.
+        evidence: of its symbols for the label.
+        symbol: number of the symbol among those.
+        low: first level, as they were.
+        high: last level.
+    """
+
+    channel: int
+    label: int
+    readings: Readings
+    evidence: CueEvidence
+    symbol: int
+    low: int
+    high: int
+
+    @property
+    def score(self) -> float:
+        return float(self.evidence.weakest[self.symbol])
+
+    def holds(self, other: "_Found") -> bool:
+        """Whether the levels of another are among these."""
+        same = (self.channel, self.label) == (other.channel, other.label)
+        return same and self.low <= other.low and other.high <= self.high
+
+    def held(self, label: Tensor) -> Tensor:
+        """Return (R,) bool, the readings of it in samples of the label."""
+        return (self.readings.symbol == self.symbol) & (label[self.readings.row] == self.label)
+
+    def holders(self, label: Tensor) -> Tensor:
+        """Return the (n,) rows of the samples of the label that hold it."""
+        return self.readings.row[self.held(label)].unique()
+
+    def cue(self, traces: Traces, doubt: float) -> Cue:
+        """Return what is told of it."""
+        held, readings = self.held(traces.label), self.readings
         row, place = np.unique(readings.row[held].numpy(), return_index=True)
-        start = self.traces.offsets[torch.from_numpy(row)]
+        start = traces.offsets[torch.from_numpy(row)]
         first, end = (
             at[held][torch.from_numpy(place)] - start for at in (readings.first, readings.end)
         )
         return Cue(
-            readings.names[symbol],
-            channel,
-            readings.bounds[symbol],
-            label,
-            float(found.typical[symbol]),
-            float(found.carrying[symbol]),
-            float(found.misplaced[symbol]),
-            math.log(tried),
+            readings.names[self.symbol],
+            self.channel,
+            readings.bounds[self.symbol],
+            self.label,
+            float(self.evidence.typical[self.symbol]),
+            float(self.evidence.carrying[self.symbol]),
+            float(self.evidence.misplaced[self.symbol]),
+            doubt,
             torch.from_numpy(row),
             first,
             end,
