@@ -20,6 +20,7 @@ from rnnrepair.runs.comparison import (
     arm_table,
     class_accuracies,
     contrast_table,
+    export_files,
     is_count,
     lacking_seeds,
     metric_table,
@@ -44,7 +45,7 @@ def main() -> None:
     arguments = _arguments()
     source: Path = arguments.source
     try:
-        runs = _read(source, arguments.other_start)
+        runs = _read(source, arguments.other_start, arguments.export)
         also = [parse_contrast(text, runs) for text in arguments.also]
         refused = unequal_steps(runs) and not arguments.unequal_ok
         kept = write_export(runs, arguments.export) if arguments.export and not refused else None
@@ -71,9 +72,11 @@ def main() -> None:
         sys.exit(1)
 
 
-def _read(source: Path, other_start: list[str]) -> Runs:
+def _read(source: Path, other_start: list[str], export: Path | None) -> Runs:
     if source.is_dir():
-        return read_folder(source, other_start)
+        # Arms may be added whose rivals are among the exported runs.
+        there = other_start and export and any(file.is_file() for file in export_files(export))
+        return read_folder(source, other_start, read_export(export) if there else ())
     if other_start:
         raise DataError("--other-start is for folders: an export tells which network counts.")
     return read_export(source)

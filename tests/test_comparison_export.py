@@ -85,7 +85,10 @@ def test_runs_of_several_sittings_are_merged_and_newer_ones_replace_older(tmp_pa
     [
         ({"experiment": "sst_repair"}, "different experiments"),
         ({"source": "c"}, "different data"),
-        ({"contrasts": []}, "named in advance"),
+        (
+            {"contrasts": [{"of": "none", "against": "hard", "metric": "test_accuracy"}]},
+            "named in advance",
+        ),
     ],
 )
 def test_unlike_runs_are_not_merged(tmp_path, other, message):

@@ -43,6 +43,15 @@ def test_items_count_from_the_usual_network_and_others_stay_as_they_were(folder,
     assert again.loc[("true_labels", 0), "repaired"] == 2
 
 
+def test_the_usual_network_may_be_that_of_exported_runs(tmp_path):
+    write_run(tmp_path / "a", "none", 0, BEFORE, BEFORE)
+    write_export(read_folder(tmp_path / "a"), tmp_path / "export")
+    write_run(tmp_path / "b", "true_labels", 0, TRUE_BEFORE, TRUE)
+    usual = read_export(tmp_path / "export")
+    added = write_export(read_folder(tmp_path / "b", ["true_labels"], usual), tmp_path / "export")
+    assert metric_table(added).loc[("true_labels", 0), "repaired"] == 2
+
+
 def test_what_cannot_be_counted_is_refused(folder):
     with pytest.raises(DataError, match=r"No run has the arm true_label: there are \["):
         read_folder(folder, ["true_label"])

@@ -114,3 +114,35 @@ def test_what_was_not_measured_is_no_number(folder):
     write_run(folder, "guided", 0, BEFORE, AFTER, share=None)
     value = read_folder(folder).by_key["guided", 0].values["repaired_share"]
     assert math.isnan(value)
+
+
+def contrast(of, against):
+    return {"of": of, "against": against, "metric": "test_accuracy"}
+
+
+def test_contrasts_may_be_added_with_an_arm_that_has_not_been_run(tmp_path):
+    first = [contrast("guided", "none")]
+    later = [*first, contrast("guided", "longer")]
+    for seed in (0, 1):
+        write_run(tmp_path, "none", seed, BEFORE, BEFORE, contrasts=first)
+        write_run(tmp_path, "guided", seed, BEFORE, AFTER, contrasts=first)
+        write_run(tmp_path, "longer", seed, BEFORE, AFTER, contrasts=later)
+    named = ["guided-none:test_accuracy", "guided-longer:test_accuracy"]
+    assert [str(c) for c in read_folder(tmp_path).about.contrasts] == named
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        # Both arms were there already.
+        [contrast("guided", "none"), contrast("hard", "none")],
+        # One that was named is missing.
+        [contrast("guided", "longer"), contrast("hard", "longer")],
+    ],
+)
+def test_no_contrast_is_named_when_its_arms_are_known_and_none_is_dropped(tmp_path, later):
+    for arm in ("none", "guided", "hard"):
+        write_run(tmp_path, arm, 0, BEFORE, AFTER, contrasts=[contrast("guided", "none")])
+    write_run(tmp_path, "longer", 0, BEFORE, AFTER, contrasts=later)
+    with pytest.raises(DataError, match=r"named in advance .*may grow by contrasts.*--also"):
+        read_folder(tmp_path)

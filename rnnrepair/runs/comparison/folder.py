@@ -1,6 +1,6 @@
 """Reads the runs of a folder."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rnnrepair.errors import DataError
@@ -25,12 +25,13 @@ NO_TESTS = {"repair", "val"}
 SPLITS = ("fit", "repair", "val", "test")
 
 
-def read_folder(folder: Path, other_start: Collection[str] = ()) -> Runs:
+def read_folder(folder: Path, other_start: Collection[str] = (), usual: Iterable[Run] = ()) -> Runs:
     """Return every finished run below a folder.
 
     Args:
         folder: of the runs.
         other_start: arms that began with another network, see ``from_one_start``.
+        usual: runs from elsewhere that began with the usual one, such as exported ones.
 
     Raises:
         DataError: no finished run, or runs that may not be compared.
@@ -43,7 +44,7 @@ def read_folder(folder: Path, other_start: Collection[str] = ()) -> Runs:
             "runs. Runs of older versions have none: make them again."
         )
     runs = with_equal_broken(_read_run(file.parents[1]) for file in files)
-    return Runs(from_one_start(runs, other_start))
+    return Runs(from_one_start(runs, other_start, usual))
 
 
 def _read_run(folder: Path) -> tuple[Run, Sequence[CurvePoint]]:

@@ -1,6 +1,6 @@
 """Arms that began with another network, such as one that was trained on the true labels."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from rnnrepair.errors import DataError
@@ -10,7 +10,7 @@ from rnnrepair.runs.comparison.runs import INTERPOLATED, SUMMARY_METRICS, Answer
 _OF_THE_START = frozenset(SUMMARY_METRICS) - {"injected", "steps"}
 
 
-def from_one_start(runs: list[Run], arms: Collection[str]) -> list[Run]:
+def from_one_start(runs: list[Run], arms: Collection[str], usual: Iterable[Run] = ()) -> list[Run]:
     """Return runs as if all had begun with the unrepaired network of the other arms.
 
     What counts as repaired or broken by them is then what counts so for the others: items that the
@@ -19,6 +19,7 @@ def from_one_start(runs: list[Run], arms: Collection[str]) -> list[Run]:
     Args:
         runs: of one experiment.
         arms: that began with other networks.
+        usual: runs of other arms that are not among these.
 
     Raises:
         DataError: no such arm, or a seed has no other arm, or one with other test items.
@@ -27,8 +28,8 @@ def from_one_start(runs: list[Run], arms: Collection[str]) -> list[Run]:
     if unknown:
         known = sorted({run.arm for run in runs})
         raise DataError(f"No run has the arm {', '.join(unknown)}: there are {known}.")
-    usual = {run.seed: run for run in runs if run.arm not in arms}
-    return [_begun_with(usual, run) if run.arm in arms else run for run in runs]
+    start = {run.seed: run for run in (*usual, *runs) if run.arm not in arms}
+    return [_begun_with(start, run) if run.arm in arms else run for run in runs]
 
 
 def _begun_with(usual: Mapping[int, Run], run: Run) -> Run:

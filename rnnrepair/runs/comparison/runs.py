@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ class About:
     Attributes:
         experiment: its name.
         data: source, number of sequences, sizes of further test splits, budget.
-        contrasts: differences that the configuration named before anything was run.
+        contrasts: differences that the configuration named before their arms were run.
         class_names: by number; none where the data have no names for them.
     """
 
@@ -126,7 +126,8 @@ class Runs:
         _refuse_unlike(ordered)
         self.by_key = {(run.arm, run.seed): run for run in ordered}
         named = (run.about for run in ordered if run.about.class_names)
-        self.about = next(named, ordered[0].about)
+        contrasts = _named_in_advance(ordered)
+        self.about = replace(next(named, ordered[0].about), contrasts=contrasts)
         self.arms = tuple(dict.fromkeys(run.arm for run in ordered))
         self.seeds = tuple(sorted({run.seed for run in ordered}))
         self.splits = tuple(sorted(ordered[0].splits))
@@ -183,13 +184,6 @@ def _refuse_unlike(runs: list[Run]) -> None:
     )
     _refuse_differing(
         runs,
-        lambda run: [str(contrast) for contrast in run.about.contrasts],
-        "contrasts named in advance",
-        "Name one list in the configuration before the first run. Differences that nobody named "
-        "in advance may be asked for with --also.",
-    )
-    _refuse_differing(
-        runs,
         lambda run: sorted(run.splits),
         "test splits",
         "Some were made by an older version, or are not interpolated (scripts/interpolate.py): "
@@ -204,6 +198,29 @@ def _refuse_unlike(runs: list[Run]) -> None:
             "cache_dir and the same settings but the strategy's. An arm that begins with another "
             "network on purpose is named: compare.py --other-start ARM.",
         )
+
+
+def _named_in_advance(runs: list[Run]) -> tuple[Contrast, ...]:
+    """Return the longest list of contrasts; it may have grown by those of arms that came later.
+
+    Raises:
+        DataError: a contrast was named when both its arms were there already, or is missing.
+    """
+    lists = {run.about.contrasts: run for run in runs}
+    longest = max(lists, key=len)
+    for named, run in lists.items():
+        there = {other.arm for other in runs if other.about.contrasts == named}
+        added = [contrast for contrast in longest if contrast not in named]
+        late = [contrast for contrast in added if {contrast.of, contrast.against} <= there]
+        if late or not set(named) <= set(longest):
+            raise DataError(
+                f"Runs of different contrasts named in advance cannot be compared: "
+                f"{[*map(str, longest)]} in {lists[longest].origin}, {[*map(str, named)]} in "
+                f"{run.origin}. Name one list in the configuration before the first run; later it "
+                "may grow by contrasts with an arm that has not been run. Differences that nobody "
+                "named in advance may be asked for with --also."
+            )
+    return longest
 
 
 def _refuse_differing(runs: list[Run], value: Callable[[Run], Any], what: str, remedy: str) -> None:
