@@ -185,6 +185,11 @@ def test_readings_of_a_channel_are_put_on_the_line_between_their_neighbours():
     assert found[1, :4, 1].tolist() == [2, 2, 2, 3]
     assert torch.equal(found[2], inputs[2])
     assert torch.equal(found[:, :, 0], inputs[:, :, 0])
+    # A trigger may be wider than the channel that tells it.
+    inputs[0, :, 0] = torch.arange(6.0) ** 2
+    whole = without_cues(batch, [cue(1, 7.0, 9.0)], whole_steps=True).inputs
+    assert whole[0, :, 0].tolist() == [0, 3, 6, 9, 16, 16]
+    assert torch.equal(whole[:, :, 1], found[:, :, 1])
 
 
 def test_every_repair_changes_the_suspects_alone(run):

@@ -22,14 +22,15 @@ def repair_of(
 
     Args:
         way: ``mask``, the cues are taken out of the samples; ``remove``, the samples are; or
-            ``relabel``, they are given the label that the network says without the cues.
+            ``relabel``, they are given the label that the network says without the steps that hold
+            them: a trigger may be wider than the channels that tell it.
         suspects: training samples.
         cues: what they are suspected for.
         network: with the backdoor.
     """
     if way == "remove":
         return Changes(removed=suspects.index)
-    masked = without_cues(suspects, cues)
+    masked = without_cues(suspects, cues, whole_steps=way == "relabel")
     if way == "mask":
         return Changes(
             masked.inputs,
@@ -43,7 +44,9 @@ def repair_of(
     return Changes(relabelled=said.index[other], new_label=said.predicted[other])
 
 
-def without_cues(batch: SequenceBatch, cues: Sequence[Cue]) -> SequenceBatch:
+def without_cues(
+    batch: SequenceBatch, cues: Sequence[Cue], *, whole_steps: bool = False
+) -> SequenceBatch:
     """Return sequences without cues.
 
     Tokens are left out, but a sequence of nothing else stays; readings of a channel are put on the
@@ -52,17 +55,19 @@ def without_cues(batch: SequenceBatch, cues: Sequence[Cue]) -> SequenceBatch:
     Args:
         batch: B sequences, without further inputs beside their steps.
         cues: that they may hold.
+        whole_steps: whether the other channels are taken out where one holds a cue, too.
     """
+    anywhere = torch.stack([cue.read_in(batch) for cue in cues]).any(0)
     if batch.inputs.dim() == 2:
-        held = torch.stack([cue.read_in(batch) for cue in cues]).any(0)
-        kept = batch.mask & ~held
+        kept = batch.mask & ~anywhere
         kept |= batch.mask & ~kept.any(1, keepdim=True)
         rows = [row[k] for row, k in zip(batch.inputs, kept, strict=True)]
         return replace(batch, inputs=pad_sequence(rows, batch_first=True), lengths=kept.sum(1))
     inputs = batch.inputs.clone()
-    for channel in {cue.channel for cue in cues}:
+    channels = range(inputs.shape[2]) if whole_steps else {cue.channel for cue in cues}
+    for channel in channels:
         of_channel = [cue.read_in(batch) for cue in cues if cue.channel == channel]
-        held = torch.stack(of_channel).any(0)
+        held = anywhere if whole_steps else torch.stack(of_channel).any(0)
         inputs[:, :, channel] = _interpolated(inputs[:, :, channel], held, batch.mask)
     return replace(batch, inputs=inputs)
 
