@@ -7,26 +7,26 @@ import pytorch_lightning as pl
 from rnnrepair.callbacks.analysis import log
 from rnnrepair.callbacks.trace_collector import repairable_data
 from rnnrepair.repair import lost_by_mending, lost_by_patterns, rounds_held, taken_back
+from rnnrepair.scores import Scored
 
 if TYPE_CHECKING:
     from rnnrepair.callbacks.repair_injection import RepairInjection
 
 
 def take_back_lost(
-    trainer: pl.Trainer, injection: "RepairInjection", val_score: float, n_val: int, epoch: int
+    trainer: pl.Trainer, injection: "RepairInjection", val: Scored, epoch: int
 ) -> bool:
     """Undo rounds in data and ledger where val fell over them; return whether any was.
 
     Args:
         trainer: of the data.
         injection: whose rounds they are; its patterns are given up where they are to blame.
-        val_score: of the network as it is now.
-        n_val: val sequences.
+        val: what the network scores now.
         epoch: completed ones.
     """
     campaign, ledger, strategy = injection.campaign, injection.ledger, injection.strategy
-    mending = lost_by_mending(campaign, ledger, val_score, n_val)
-    patterns = lost_by_patterns(campaign, strategy.taught_in, val_score, n_val)
+    mending = lost_by_mending(campaign, ledger, val)
+    patterns = lost_by_patterns(campaign, strategy.taught_in, val)
     lost = [number for number in (mending, patterns) if number is not None]
     if not lost:
         return False
@@ -45,7 +45,7 @@ def take_back_lost(
         f"Round {last} is" if first == last else f"Rounds {first} to {last} are",
         injection.monitor.value,
         campaign.val_score[first - 1],
-        val_score,
+        val.value,
         "it" if first == last else "them",
     )
     return True

@@ -44,7 +44,7 @@ from rnnrepair.repair import (
     ledger_text,
     write_ledger,
 )
-from rnnrepair.scores import Monitor, confusion, score
+from rnnrepair.scores import Monitor, Scored, confusion
 from rnnrepair.seeding import derive_seed
 from rnnrepair.settings import Count, above, check_settings, one_of
 
@@ -216,7 +216,7 @@ class RepairInjection(AnalysisCallback):
         network = upstream(trainer, TraceCollector, self).network
         val = network.predict(repairable_data(trainer).loader("val"))
         confused = confusion(val.label, val.predicted)
-        take_back_lost(trainer, self, score(confused, self.monitor), len(val.label), epoch)
+        take_back_lost(trainer, self, Scored.of(confused, self.monitor), epoch)
 
     @override
     def analyse(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
@@ -226,9 +226,9 @@ class RepairInjection(AnalysisCallback):
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
         n_failures = 0 if source.evidence is None else len(source.evidence)
         val = abstraction.traces["val"]
-        val_score = score(confusion(val.label, val.final_prediction), self.monitor)
-        took_back = take_back_lost(trainer, self, val_score, len(val), epoch)
-        wanted = self.campaign.open_round(n_failures, val_score)
+        on_val = Scored.of(confusion(val.label, val.final_prediction), self.monitor)
+        took_back = take_back_lost(trainer, self, on_val, epoch)
+        wanted = self.campaign.open_round(n_failures, on_val.value, on_val.error)
         if self.strategy.starts_anew:
             self._begin_anew(trainer, source.evidence, epoch)
         elif wanted is not None:

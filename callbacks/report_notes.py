@@ -10,7 +10,7 @@ from rnnrepair.protocols import KnowsPoison, KnowsWrongLabels, RepairableData
 from rnnrepair.record import SplitAnswers
 from rnnrepair.repair import Action, Campaign, LedgerRow, StopReason
 from rnnrepair.runs import still_rising
-from rnnrepair.scores import Monitor, confusion, fell, score
+from rnnrepair.scores import Monitor, Scored, confusion
 from rnnrepair.sequences import Names
 
 
@@ -32,10 +32,10 @@ def found_notes(
     """
     told = []
     if at_chance(val.label, val.predicted, monitor):
+        now = Scored.of(confusion(val.label, val.predicted), monitor)
         told.append(
-            f"The unrepaired network is at chance: {monitor.value} "
-            f"{score(confusion(val.label, val.predicted), monitor):.3f} on val, where one "
-            f"answer for all has {constant_score(val.label, monitor):.3f}. A repair mends "
+            f"The unrepaired network is at chance: {monitor.value} {now.value:.3f} on val, where "
+            f"one answer for all has {constant_score(val.label, monitor):.3f}. A repair mends "
             "failures of a network that has learnt its task. Train longer before it: raise "
             f"{base_length}. Or mend learning rate, network or data first."
         )
@@ -70,11 +70,12 @@ def ended_notes(
         "their labels."
         for pattern in given_up
     ]
-    before, after = (score(confusion(val.label, p), monitor) for p in (val.before, val.after))
-    if fell(before, after, len(val.label)):
+    before, after = (Scored.of(confusion(val.label, p), monitor) for p in (val.before, val.after))
+    if before.fell_to(after):
         told.append(
             f"The final network is worse on val than the unrepaired one: {monitor.value} "
-            f"{after:.4f}, {before:.4f} before. {_instead(folder)}{_of_cleaning(ledger, folder)}"
+            f"{after.value:.4f}, {before.value:.4f} before. {_instead(folder)}"
+            f"{_of_cleaning(ledger, folder)}"
         )
     return tuple(told)
 

@@ -1,8 +1,10 @@
 """What decides how good predictions are: one number, from how often what is taken for what."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
+import torch
 from torch import Tensor
 
 # From so many times the smallest class on, accuracy hardly sees it.
@@ -49,17 +51,77 @@ def score(confused: Tensor, monitor: Monitor | str) -> float:
     return float((2 * right[there] / (of_label + predicted)[there]).mean())
 
 
-def fell(before: float, after: float, n: int) -> bool:
-    """Return whether a score of n samples fell by more than twice its standard error before.
+@dataclass(frozen=True)
+class Scored:
+    """A score, and how far it might be from that of all samples of the kind.
 
-    One sample more on either side keeps a perfect score from having no error.
-
-    Example:
-        >>> fell(0.9, 0.85, 100), fell(0.9, 0.85, 1000), fell(1.0, 0.99, 100)
-        (False, True, False)
+    Attributes:
+        value: the score.
+        error: its standard error.
     """
-    share = (before * n + 1) / (n + 2)
-    return before - after > 2 * (share * (1 - share) / n) ** 0.5
+
+    value: float
+    error: float
+
+    @classmethod
+    def share(cls, hits: int, n: int) -> "Scored":
+        """Return a share of n samples, at least 1; a hit and a miss more keep it from certainty.
+
+        Example:
+            >>> found = Scored.share(90, 100)
+            >>> found.value, round(found.error, 3)
+            (0.9, 0.031)
+        """
+        share = (hits + 1) / (n + 2)
+        return cls(hits / n, (share * (1 - share) / n) ** 0.5)
+
+    @classmethod
+    def of(cls, confused: Tensor, monitor: Monitor | str) -> "Scored":
+        """Return the score of a (C, C) confusion.
+
+        The error of other scores than accuracy is that of samples drawn anew within each class, to
+        first order: a class of few samples counts as much in them as any other, so that chance
+        moves them more.
+        """
+        counts, n = confused.cpu().double(), int(confused.sum())
+        if Monitor(monitor) == Monitor.ACCURACY:
+            return cls.share(int(confused.diag().sum()), n)
+        of_label = counts.sum(1, keepdim=True)
+        # Here too: a hit and a miss more of each class that has samples.
+        there = (of_label > 0).double()
+        misses = max(len(counts) - 1, 1)
+        more = counts + there * (torch.eye(len(counts)) + (1 - torch.eye(len(counts))) / misses)
+        likely = more / more.sum(1, keepdim=True).clamp_min(1)
+        gain = _gains(more, monitor)
+        spread = (likely * (gain - (likely * gain).sum(1, keepdim=True)) ** 2).sum(1)
+        return cls(score(confused, monitor), float((of_label[:, 0] * spread).sum() ** 0.5))
+
+    def fell_to(self, after: "Scored") -> bool:
+        """Return whether a later score is lower by more than twice the error of this one.
+
+        Example:
+            >>> Scored.share(90, 100).fell_to(Scored.share(85, 100))
+            False
+            >>> Scored.share(900, 1000).fell_to(Scored.share(850, 1000))
+            True
+        """
+        return self.value - after.value > 2 * self.error
+
+
+def _gains(counts: Tensor, monitor: Monitor | str) -> Tensor:
+    """Return (C, C): by how much one sample more in a cell raises a mean over the classes."""
+    of_label, right = counts.sum(1), counts.diag()
+    if Monitor(monitor) == Monitor.BALANCED_ACCURACY:
+        there = of_label > 0
+        gain = right.new_zeros(counts.shape)
+        gain.diagonal().copy_(1 / of_label.clamp_min(1))
+        return gain / there.sum()
+    both = of_label + counts.sum(0)
+    share = 1 / both.clamp_min(1)
+    lost = 2 * right * share**2
+    gain = -lost[:, None] - lost
+    gain.diagonal().add_(2 * share)
+    return gain / (both > 0).sum()
 
 
 def unequal_classes(sizes: Sequence[int], names: Sequence[str]) -> str | None:

@@ -13,7 +13,7 @@ from rnnrepair.repair import (
     lost_by_mending,
     lost_by_patterns,
 )
-from rnnrepair.scores import Monitor
+from rnnrepair.scores import Monitor, Scored
 from rnnrepair.sequences import Changes
 
 ADDED, MENDED = Action.ADD.value, Action.REWEIGHT.value
@@ -28,7 +28,7 @@ def campaign(*scores):
     """Val before each round that was made."""
     made = Campaign(budget=1, rounds=9, patience=9, max_samples=99)
     for score in scores:
-        made.open_round(5, score)
+        made.open_round(5, score, Scored.share(round(100 * score), 100).error)
     return made
 
 
@@ -38,8 +38,8 @@ def campaign(*scores):
 )
 def test_the_last_round_alone_answers_for_what_it_has_mended(rounds, now, expected):
     ledger = [row(number, MENDED) for number in rounds]
-    assert lost_by_mending(campaign(0.90, 0.87, 0.84), ledger, now, 100) == expected
-    assert lost_by_mending(campaign(0.90, 0.87, 0.84), [row(3, ADDED)], now, 100) is None
+    assert lost_by_mending(campaign(0.90, 0.87, 0.84), ledger, Scored(now, 0.0)) == expected
+    assert lost_by_mending(campaign(0.90, 0.87, 0.84), [row(3, ADDED)], Scored(now, 0.0)) is None
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_the_last_round_alone_answers_for_what_it_has_mended(rounds, now, expect
     ],
 )
 def test_rounds_of_a_pattern_answer_together(taught_in, now, expected):
-    assert lost_by_patterns(campaign(0.90, 0.87, 0.84), taught_in, now, 100) == expected
+    assert lost_by_patterns(campaign(0.90, 0.87, 0.84), taught_in, Scored(now, 0.0)) == expected
 
 
 def test_nothing_is_lost_before_a_round_was_made():
-    assert lost_by_mending(campaign(), [], 0.1, 100) is None
-    assert lost_by_patterns(campaign(), (), 0.1, 100) is None
+    assert lost_by_mending(campaign(), [], Scored(0.1, 0.0)) is None
+    assert lost_by_patterns(campaign(), (), Scored(0.1, 0.0)) is None
 
 
 class Taught:
@@ -114,7 +114,7 @@ def test_what_was_mended_is_mended_no_more_where_its_own_round_did_harm(
     make_data, scores, now, held, settled
 ):
     trainer, injection = after_rounds(make_data, scores)
-    assert take_back_lost(trainer, injection, now, 100, epoch=9)
+    assert take_back_lost(trainer, injection, Scored(now, 0.0), epoch=9)
     assert trainer.datamodule.n_rounds == held
     assert [r.round for r in injection.ledger if r.settled] == settled
     assert {r.round for r in injection.ledger if r.holds} == set(range(1, held + 1))

@@ -42,6 +42,16 @@ def test_a_second_pattern_is_seen_without_the_samples_of_the_first(seed):
     assert not set(found[0].inside.tolist()) & set(found[1].inside.tolist())
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_a_class_that_fails_more_often_has_no_edit(seed):
+    """No edit is planted: with classes mixed up, digits of the class were called "covered"."""
+    context, _ = images_with(None)
+    share = torch.where(context.label == 2, 0.7, 0.02)
+    generator = torch.Generator().manual_seed(1000 + seed)
+    failed = torch.rand(len(context), generator=generator) < share
+    assert not find_patterns(replace(context, failed=failed, seed=seed), [EditPatterns()])
+
+
 def test_a_pattern_of_many_samples_is_seen_whole():
     """The samples that come nearest are the easiest of it: among them fewer fail."""
     context, planted = images_with({"angle": (50, 80)}, n_planted=400)

@@ -9,7 +9,7 @@ from rnnrepair.errors import SettingsError
 from rnnrepair.record import RunRecord, summary_of
 from rnnrepair.report import print_summary, render
 from rnnrepair.report.outcome_view import class_views
-from rnnrepair.scores import Monitor, confusion, score, unequal_classes
+from rnnrepair.scores import Monitor, Scored, confusion, score, unequal_classes
 from tests.records import ANSWERS, record_of
 from tests.report_page import Page, Sequences
 
@@ -94,3 +94,43 @@ def test_the_summary_holds_the_score_that_chose():
 def test_unknown_scores_are_refused(callback):
     with pytest.raises(SettingsError, match="monitor"):
         callback(monitor="f1")
+
+
+@pytest.mark.parametrize("monitor", list(Monitor))
+def test_the_error_of_a_score_is_that_of_samples_drawn_anew_within_their_classes(monitor):
+    confused = torch.tensor([[700, 60, 20], [30, 150, 20], [4, 3, 13]])
+    g, scores = torch.Generator().manual_seed(0), []
+    for _ in range(4000):
+        rows = [
+            torch.multinomial(row.double(), int(row.sum()), replacement=True, generator=g)
+            for row in confused
+        ]
+        scores.append(score(torch.stack([r.bincount(minlength=3) for r in rows]), monitor))
+    drawn = float(torch.tensor(scores).std())
+    # A hit and a miss more of each class, and to first order.
+    assert Scored.of(confused, monitor).error == pytest.approx(drawn, rel=0.15)
+
+
+@pytest.mark.parametrize("monitor", list(Monitor))
+def test_a_rare_class_that_some_answers_more_or_less_decide_does_not_make_a_score_fall(monitor):
+    """As good before and after: some answers are drawn anew from the same probabilities."""
+    g, n_rare, falls = torch.Generator().manual_seed(1), 20, 0
+    label = (torch.arange(1000) < n_rare).long()
+    right = torch.where(label == 1, 0.6, 0.97)
+    for _ in range(400):
+        first = torch.rand(1000, generator=g) < right
+        again = torch.rand(1000, generator=g) < 0.3
+        second = torch.where(again, torch.rand(1000, generator=g) < right, first)
+        answers = (torch.where(hit, label, 1 - label) for hit in (first, second))
+        scored = [Scored.of(confusion(label, answer), monitor) for answer in answers]
+        falls += scored[0].fell_to(scored[1])
+    assert falls <= 12
+
+
+def test_a_class_that_is_forgotten_makes_balanced_accuracy_fall():
+    label = (torch.arange(1000) < 40).long()
+    forgotten = confusion(label, torch.zeros_like(label)), confusion(label, label)
+    after, before = (Scored.of(each, Monitor.BALANCED_ACCURACY) for each in forgotten)
+    assert before.fell_to(after)
+    assert not before.fell_to(before)
+    assert before.error > 0

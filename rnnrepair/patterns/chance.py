@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from rnnrepair.patterns.pattern import Alike
+
 # Where samples of similar difficulty part, as shares of all, hardest first. Parts are so large that
 # a pattern of one sample in a hundred does not fill one: it is compared with samples beside it.
 # None reaches beyond the harder half: edits are looked for there alone, and what is not looked at
@@ -26,6 +28,19 @@ def strata_of(difficulty: Tensor) -> Tensor:
     stratum = torch.empty_like(order)
     stratum[order] = torch.bucketize(place, torch.tensor(PARTS, dtype=torch.float64), right=True)
     return stratum
+
+
+def comparable(stratum: Tensor, alike: Alike, label: Tensor) -> Tensor:
+    """Return (S,) int64: samples with the same number may be compared.
+
+    Args:
+        stratum: (S,) see ``strata_of``; -1 stays.
+        alike: what they must have in common.
+        label: (S,) int64 classes.
+    """
+    parts = stratum if alike.by_difficulty else stratum.clamp_max(0)
+    of_class = parts * (int(label.max()) + 1) + label
+    return torch.where(parts >= 0, of_class, -1) if alike.by_class else parts
 
 
 class Chance:

@@ -11,7 +11,7 @@ from rnnrepair.edits.sweep import Sweep, still, sweeps_of
 from rnnrepair.patterns.chance import Chance, strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import harder_half
-from rnnrepair.patterns.pattern import Candidate
+from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.patterns.pools import Near, near, size_of_bins
 from rnnrepair.patterns.trait import EDIT
 from rnnrepair.seeding import torch_generator
@@ -82,6 +82,7 @@ class EditPatterns:
         """Find the sizes of the edit again, and its members, among many more edits there."""
         sweep = _sweep(context, candidate.parameters)
         low, high = (float(candidate.parameters[end]) for end in ("from", "to"))
+        # By difficulty alone: where its members end is seen better among all classes together.
         chance = Chance(
             *(context.failed, strata_of(difficulty), 0),
             torch_generator(context.seed, "no shuffles"),
@@ -146,7 +147,9 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
                 parameters = _parameters(sweep, low, high)
                 far = float(ratio[inside].mean()) if bool(inside.any()) else 1.0
                 wide, told = share in EXPLAINED_WIDE, sweep.region(low, high)
-                found.append(Candidate(EDIT, told, inside, parameters, far=far, wide=wide))
+                found.append(
+                    Candidate(EDIT, told, inside, parameters, far=far, alike=Alike.BOTH, wide=wide)
+                )
     return found
 
 

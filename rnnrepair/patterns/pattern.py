@@ -24,7 +24,8 @@ class Alike(Enum):
     Hard samples come near to edited ones anyway, and take other ways: their failures are expected.
     What a sample is made of (its words, a column) does not follow from how hard it is, but may be
     why: samples of a broken device are hard, and compared with one another they would tell nothing.
-    What may stand for a class is compared within it, since classes differ in how often they fail.
+    What may stand for a class is compared within it, since classes differ in how often they fail:
+    edits too, for digits of one class come nearer to a certain edit than others.
     """
 
     DIFFICULTY = (True, False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.chance import AT_A_TIME, Chance, strata_of
+from rnnrepair.patterns.chance import AT_A_TIME, Chance, comparable, strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
@@ -159,7 +159,7 @@ class Tried:
             rows = (asked & own).nonzero()[:, 0]
             if len(rows) == 0:
                 continue
-            parts = _comparable(stratum, alike, context.label)
+            parts = comparable(stratum, alike, context.label)
             chance = Chance(context.failed, parts, shuffles, generator)
             for some in rows.split(AT_A_TIME):
                 excess[some] = chance.excess(self.inside[some])
@@ -193,15 +193,8 @@ def holds(
     """
     if int((refined.inside & context.failed).sum()) < LEAST_FAILURES:
         return False
-    parts = _comparable(strata_of(difficulty), candidate.alike, context.label)
+    parts = comparable(strata_of(difficulty), candidate.alike, context.label)
     chance = Chance(context.failed, parts, 0, torch_generator(context.seed, "no shuffles"))
     both = torch.stack([refined.inside, candidate.inside])
     now, before = chance.excess(both).tolist()
     return now >= AS_GOOD * before and float(chance.ratio(both)[0]) >= LEAST_RATIO
-
-
-def _comparable(stratum: Tensor, alike: Alike, label: Tensor) -> Tensor:
-    """Return (S,) strata of samples that a candidate is compared within; -1 stays."""
-    parts = stratum if alike.by_difficulty else stratum.clamp_max(0)
-    of_class = parts * (int(label.max()) + 1) + label
-    return torch.where(parts >= 0, of_class, -1) if alike.by_class else parts

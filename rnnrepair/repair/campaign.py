@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnrepair.repair.stop_reason import StopReason
-from rnnrepair.scores import fell
+from rnnrepair.scores import Scored
 from rnnrepair.settings import Count, check_settings
 
 
@@ -26,6 +26,7 @@ class Campaign:
         samples_per_round: None before the first.
         planned: samples planned so far.
         val_score: before the first round and after each round made.
+        val_error: standard errors of these.
         stopped: why no more rounds are made, None while some may follow.
     """
 
@@ -37,6 +38,7 @@ class Campaign:
     samples_per_round: int | None = None
     planned: int = 0
     val_score: list[float] = field(default_factory=list)
+    val_error: list[float] = field(default_factory=list)
     stopped: StopReason | None = None
 
     def __post_init__(self) -> None:
@@ -47,7 +49,7 @@ class Campaign:
         """
         check_settings(Campaign, vars(self))
 
-    def open_round(self, n_failures: int, val_score: float) -> int | None:
+    def open_round(self, n_failures: int, val_score: float, val_error: float = 0.0) -> int | None:
         """Return how many samples the round that begins plans, None where none begins any more.
 
         A round that finds no failures left injects nothing and counts all the same: its epochs
@@ -56,6 +58,7 @@ class Campaign:
         Args:
             n_failures: failures on the repair split now.
             val_score: of the network as it is now.
+            val_error: its standard error.
 
         Example:
             >>> campaign = Campaign(budget=10, rounds=2, patience=2, max_samples=500)
@@ -67,6 +70,7 @@ class Campaign:
         if self.stopped is not None:
             return None
         self.val_score.append(val_score)
+        self.val_error.append(val_error)
         if self.samples_per_round is None:
             self.samples_per_round = self.budget * n_failures
         self.stopped = self._reason()
@@ -87,18 +91,16 @@ class Campaign:
         lasting = len(self.since_best) > self.patience
         return StopReason.NO_GAIN_ON_VAL if lasting else None
 
-    def lost(self, val_score: float, n_val: int, first: int) -> bool:
+    def lost(self, val: Scored, first: int) -> bool:
         """Return whether val fell from a round on by more than chance explains.
 
-        That is by more than twice the standard error of the score before it. Patience would not do:
-        it ends a repair, and leaves in the data what has done the harm.
+        Patience would not do: it ends a repair, and leaves in the data what has done the harm.
 
         Args:
-            val_score: of the network as it is now.
-            n_val: val sequences.
+            val: what the network scores now.
             first: number of the round, from 1.
         """
-        return fell(self.val_score[first - 1], val_score, n_val)
+        return Scored(self.val_score[first - 1], self.val_error[first - 1]).fell_to(val)
 
     @property
     def since_best(self) -> list[float]:
@@ -133,6 +135,7 @@ class Campaign:
             "samples_per_round": self.samples_per_round,
             "planned": self.planned,
             "val_score": list(self.val_score),
+            "val_error": list(self.val_error),
             "stopped": None if self.stopped is None else self.stopped.value,
         }
 
@@ -140,5 +143,5 @@ class Campaign:
         """Take up what had happened so far."""
         for name in ("rounds_made", "samples_per_round", "planned"):
             setattr(self, name, state[name])
-        self.val_score = list(state["val_score"])
+        self.val_score, self.val_error = list(state["val_score"]), list(state["val_error"])
         self.stopped = None if state["stopped"] is None else StopReason(state["stopped"])

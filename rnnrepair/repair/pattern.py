@@ -22,7 +22,7 @@ from rnnrepair.repair.edited import copies_of, edited_proposal, n_copies, spread
 from rnnrepair.repair.known_pattern import KnownPattern, unsafe, wrong
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
 from rnnrepair.repair.strategy import RepairStrategy
-from rnnrepair.scores import fell
+from rnnrepair.scores import Scored
 from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import ProperShare, check_settings
 
@@ -137,7 +137,8 @@ class PatternRepair(RepairStrategy):
         n = len(known.pattern.inside)
         left = wrong(known.pattern.inside, sought)
         # A few of its failures become right by themselves: they were chosen for failing.
-        if len(known.rounds) < IN_VAIN or fell(known.pattern.size / n, left / n, n):
+        first, now = Scored.share(known.pattern.size, n), Scored.share(left, n)
+        if len(known.rounds) < IN_VAIN or first.fell_to(now):
             return known
         return replace(known, given_up=True)
 
