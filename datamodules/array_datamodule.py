@@ -95,7 +95,8 @@ class ArrayDataModule(DatasetDataModule):
         names = _names([*columns["y"], *others.get("y", [])], class_names)
         train, test = _items(columns, names), _items(others, names) if others else []
         if not others:
-            split = split_training(torch.tensor([int(i[-1]) for i in train]), test_share, None, 0)
+            label = torch.tensor([int(item[-1]) for item in train])
+            split = split_training(label, test_share, None, 0, _copies(columns["x"]))
             drawn = torch.cat([split["fit"], split["repair"]])
             every, n_train = train, len(split["fit"])
             train, test = (
@@ -166,6 +167,13 @@ class ArrayDataModule(DatasetDataModule):
         val = [f"val {place}" for place in range(len(items.parts["val"]))]
         n_train = len(items.parts["train"])
         return SampleNames(np.array([*places[:n_train], *val, *places[n_train:]]), "", told)
+
+
+def _copies(sequences: list[Tensor]) -> Tensor:
+    """Return (n,) int64 numbers, equal where two sequences hold the same."""
+    known: dict[tuple[Any, ...], int] = {}
+    every = ((*x.shape, x.contiguous().numpy().tobytes()) for x in sequences)
+    return torch.tensor([known.setdefault(content, len(known)) for content in every])
 
 
 def _drawn(values: list[str], drawn: Tensor, name: str) -> list[str]:

@@ -58,7 +58,7 @@ class Corrections:
         corrected = label.clone()
         corrected[self.relabelled] = self.new_label
         left = {name: rows[~torch.isin(rows, self.dropped)] for name, rows in splits.items()}
-        empty = [name for name, rows in left.items() if len(rows) == 0]
+        empty = [name for name, rows in left.items() if len(rows) == 0 < len(splits[name])]
         before, after = (
             set(of[rows["fit"]].tolist()) for of, rows in ((label, splits), (corrected, left))
         )

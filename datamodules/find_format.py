@@ -225,13 +225,13 @@ def _label(keys: list[Key], numbers: Numbers, example: Any) -> Key:
         for key in keys
         if all(v.numel() == 1 and float(v) == round(float(v)) for v in numbers[key])
     ]
-    if not named and len(single) > 1 and isinstance(single[0], str):
-        raise DataError(
-            f"items have several whole numbers, {single}, and none is called label, y or target: "
-            f"{SAY}."
-        )
     # A float that happens to be whole, such as a weight of 1.0, is a class only where no other is.
     whole = [key for key in single if not numbers[key][0].is_floating_point()]
+    if not named and (len(whole) > 1 or (len(single) > 1 and isinstance(single[0], str))):
+        raise DataError(
+            f"items have several whole numbers, at {single}, and nothing says which is the class "
+            f"(no place is called label, y or target): {SAY}."
+        )
     found = next(iter([*named, *reversed(whole or single)]), None)
     if found is None:
         raise DataError(

@@ -67,7 +67,7 @@ def tell_left_out(splits: Mapping[Split, Tensor], n: int) -> None:
     left = n - len(torch.cat([rows[rows < n] for rows in splits.values()]).unique())
     if left:
         log.warning(
-            "%d training and val sequences are left out: official val or test sets hold the same.",
+            "%d training and val sequences are left out: a val or test set holds the same.",
             left,
         )
 

@@ -207,3 +207,17 @@ def test_columns_follow_their_texts(tmp_path):
         assert module.sample_columns["source"][i] == str(number % 4)
     with pytest.raises(DataError, match="site"):
         csv_module(path, columns=["site"])
+
+
+def test_copies_are_held_out_together_and_none_is_lost(tmp_path):
+    rows = [row for row in ROWS for _ in range(5)]
+    module = csv_module(write_rows(tmp_path / "a.csv", rows))
+    assert sum(module.sizes().values()) == len(rows)
+
+
+def test_texts_that_are_lists_of_words_are_joined(tmp_path):
+    path = tmp_path / "a.jsonl"
+    told = [{"text": t.split(), "label": y} for t, y in ROWS]
+    path.write_text("".join(json.dumps(row) + "\n" for row in told))
+    plain = csv_module(write_rows(tmp_path / "b.jsonl"))
+    assert [text_of(csv_module(path), i) for i in range(5)] == [text_of(plain, i) for i in range(5)]

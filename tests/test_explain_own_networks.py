@@ -205,3 +205,32 @@ def test_lengths_of_a_test_set_that_is_not_given_are_refused(made):
         ArrayDataModule(x, y, lengths_test=[8] * 3)
     with pytest.raises(DataError, match=r"lengths\[1\] is 7\.5"):
         ArrayDataModule(x, y, lengths=[8, 7.5, *[8] * 158])
+
+
+def test_copies_in_x_are_drawn_together(made):
+    x, y = made
+    data = ArrayDataModule(np.repeat(x, 4, 0), np.repeat(y, 4), progress=False)
+    data.setup()
+    assert sum(data.sizes().values()) == 4 * len(x)
+
+
+def test_a_tuple_with_several_whole_numbers_must_say_which_is_the_class():
+    g = np.random.default_rng(0)
+    items = [
+        (torch.from_numpy(g.normal(size=(5, 2)).astype("f4")), i % 2, i % 3) for i in range(80)
+    ]
+    parts = Items(items[:60]), Items(items[60:])
+    with pytest.raises(DataError, match=r"several whole numbers, at \[1, 2\].*fields="):
+        DatasetDataModule(*parts, num_classes=2, progress=False).setup()
+    fields = {"label": 1}
+    data = DatasetDataModule(*parts, num_classes=2, fields=fields, progress=False)
+    data.setup()
+    index = data.indices("test")
+    assert data.fetch(index).label.tolist() == [i % 2 for i in index.tolist()]
+
+
+def test_suspects_of_a_network_whose_data_are_searched_whole_can_be_given_back(made, tmp_path):
+    pd.DataFrame({"name": ["x 5"], "action": ["keep"]}).to_csv(tmp_path / "a.csv", index=False)
+    data = data_of(made, repair_share=0, val_share=0, corrections=tmp_path / "a.csv")
+    data.setup()
+    assert len(data.indices("fit")) == 120

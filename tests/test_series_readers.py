@@ -473,3 +473,54 @@ def test_labels_of_npz_are_names_of_its_classes_or_their_numbers(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.stack(made), y=number + 1, class_names=CLASSES)
     with pytest.raises(DataError, match=r"labels \['3'\] are none of .*0 \.\. 2"):
         read(tmp_path / "a.npz")
+
+
+def test_labels_and_columns_keep_their_leading_zeros(tmp_path):
+    made, _ = recordings(n=12)
+    label = np.array(["1", "01", "2"] * 4)
+    frame = long_frame(made, label)
+    frame["device"] = ["007" if int(name[1:]) % 2 else "7" for name in frame["id"]]
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    raw = read(tmp_path / "a.csv", Columns(more=["device"]))
+    assert raw.labels.tolist() == label.tolist()
+    assert raw.columns["device"].tolist() == ["7", "007"] * 6
+    frame["label"], frame["device"] = frame["label"].str.lstrip("0"), 0.5
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    raw = read(tmp_path / "a.csv", Columns(more=["device"]))
+    assert set(raw.labels) == {"1", "2"}
+    assert raw.columns["device"].tolist() == [0.5] * 12
+
+
+def folder_of(tmp_path, frames):
+    for name, frame in frames.items():
+        pd.DataFrame(frame).to_csv(tmp_path / f"{name}.csv", index=False)
+    labels = {"id": list(frames), "label": ["a", "b"] * (len(frames) // 2)}
+    pd.DataFrame(labels).to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ({"x": [1.0], "y": [2.0], "z": [3.0]}, r"d\.csv has the channels \['x', 'y', 'z'\], and"),
+        ({"x": [1.0]}, r"d\.csv has no column 'y'"),
+        ({"x": [], "y": []}, r"d\.csv holds no steps"),
+        ({"time": [1, 0], "x": [1.0, 2.0], "y": [1.0, 2.0]}, r"d\.csv: 'time' goes back"),
+    ],
+)
+def test_a_recording_that_is_unlike_the_others_is_refused(tmp_path, last, message):
+    usual = {"x": [1.0, 2.0], "y": [0.0, 1.0]}
+    folder = folder_of(tmp_path, {"a": usual, "b": usual, "c": usual, "d": last})
+    with pytest.raises(DataError, match=message):
+        read(folder)
+
+
+@pytest.mark.parametrize("name", ["lengths", "length", "seq_len"])
+def test_lengths_of_npz_go_by_several_names(tmp_path, name):
+    made, label = recordings()
+    n = np.array([len(one) for one in made])
+    padded = np.zeros((len(made), n.max(), 3), dtype=np.float32)
+    for row, one in zip(padded, made, strict=True):
+        row[: len(one)] = one
+    np.savez(tmp_path / "a.npz", x=padded, y=label, **{name: n})
+    assert same(read(tmp_path / "a.npz"), made, label)

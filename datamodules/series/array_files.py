@@ -10,6 +10,7 @@ from rnnrepair.errors import DataError
 
 # What people call their arrays; the first that is there counts.
 INPUTS = ("values", "x", "X", "inputs", "data")
+LENGTHS = ("lengths", "length", "n_steps", "seq_len", "seq_lens", "seqlen", "lens", "len")
 LABELS = ("label", "labels", "y", "Y", "target")
 
 
@@ -17,9 +18,9 @@ def read_npz(path: Path, split_column: str | None = None, more: Sequence[str] = 
     """Read an ``.npz`` file.
 
     ``values`` (S, F) or (S,) with ``offsets`` (N + 1,), or ``x`` (N, T, F) or (N, T), whose
-    recordings end with their ``lengths`` (N,) or before a tail of NaN; ``label`` (N,). Further
-    arrays of N entries are columns; ``channel_names`` and ``class_names`` are taken too, and labels
-    are some of these, or their numbers from 0.
+    recordings end with their ``lengths`` (N,; ``length``, ``n_steps``) or before a tail of NaN;
+    ``label`` (N,). Further arrays of N entries are columns; ``channel_names`` and ``class_names``
+    are taken too, and labels are some of these, or their numbers from 0.
 
     Args:
         path: of the file.
@@ -40,9 +41,8 @@ def read_npz(path: Path, split_column: str | None = None, more: Sequence[str] = 
         raise DataError(f"{path} holds {sorted(arrays)}, expected {' and '.join(absent)}.")
     inputs, label = (arrays.pop(names[what][0]) for what in _KNOWN)
     told = {n: arrays.pop(n).tolist() for n in ("channel_names", "class_names") if n in arrays}
-    values, offsets = _recordings(
-        inputs, arrays.pop("offsets", None), arrays.pop("lengths", None), str(path)
-    )
+    lengths = next((arrays.pop(name) for name in LENGTHS if name in arrays), None)
+    values, offsets = _recordings(inputs, arrays.pop("offsets", None), lengths, str(path))
     for name in (*more, *([] if split_column is None else [split_column])):
         if name in arrays and arrays[name].shape != (len(offsets) - 1,):
             raise DataError(

@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
-from rnnrepair.datamodules.series.tables import Columns, as_ids, check_numbers, open_series_table
+from rnnrepair.datamodules.series.tables import (
+    NUMBER,
+    WHOLE,
+    Columns,
+    as_written,
+    check_numbers,
+    open_series_table,
+)
 from rnnrepair.datamodules.table_columns import named_columns
 from rnnrepair.datamodules.tables import TableFile
 from rnnrepair.errors import DataError
@@ -45,8 +52,10 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
     if not channels:
         raise DataError(f"{path} has no channel beside {sorted(apart)}.")
     used = [name for name in file.header if name in {*apart, *channels}]
-    table = file.numbers(used, [columns.time, *channels], [columns.id])
-    table[columns.id] = as_ids(table[columns.id])
+    texts = columns.texts_in(file.header)
+    table = file.numbers(used, [columns.time, *channels], texts)
+    for name in texts:
+        table[name] = as_written(table[name], WHOLE if name == columns.id else NUMBER)
     if len(table) == 0:
         raise DataError(f"{path} holds no rows.")
     check_numbers(table, channels, file)

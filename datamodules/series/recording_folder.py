@@ -7,7 +7,12 @@ import numpy as np
 
 from rnnrepair.datamodules.files import kind_of
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
-from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
+from rnnrepair.datamodules.series.tables import (
+    Columns,
+    as_written,
+    check_numbers,
+    open_series_table,
+)
 from rnnrepair.datamodules.table_columns import named_columns
 from rnnrepair.errors import DataError
 
@@ -43,7 +48,10 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     named += [] if columns.split is None else [("split_column", columns.split)]
     named += [("group, test_by or columns", name) for name in columns.more]
     of_labels = open_series_table(labels, columns, named)
-    table = of_labels.numbers([name for _, name in named], (), [columns.id])
+    names = columns.texts_in(of_labels.header)
+    table = of_labels.numbers([name for _, name in named], (), names)
+    for name in columns.of_recordings():
+        table[name] = as_written(table[name])
     table = table.sort_values(columns.id, key=lambda names: names.astype(str))
     ids = [str(name) for name in table[columns.id].tolist()]
     twice = (
@@ -57,12 +65,23 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     for number, file in enumerate(files):
         wanted = [("channels", name) for name in channels]
         opened = open_series_table(file, columns, wanted, tell=number == 0)
-        if not channels:
-            channels = named_columns(file, [n for n in opened.header if n != columns.time])
-        recording = opened.numbers(channels, channels)
-        check_numbers(recording, channels, opened)
+        here = named_columns(file, [name for name in opened.header if name != columns.time])
+        channels = channels or here
+        if columns.channels is None and set(here) != set(channels):
+            raise DataError(
+                f"{file} has the channels {here}, and {files[0]} {channels}: give all recordings "
+                "the same, or name those that are wanted (channels=[...])."
+            )
+        timed = [columns.time] if columns.time in opened.header else []
+        recording = opened.numbers([*timed, *channels], [*timed, *channels])
         if len(recording) == 0:
             raise DataError(f"{file} holds no steps: remove it from {labels}.")
+        check_numbers(recording, channels, opened)
+        if timed and not recording[columns.time].is_monotonic_increasing:
+            raise DataError(
+                f"{file}: {columns.time!r} goes back from one row to the next: sort the rows by "
+                "time."
+            )
         values.append(recording[channels].to_numpy(dtype=np.float32, na_value=np.nan))
     own = {name: table[name].to_numpy() for name in columns.of_recordings()}
     part = None

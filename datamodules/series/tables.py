@@ -10,6 +10,9 @@ import pandas as pd
 from rnnrepair.datamodules.tables import TableFile, open_table
 from rnnrepair.errors import DataError
 
+# How whole numbers and others are written, without leading zeros.
+WHOLE = r"-?(0|[1-9]\d{0,17})(\.0+)?"
+NUMBER = r"-?(0|[1-9]\d*)(\.\d*)?"
 SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
@@ -37,6 +40,10 @@ class Columns:
     separator: str | None = None
     encoding: str = "utf-8"
 
+    def texts_in(self, header: Sequence[str]) -> list[str]:
+        """Return the columns that are names, so that what is written is kept."""
+        return [name for name in dict.fromkeys([self.id, *self.of_recordings()]) if name in header]
+
     def of_recordings(self) -> list[str]:
         """Return the columns that have one value a recording."""
         return [self.label, *([] if self.split is None else [self.split]), *self.more]
@@ -54,12 +61,12 @@ def open_series_table(
     return open_table(path, wanted, columns.separator, columns.encoding, told=told, tell=tell)
 
 
-def as_ids(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return ids as whole numbers where all are written as such, 3.0 too, else as they are."""
+def as_written(column: "pd.Series[Any]", pattern: str = NUMBER) -> "pd.Series[Any]":
+    """Return texts as numbers where all are written as such, else as they are: 007 is no 7."""
     if column.dtype.kind != "O":
         return column
-    whole = column.dropna().astype(str).str.fullmatch(r"-?(0|[1-9]\d{0,17})(\.0+)?")
-    return pd.to_numeric(column) if bool(whole.all()) else column
+    numbers = column.dropna().astype(str).str.fullmatch(pattern)
+    return pd.to_numeric(column) if bool(numbers.all()) else column
 
 
 def check_numbers(

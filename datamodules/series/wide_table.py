@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
-from rnnrepair.datamodules.series.tables import Columns, check_numbers, open_series_table
+from rnnrepair.datamodules.series.tables import (
+    Columns,
+    as_written,
+    check_numbers,
+    open_series_table,
+)
 from rnnrepair.datamodules.table_columns import named_columns
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import SampleNames
@@ -43,7 +48,11 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     if not steps:
         raise DataError(f"{path} has no steps beside {sorted(apart)}.")
     more = [*columns.more, *([columns.id] if columns.id in file.header else [])]
-    table = file.numbers([*dict.fromkeys([*columns.of_recordings(), *more]), *steps], steps)
+    names = columns.texts_in(file.header)
+    wanted = [*dict.fromkeys([*columns.of_recordings(), *more]), *steps]
+    table = file.numbers(wanted, steps, names)
+    for name in names:
+        table[name] = as_written(table[name])
     if columns.id in more:
         _refuse_long(table[columns.id], others, columns, path)
     _tell_steps(steps, columns, path)

@@ -73,6 +73,14 @@ def windows_of(recordings: Recordings, window: int, stride: int) -> Recordings:
             window,
             int(lengths.min()),
         )
+    unread = int(lengths[lengths >= window].sum()) - len(np.unique(steps))
+    if unread:
+        log.info(
+            "%d of %d steps are in no window of %d, at the ends of recordings or between windows.",
+            unread,
+            int(lengths.sum()),
+            window,
+        )
     group = of if recordings.group is None else recordings.group[of]
     first = steps[offsets[:-1]] - recordings.offsets[of] + 1
     names = recordings.names.values[of].tolist()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.files import kind_of, known_encoding
-from rnnrepair.datamodules.groups import group_numbers
+from rnnrepair.datamodules.groups import Groups, group_numbers
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.separators import CHOICES
 from rnnrepair.datamodules.spellings import one_spelling
@@ -109,7 +109,7 @@ class CSVTextDataModule(TextDataModule):
             )
             table = table[~nothing]
             names = names.select(~nothing.to_numpy())
-        texts = [unicodedata.normalize("NFC", str(text)) for text in table[self.text_column]]
+        texts = [unicodedata.normalize("NFC", _text(value)) for value in table[self.text_column]]
         labels = one_spelling(
             table[self.label_column].map(_name).tolist(),
             str(self.path),
@@ -118,7 +118,10 @@ class CSVTextDataModule(TextDataModule):
         )
         groups = self._groups(table)
         if self.split_column is None:
-            order, n_train = hold_out(labels, self.test_share, groups)
+            # Copies of one text are held out together.
+            copies = torch.from_numpy(pd.factorize(np.array(texts, dtype=object))[0])
+            together = Groups(copies, groups).joined(len(texts))
+            order, n_train = hold_out(labels, self.test_share, together)
             sizes = [n_train, 0]
             rows = order.tolist()
         else:
@@ -213,3 +216,10 @@ def _known_kind(path: str) -> str | None:
 def _name(label: Any) -> str:
     """Return a label as the name of a class: 1.0 and 1 are the same."""
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _text(value: object) -> str:
+    """Return a text as it is, and one that has been cut into words with a space between them."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return " ".join(map(str, value))
+    return str(value)

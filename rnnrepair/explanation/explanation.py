@@ -98,8 +98,9 @@ class Explanation:
         if self.set_aside == 0:
             return ""
         return (
-            f"{self.set_aside} sequences of the splits repair and val are not searched. If the "
-            "network was trained on them too, give the data repair_share=0 and val_share=0."
+            f"{self.set_aside} sequences of the splits repair and val are not searched. A run "
+            "of this program may have trained on repair at its end; to search all that a network "
+            "of your own was trained on, give the data repair_share=0 and val_share=0."
         )
 
     @overload

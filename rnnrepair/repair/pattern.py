@@ -12,6 +12,7 @@ from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import drawn_in
 from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import (
+    LEAST_FAILURES,
     Finder,
     Pattern,
     find_patterns,
@@ -237,7 +238,10 @@ class PatternRepair(RepairStrategy):
             if self.starts_anew
             else f"samples were made failure by failure, as by {self.rest.name}"
         )
-        return [f"No pattern that failures share was found: {done}."]
+        return [
+            f"No pattern that failures share was found ({LEAST_FAILURES} or more are needed to "
+            f"look for one): {done}."
+        ]
 
     @property
     @override

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns import (
+    LEAST_FAILURES,
     LEAST_INSIDE,
     LEVEL,
     EditPatterns,
@@ -175,6 +176,12 @@ def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> lis
             f"Nothing can be told by {', '.join(silent)}: no value is that of {LEAST_INSIDE} or "
             "more samples."
         ]
+    if n_failures < LEAST_FAILURES:
+        few = (
+            f"{n_failures} failures on the {split} split: what failures have in common is looked "
+            f"for where there are {LEAST_FAILURES} or more."
+        )
+        return [few, *told]
     if len(table) == 0:
         nothing = (
             f"The {n_failures} failures on the {split} split have nothing in common by itself."
