@@ -4,6 +4,8 @@ import copy
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.core.optimizer import _init_optimizers_and_lr_schedulers
 from typing_extensions import override
 
@@ -67,6 +69,7 @@ class FromScratch(AnalysisCallback):
             for optimizer in trainer.optimizers:
                 optimizer.state.clear()
             _restart_rates(trainer, pl_module)
+            _forget_scores(trainer)
             recorder = recorder_of(trainer)
             if recorder is not None:
                 recorder.begin_anew()
@@ -80,6 +83,16 @@ class FromScratch(AnalysisCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._starts_anew = state_dict["starts_anew"]
+
+
+def _forget_scores(trainer: pl.Trainer) -> None:
+    """Let no score of the network before stop the new one early."""
+    for callback in trainer.early_stopping_callbacks:
+        if isinstance(callback, EarlyStopping):
+            callback.wait_count = 0
+            callback.best_score = torch.full_like(
+                callback.best_score, torch.inf if callback.monitor_op is torch.lt else -torch.inf
+            )
 
 
 def _restart_rates(trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

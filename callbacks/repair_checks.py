@@ -185,11 +185,12 @@ def check_teachers(strategy: RepairStrategy, called: str) -> None:
 
 
 def check_no_steps_kept(trainer: pl.Trainer, called: str) -> None:
-    """Refuse to record steps on samples that every epoch edits anew: they cannot be made again."""
+    """Refuse to record steps on samples that change: they cannot be made again."""
     if steps_recorder_of(trainer) is not None:
         raise MisconfigurationException(
             f"SGDInfluence makes the steps of training again, and the strategy {called} edits "
-            "samples anew in every epoch: leave out TrajectoryRecorder, or choose another strategy."
+            "samples anew in every epoch, or changes labels: leave out TrajectoryRecorder, or "
+            "choose another strategy."
         )
 
 

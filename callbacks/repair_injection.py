@@ -149,8 +149,9 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         check_data(self.strategy, data, resumes=trainer.ckpt_path is not None)
         check_edits(self.strategy, self.edits, data)
-        if self.strategy.finders:
+        if self.strategy.finders or self.strategy.cleans:
             check_no_steps_kept(trainer, self.called)
+        if self.strategy.finders:
             tell_silent_columns(data)
         training = torch.cat([data.indices("fit"), data.indices("repair")])
         self.strategy.check_known(columns_of_samples(data), data.spec.token_names, training)
@@ -224,7 +225,9 @@ class RepairInjection(AnalysisCallback):
             return
         source = upstream(trainer, InfluenceAnalysis, self)
         abstraction = upstream(trainer, StateAbstraction, self).abstraction
-        n_failures = 0 if source.evidence is None else len(source.evidence)
+        # Strategies that look at all failures get the budget of those that do not.
+        looked_at = 0 if source.evidence is None else len(source.evidence)
+        n_failures = min(looked_at, source.max_failures)
         val = abstraction.traces["val"]
         on_val = Scored.of(confusion(val.label, val.final_prediction), self.monitor)
         took_back = take_back_lost(trainer, self, on_val, epoch)

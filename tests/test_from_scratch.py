@@ -3,6 +3,7 @@
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EarlyStopping
 from torch import nn
 
 from rnnrepair.callbacks import repair_chain
@@ -56,3 +57,26 @@ def test_a_users_scheduler_begins_anew_with_the_network(make_data, tmp_path, sch
     trainer.fit(network, datamodule=make_data())
     begun = [0.01, 0.01 * factor]
     assert network.rates == pytest.approx([*begun, *begun, 0.01 * factor**2])
+
+
+class Judged(Decaying):
+    """Scores 0 at first, and a new network worse than that, but better with every epoch."""
+
+    def training_step(self, batch, batch_idx):
+        self.log("judged", 0.0 if self.current_epoch < 2 else 10.0 - self.current_epoch)
+        return super().training_step(batch, batch_idx)
+
+
+def test_the_score_of_the_network_before_does_not_stop_the_new_one(make_data, tmp_path):
+    network = Judged(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1))
+    chain = repair_chain(
+        start_epoch=2,
+        rounds=1,
+        edit=SeriesEdits(),
+        strategy=TrainOnAll(augments=False),
+        output_dir=str(tmp_path),
+    )
+    stopping = EarlyStopping("judged", patience=2, check_on_train_epoch_end=True)
+    trainer = quiet_trainer(max_epochs=7, callbacks=[*chain, stopping])
+    trainer.fit(network, datamodule=make_data())
+    assert len(network.rates) == 7

@@ -1,5 +1,7 @@
 """TracIn over several moments of a training."""
 
+import shutil
+
 import pytest
 import torch
 
@@ -62,6 +64,14 @@ def test_a_checkpoint_of_the_network_as_it_is_counts_once(case):
     save(view.network.module, folder / "now.ckpt", 0.4, 30)
     scores = TracIn(checkpoints=folder).fit(view).scores(view.traces)
     torch.testing.assert_close(scores, -products(gradients, (0.5, 0.2, 0.4)).float())
+
+
+def test_a_moment_that_is_kept_twice_counts_once(case):
+    """As ``ModelCheckpoint`` leaves it with save_last=True."""
+    _, view, _, folder = case
+    once = TracIn(checkpoints=folder).fit(view).scores(view.traces)
+    shutil.copy(folder / "a.ckpt", folder / "last.ckpt")
+    assert torch.equal(TracIn(checkpoints=folder).fit(view).scores(view.traces), once)
 
 
 def test_where_nothing_is_kept_yet_the_network_as_it_is_counts(case, tmp_path):

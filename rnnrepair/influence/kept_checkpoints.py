@@ -33,7 +33,7 @@ class KeptWeights:
 def kept_weights(
     checkpoints: str | Path | Sequence[str | Path], module: nn.Module
 ) -> list[KeptWeights]:
-    """Read the weights of a network at all moments that were kept, the earliest first.
+    """Read the weights of a network at all moments that were kept, the earliest first, each once.
 
     Args:
         checkpoints: files, or a folder, all of whose ``.ckpt`` files are read; one that is not
@@ -51,7 +51,9 @@ def kept_weights(
         files = [Path(file) for file in checkpoints]
     names = Parts.of(module).names_in(module)
     found = [_kept(file, names, module) for file in files]
-    return sorted(found, key=lambda kept: kept.step)
+    # The last one may lie there twice (ModelCheckpoint with save_last=True).
+    by_step = {kept.step: kept for kept in found}
+    return [by_step[step] for step in sorted(by_step)]
 
 
 def _kept(file: Path, names: Mapping[str, str], module: nn.Module) -> KeptWeights:

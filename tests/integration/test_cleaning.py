@@ -229,9 +229,12 @@ def test_resumed_run_equals_uninterrupted(quick, strategy):
         assert first["cleaned"] == second["cleaned"], epoch
 
 
-def test_arms_make_the_same_steps(quick):
+@pytest.mark.parametrize("most", [1000, 5])
+def test_arms_make_the_same_steps(quick, most):
+    """Those that look at every failure get the budget of those that look at some."""
+    options = (*PLANTED, f"callbacks.influence_analysis.max_failures={most}")
     steps = {
-        strategy: train(quick(*PLANTED, f"repair.strategy={strategy}", folder=strategy))[0]["steps"]
+        strategy: train(quick(*options, f"repair.strategy={strategy}", folder=strategy))[0]["steps"]
         for strategy in ("none", "clean", "clean+guided")
     }
     assert len(set(steps.values())) == 1

@@ -41,6 +41,12 @@ def test_sgd_influence_reads_the_steps_that_a_run_records(quick, tmp_path):
     assert len(analysis_of(objects).evidence)
 
 
+@pytest.mark.parametrize("strategy", ["clean", "pattern"])
+def test_steps_are_not_recorded_where_samples_change(quick, strategy):
+    with pytest.raises(MisconfigurationException, match="leave out TrajectoryRecorder"):
+        train(quick(*SGD, f"repair.strategy={strategy}"))
+
+
 class Recorded(SequenceClassifier):
     """Trained by what the test says."""
 
