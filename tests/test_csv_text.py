@@ -209,12 +209,6 @@ def test_columns_follow_their_texts(tmp_path):
         csv_module(path, columns=["site"])
 
 
-def test_copies_are_held_out_together_and_none_is_lost(tmp_path):
-    rows = [row for row in ROWS for _ in range(5)]
-    module = csv_module(write_rows(tmp_path / "a.csv", rows))
-    assert sum(module.sizes().values()) == len(rows)
-
-
 def test_texts_that_are_lists_of_words_are_joined(tmp_path):
     path = tmp_path / "a.jsonl"
     told = [{"text": t.split(), "label": y} for t, y in ROWS]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.files import kind_of, known_encoding
-from rnnrepair.datamodules.groups import Groups, group_numbers
+from rnnrepair.datamodules.groups import group_numbers
 from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.separators import CHOICES
 from rnnrepair.datamodules.spellings import one_spelling
@@ -118,10 +118,7 @@ class CSVTextDataModule(TextDataModule):
         )
         groups = self._groups(table)
         if self.split_column is None:
-            # Copies of one text are held out together.
-            copies = torch.from_numpy(pd.factorize(np.array(texts, dtype=object))[0])
-            together = Groups(copies, groups).joined(len(texts))
-            order, n_train = hold_out(labels, self.test_share, together)
+            order, n_train = hold_out(labels, self.test_share, groups)
             sizes = [n_train, 0]
             rows = order.tolist()
         else:
