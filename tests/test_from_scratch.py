@@ -37,6 +37,16 @@ class Decaying(pl.LightningModule):
         return [optimizer], [self.scheduler(optimizer)]
 
 
+def anew_after_two_epochs(folder):
+    return repair_chain(
+        start_epoch=2,
+        rounds=1,
+        edit=SeriesEdits(),
+        strategy=TrainOnAll(augments=False),
+        output_dir=str(folder),
+    )
+
+
 @pytest.mark.parametrize(
     ("scheduler", "factor"),
     [
@@ -46,13 +56,7 @@ class Decaying(pl.LightningModule):
 )
 def test_a_users_scheduler_begins_anew_with_the_network(make_data, tmp_path, scheduler, factor):
     network = Decaying(scheduler)
-    chain = repair_chain(
-        start_epoch=2,
-        rounds=1,
-        edit=SeriesEdits(),
-        strategy=TrainOnAll(augments=False),
-        output_dir=str(tmp_path),
-    )
+    chain = anew_after_two_epochs(tmp_path)
     trainer = quiet_trainer(max_epochs=5, callbacks=chain)
     trainer.fit(network, datamodule=make_data())
     begun = [0.01, 0.01 * factor]
@@ -69,13 +73,7 @@ class Judged(Decaying):
 
 def test_the_score_of_the_network_before_does_not_stop_the_new_one(make_data, tmp_path):
     network = Judged(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1))
-    chain = repair_chain(
-        start_epoch=2,
-        rounds=1,
-        edit=SeriesEdits(),
-        strategy=TrainOnAll(augments=False),
-        output_dir=str(tmp_path),
-    )
+    chain = anew_after_two_epochs(tmp_path)
     stopping = EarlyStopping("judged", patience=2, check_on_train_epoch_end=True)
     trainer = quiet_trainer(max_epochs=7, callbacks=[*chain, stopping])
     trainer.fit(network, datamodule=make_data())
