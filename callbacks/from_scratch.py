@@ -5,7 +5,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.core.optimizer import _init_optimizers_and_lr_schedulers
 from typing_extensions import override
 
@@ -87,12 +86,9 @@ class FromScratch(AnalysisCallback):
 
 def _forget_scores(trainer: pl.Trainer) -> None:
     """Let no score of the network before stop the new one early."""
-    for callback in trainer.early_stopping_callbacks:
-        if isinstance(callback, EarlyStopping):
-            callback.wait_count = 0
-            callback.best_score = torch.full_like(
-                callback.best_score, torch.inf if callback.monitor_op is torch.lt else -torch.inf
-            )
+    for stopping in trainer.early_stopping_callbacks:
+        worst = torch.inf if stopping.monitor_op is torch.lt else -torch.inf
+        stopping.wait_count, stopping.best_score = 0, torch.tensor(worst)
 
 
 def _restart_rates(trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -96,8 +96,13 @@ def test_batches_that_hold_other_inputs_are_refused(collate):
 
 def test_what_the_user_says_about_the_call_counts():
     data = data_of(collating(side="left"))
-    module = Counts(padding=0)
-    verified(module.eval(), data, call=lambda module, batch: module(batch.inputs))
+    torch.manual_seed(0)
+    module = Counts(padding=0).eval()
+    network = verified(module, data, call=lambda module, batch: module(batch.inputs))
+    found = network.predict([data.fetch(data.indices("test"))]).logits
+    with torch.no_grad():
+        expected = module(collating(0)(Texts(40, 1).items)["x"])
+    torch.testing.assert_close(found, expected)
 
 
 def test_another_padding_than_that_of_the_batches_is_refused():
