@@ -515,6 +515,11 @@ def test_a_recording_that_is_unlike_the_others_is_refused(tmp_path, last, messag
         read(folder)
 
 
+def test_dates_in_any_form_stand_in_a_folder_as_they_are(tmp_path):
+    usual = {"time": ["9/2/2024", "10/2/2024"], "x": [1.0, 2.0]}
+    assert len(read(folder_of(tmp_path, {"a": usual, "b": usual}))) == 2
+
+
 @pytest.mark.parametrize("name", ["lengths", "length", "seq_len"])
 def test_lengths_of_npz_go_by_several_names(tmp_path, name):
     made, label = recordings()

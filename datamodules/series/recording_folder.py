@@ -2,8 +2,10 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rnnrepair.datamodules.files import kind_of
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
@@ -77,7 +79,7 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
         if len(recording) == 0:
             raise DataError(f"{file} holds no steps: remove it from {labels}.")
         check_numbers(recording, channels, opened)
-        if timed and not recording[columns.time].is_monotonic_increasing:
+        if timed and _goes_back(recording[columns.time]):
             raise DataError(
                 f"{file}: {columns.time!r} goes back from one row to the next: sort the rows by "
                 "time."
@@ -95,6 +97,11 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
         columns={name: own[name] for name in columns.more} | {columns.id: np.array(ids)},
         part=part,
     )
+
+
+def _goes_back(time: "pd.Series[Any]") -> bool:
+    """Return whether times fall from one row to the next; of dates in any form nobody can tell."""
+    return time.dtype.kind in "fiu" and not time.dropna().is_monotonic_increasing
 
 
 def _file(folder: Path, name: str, labels: Path) -> Path:
