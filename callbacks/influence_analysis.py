@@ -32,7 +32,7 @@ from rnnrepair.influence import (
     suspect_labels,
     tie_order,
 )
-from rnnrepair.protocols import checked_labels, columns_of_samples
+from rnnrepair.protocols import checked_labels, columns_of_samples, groups_of_samples
 from rnnrepair.sequences import DataSpec, Names
 from rnnrepair.settings import Count, Share, check_settings
 from rnnrepair.traces import Traces
@@ -222,6 +222,7 @@ class InfluenceAnalysis(AnalysisCallback):
             dynamics=dynamics_of(trainer),
             trajectory=trajectory_of(trainer),
             columns=columns_of_samples(data),
+            groups=groups_of_samples(data),
             checked=checked_labels(data),
         )
 

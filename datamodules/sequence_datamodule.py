@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -279,6 +280,16 @@ class SequenceDataModule(pl.LightningDataModule):
     def sample_columns(self) -> Mapping[str, Sequence[str]]:
         """What else is known of each sample that was loaded, by the name of the column."""
         return self._set_up().columns
+
+    @cached_property
+    def sample_groups(self) -> Tensor | None:
+        """(n,) int64 of all loaded samples: those that are copies, or of one group, tell the same.
+
+        None where each stands alone.
+        """
+        n = len(self._set_up().label)
+        groups = self._set_up().grouped().joined(n)
+        return groups if len(groups.unique()) < n else None
 
     def mislabelled(self, index: Tensor) -> Tensor | None:
         """Return (n,) bool: loaded sequences whose label was made wrong; None where none were."""

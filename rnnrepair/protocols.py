@@ -183,6 +183,16 @@ class KnowsColumns(Protocol):
 
 
 @runtime_checkable
+class KnowsGroups(Protocol):
+    """Data that know which samples belong together: copies, windows of one recording."""
+
+    @property
+    def sample_groups(self) -> Tensor | None:
+        """(n,) int64 of all samples that were loaded, by number; None where each stands alone."""
+        ...
+
+
+@runtime_checkable
 class KnowsLabels(Protocol):
     """Data that know labels without reading the sequences."""
 
@@ -237,6 +247,11 @@ def labels_of_samples(data: Any, index: Tensor) -> Tensor:
 def columns_of_samples(data: Any) -> Mapping[str, Sequence[str]]:
     """Return what data know of each sample beside its class; nothing where they do not say."""
     return data.sample_columns if isinstance(data, KnowsColumns) else {}
+
+
+def groups_of_samples(data: Any) -> Tensor | None:
+    """Return the (n,) int64 groups of all loaded samples; None where each stands alone."""
+    return data.sample_groups if isinstance(data, KnowsGroups) else None
 
 
 def corrections_of(data: Any) -> Corrected | None:

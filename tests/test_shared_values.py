@@ -34,6 +34,29 @@ def test_p_is_that_of_fishers_exact_test_where_there_is_one_class():
     assert "device=b, but only 6.7% of all 600 that were looked at" in found.told
 
 
+def test_samples_that_are_labelled_together_are_doubted_once():
+    """Two recordings of 15 windows are doubted, and both are of device b by chance."""
+    group = torch.arange(N) // 15
+    doubted = torch.isin(group, torch.tensor([3, 11]))
+    device = ["b" if i // 15 in (3, 11, 20) else "a" for i in range(N)]
+    given = {"device": device}, torch.arange(N), torch.zeros(N).long(), doubted
+    assert shared_values(*given)
+    assert not shared_values(*given, group)
+    # Eight of ten of the device are no chance; what is told counts samples.
+    doubted = torch.isin(group, torch.arange(8))
+    device = ["b" if i // 15 < 10 else "a" for i in range(N)]
+    (found,) = shared_values({"device": device}, torch.arange(N), given[2], doubted, group)
+    counts = (found.doubted, found.of_doubted, found.having, found.of_samples)
+    assert counts == (120, 120, 150, N)
+    table = [[8, 0], [2, 30]]
+    assert found.p == pytest.approx(2 * fisher_exact(table, "greater").pvalue, rel=1e-9)
+    # Half of a recording or more counts as the recording.
+    partly = doubted & (torch.arange(N) % 15 < 8)
+    (half,) = shared_values({"device": device}, torch.arange(N), given[2], partly, group)
+    assert half.p == found.p
+    assert half.doubted == 64
+
+
 def test_a_value_that_stands_for_a_class_is_no_surprise():
     """Every doubted sample is of class 1, which alone has the value b and not always."""
     label = (torch.arange(N) < 100).long()

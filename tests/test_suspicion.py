@@ -14,7 +14,9 @@ from rnnrepair.influence import (
     ranked_labels,
     suspect_labels,
 )
+from rnnrepair.influence.labels import input_features, neighbour_labels
 from rnnrepair.influence.own import KnownScorer
+from rnnrepair.influence.view import labelled_together
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 from tests.conftest import random_model, random_traces, view_of
@@ -275,3 +277,88 @@ def test_a_column_that_says_the_class_does_not_hide_wrong_labels():
     assert int(judged.suspect.sum()) > 0.7 * len(wrong)
     # It is told all the same, as a source of wrong labels.
     assert all("source of wrong labels" in shared.told for shared in judged.shared)
+
+
+def recordings(wrong_share, seed, size=15, n=100):
+    """A view of windows of recordings, some of which are labelled wrong as a whole.
+
+    The network has learnt the labels of whole recordings by heart, as far as it can.
+
+    Returns:
+        The view, without groups, and (N,) bool, whose labels are wrong.
+    """
+    g = torch.Generator().manual_seed(seed)
+    true = torch.arange(n) % 2
+    wrong = torch.zeros(n, dtype=torch.bool)
+    wrong[torch.randperm(n, generator=g)[: round(wrong_share * n)]] = True
+    centre = 1.1 * one_hot(true, 2) + 0.4 * torch.randn(n, 2, generator=g)
+    true, wrong, centre = (t.repeat_interleave(size, 0) for t in (true, wrong, centre))
+    given = torch.where(wrong, 1 - true, true)
+    inputs = centre[:, None] + 0.4 * torch.randn(n * size, 4, 2, generator=g)
+    logits = 3 * inputs.mean(1) + 0.5 * torch.randn(n * size, 2, generator=g)
+    view, _ = overlapping(given)
+    dynamics = TrainingDynamics(n * size)
+    dynamics.update(view.traces.index, logits + 2 * one_hot(given, 2), given)
+    dynamics.end_epoch()
+
+    def fetch(asked):
+        return SequenceBatch(asked, inputs[asked], torch.full((len(asked),), 4), given[asked])
+
+    return replace(view, fetch=fetch, dynamics=dynamics), wrong
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_labels_that_are_wrong_by_the_recording_are_suspect(seed):
+    view, wrong = recordings(0.1, seed)
+    alone = suspect_labels(view)
+    together = suspect_labels(replace(view, groups=torch.arange(1500) // 15))
+    # Less than a tenth at most: that is false.
+    assert alone.rate < 0.09
+    assert 0.1 <= together.rate < 0.3
+    assert together.suspect[wrong].float().mean() > 0.75
+    assert wrong[together.suspect].float().mean() > 0.75
+    assert alone.suspect[wrong].float().mean() < together.suspect[wrong].float().mean()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_hardly_a_right_label_of_recordings_is_suspect(seed):
+    view, _ = recordings(0, seed)
+    found = suspect_labels(replace(view, groups=torch.arange(1500) // 15))
+    assert found.suspect.float().mean() <= 0.02
+
+
+def test_windows_with_another_label_tell_of_their_recording():
+    # One window of each of ten recordings is labelled wrong: its neighbours say so.
+    view, _ = recordings(0, 0)
+    given = view.traces.label.clone()
+    wrong = torch.arange(10) * 150 + 7
+    given[wrong] = 1 - given[wrong]
+    group = torch.arange(1500) // 15
+    together = labelled_together(torch.arange(1500), given, group)
+    features = input_features(replace(view.traces, label=given), view.fetch, 0)
+    votes, _ = neighbour_labels(features, given, 2, group=together)
+    assert (votes[wrong].argmax(1) != given[wrong]).all()
+    assert labelled_together(torch.arange(3), given[:3], None).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_rare_class_is_looked_at_where_votes_put_the_common_one_first(seed):
+    g = torch.Generator().manual_seed(seed)
+    n = 1500
+    true = (torch.arange(n) % 25 == 0).long()
+    wrong = torch.zeros(n, dtype=torch.bool)
+    wrong[torch.randperm(n, generator=g)[:60]] = True
+    given = torch.where(wrong, 1 - true, true)
+    view, _ = overlapping(given)
+    inputs = 1.1 * one_hot(true, 2)[:, None] + 0.9 * torch.randn(n, 4, 2, generator=g)
+    logits = 3 * inputs.mean(1) - torch.tensor([0.0, 1.0])
+    dynamics = TrainingDynamics(n)
+    dynamics.update(view.traces.index, logits, given)
+    dynamics.end_epoch()
+
+    def fetch(asked):
+        return SequenceBatch(asked, inputs[asked], torch.full((len(asked),), 4), given[asked])
+
+    found = suspect_labels(replace(view, fetch=fetch, dynamics=dynamics))
+    assert found.suspect[wrong].float().mean() > 0.5
+    assert wrong[found.suspect].float().mean() > 0.85

@@ -141,7 +141,7 @@ def test_the_kernel_model_is_ridge_regression_in_each_part():
     values = torch.from_numpy(features).double()
     usual = torch.pdist(values).median()
     wanted = np.eye(C)[label.numpy()] - 1 / C
-    parts = [part.numpy() for part in random_parts(300, "kernel model of labels")]
+    parts = [part.numpy() for part in random_parts(torch.arange(300), "kernel model of labels")]
 
     def told(p, without, damping):
         here = np.concatenate([parts[q] for q in range(5) if q not in without])

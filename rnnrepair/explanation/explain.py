@@ -42,6 +42,7 @@ from rnnrepair.protocols import (
     Split,
     checked_labels,
     columns_of_samples,
+    groups_of_samples,
     names_of_samples,
     set_up,
 )
@@ -151,6 +152,7 @@ def explain(
     if warning:
         log.warning(warning)
     rows, right = told_rows(traces, asked, at_most)
+    groups = groups_of_samples(data)
     failures = traces.select(rows)
     view = TrainingView(
         *(abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch),
@@ -158,6 +160,7 @@ def explain(
         ends=abstraction.ends,
         dynamics=dynamics,
         columns=columns_of_samples(data),
+        groups=groups,
         checked=checked_labels(data),
     )
     suspicion = suspect_labels(view, settings.seed)
@@ -174,7 +177,8 @@ def explain(
         set_aside=sum(len(data.indices(other)) for other in ("repair", "val") if other != split),
         warning=warning,
         confused=confusion(traces.label, traces.final_prediction),
-        failing=traces.index[~traces.correct],
+        failing=(failing := traces.index[~traces.correct]),
+        n_apart=len((failing if groups is None else groups[failing]).unique()),
         patterns=patterns,
         perhaps=perhaps,
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),

@@ -41,6 +41,7 @@ class Explanation:
         confused: (C, C) int64, how often the class of the row is taken for that of the column on
             the whole split.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
+        n_apart: groups that these are of; copies, or windows of one recording, count as one.
         patterns: what failures of the split have in common, told or not; None where nobody has
             looked.
         perhaps: what they may have in common where there are none of these: chance explains it, but
@@ -67,6 +68,7 @@ class Explanation:
     warning: str
     confused: Tensor
     failing: Tensor
+    n_apart: int
     patterns: tuple[Pattern, ...] | None
     perhaps: Pattern | None
     failures: tuple[Failure, ...]
@@ -162,8 +164,12 @@ class Explanation:
         """Say what the failures of the split have in common, a line each."""
         if self.patterns is None or self.n_failures == 0:
             return []
-        if self.n_failures < LEAST_FAILURES:
-            return [f"What failures share is looked for where there are {LEAST_FAILURES} or more."]
+        if self.n_apart < LEAST_FAILURES:
+            apart = (
+                "" if self.n_apart == self.n_failures else " that are no copies, nor of one group"
+            )
+            needed = f"where there are {LEAST_FAILURES} or more{apart}."
+            return [f"What failures share is looked for {needed}"]
         if not self.patterns:
             nothing = "The failures share nothing that was looked for more than chance explains."
             return [nothing, *self._perhaps_told()]

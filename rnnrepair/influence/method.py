@@ -10,7 +10,7 @@ from torch import Tensor
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking
-from rnnrepair.influence.view import TrainingView
+from rnnrepair.influence.view import TrainingView, labelled_together
 from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import RepairableData
 from rnnrepair.sequences import Kind, SequenceBatch, check_fits
@@ -139,18 +139,29 @@ class NearScorer(Scorer):
         asked = votes.sum(1)
         return (asked - agree) / asked.clamp_min(1)
 
-    def votes(self, queries: Traces) -> Tensor:
+    def votes(self, queries: Traces, groups: Tensor | None = None) -> Tensor:
         """Return (M, C) int64: labels of the nearest training samples of M traces, counted.
 
-        A query that is a training sample itself has no vote of its own.
+        A query that is a training sample itself has no vote of its own, nor have those that are
+        ``labelled_together`` with it.
+
+        Args:
+            queries: M traces.
+            groups: what each sample belongs to, looked up by index; None where each stands alone.
         """
         parts = torch.arange(len(queries)).split(AT_A_TIME)
         nothing = torch.empty(0, queries.n_classes, dtype=torch.int64)
-        return torch.cat([nothing, *(self._votes(queries.select(rows)) for rows in parts)])
+        votes = (self._votes(queries.select(rows), groups) for rows in parts)
+        return torch.cat([nothing, *votes])
 
-    def _votes(self, queries: Traces) -> Tensor:
-        near = self.rank(queries, OWN_NEIGHBOURS + 1).row
-        other = (near >= 0) & (self.traces.index[near] != queries.index[:, None])
+    def _votes(self, queries: Traces, groups: Tensor | None) -> Tensor:
+        index = torch.cat([self.traces.index, queries.index])
+        label = torch.cat([self.traces.label, queries.label])
+        together = labelled_together(index, label, groups)
+        of, own = together.split([len(self.traces), len(queries)])
+        largest = int(of.unique(return_counts=True)[1].max()) if len(of) else 1
+        near = self.rank(queries, OWN_NEIGHBOURS + largest).row
+        other = (near >= 0) & (of[near] != own[:, None])
         # A sample with many equals need not be among its own nearest: then the last is too many.
         other &= other.cumsum(1) <= OWN_NEIGHBOURS
         voters = torch.where(other, self.traces.label[near], -1)

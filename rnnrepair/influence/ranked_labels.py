@@ -36,7 +36,8 @@ def ranked_labels(
     suspect = torch.zeros(n, dtype=torch.bool)
     suspect[order[: round(share * n)]] = True
     suggested = torch.where(suspect, traces.final_prediction.long(), traces.label)
-    shared = shared_values(view.columns, traces.index, traces.label, suspect)
+    together = view.labelled_together
+    shared = shared_values(view.columns, traces.index, traces.label, suspect, together)
     # Told, and nothing more: a rival's ranks are what they are.
     shared = tuple(replace(value, classes=()) for value in shared)
     judged = Suspicion(traces.index, place, suggested, suspect, shared)

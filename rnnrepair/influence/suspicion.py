@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from rnnrepair.influence.labels import (
     SharedValue,
+    grouped_size,
     input_features,
     is_far,
     neighbour_labels,
@@ -16,6 +18,7 @@ from rnnrepair.influence.labels import (
     wrong_label_odds,
     wrong_label_rate,
 )
+from rnnrepair.influence.labels.rate import GROUPED
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.view import TrainingView
@@ -23,6 +26,9 @@ from rnnrepair.traces import Traces
 
 # Standard errors by which votes must be better than chance.
 SURELY = 3
+# Levels of the limit of the share of wrong labels: as many as the limit allows are expected, but of
+# a hundred recordings it is loose, and most of so many suspects would be right.
+LIMIT, LIKELY = 0.95, 0.5
 # How much neighbours count beside a regression: both read the same inputs, and are mostly unsure of
 # the same samples.
 BESIDE_REGRESSION = 0.5
@@ -94,6 +100,7 @@ class _Evidence:
         far: (N,) bool, samples that are far from all others.
         votes: (N, C) for each class, of all kinds together.
         rate: share of the labels that is wrong at most, 1 where the inputs do not tell.
+        expected: share that is wrong as far as labels are called suspect.
     """
 
     kinds: Tensor
@@ -101,6 +108,7 @@ class _Evidence:
     far: Tensor
     votes: Tensor
     rate: float
+    expected: float
 
 
 def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
@@ -126,14 +134,15 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     """
     traces = view.traces.between(0, view.n_original)
     label, found = traces.label, _evidence(view, traces, seed)
-    odds = wrong_label_odds(found.kinds, label, found.rate, found.counts)
+    odds = wrong_label_odds(found.kinds, label, found.expected, found.counts)
     open_ = ~torch.isin(traces.index, view.checked)
     doubted = _doubted(odds, found.kinds, label) & open_
     # Labels that a person has looked at are no draws of the test.
-    shared = shared_values(view.columns, traces.index[open_], label[open_], doubted[open_])
+    looked_at = (of[open_] for of in (traces.index, label, doubted, view.labelled_together))
+    shared = shared_values(view.columns, *looked_at)
     kinds = _within_values(found.kinds, shared, view, traces)
     if shared:
-        odds = wrong_label_odds(kinds, label, found.rate, found.counts)
+        odds = wrong_label_odds(kinds, label, found.expected, found.counts)
         doubted = _doubted(odds, kinds, label) & open_
     suspect = doubted & ~found.far
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
@@ -148,22 +157,24 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
 def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     label, n_classes = traces.label, traces.n_classes
     features = input_features(traces, view.fetch, seed)
-    near, distance = neighbour_labels(features, label, n_classes, seed)
-    fitted = regression_labels(features, label, n_classes, seed)
-    by_inputs = [_of_inputs(kind, label) for kind in (near, fitted)]
+    group = view.labelled_together
+    near, distance = neighbour_labels(features, label, n_classes, seed, group)
+    fitted = regression_labels(features, label, n_classes, seed, group)
+    by_inputs = [_of_inputs(kind, label, group) for kind in (near, fitted)]
     kinds = torch.stack([_of_the_network(view, traces, seed), *by_inputs])
     # Samples have no say in what is said of their inputs, so these tell how many are wrong.
-    rate = min(
-        (
-            wrong_label_rate(votes, label, seed)
-            for votes, kind in zip((near, fitted), by_inputs, strict=True)
-            if not kind.isnan().all()
-        ),
-        default=1.0,
+    telling = [
+        votes
+        for votes, kind in zip((near, fitted), by_inputs, strict=True)
+        if not kind.isnan().all()
+    ]
+    rate, expected = (
+        min((wrong_label_rate(of, label, seed, group, level) for of in telling), default=1.0)
+        for level in (LIMIT, LIKELY if grouped_size(group) >= GROUPED else LIMIT)
     )
     votes = near + fitted.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
     counts = (1.0, 1.0 if kinds[2].isnan().all() else BESIDE_REGRESSION, 1.0)
-    return _Evidence(kinds, counts, is_far(distance, distance), votes, rate)
+    return _Evidence(kinds, counts, is_far(distance, distance), votes, rate, expected)
 
 
 def _doubted(odds: Tensor, kinds: Tensor, label: Tensor) -> Tensor:
@@ -218,7 +229,8 @@ def _median(kinds: Tensor) -> Tensor:
 def _of_the_network(view: TrainingView, traces: Traces, seed: int) -> Tensor:
     """Return (N,) float64 evidence of the network about traces, NaN where nothing is known."""
     if view.dynamics is None:
-        votes = TraceSimilarity(seed=seed).fit(replace(view, traces=traces)).votes(traces)
+        scorer = TraceSimilarity(seed=seed).fit(replace(view, traces=traces))
+        votes = scorer.votes(traces, view.groups)
         return _best_other(votes.double(), traces.label)
     known = view.dynamics.knows(traces.index, traces.label)
     margin = torch.full((len(traces),), torch.nan, dtype=torch.float64)
@@ -226,17 +238,24 @@ def _of_the_network(view: TrainingView, traces: Traces, seed: int) -> Tensor:
     return -margin
 
 
-def _of_inputs(votes: Tensor, label: Tensor) -> Tensor:
+def _of_inputs(votes: Tensor, label: Tensor, group: Tensor) -> Tensor:
     """Return (N,) float64 evidence of (N, C) votes, NaN where they guess no better than chance.
 
     Both kinds of votes are of the same inputs: where those say nothing of the labels, the two err
-    alike, and would take that for agreement.
+    alike, and would take that for agreement. What counts is whether a class has more votes among
+    its own samples than among others (the mean of AUC over classes): of a rare class, votes may
+    tell much and still put the common one first everywhere.
     """
-    n = len(label)
-    chance = float(label.bincount().max()) / n
-    right = float((votes.argmax(1) == label).float().mean())
-    if right <= chance + SURELY * (chance * (1 - chance) / n) ** 0.5:
-        return torch.full((n,), torch.nan, dtype=torch.float64)
+    beyond, error = [], []
+    for c in label.unique().tolist():
+        own, ranks = label == c, torch.from_numpy(rankdata(votes[:, c].numpy()))
+        n, m = int(own.sum()), int((~own).sum())
+        if m:
+            beyond.append((float(ranks[own].sum()) - n * (n + 1) / 2) / (n * m) - 0.5)
+            error.append(((n + m + 1) / (12 * n * m)) ** 0.5)
+    surely = SURELY * grouped_size(group) ** 0.5
+    if sum(beyond) <= surely * sum(error):
+        return torch.full((len(label),), torch.nan, dtype=torch.float64)
     return _best_other(votes, label)
 
 

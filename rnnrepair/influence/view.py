@@ -18,6 +18,21 @@ def _nothing() -> Tensor:
     return torch.empty(0, dtype=torch.int64)
 
 
+def labelled_together(index: Tensor, label: Tensor, groups: Tensor | None) -> Tensor:
+    """Return (n,) int64, equal where samples are of one group and have one label.
+
+    Args:
+        index: (n,) int64.
+        label: (n,) int64.
+        groups: what each sample of the data belongs to, looked up by index; None where each stands
+            alone.
+    """
+    if groups is None:
+        return index
+    pairs = torch.stack([groups[index], label], 1)
+    return pairs.unique(dim=0, return_inverse=True)[1]
+
+
 @dataclass(frozen=True)
 class TrainingView:
     """The training data, as the network of an analysed epoch sees them.
@@ -36,6 +51,8 @@ class TrainingView:
         trajectory: every step of the training; None where nobody has recorded it.
         columns: what the user's data say of each sample of all splits, by the name of the column;
             looked up by index.
+        groups: what each sample of all splits belongs to, looked up by index: copies, windows of
+            one recording; None where each stands alone.
         checked: (k,) int64 indices of samples of any split whose label a person has looked at.
     """
 
@@ -49,10 +66,21 @@ class TrainingView:
     ends: LastStates | None = None
     trajectory: Trajectory | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    groups: Tensor | None = None
     checked: Tensor = field(default_factory=_nothing)
 
     def __len__(self) -> int:
         return len(self.traces)
+
+    @property
+    def labelled_together(self) -> Tensor:
+        """(n_original,) int64, equal where original samples are of one group and have one label.
+
+        If one of these labels is wrong, so are probably all: they do not confirm each other. What
+        others of the group are labelled (a copy, the next window) still tells.
+        """
+        traces = self.traces.between(0, self.n_original)
+        return labelled_together(traces.index, traces.label, self.groups)
 
     @property
     def original(self) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from rnnrepair.patterns.group_shuffles import failing_together, shuffled_groups
 from rnnrepair.patterns.pattern import Alike
 
 # Where samples of similar difficulty part, as shares of all, hardest first. Parts are so large that
@@ -47,7 +48,12 @@ class Chance:
     """Failure flags, and what they would be by chance among samples of similar difficulty."""
 
     def __init__(
-        self, failed: Tensor, stratum: Tensor, shuffles: int, generator: torch.Generator
+        self,
+        failed: Tensor,
+        stratum: Tensor,
+        shuffles: int,
+        generator: torch.Generator,
+        group: Tensor | None = None,
     ) -> None:
         """Shuffle the flags.
 
@@ -56,6 +62,8 @@ class Chance:
             stratum: (S,) int64, see ``strata_of``; samples below 0 do not count.
             shuffles: how often.
             generator: of the shuffles.
+            group: (S,) int64, equal where samples fail together, see ``shuffled_groups``; None
+                where each stands alone.
         """
         counts = stratum >= 0
         self.failed = failed & counts
@@ -64,6 +72,15 @@ class Chance:
         self.size = self.stratum.sum(0)
         self.rate = (self.failed.float() @ self.stratum) / self.size.clamp_min(1)
         self.shuffled = torch.zeros(len(failed), shuffles)
+        own = counts.nonzero()[:, 0]
+        self.number, self.together = torch.arange(len(failed)), 0.0
+        if group is not None and len(group[own].unique()) < len(own):
+            self.number = group.unique(return_inverse=True)[1]
+            rate = self.rate[stratum[own]]
+            given = failed[own], rate, group[own]
+            self.shuffled[own] = shuffled_groups(*given, shuffles, generator)
+            self.together = failing_together(failed[own], rate, self.number[own])
+            return
         for number in stratum[counts].unique().tolist():
             rows = (stratum == number).nonzero()[:, 0]
             n_failed = int(failed[rows].sum())
@@ -103,8 +120,15 @@ class Chance:
 
     def _of(self, inside: Tensor, flags: Tensor) -> Tensor:
         number = inside @ self.stratum
-        expected = number @ self.rate
+        # Whole groups that are shuffled change how many fail in all: that says nothing of a part.
+        rates = (self.stratum.T @ flags) / self.size.clamp_min(1)[:, None]
         # Of draws without replacement: a stratum that lies inside as a whole tells nothing.
         spread = number * (self.size - number) / (self.size - 1).clamp_min(1)
         variance = spread @ (self.rate * (1 - self.rate))
-        return (inside @ flags - expected[:, None]) / (variance + PRIOR).sqrt()[:, None]
+        if self.together > 0:
+            # Kish's design effect: of many samples of one group each adds little.
+            of_group = torch.zeros(len(inside), int(self.number.max()) + 1)
+            of_group.index_add_(1, self.number, inside * (self.stratum.sum(1) > 0))
+            size = of_group.square().sum(1) / of_group.sum(1).clamp_min(1)
+            variance = variance * (1 + (size - 1).clamp_min(0) * self.together)
+        return (inside @ flags - number @ rates) / (variance + PRIOR).sqrt()[:, None]

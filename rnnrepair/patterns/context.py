@@ -7,7 +7,7 @@ from functools import cached_property
 from torch import Tensor
 
 from rnnrepair.patterns.vectors import vectors_of
-from rnnrepair.protocols import RepairableData, columns_of_samples
+from rnnrepair.protocols import RepairableData, columns_of_samples, groups_of_samples
 from rnnrepair.sequences import DataSpec, SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -29,6 +29,8 @@ class PatternContext:
         fit: traces of training samples; None where nobody has made any.
         columns: what the user's data say of each sample of all splits, by the name of the column;
             looked up by index.
+        groups: what each sample of all splits belongs to, looked up by index; samples of one group
+            (copies, windows of one recording) fail together. None where each stands alone.
     """
 
     spec: DataSpec
@@ -42,6 +44,7 @@ class PatternContext:
     traces: Traces | None = None
     fit: Traces | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    groups: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -78,8 +81,12 @@ class PatternContext:
                 gets them wrong.
             seed: of all that is drawn.
         """
-        columns = columns_of_samples(data)
-        return cls(data.spec, data.fetch, *fit, *answers, seed=seed, columns=columns)
+        return cls(
+            *(data.spec, data.fetch, *fit, *answers),
+            seed=seed,
+            columns=columns_of_samples(data),
+            groups=groups_of_samples(data),
+        )
 
     def ascending(self) -> "PatternContext":
         """Return the same in the order of the indices, so that no order changes what is found."""
@@ -98,6 +105,16 @@ class PatternContext:
             failed=self.failed[rows],
             traces=None if self.traces is None else self.traces.select(rows),
         )
+
+    @cached_property
+    def group(self) -> Tensor:
+        """(S,) int64, equal where samples are of one group."""
+        return self.index if self.groups is None else self.groups[self.index]
+
+    def failures_apart(self, inside: Tensor | None = None) -> int:
+        """Return how many groups failures are of, of those (S,) that lie inside: copies are one."""
+        failed = self.failed if inside is None else self.failed & inside
+        return len(self.group[failed].unique())
 
     @cached_property
     def batch(self) -> SequenceBatch:

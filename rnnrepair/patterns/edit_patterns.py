@@ -86,6 +86,7 @@ class EditPatterns:
         chance = Chance(
             *(context.failed, strata_of(difficulty), 0),
             torch_generator(context.seed, "no shuffles"),
+            context.group,
         )
         if sweep.parameter is not None:
             low, high = max(low - BESIDE / BINS, 0.0), min(high + BESIDE / BINS, 1.0)

@@ -44,7 +44,7 @@ class Search:
         """
         self._context = context.ascending()
         # Difficulty takes seconds: nobody asks where nothing can be named.
-        enough = int(context.failed.sum()) >= LEAST_FAILURES
+        enough = context.failures_apart() >= LEAST_FAILURES
         self._difficulty = difficulty(self._context) if enough else torch.zeros(len(context))
         looking = finders if enough else ()
         self._tried = Tried.of(
@@ -69,7 +69,7 @@ class Search:
         while tried.candidates and len(found) < at_most:
             rows = open_.nonzero()[:, 0]
             rest, hard = context.select(rows), self._difficulty[rows]
-            if int(rest.failed.sum()) < LEAST_FAILURES:
+            if rest.failures_apart() < LEAST_FAILURES:
                 break
             stratum = torch.full_like(context.label, -1)
             stratum[rows] = strata_of(hard)

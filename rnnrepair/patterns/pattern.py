@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rnnrepair.patterns.trait import Trait, taught_of
 
-# Samples that a pattern has at least.
+# Samples that a pattern has at least, those of one group as one.
 LEAST_INSIDE = 8
 
 

@@ -12,7 +12,7 @@ from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
 from rnnrepair.seeding import torch_generator
 
-# Failures that a pattern has at least.
+# Failures that a pattern has at least, those of one group as one.
 LEAST_FAILURES = 5
 # Samples inside fail at least so many times as often as those outside that they are compared with.
 LEAST_RATIO = 1.5
@@ -92,7 +92,7 @@ class Tried:
         excess = torch.full((len(self.candidates),), -torch.inf)
         p = torch.ones(len(self.candidates), dtype=torch.float64)
         # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
-        large = self._large(stratum >= 0)
+        large = self._large(stratum >= 0, context.group)
         # In a fixed order, each at the whole level: wide ones only once a narrow one has passed.
         for wide in (False, True):
             asked = large & (self.wide == wide)
@@ -160,7 +160,7 @@ class Tried:
             if len(rows) == 0:
                 continue
             parts = comparable(stratum, alike, context.label)
-            chance = Chance(context.failed, parts, shuffles, generator)
+            chance = Chance(context.failed, parts, shuffles, generator, context.group)
             for some in rows.split(AT_A_TIME):
                 excess[some] = chance.excess(self.inside[some])
                 # What hardly fails more than others is nothing to mend, however sure that is.
@@ -171,9 +171,22 @@ class Tried:
         excess = excess[asked]
         return excess, (1 + (by_chance >= excess[:, None]).sum(1)).double() / (1 + shuffles)
 
-    def _large(self, counts: Tensor) -> Tensor:
-        """Return (n,) bool: candidates with enough of the samples that count, (S,) bool."""
-        sizes = [some.float() @ counts.float() for some in self.inside.split(AT_A_TIME)]
+    def _large(self, counts: Tensor, group: Tensor) -> Tensor:
+        """Return (n,) bool: candidates with enough of the samples that count.
+
+        Args:
+            counts: (S,) bool.
+            group: (S,) int64: samples of one group count once.
+        """
+        groups, number = group.unique(return_inverse=True)
+        sizes = []
+        for some in self.inside.split(AT_A_TIME):
+            if len(groups) == len(group):
+                sizes.append(some.float() @ counts.float())
+                continue
+            of_group = torch.zeros(len(some), len(groups))
+            of_group.index_add_(1, number, (some & counts).float())
+            sizes.append((of_group > 0).sum(1).float())
         return torch.cat(sizes) >= LEAST_INSIDE
 
 
@@ -191,10 +204,11 @@ def holds(
         context: S samples.
         difficulty: (S,) of those.
     """
-    if int((refined.inside & context.failed).sum()) < LEAST_FAILURES:
+    if context.failures_apart(refined.inside) < LEAST_FAILURES:
         return False
     parts = comparable(strata_of(difficulty), candidate.alike, context.label)
-    chance = Chance(context.failed, parts, 0, torch_generator(context.seed, "no shuffles"))
+    generator = torch_generator(context.seed, "no shuffles")
+    chance = Chance(context.failed, parts, 0, generator, context.group)
     both = torch.stack([refined.inside, candidate.inside])
     now, before = chance.excess(both).tolist()
     return now >= AS_GOOD * before and float(chance.ratio(both)[0]) >= LEAST_RATIO

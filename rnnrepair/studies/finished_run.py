@@ -27,7 +27,13 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence import Need, TrainingDynamics, TrainingView, Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.progress import Progress, silent
-from rnnrepair.protocols import RepairableData, Split, checked_labels, columns_of_samples
+from rnnrepair.protocols import (
+    RepairableData,
+    Split,
+    checked_labels,
+    columns_of_samples,
+    groups_of_samples,
+)
 from rnnrepair.seeding import derive_seed, torch_generator
 from rnnrepair.studies.training import Train
 from rnnrepair.traces import Traces
@@ -94,6 +100,7 @@ class FinishedRun:
             ends=LastStates.of(self.states().values()),
             trajectory=self.trajectory,
             columns=columns_of_samples(self.data),
+            groups=groups_of_samples(self.data),
             checked=checked_labels(self.data),
         )
 

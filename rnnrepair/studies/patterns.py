@@ -176,10 +176,12 @@ def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> lis
             f"Nothing can be told by {', '.join(silent)}: no value is that of {LEAST_INSIDE} or "
             "more samples."
         ]
-    if n_failures < LEAST_FAILURES:
+    if (apart := context.failures_apart()) < LEAST_FAILURES:
         few = (
-            f"{n_failures} failures on the {split} split: what failures have in common is looked "
-            f"for where there are {LEAST_FAILURES} or more."
+            f"{n_failures} failures on the {split} split"
+            + (f", of {apart} groups (copies count as one)" if apart < n_failures else "")
+            + ": what failures have in common is looked for where there are "
+            f"{LEAST_FAILURES} or more."
         )
         return [few, *told]
     if len(table) == 0:

@@ -22,7 +22,13 @@ SAME = 1e-6
 AT_A_TIME = 2000
 
 
-def kernel_labels(values: Tensor, label: Tensor, n_classes: int, seed: int = 0) -> Tensor:
+def kernel_labels(
+    values: Tensor,
+    label: Tensor,
+    n_classes: int,
+    seed: int = 0,
+    group: Tensor | None = None,
+) -> Tensor:
     """Return (N, C) float32 scores of each class, about 1 for the class that a model sees.
 
     Ridge regression from Gaussian kernels around 500 samples to indicators of the classes. No
@@ -36,8 +42,11 @@ def kernel_labels(values: Tensor, label: Tensor, n_classes: int, seed: int = 0) 
         label: (N,) int64.
         n_classes: C.
         seed: of the centres, of the samples that models are fitted on and of the parts.
+        group: (N,) int64, equal where samples belong together: no group is in two parts. None where
+            each stands alone.
     """
-    parts = random_parts(len(label), "kernel model of labels", seed)
+    group = torch.arange(len(label)) if group is None else group
+    parts = random_parts(group, "kernel model of labels", seed)
     kernels = _Kernels.around(values[torch.cat([part[: CENTRES // PARTS] for part in parts])])
     wanted = torch.eye(n_classes)[label] - 1 / n_classes
     fitted = [part[: FITTED_ON // PARTS] for part in parts]

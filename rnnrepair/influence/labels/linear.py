@@ -15,7 +15,13 @@ STEPS = 50
 TOLERANCE = 1e-3
 
 
-def linear_labels(features: Features, label: Tensor, n_classes: int, seed: int = 0) -> Tensor:
+def linear_labels(
+    features: Features,
+    label: Tensor,
+    n_classes: int,
+    seed: int = 0,
+    group: Tensor | None = None,
+) -> Tensor:
     """Return (N, C) float32 scores of each class, about 1 for the class that a model sees.
 
     Ridge regression to indicators of the classes, each sample left out of the fit that judges it.
@@ -25,11 +31,14 @@ def linear_labels(features: Features, label: Tensor, n_classes: int, seed: int =
         label: (N,) int64.
         n_classes: C.
         seed: of the parts.
+        group: (N,) int64, equal where samples belong together: no group is in two parts. None where
+            each stands alone.
     """
     n = len(label)
     wanted = np.eye(n_classes)[label.numpy()]
     scores = np.zeros((n, n_classes))
-    for part in random_parts(n, "parts of the linear model", seed):
+    group = torch.arange(n) if group is None else group
+    for part in random_parts(group, "parts of the linear model", seed):
         here = np.ones(n, dtype=bool)
         here[part.numpy()] = False
         if not here.any() or here.all():

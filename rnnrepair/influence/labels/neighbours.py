@@ -21,15 +21,22 @@ AT_A_TIME = 1000
 
 
 def neighbour_labels(
-    features: Features, label: Tensor, n_classes: int, seed: int = 0
+    features: Features,
+    label: Tensor,
+    n_classes: int,
+    seed: int = 0,
+    group: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return what the 20 nearest others of each sample are labelled, and how far they are.
+
+    Others are samples of other groups: windows of one recording have one label, right or wrong.
 
     Args:
         features: of N samples, see ``input_features``.
         label: (N,) int64.
         n_classes: C.
         seed: of the samples that neighbours are looked for among, and of the order of ties.
+        group: (N,) int64, equal where samples belong together; None where each stands alone.
 
     Returns:
         (N, C) float32 shares of their labels, and (N,) float32 means of their distances, 0 where
@@ -41,15 +48,16 @@ def neighbour_labels(
     asked = torch.zeros(n, dtype=torch.bool)
     asked[drawn[:LOOKED_AMONG]] = True
     order = order[asked[order]]
+    group = torch.arange(n) if group is None else group
     voters, shares, far = features[order.numpy()], list[Tensor](), list[Tensor]()
     for rows in torch.arange(n).split(AT_A_TIME):
-        # One more, for each may be its own neighbour.
-        nearest = smallest_of_rows(_distances(features[rows.numpy()], voters), NEAREST + 1)
-        near = torch.where(nearest.row >= 0, order[nearest.row], -1)
-        other = (near >= 0) & (near != rows[:, None])
-        other &= other.cumsum(1) <= NEAREST
+        apart = _distances(features[rows.numpy()], voters)
+        apart.masked_fill_(group[rows][:, None] == group[order], torch.inf)
+        nearest = smallest_of_rows(apart, NEAREST)
+        other = (nearest.row >= 0) & nearest.distance.isfinite()
+        near = order[nearest.row]
         votes = torch.zeros(len(rows), n_classes)
-        votes.scatter_add_(1, label[near.clamp_min(0)], other.float())
+        votes.scatter_add_(1, label[near], other.float())
         n_other = other.sum(1).clamp_min(1)
         shares.append(votes / n_other[:, None])
         far.append(nearest.distance.masked_fill(~other, 0).sum(1) / n_other)

@@ -8,13 +8,38 @@ from rnnrepair.seeding import torch_generator
 PARTS = 5
 
 
-def random_parts(n: int, name: str, seed: int = 0) -> list[Tensor]:
-    """Return five parts of n rows, of like size and in random order.
+def random_parts(group: Tensor, name: str, seed: int = 0) -> list[Tensor]:
+    """Return five parts of n rows, of like size and in random order; a group is in one part.
+
+    Whoever labels a recording wrong labels all its windows wrong: fitted on some of them, a model
+    would call the others right.
 
     Args:
-        n: rows.
+        group: (n,) int64, equal where rows belong together.
         name: of what they are drawn for, see ``torch_generator``.
         seed: of the draw.
     """
+    n = len(group)
     order = torch.randperm(n, generator=torch_generator(seed, name))
-    return [order[part::PARTS] for part in range(PARTS)]
+    place = torch.empty_like(order)
+    place[order] = torch.arange(n)
+    number = group.unique(return_inverse=True)[1]
+    # Groups take their turns in the order in which they come.
+    first = torch.full((int(number.max()) + 1 if n else 0,), n)
+    first = first.scatter_reduce(0, number, place, "amin")
+    turn = torch.empty_like(first)
+    turn[first.argsort()] = torch.arange(len(first))
+    part = (turn[number] % PARTS)[order]
+    return [order[part == number] for number in range(PARTS)]
+
+
+def grouped_size(group: Tensor) -> float:
+    """Return the mean size of the groups that the rows are in; 1 where each stands alone.
+
+    So many rows tell as much as one does where those of a group tell the same.
+
+    Args:
+        group: (n,) int64.
+    """
+    size = group.unique(return_counts=True)[1].double()
+    return float(size.square().sum() / size.sum()) if len(group) else 1.0

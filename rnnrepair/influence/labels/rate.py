@@ -4,12 +4,15 @@ import numpy as np
 from scipy.stats import chi2
 from torch import Tensor
 
+from rnnrepair.influence.labels.parts import grouped_size
 from rnnrepair.seeding import derive_seed
 
 # How much of what wrong labels look like is left out at most, so that hard samples are out of it,
 # and samples that would be left, at least, if all labels were wrong: fewer tell nothing.
 LEFT_OUT = 0.75
 TAIL = 100
+# The same where samples stand in groups of so many on average: groups that would be left.
+GROUPED, TAIL_OF_GROUPS = 2.0, 25
 STEPS = 30
 # Repetitions until shares of wrong labels by class agree with each other.
 FIXED_POINT = 20
@@ -17,7 +20,13 @@ FIXED_POINT = 20
 LEVEL = 0.95
 
 
-def wrong_label_rate(votes: Tensor, label: Tensor, seed: int = 0) -> float:
+def wrong_label_rate(
+    votes: Tensor,
+    label: Tensor,
+    seed: int = 0,
+    group: Tensor | None = None,
+    level: float = LEVEL,
+) -> float:
     """Return the share of the labels that is wrong at most, in [0, 1].
 
     A wrong label is one that another class's sample has been given: votes prefer that class to it
@@ -36,22 +45,28 @@ def wrong_label_rate(votes: Tensor, label: Tensor, seed: int = 0) -> float:
     Blanchard, Lee and Scott, "Semi-Supervised Novelty Detection", JMLR 2010.
 
     Args:
-        votes: (N, C) for each class; the sample's own label has no say in them.
+        votes: (N, C) for each class; the sample's own label has no say in them, nor those of its
+            group.
         label: (N,) int64.
         seed: of the order of equal votes.
+        group: (N,) int64, equal where samples belong together: labels of one group are wrong
+            together, and counts vary more. None where each stands alone.
+        level: of the limit; at .5 it is as often too high as too low.
 
     Returns:
-        1, which tells nothing, for 100 samples and fewer.
+        1, which tells nothing, for 100 samples and fewer, or 25 groups and fewer.
     """
     n = len(label)
-    furthest = min(LEFT_OUT, 1 - TAIL / max(n, 1))
+    alike = 1.0 if group is None else grouped_size(group)
+    tail = TAIL if alike < GROUPED else TAIL_OF_GROUPS
+    furthest = min(LEFT_OUT, 1 - tail * alike / max(n, 1))
     if furthest <= 0:
         return 1.0
     place, preferred = _places(votes.double().numpy(), label.numpy(), seed)
     left_out = np.linspace(0, furthest, STEPS)
     above = n - np.searchsorted(np.sort(place), left_out)
     # Of few wrong labels none may lie above by chance: the limit of what as few would still show.
-    limit = chi2.ppf(LEVEL, 2 * (above + 1)) / 2
+    limit = alike * chi2.ppf(level, 2 * (above / alike + 1)) / 2
     seen = limit / (n * (1 - left_out))
     least = int(seen.argmin())
     shown = place > left_out[least]

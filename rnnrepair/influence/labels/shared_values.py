@@ -92,7 +92,11 @@ class SharedValue:
 
 
 def shared_values(
-    columns: Mapping[str, Sequence[str]], index: Tensor, label: Tensor, doubted: Tensor
+    columns: Mapping[str, Sequence[str]],
+    index: Tensor,
+    label: Tensor,
+    doubted: Tensor,
+    group: Tensor | None = None,
 ) -> tuple[SharedValue, ...]:
     """Return the values that doubted samples share, the most surprising first.
 
@@ -105,30 +109,50 @@ def shared_values(
         index: (n,) int64 of the samples that were looked at.
         label: (n,) int64 their classes.
         doubted: (n,) bool.
+        group: (n,) int64, equal where samples belong together and have one label: they are doubted
+            together, and count once, as doubted where half of them are. None where each stands
+            alone.
     """
-    rows = index.tolist()
-    held = {name: np.array([values[i] for i in rows]) for name, values in columns.items()}
+    held = {name: np.array([values[i] for i in index.tolist()]) for name, values in columns.items()}
+    classes, wrong = label.numpy(), doubted.numpy()
+    first, together = _first_of_groups(
+        doubted, torch.arange(len(index)) if group is None else group
+    )
+    alone = {name: values[first] for name, values in held.items()}
     common = [
         (name, value)
-        for name, values in held.items()
+        for name, values in alone.items()
         for value, n in sorted(Counter(values.tolist()).items())
-        if LEAST_DOUBTED <= n < len(rows)
+        if LEAST_DOUBTED <= n < len(first)
     ]
-    classes, wrong = label.numpy(), doubted.numpy()
-    often_doubted = {name: Counter(values[wrong].tolist()) for name, values in held.items()}
+    often_doubted = {name: Counter(values[together].tolist()) for name, values in alone.items()}
     found = []
     for name, value in common:
         if often_doubted[name][value] < LEAST_DOUBTED:
             continue
-        has = held[name] == value
-        inside = int((has & wrong).sum())
-        often = inside * len(rows) >= TIMES * int(has.sum()) * int(wrong.sum())
-        p = min(1.0, len(common) * _as_many_by_chance(has, wrong, classes))
+        has = alone[name] == value
+        inside = int((has & together).sum())
+        often = inside * len(first) >= TIMES * int(has.sum()) * int(together.sum())
+        p = min(1.0, len(common) * _as_many_by_chance(has, together, classes[first]))
         if often and p <= LEVEL:
-            counts = (inside, int(wrong.sum()), int(has.sum()), len(rows))
+            has = held[name] == value
+            counts = (int((has & wrong).sum()), int(wrong.sum()), int(has.sum()), len(index))
             of = _classes_of(has, wrong, classes)
             found.append(SharedValue(name, value, *counts, p, of))
     return tuple(sorted(found, key=lambda shared: (shared.p, -shared.doubted)))
+
+
+def _first_of_groups(doubted: Tensor, group: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the first sample of each group, and bool, whether half of it is doubted.
+
+    Both in the order of the rows.
+    """
+    number, size = group.unique(return_inverse=True, return_counts=True)[1:]
+    n = len(number)
+    first = torch.full((len(size),), n).scatter_reduce(0, number, torch.arange(n), "amin")
+    order = first.argsort()
+    share = torch.zeros(len(size)).index_add_(0, number, doubted.float()) / size
+    return first[order].numpy(), (share[order] >= 0.5).numpy()
 
 
 def _as_many_by_chance(has: np.ndarray, doubted: np.ndarray, classes: np.ndarray) -> float:
