@@ -25,6 +25,7 @@ from rnnrepair.network import Predictions
 from rnnrepair.protocols import (
     RepairableData,
     corrections_of,
+    groups_of_samples,
     labels_of_samples,
     names_of_samples,
 )
@@ -255,7 +256,8 @@ class RepairReport(AnalysisCallback):
     ) -> Repair:
         injection = upstream(trainer, RepairInjection, self)
         before, after = unrepaired.answers, self._predict(trainer)
-        answers = {split: SplitAnswers.of(before[split], after[split]) for split in after}
+        groups = groups_of_samples(repairable_data(trainer))
+        answers = {s: SplitAnswers.of(before[s], after[s], groups) for s in after}
         way = way_between(trainer, pl_module, self, before, after) if self.interpolate else None
         return Repair(
             trained_on=injection.trains_on_repair,

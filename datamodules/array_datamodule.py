@@ -43,6 +43,7 @@ class ArrayDataModule(DatasetDataModule):
         group: Any = None,
         test_share: PartShare = 0.2,
         padding: float = 0,
+        steps_last: bool = False,
         class_names: Sequence[str] = (),
         **options: Any,
     ) -> None:
@@ -62,6 +63,7 @@ class ArrayDataModule(DatasetDataModule):
             group: an entry for each sequence of x, then x_test, which must be given.
             test_share: share that is carved as the test set, the same for every seed.
             padding: what sequences are padded with.
+            steps_last: ``x`` is (n, F, T), as convolutions take it; batches stay so.
             class_names: by class, as the network numbers them.
             **options: see ``DatasetDataModule``; ``columns`` (a mapping, or a frame) have an entry
                 for each sequence of x, then x_test.
@@ -81,12 +83,18 @@ class ArrayDataModule(DatasetDataModule):
             raise DataError(f"{' and '.join(alone)}: give x_test and y_test too.")
         if group is not None and x_test is None:
             raise DataError("group: give x_test and y_test too, of groups that x has not.")
-        columns = {"x": _sequences(x, "x"), "lengths": _column(lengths, "lengths")}
+        columns = {
+            "x": _sequences(x, "x", steps_last=steps_last),
+            "lengths": _column(lengths, "lengths"),
+        }
         columns |= {"static": _column(static, "static"), "y": _column(y, "y")}
         others: dict[str, list[Any]] = {}
         drawn: Tensor | None = None
         if x_test is not None:
-            others = {"x": _sequences(x_test, "x_test"), "y": _column(y_test, "y_test")}
+            others = {
+                "x": _sequences(x_test, "x_test", steps_last=steps_last),
+                "y": _column(y_test, "y_test"),
+            }
             others["lengths"] = _column(lengths_test, "lengths_test")
             others["static"] = _column(static_test, "static_test")
         for labels, name in ((columns["y"], "y"), (others.get("y", []), "y_test")):
@@ -102,7 +110,12 @@ class ArrayDataModule(DatasetDataModule):
             train, test = (
                 [every[i] for i in part.tolist()] for part in drawn.tensor_split([n_train])
             )
-        different = len({len(item[0]) for item in (*train, *test)}) > 1
+        different = len({item[0].shape for item in (*train, *test)}) > 1
+        if different and steps_last:
+            raise DataError(
+                "steps_last: sequences have different lengths, and only what has its steps first "
+                "is padded: give each as (steps, features), x[i].T, and turn batches in forward."
+            )
         if different and not columns["lengths"]:
             train, test = ([(i[0], len(i[0]), *i[1:]) for i in part] for part in (train, test))
         told = different or bool(columns["lengths"])
@@ -116,6 +129,7 @@ class ArrayDataModule(DatasetDataModule):
                 "collate_fn": _Padded(padding) if different else default_collate,
                 "fields": fields,
                 "padding": padding if told else None,
+                "steps_last": steps_last,
                 "class_names": names or class_names,
                 "source": "arrays",
                 "group": group,
@@ -201,8 +215,8 @@ class _Padded:
         return [stacked(inputs, padding=self.padding), *map(default_collate, others)]
 
 
-def _sequences(x: Any, name: str) -> list[Tensor]:
-    """Return n (T, F) or (T,) sequences."""
+def _sequences(x: Any, name: str, *, steps_last: bool) -> list[Tensor]:
+    """Return n (T, F) or (T,) sequences, or (F, T) where steps come last."""
     found = []
     for number, value in enumerate(_column(x, name)):
         numbers = as_tensor(_plain(value))
@@ -214,7 +228,7 @@ def _sequences(x: Any, name: str) -> list[Tensor]:
         # Bytes stay what they are: they are pixels or tokens, and their form tells.
         single = numbers.float() if numbers.is_floating_point() else numbers
         found.append(single)
-        if single.shape[1:] != found[0].shape[1:]:
+        if not steps_last and single.shape[1:] != found[0].shape[1:]:
             raise DataError(
                 f"{name}[{number}] is {described(value)}, {name}[0] {described(found[0])}: every "
                 "sequence must have the same features, only the number of steps may differ."

@@ -55,6 +55,7 @@ class DatasetDataModule(SequenceDataModule):
         kind: Annotated[str, one_of(Kind)] | None = None,
         fields: Mapping[str, Key] | None = None,
         padding: float | None = None,
+        steps_last: bool = False,
         sampler: Any = None,
         class_names: Sequence[str] = (),
         token_names: Sequence[str] = (),
@@ -86,6 +87,7 @@ class DatasetDataModule(SequenceDataModule):
                 are not found out rightly, and of further inputs under the names that a network's
                 ``forward`` has for them.
             padding: what stands behind the end of sequences that tell no length; found where None.
+            steps_last: inputs are (features, steps), as convolutions take them; batches stay so.
             sampler: a ``WeightedRandomSampler`` over ``train``, or the weights of its items. An
                 injected sample gets the mean weight of its class.
             class_names: by class.
@@ -129,6 +131,7 @@ class DatasetDataModule(SequenceDataModule):
         self._parts = {"train": train, "val": val, "test": test}
         self._group = group
         self._kind, self._fields, self._padding = kind, fields, padding
+        self._steps_last = steps_last
         self._sampler = sampler
         self._class_names, self._token_names, self._unknown = class_names, token_names, unknown
         self._between_tokens, self._channel_names = between_tokens, channel_names
@@ -160,7 +163,8 @@ class DatasetDataModule(SequenceDataModule):
         n_train = len(items.parts["train"])
         index = torch.linspace(0, n_train - 1, min(TRIED, n_train)).round().long().tolist()
         tried = [items[i] for i in index]
-        form = find_format(tried, index, self._kind, self._fields, self._padding)
+        given = self._kind, self._fields, self._padding
+        form = find_format(tried, index, *given, steps_last=self._steps_last)
         if self._padding is None and not form.width:
             # Items as long as their sequences: collate_fn knows what stands behind these.
             filling = filling_of(self.collate_fn, tried, form)

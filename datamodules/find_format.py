@@ -37,6 +37,8 @@ def find_format(
     kind: Kind | str | None = None,
     fields: Mapping[str, Key] | None = None,
     padding: float | None = None,
+    *,
+    steps_last: bool = False,
 ) -> SampleFormat:
     """Find out the form of items.
 
@@ -47,6 +49,7 @@ def find_format(
         fields: places of inputs, label, length or mask that are known, and of further inputs by the
             names that they shall have.
         padding: what stands behind the end of sequences that do not tell their length.
+        steps_last: whether inputs are (F, T).
 
     Raises:
         DataError: there is no sequence or no label, or items of several forms; says what to write.
@@ -57,7 +60,7 @@ def find_format(
     named = {key: name for name, key in (fields or {}).items() if name not in ROLES}
     open_ones = {key: values for key, values in numbers.items() if key not in told.values()}
     inputs = told["inputs"] if "inputs" in told else _inputs(open_ones, items[0])
-    sequences = _as_steps(numbers[inputs], inputs)
+    sequences = _as_steps(numbers[inputs], inputs, steps_last=steps_last)
     free = [key for key in numbers if key not in {inputs, *told.values()}]
     mask = told.get("mask", _first(free, lambda key: _is_mask(key, numbers[key], sequences)))
     free = [key for key in free if key != mask]
@@ -88,6 +91,7 @@ def find_format(
         channel=first.dim() == 3,
         column=first.dim() == 1 and first.is_floating_point(),
         names=tuple(named.items()),
+        steps_last=steps_last,
     )
 
 
@@ -143,7 +147,7 @@ def _inputs(numbers: Numbers, example: Any) -> Key:
     return found
 
 
-def _as_steps(values: list[Tensor], key: Key) -> list[Tensor]:
+def _as_steps(values: list[Tensor], key: Key, *, steps_last: bool) -> list[Tensor]:
     """Return the (W, F) or (W,) steps of every item, and refuse what has none."""
     first = values[0]
     shape = tuple(first.shape)
@@ -160,7 +164,12 @@ def _as_steps(values: list[Tensor], key: Key) -> list[Tensor]:
             "whole numbers, tokens (steps,). Pixels of 0 to 255 are made floats by x.float() / 255 "
             "in the data set."
         )
-    return values
+    if steps_last and values[0].dim() != 2:
+        raise DataError(
+            f"steps_last: inputs {key!r} have shape {shape}, expected (features, steps): there is "
+            "nothing to turn; leave it out."
+        )
+    return [value.mT for value in values] if steps_last else values
 
 
 def _is_mask(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:

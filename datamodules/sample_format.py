@@ -62,6 +62,7 @@ class SampleFormat:
         channel: whether inputs are (1, T, F).
         column: whether inputs are floats (T,), one a step.
         names: of further inputs that are not called by their places.
+        steps_last: whether inputs are (F, T).
     """
 
     kind: Kind
@@ -77,6 +78,7 @@ class SampleFormat:
     channel: bool = False
     column: bool = False
     names: tuple[tuple[Key, str], ...] = ()
+    steps_last: bool = False
 
     def name_of(self, key: Key) -> str:
         """Return what a further input is called."""
@@ -85,7 +87,8 @@ class SampleFormat:
     @property
     def told(self) -> str:
         """One line for people."""
-        parts = [f"inputs {self.inputs!r} ({self.kind})", f"label {self.label!r}"]
+        last = ", steps last" if self.steps_last else ""
+        parts = [f"inputs {self.inputs!r} ({self.kind}{last})", f"label {self.label!r}"]
         parts += [f"length {self.length!r}"] if self.length is not None else []
         parts += [f"mask {self.mask!r}"] if self.mask is not None else []
         static, beside = (list(map(self.name_of, keys)) for keys in (self.static, self.beside))
@@ -161,12 +164,15 @@ class SampleFormat:
         """Return all (W, F) or (W,) steps of an item's inputs."""
         if self.channel:
             values = values.squeeze(0)
+        if self.steps_last:
+            values = values.mT
         if not values.is_floating_point():
             return values.long()
         return values.float()[:, None] if self.column else values.float()
 
     def _shaped(self, steps: Tensor) -> Tensor:
         steps = steps.squeeze(-1) if self.column else steps
+        steps = steps.mT if self.steps_last else steps
         return steps[None] if self.channel else steps
 
     def _length(self, item: Any, steps: Tensor) -> int:

@@ -29,6 +29,7 @@ def write_run(
     between=None,
     index=None,
     label=None,
+    group=None,
     share=0.5,
     **told,
 ):
@@ -44,7 +45,9 @@ def write_run(
     answers = {
         "repair": repaired(share),
         "val": repaired(0.5),
-        "test": SplitAnswers(*map(torch.from_numpy, items)),
+        "test": SplitAnswers(
+            *map(torch.from_numpy, items), None if group is None else torch.tensor(group)
+        ),
     }
     if rare is not None:
         answers["test_rare"] = SplitAnswers(*(torch.from_numpy(a[np.array(rare)]) for a in items))
@@ -87,15 +90,17 @@ def repaired(share):
     return answers_of([0] * 100, before, [0] * right + before[right:])
 
 
-def runs_of(right, *, contrasts=(), values=None, indices=None):
+def runs_of(right, *, contrasts=(), values=None, indices=None, groups=None):
     """Return runs from {(arm, seed): (before, after)}, each (N,) bool.
 
-    ``values`` has numbers of the summary by run, ``indices`` the items by seed.
+    ``values`` has numbers of the summary by run, ``indices`` the items by seed, ``groups`` those
+    of all items.
     """
     runs = []
     for (arm, seed), (before, after) in right.items():
         index = np.arange(len(before)) if indices is None else indices[seed]
-        answers = Answers(index, index % 3, np.array(before, bool), np.array(after, bool))
+        answered = np.array(before, bool), np.array(after, bool)
+        answers = Answers(index, index % 3, *answered, groups)
         told = dict.fromkeys(SUMMARY_METRICS, float("nan"))
         told |= {"injected": 10.0, "steps": 100.0} | (values or {}).get((arm, seed), {})
         about = About("toy", {"source": "toy"}, tuple(Contrast(*c) for c in contrasts))

@@ -102,6 +102,46 @@ def test_a_single_seed_draws_items_alone():
     assert found.drawn == "items only"
 
 
+def test_items_of_one_group_are_drawn_together():
+    right = random_right(np.random.default_rng(8), "ab", [0, 1], 12, accuracy=0.85)
+    group = np.array([40, 40, 7, 40, 9, 7, 7, 3, 3, 3, 3, 1])
+    members = [np.flatnonzero(group == g) for g in (40, 7, 9, 3, 1)]
+    seed_rng, item_rng = np.random.default_rng(0).spawn(2)
+    drawn = item_rng.integers(5, size=(DRAWS, 5))
+    items = [np.concatenate([members[g] for g in of]) for of in drawn]
+    seed_draws = seed_rng.integers(2, size=(DRAWS, 2))
+    for metric in METRICS:
+        expected = slow_interval(right, [0, 1], metric, dict.fromkeys([0, 1], items), seed_draws)
+        runs = runs_of(right, groups=group)
+        found = Bootstrap(runs, DRAWS).interval(Contrast("a", "b", metric), [0, 1])
+        assert (found.low, found.high) == pytest.approx(tuple(expected), rel=1e-12, abs=1e-12)
+        assert found.drawn == "seeds x groups"
+
+
+def test_intervals_cover_where_windows_of_a_recording_are_right_together():
+    rng = np.random.default_rng(9)
+    recordings, windows, worlds = 60, 15, 200
+    group = np.arange(recordings).repeat(windows)
+    covered = {"items": 0, "groups": 0}
+    for _ in range(worlds):
+        usual = {
+            arm: (rng.random(recordings) < share).repeat(windows)
+            for arm, share in (("a", 0.8), ("b", 0.7))
+        }
+        before = rng.random(len(group)) < 0.5
+        right = {
+            (arm, seed): (before, usual[arm] ^ (rng.random(len(group)) < 0.05))
+            for arm in "ab"
+            for seed in range(5)
+        }
+        for drawn, of in (("items", None), ("groups", group)):
+            bootstrap = Bootstrap(runs_of(right, groups=of), 200)
+            found = bootstrap.interval(Contrast("a", "b", "test_accuracy"), list(range(5)))
+            covered[drawn] += found.low <= 0.1 * 0.9 <= found.high
+    assert covered["items"] / worlds < 0.6
+    assert covered["groups"] / worlds == pytest.approx(0.95, abs=0.04)
+
+
 def test_a_metric_without_items_gets_the_t_interval_of_the_differences():
     rng = np.random.default_rng(4)
     right = random_right(rng, "ab", range(5), 10)

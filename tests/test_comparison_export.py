@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from rnnrepair.errors import DataError
+from rnnrepair.record import Contrast
 from rnnrepair.runs.comparison import (
     Runs,
     arm_table,
@@ -15,6 +16,7 @@ from rnnrepair.runs.comparison import (
     read_folder,
     write_export,
 )
+from rnnrepair.runs.comparison.bootstrap import Bootstrap
 from tests.comparison_runs import random_right, runs_of, write_run
 
 CONTRASTS = [{"of": "guided", "against": "none", "metric": "test_rare_accuracy"}]
@@ -59,6 +61,28 @@ def test_what_is_read_back_is_what_was_read(tmp_path, own_items, ending):
     write_export(runs, name.with_name(name.name + ending))
     assert {path.name for path in name.parent.iterdir()} == {"mnist_0.9.csv", "mnist_0.9.npz"}
     assert_same(runs, read_export(name.with_name(name.name + ending)))
+
+
+@pytest.mark.parametrize("own_items", [False, True])
+def test_groups_of_items_are_kept_and_drawn_as_before(tmp_path, own_items):
+    rng = np.random.default_rng(3)
+    for seed in range(3):
+        n = 20 + seed if own_items else 20
+        index = np.arange(n) + (7 * seed if own_items else 0)
+        group = (100 + index // 4).tolist()
+        for (arm, _), sides in random_right(rng, "ab", [seed], n).items():
+            told = {"index": index, "group": group, "sizes": {"test": 20}}
+            write_run(tmp_path / "runs", arm, seed, *sides, **told)
+    runs = read_folder(tmp_path / "runs")
+    write_export(runs, tmp_path / "kept")
+    back = read_export(tmp_path / "kept")
+    for key, run in runs.by_key.items():
+        kept, was = (r.splits["test"].group for r in (back.by_key[key], run))
+        assert ((kept[:, None] == kept) == (was[:, None] == was)).all()
+    contrast = Contrast("a", "b", "test_accuracy")
+    found = [Bootstrap(r, 100).interval(contrast, [0, 1, 2]) for r in (runs, back)]
+    assert found[0] == found[1]
+    assert found[0].drawn == ("seeds x own groups" if own_items else "seeds x groups")
 
 
 def test_runs_of_several_sittings_are_merged_and_newer_ones_replace_older(tmp_path):

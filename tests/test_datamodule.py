@@ -10,7 +10,7 @@ from rnnrepair.datamodules.batching import EpochBatches, FetchedBatches, batch_l
 from rnnrepair.datamodules.splits import split_training
 from rnnrepair.edits import EditBatch, SeriesEdits
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
-from rnnrepair.protocols import RepairableData
+from rnnrepair.protocols import RepairableData, groups_of_samples
 from rnnrepair.sequences import EVERY_KIND, Changes, SequenceBatch
 
 SPLITS = ("fit", "repair", "val", "test")
@@ -388,6 +388,24 @@ def test_module_names_the_key_when_a_size_is_out_of_range(make_data, name):
 def test_module_says_so_when_it_is_not_set_up(make_data):
     with pytest.raises(ConfigurationError, match="setup"):
         make_data(setup=False).state_dict()
+
+
+def test_samples_that_tell_the_same_are_one_group(make_data, loaded):
+    assert groups_of_samples(make_data()) is None
+    inputs, lengths = torch.rand(120, 5, 4), torch.full((120,), 5)
+    inputs[7] = inputs[3]
+    copies = replace(loaded, sequences=Sequences.from_padded(inputs, lengths))
+    group = groups_of_samples(make_data(copies))
+    assert int(group[7]) == int(group[3])
+    assert len(group.unique()) == 119
+    # Two recordings of which one holds a copy of the other are one group.
+    recordings = torch.arange(120)
+    recordings[[7, 8]] = 200
+    recordings[[3, 5]] = 300
+    named = groups_of_samples(make_data(replace(copies, groups=recordings)))
+    assert len(named[[3, 5, 7, 8]].unique()) == 1
+    assert len(named.unique()) == 117
+    assert groups_of_samples(object()) is None
 
 
 def test_an_epoch_draws_originals_by_their_weights(make_data):

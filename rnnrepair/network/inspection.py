@@ -18,6 +18,7 @@ from rnnrepair.network.reading import Reading
 from rnnrepair.network.refusal import refusal
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.soundness import check_alone, check_labels, check_same_again, close
+from rnnrepair.network.steps_axis import check_goes_along_steps
 from rnnrepair.network.tapped import NoTapError, find_network
 from rnnrepair.network.views import LABELS
 from rnnrepair.network.watch import Watch
@@ -74,6 +75,7 @@ def _inspect(
 ) -> Reading:
     watch = Watch()
     network, seen = find_network(module, call, told, batch, n_classes, tap, watch)
+    check_goes_along_steps(network, seen, told)
     together = network.decoder(seen.output, len(batch))
     _check_numbers(module, together, batch)
     check_same_again(network, call, batch, told, watch)

@@ -20,12 +20,15 @@ class SplitAnswers:
         label: (N,) int64.
         before: (N,) int64, class predicted by the unrepaired network.
         after: (N,) int64, class predicted by the final network.
+        group: (N,) int64, equal where sequences tell the same: copies, windows of one recording.
+            None where each stands alone.
     """
 
     index: Tensor
     label: Tensor
     before: Tensor
     after: Tensor
+    group: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could not be paired with other runs.
@@ -36,7 +39,7 @@ class SplitAnswers:
         shapes = {name: tuple(tensor.shape) for name, tensor in self.tensors().items()}
         if len(set(shapes.values())) > 1 or self.index.ndim != 1 or not len(self.index):
             raise DataError(
-                f"Answers need four tensors of one shape (N,) with N > 0, got {shapes}: give the "
+                f"Answers need tensors of one shape (N,) with N > 0, got {shapes}: give the "
                 "labels and predictions of the same sequences."
             )
         if bool((self.index.diff() <= 0).any()):
@@ -49,18 +52,30 @@ class SplitAnswers:
             raise DataError(f"Answers hold indices and classes from 0 on, got less in {negative}.")
 
     @classmethod
-    def of(cls, before: Predictions, after: Predictions) -> "SplitAnswers":
+    def of(
+        cls, before: Predictions, after: Predictions, groups: Tensor | None = None
+    ) -> "SplitAnswers":
         """Put the predictions of both networks side by side.
+
+        Args:
+            before: of the unrepaired network.
+            after: of the final network.
+            groups: what each sequence of the data belongs to, looked up by index; None where each
+                stands alone.
 
         Raises:
             IncompatibleCheckpointError: they are of different sequences.
         """
         Outcome.of(before, after)
-        return cls(before.index, before.label, before.predicted, after.predicted)
+        own = None if groups is None else groups[before.index]
+        alone = own is None or len(own.unique()) == len(own)
+        group = None if alone else own
+        return cls(before.index, before.label, before.predicted, after.predicted, group)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Return the tensors by name, as far as there are any."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     @property
     def unrepaired(self) -> Predictions:

@@ -214,8 +214,11 @@ def _effort(told: Mapping[str, Any]) -> Effort:
 
 
 def _answers(split: Split, tensors: Mapping[str, Tensor]) -> SplitAnswers:
-    names = [field.name for field in fields(SplitAnswers)]
-    return SplitAnswers(*(tensors[f"answers/{split}/{name}"] for name in names))
+    # The group is told where it says anything; older records have none.
+    of_split = {field.name: f"answers/{split}/{field.name}" for field in fields(SplitAnswers)}
+    return SplitAnswers(
+        **{n: tensors[key] for n, key in of_split.items() if n != "group" or key in tensors}
+    )
 
 
 def _failures(

@@ -1,9 +1,10 @@
 """Intervals of differences between arms, from draws of seeds and of test items."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_array
 
 from rnnrepair.paired import MIN_VALUES, interval
@@ -15,17 +16,19 @@ from rnnrepair.runs.comparison.metrics import (
     metric_table,
     sides_of,
 )
-from rnnrepair.runs.comparison.runs import Runs
+from rnnrepair.runs.comparison.runs import Answers, Runs
 
 DRAWS = 4000
 LEVEL = 0.95
 # Numbers drawn at once: bounds memory to some ten MB, whatever the number of items.
 CELLS = 1_000_000
 
-BOTH = "seeds x items"
-OWN_ITEMS = "seeds x own items"
+BOTH = "seeds x {}"
+OWN_ITEMS = "seeds x own {}"
 SEEDS_ONLY = "seeds only"
-ITEMS_ONLY = "items only"
+ITEMS_ONLY = "{} only"
+# What is drawn: groups where a test split has copies, or windows of one recording.
+ITEMS, GROUPS = "items", "groups"
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,12 @@ NO_INTERVAL = Interval(float("nan"), float("nan"), "")
 class Bootstrap:
     """Two-way bootstrap of differences between arms, paired by seed.
 
-    A draw takes seeds with replacement and test items with replacement, the same for both arms,
-    so the interval holds both the chance of training and that of the test set, which all seeds
-    share. Where noise belongs to single pairs of seed and item, such intervals are too wide rather
-    than too narrow (Owen 2007, the pigeonhole bootstrap). Where nearly all of it belongs to the
-    seeds, and where only seeds are drawn, ten of them are few: such intervals cover about 90 %.
+    A draw takes seeds with replacement and test items with replacement, the same for both arms;
+    items of one group (copies, windows of one recording) are drawn together. So the interval holds
+    both the chance of training and that of the test set, which all seeds share. Where noise belongs
+    to single pairs of seed and item, such intervals are too wide rather than too narrow (Owen 2007,
+    the pigeonhole bootstrap). Where nearly all of it belongs to the seeds, and where only seeds are
+    drawn, ten of them are few: such intervals cover about 90 %.
 
     Every metric of items depends on how many items changed sides, so a draw is a vector of weights
     and many draws are one matrix product.
@@ -86,10 +90,10 @@ class Bootstrap:
         return Interval(float(low), float(high), self._what_is_drawn(contrast, len(seeds)))
 
     def _what_is_drawn(self, contrast: Contrast, n_seeds: int) -> str:
-        if n_seeds == 1:
-            return ITEMS_ONLY
         split, _ = self._of_items[contrast.metric]
-        return BOTH if self._runs.items_shared(split) else OWN_ITEMS
+        grouped = any(run.splits[split].group is not None for run in self._runs)
+        shared = BOTH if self._runs.items_shared(split) else OWN_ITEMS
+        return (ITEMS_ONLY if n_seeds == 1 else shared).format(GROUPS if grouped else ITEMS)
 
     def _seed_weights(self, n_seeds: int) -> np.ndarray:
         """Return (draws, n_seeds): how often a draw holds each seed; the same for all contrasts."""
@@ -119,7 +123,9 @@ class Bootstrap:
             of_class = classes_of(next(iter(answers.values())), n_classes)
             sides = np.concatenate([sides_of(a)[:, None] & of_class.T for a in answers.values()])
             drawn = self._drawn_sums(
-                np.concatenate([of_class.T, sides.reshape(-1, len(of_class))]), rng
+                np.concatenate([of_class.T, sides.reshape(-1, len(of_class))]),
+                _group_of(answers.values()),
+                rng,
             )
             items, sums = np.split(drawn, [n_classes], axis=1)
             sums = sums.reshape(self._draws, len(answers), 3, n_classes)
@@ -127,13 +133,33 @@ class Bootstrap:
                 counts[run] = Counts(items, *(sums[:, place, side] for side in range(3)))
         return counts
 
-    def _drawn_sums(self, sets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return (draws, S): how many of the drawn items stand in each of (S, N) sets of items."""
+    def _drawn_sums(
+        self, sets: np.ndarray, group: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return (draws, S): how many of the drawn items stand in each of (S, N) sets of items.
+
+        Args:
+            sets: (S, N) bool.
+            group: (N,) int64 from 0 on, items that are drawn together.
+            rng: of the draws.
+        """
+        n = len(group)
+        within = csr_array((np.ones(n), (group, np.arange(n))))
         # Nearly all sets are small: few items change sides.
-        columns = csr_array(sets.T.astype(float))
+        columns = within @ csr_array(sets.T.astype(float))
         return np.concatenate(
-            [part @ columns for part in _weights(sets.shape[1], self._draws, rng)]
+            [part @ columns for part in _weights(within.shape[0], self._draws, rng)]
         )
+
+
+def _group_of(answers: Collection[Answers]) -> np.ndarray:
+    """Return the (N,) int64 groups of the items of some runs, in the order of their first items.
+
+    Runs of older versions do not know them.
+    """
+    known = next((a.group for a in answers if a.group is not None), None)
+    n = len(next(iter(answers)).index)
+    return np.arange(n) if known is None else pd.factorize(known)[0]
 
 
 def _weights(n: int, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

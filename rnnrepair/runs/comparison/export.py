@@ -7,8 +7,8 @@ items were right.
 
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,8 @@ def _to_arrays(runs: Runs) -> dict[str, Any]:
     Of each split: ``items`` (numbers of items of the seeds, or one for all seeds if they share
     their items), ``index_steps`` (differences of successive indices) and ``label``, seed behind
     seed; ``before`` (bits of the seeds) and ``changed`` (bits of the runs: where right and wrong
-    are not as before, which are few and so take little space).
+    are not as before, which are few and so take little space). ``group``, as ``label``, only where
+    items have groups.
     """
     arrays: dict[str, Any] = {
         "arm": np.array([run.arm for run in runs]),
@@ -132,6 +133,8 @@ def _to_arrays(runs: Runs) -> dict[str, Any]:
             "before": np.packbits(np.concatenate([answers.before for answers in seeds])),
             "changed": np.packbits(np.concatenate(changed)),
         }
+        if any(answers.group is not None for answers in kept):
+            parts["group"] = smallest(np.concatenate([_numbered_group(of) for of in kept]))
         arrays |= {f"{split}/{name}": array for name, array in parts.items()}
     return arrays
 
@@ -176,17 +179,38 @@ def _answers(
     if len(sizes) == 1:
         sizes, indices, labels = sizes * len(seeds), indices * len(seeds), labels * len(seeds)
     before = _cut(_unpacked(arrays[f"{split}/before"], sum(sizes)), sizes)
+    groups = _groups(split, arrays, sizes)
     of_seed = {
-        seed: Answers(index, label, right, right)
-        for seed, index, label, right in zip(seeds, indices, labels, before, strict=True)
+        seed: Answers(index, label, right, right, group)
+        for seed, index, label, right, group in zip(
+            seeds, indices, labels, before, groups, strict=True
+        )
     }
     run_sizes = [len(of_seed[seed].index) for _, seed in keys]
     changed = _cut(_unpacked(arrays[f"{split}/changed"], sum(run_sizes)), run_sizes)
     return {
-        key: Answers(known.index, known.label, known.before, known.before ^ differs)
+        key: replace(known, after=known.before ^ differs)
         for key, differs in zip(keys, changed, strict=True)
         if (known := of_seed[key[1]])
     }
+
+
+def _numbered_group(answers: Answers) -> np.ndarray:
+    """Return the (N,) groups as small numbers, each item its own where nobody knows."""
+    given = answers.index if answers.group is None else answers.group
+    return np.asarray(pd.factorize(given)[0])
+
+
+def _groups(
+    split: str, arrays: Mapping[str, np.ndarray], sizes: list[int]
+) -> Sequence[np.ndarray | None]:
+    """Return the groups of the items of each seed, None where the export has none."""
+    packed = arrays.get(f"{split}/group")
+    if packed is None:
+        return [None] * len(sizes)
+    kept = [len(packed)] if len(packed) != sum(sizes) else sizes
+    groups = _cut(packed.astype(np.int64), kept)
+    return groups if len(groups) == len(sizes) else groups * len(sizes)
 
 
 def _unpacked(packed: np.ndarray, count: int) -> np.ndarray:

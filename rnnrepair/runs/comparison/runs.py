@@ -46,18 +46,23 @@ class Answers:
         label: (N,) int64.
         before: (N,) bool, right by the unrepaired network.
         after: (N,) bool, right by the final network.
+        group: (N,) int64, equal where items tell the same: copies, windows of one recording. None
+            where each stands alone.
     """
 
     index: np.ndarray
     label: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    group: np.ndarray | None = None
 
     @classmethod
     def of(cls, answers: SplitAnswers) -> "Answers":
         """Return which answers are right."""
         right = answers.unrepaired.correct, answers.final.correct
-        return cls(*(tensor.numpy() for tensor in (answers.index, answers.label, *right)))
+        index, label, before, after = (t.numpy() for t in (answers.index, answers.label, *right))
+        group = None if answers.group is None else answers.group.numpy()
+        return cls(index, label, before, after, group)
 
     def same_items(self, other: "Answers") -> bool:
         """Whether both are of the same items, so that one draw of items suits both."""
