@@ -215,3 +215,15 @@ def test_texts_that_are_lists_of_words_are_joined(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in told))
     plain = csv_module(write_rows(tmp_path / "b.jsonl"))
     assert [text_of(csv_module(path), i) for i in range(5)] == [text_of(plain, i) for i in range(5)]
+
+
+def test_copies_by_tokens_are_held_out_together_and_none_is_lost(tmp_path):
+    rows = [(f"word{i} is {'good' if i % 2 else 'bad'}", i % 2) for i in range(60)]
+    # The copies differ in case and behind the end, so only tokens tell.
+    rows += [(f"{text.upper()} and so on and on {i}", y) for i, (text, y) in enumerate(rows)]
+    module = csv_module(write_rows(tmp_path / "copies.csv", rows), max_tokens=3)
+    assert sum(module.sizes().values()) == 120
+    assert module.sizes()["test"] == 24
+    names = module.sample_names
+    place = {int(row): s for s in module.sizes() for row in names.of(module.indices(s))}
+    assert all(place[i] == place[i + 60] for i in range(60))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from rnnrepair.abstraction import AbstractionSettings
 from rnnrepair.callbacks.launch.kept_corrections import take_kept_corrections
 from rnnrepair.callbacks.launch.keys import keys_told
 from rnnrepair.callbacks.launch.networks import checkpoint_file, network_told
+from rnnrepair.callbacks.launch.own_packages import search_in
 from rnnrepair.callbacks.launch.plan import plan_epochs
+from rnnrepair.callbacks.launch.run_paths import began_in, find_paths, missing_file
 from rnnrepair.callbacks.launch.user_errors import USER_ERRORS
 from rnnrepair.callbacks.training_dynamics import TrainingDynamicsRecorder
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
@@ -45,7 +48,8 @@ class FinishedFolder:
 
         Args:
             folder: of the run.
-            data_dir: of the data sets, where it is not the run's any more.
+            data_dir: of the data sets, where it is not the run's any more; a file of the user's own
+                that is in it is read there.
             instead: what to do where the run is one of a program of one's own, which leaves no
                 configuration to make its network of.
 
@@ -72,8 +76,7 @@ class FinishedFolder:
             )
         OmegaConf.update(cfg, "paths.output_dir", str(folder))
         take_kept_corrections(cfg, folder)
-        if data_dir is not None:
-            cfg.paths.data_dir = data_dir
+        find_paths(cfg, folder, data_dir)
         return cls(folder, cfg)
 
     def checkpoint(self, name: str = LAST) -> dict[str, Any]:
@@ -101,9 +104,17 @@ class FinishedFolder:
             saved: a checkpoint, which says which data they were.
 
         Raises:
-            IncompatibleCheckpointError: they are others now, or the configuration is of another
-                version.
+            ConfigurationError: the class of the data module cannot be imported.
+            IncompatibleCheckpointError: they are others now, or gone, or the configuration is of
+                another version.
         """
+        self._check_class("datamodule")
+        gone = missing_file(self.cfg)
+        if gone is not None:
+            raise IncompatibleCheckpointError(
+                f"The run of {self.folder} was made with {gone}, which is not there any more: put "
+                "it back, or name the folder that it is in now with data_dir=."
+            )
         try:
             datamodule = instantiate(self.cfg.datamodule, _convert_="all")
             datamodule.setup()
@@ -125,8 +136,10 @@ class FinishedFolder:
             saved: a checkpoint, which holds the weights.
 
         Raises:
+            ConfigurationError: the class of the network cannot be imported.
             IncompatibleCheckpointError: the run is of another version.
         """
+        self._check_class("model")
         try:
             make_model = instantiate(self.cfg.model, _partial_=True, _convert_="all")
             model: pl.LightningModule = make_model(**datamodule.model_arguments())
@@ -137,6 +150,27 @@ class FinishedFolder:
                 f"of rnnrepair, so train it again. ({error})"
             ) from error
         return model
+
+    def _check_class(self, of: str) -> None:
+        """Refuse a class of the user's own that is not found, of the model or the data module.
+
+        Raises:
+            ConfigurationError: says where it was.
+        """
+        target, began = str(self.cfg[of].get("_target_")), began_in(self.folder)
+        for folder in (Path.cwd(), *(() if began is None else (began,))):
+            search_in(folder)
+        package, _, name = target.rpartition(".")
+        if package.partition(".")[0] == "rnnrepair":
+            return
+        try:
+            getattr(import_module(package), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            where = "" if began is None else f" (the run was made in {began})"
+            raise ConfigurationError(
+                f"{of}._target_ of the run of {self.folder} is {target}, which cannot be imported: "
+                f"{error}. Give the command in the folder that holds it{where}, or install it."
+            ) from error
 
     def dynamics(self, saved: Mapping[str, Any]) -> TrainingDynamics | None:
         """Return what training had shown of each sample when a checkpoint was written.

@@ -14,6 +14,7 @@ from rnnrepair.callbacks.launch.build import build
 from rnnrepair.callbacks.launch.check import check_config
 from rnnrepair.callbacks.launch.failed_start import TrainingBegan, remove_failed_start
 from rnnrepair.callbacks.launch.messages import naming_keys
+from rnnrepair.callbacks.launch.own_packages import search_in
 from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
 from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
@@ -24,6 +25,7 @@ log = logging.getLogger("train")
 
 def main() -> None:
     """Do what the command line says."""
+    search_in(Path.cwd())
     with telling_refusals("train"):
         run()
 

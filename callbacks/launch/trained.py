@@ -1,13 +1,13 @@
 """Takes up a network that was trained elsewhere, by the names of its class, weights and data."""
 
 import importlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from rnnrepair.callbacks.launch.own_packages import search_in
 from rnnrepair.callbacks.launch.weights import load_weights
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.safe_loading import read_checkpoint
@@ -61,8 +61,7 @@ def named(package: str, name: str, form: str) -> Any:
     Raises:
         ConfigurationError: there is none; ``form`` says how it is named.
     """
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    search_in(Path.cwd())
     try:
         return getattr(importlib.import_module(package), name)
     except (ImportError, AttributeError, ValueError) as error:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.groups import Groups, content_numbers
+from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.text.language import CHARACTERS
 from rnnrepair.datamodules.text.tokenised import TokenisedTexts
 from rnnrepair.errors import DataError
@@ -34,6 +36,8 @@ class LoadedTexts:
         groups: (n,) int64, texts with the same number never stand in two splits; None for none.
         names: what the texts are called where they came from; None where that is their number here.
         columns: (n,) what else is known of the texts, by the name of the column.
+        test_share: share of the texts, all of them training texts, that is held out as the test
+            set once copies are known; None where there is a test set.
     """
 
     texts: list[str]
@@ -44,6 +48,7 @@ class LoadedTexts:
     groups: Tensor | None = None
     names: SampleNames | None = None
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    test_share: float | None = None
 
     @property
     def first_test(self) -> int:
@@ -57,16 +62,28 @@ class LoadedTexts:
     def select(self, kept: Tensor) -> "LoadedTexts":
         """Return the texts where ``kept`` (n,) is true, in their parts."""
         rows = kept.nonzero()[:, 0].tolist()
-        return LoadedTexts(
-            [self.texts[row] for row in rows],
-            [self.labels[row] for row in rows],
-            int(kept[: self.n_train].sum()),
-            self.source,
-            int(kept[self.n_train : self.first_test].sum()),
-            None if self.groups is None else self.groups[kept],
-            None if self.names is None else self.names.select(kept),
-            {name: [values[row] for row in rows] for name, values in self.columns.items()},
+        n_train = int(kept[: self.n_train].sum())
+        n_val = int(kept[self.n_train : self.first_test].sum())
+        return replace(self.ordered(rows, n_train), n_val=n_val)
+
+    def ordered(self, rows: Sequence[int], n_train: int) -> "LoadedTexts":
+        """Return some texts in another order, of which the first are training texts."""
+        return replace(
+            self,
+            texts=[self.texts[row] for row in rows],
+            labels=[self.labels[row] for row in rows],
+            n_train=n_train,
+            groups=None if self.groups is None else self.groups[list(rows)],
+            names=None if self.names is None else self.names.select(rows),
+            columns={name: [values[row] for row in rows] for name, values in self.columns.items()},
         )
+
+    def called(self, row: int) -> str:
+        """Return what messages call a text: its name where it came from, else its number."""
+        if self.names is None:
+            return f"text {row} (from 0; training, val, test)"
+        (name,) = self.names.called(torch.tensor([row]))
+        return name
 
 
 def check_labels(texts: LoadedTexts, classes: Sequence[str]) -> None:
@@ -79,8 +96,8 @@ def check_labels(texts: LoadedTexts, classes: Sequence[str]) -> None:
     if unknown:
         row = next(i for i, name in enumerate(texts.labels) if name in unknown)
         raise DataError(
-            f"{texts.source}: unknown labels {dict(unknown.most_common(5))}, the first at text "
-            f"{row} (from 0; training, val, test); classes are {list(classes)}."
+            f"{texts.source}: unknown labels {dict(unknown.most_common(5))}, the first is "
+            f"{texts.called(row)}; classes are {list(classes)}."
         )
 
 
@@ -108,11 +125,10 @@ def without_empty(
     if filled.all():
         return texts, tokenised
     log.warning(
-        "%d of %d texts hold no token and are left out, the first is number %d (from 0; "
-        "training, val, test).",
+        "%d of %d texts hold no token and are left out, the first is %s.",
         int((~filled).sum()),
         len(filled),
-        int((~filled).nonzero()[0]),
+        texts.called(int((~filled).nonzero()[0])),
     )
     return texts.select(filled), tokenised.select(filled.nonzero()[:, 0])
 
@@ -131,6 +147,21 @@ def cut(tokenised: TokenisedTexts, max_tokens: int) -> TokenisedTexts:
         int(tokenised.lengths.max()),
     )
     return tokenised.cut(max_tokens)
+
+
+def held_out(texts: LoadedTexts, tokenised: TokenisedTexts) -> tuple[LoadedTexts, TokenisedTexts]:
+    """Hold out the test set where there is none; copies, and texts of one group, stay together.
+
+    Copies are texts of equal tokens, as they are trained on: cut, and in lower case or not.
+    """
+    if texts.test_share is None:
+        return texts, tokenised
+    n = len(texts.labels)
+    copies = content_numbers(tokenised.values, tokenised.offsets)
+    together = Groups(copies, texts.groups).joined(n)
+    groups = together if len(together.unique()) < n else None
+    order, n_train = hold_out(texts.labels, texts.test_share, groups)
+    return texts.ordered(order.tolist(), n_train), tokenised.select(order)
 
 
 def tell_unknown(texts: Sequence[str], unknown_share: float, tokenizer: str) -> None:

@@ -14,7 +14,6 @@ from torch import Tensor
 from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.files import kind_of, known_encoding
 from rnnrepair.datamodules.groups import group_numbers
-from rnnrepair.datamodules.held_out import hold_out
 from rnnrepair.datamodules.separators import CHOICES
 from rnnrepair.datamodules.spellings import one_spelling
 from rnnrepair.datamodules.tables import KINDS, place_of, read_texts
@@ -118,9 +117,7 @@ class CSVTextDataModule(TextDataModule):
         )
         groups = self._groups(table)
         if self.split_column is None:
-            order, n_train = hold_out(labels, self.test_share, groups)
-            sizes = [n_train, 0]
-            rows = order.tolist()
+            sizes, rows = [len(labels), 0], list(range(len(labels)))
         else:
             part = table[self.split_column].astype(str).tolist()
             rows = [i for name in PARTS for i in range(len(part)) if part[i] == name]
@@ -136,6 +133,7 @@ class CSVTextDataModule(TextDataModule):
             columns=column_values(
                 {name: table[name].iloc[rows] for name in self.more_columns}, self.path.name
             ),
+            test_share=self.test_share if self.split_column is None else None,
         )
 
     def _names(self, table: pd.DataFrame) -> SampleNames:

@@ -19,6 +19,7 @@ from rnnrepair.datamodules.text.cleaning import (
     LoadedTexts,
     check_labels,
     cut,
+    held_out,
     number_labels,
     tell_unknown,
     without_empty,
@@ -124,7 +125,7 @@ class TextDataModule(SequenceDataModule):
             texts.texts, self.tokenizer, folder, progress=self.shows_bars(self.progress)
         )
         texts, tokenised = without_empty(texts, tokenised)
-        tokenised = cut(tokenised, self.max_tokens)
+        texts, tokenised = held_out(texts, cut(tokenised, self.max_tokens))
         label = number_labels(texts, self.classes)
         # Before rare words become one token, which would make copies of texts that are none.
         copies = content_numbers(tokenised.values, tokenised.offsets)
