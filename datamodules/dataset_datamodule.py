@@ -89,7 +89,7 @@ class DatasetDataModule(SequenceDataModule):
             padding: what stands behind the end of sequences that tell no length; found where None.
             steps_last: inputs are (features, steps), as convolutions take them; batches stay so.
             sampler: a ``WeightedRandomSampler`` over ``train``, or the weights of its items. An
-                injected sample gets the mean weight of its class.
+                injected or relabelled sample gets the mean weight of its class.
             class_names: by class.
             token_names: by token.
             between_tokens: stands between two tokens where they are shown as text; empty for
@@ -238,16 +238,20 @@ class DatasetDataModule(SequenceDataModule):
         return EditedFormedBatches(self._forming, self.epoch_edits)
 
     def chance_of(self, originals: Tensor, injected: Tensor) -> Tensor | None:
-        """Return the sampler's (n + m,) weights; of an injected sample, the mean of its class."""
+        """Return the sampler's (n + m,) weights, which are those of the labels that were loaded.
+
+        An injected or relabelled sample has the mean of the class that it has now.
+        """
         if self._chance is None:
             return None
         n_train = len(self._chance)
         known = originals[originals < n_train]
-        by_class = class_chance(
-            self._chance[known], self._store.label_of(known), self.spec.n_classes
-        )
+        loaded = self._store.loaded_label_of(known)
+        by_class = class_chance(self._chance[known], loaded, self.spec.n_classes)
         chance = by_class[self._store.label_of(torch.cat([originals, injected]))]
-        chance[: len(originals)][originals < n_train] = self._chance[known]
+        as_loaded = originals < n_train
+        as_loaded[as_loaded.clone()] = loaded == self._store.label_of(known)
+        chance[: len(originals)][as_loaded] = self._chance[originals[as_loaded]]
         return chance
 
     def val_dataloader(self) -> DataLoader[Any]:

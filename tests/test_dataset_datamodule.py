@@ -318,6 +318,16 @@ def test_a_sampler_draws_originals_by_its_weights_and_injected_ones_by_their_cla
     assert torch.equal(torch.cat([plan.index for plan in plans]), drawn[7])
 
 
+def test_a_relabelled_item_is_drawn_like_its_new_class():
+    of_class = torch.tensor([1.0, 0.25, 8.0])
+    data = module_of("tensors of one length", sampler=of_class[LABEL[:N_TRAIN]].tolist())
+    fit, none = data.indices("fit"), torch.empty(0).long()
+    rare = fit[data.fetch(fit).label == 2][:3]
+    data.apply(Changes(relabelled=rare, new_label=torch.zeros(3).long()))
+    label = data.fetch(fit).label
+    assert torch.equal(data.chance_of(fit, none), of_class[label].double())
+
+
 def test_weights_alone_are_a_sampler_and_repair_items_keep_theirs():
     weights = torch.arange(N_TRAIN) + 1
     data = module_of("tensors of one length", sampler=weights.tolist())

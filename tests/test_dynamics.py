@@ -61,7 +61,7 @@ def test_all_four_numbers_are_those_of_a_loop_over_samples():
         flags = [flag for _, flag in right[i]]
         lost = sum(a and not b for a, b in pairwise(flags))
         assert int(dynamics.forgotten[i]) == lost
-        first = next((number for number, flag in right[i] if flag), -1)
+        first = next((place for place, flag in enumerate(flags) if flag), -1)
         assert int(dynamics.first_right[i]) == first
         if margin[i]:
             assert float(dynamics.margin[i]) == pytest.approx(sum(margin[i]) / len(margin[i]))
@@ -155,6 +155,17 @@ def test_a_sample_with_another_label_begins_anew():
     assert torch.equal(untouched.knows(every, label), untouched.epochs > 0)
     assert not dynamics.knows(tensor([own]), label[own : own + 1])[0]
     assert not untouched.knows(tensor([N, N + 7]), tensor([0, 0])).any()
+
+
+def test_epochs_count_from_when_a_sample_has_its_label():
+    dynamics = TrainingDynamics(2)
+    says_0 = tensor([[2.0, 0.0], [2.0, 0.0]])
+    for label in ([1, 0], [1, 0], [0, 0]):
+        dynamics.update(tensor([0, 1]), says_0, tensor(label))
+        dynamics.end_epoch()
+    # Sample 0 was relabelled before the third epoch, and was right at once.
+    assert dynamics.first_right.tolist() == [0, 0]
+    assert dynamics.epochs.tolist() == [1, 3]
 
 
 def test_samples_beyond_those_that_are_counted_are_left_out():

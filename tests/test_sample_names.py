@@ -246,6 +246,10 @@ def test_data_without_names_are_called_by_their_numbers(make_data):
 def test_names_are_found_again_and_keep_their_type():
     names = SampleNames(np.array([7, 3, 7]), "row")
     assert [found.tolist() for found in names.find([7, "3", 4])] == [[0, 2], [1], []]
+    # As they are printed, unless a sample is called so itself.
+    assert [found.tolist() for found in names.find(["row 3", "row 9"])] == [[1], []]
+    texts = SampleNames(np.array(["7", "id 7"]), "id")
+    assert [found.tolist() for found in texts.find(["id 7", "7"])] == [[1], [0]]
     assert names_from(["1", "20"], "id", "").values.dtype == np.int64
     assert names_from([3.0, 4.0], "id", "").values.tolist() == [3, 4]
     assert names_from(["01", "2"], "id", "").values.tolist() == ["01", "2"]

@@ -175,6 +175,11 @@ def _partner(path: Path) -> Path:
 
 
 def _load(path: Path) -> np.ndarray:
+    if path.suffix.lower() != ".npy":
+        raise DataError(
+            f"{path}: inputs of a .npy file have their labels in another one: make it with "
+            "numpy.save('labels.npy', labels), or put both into one .npz (x=, label=)."
+        )
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError) as error:

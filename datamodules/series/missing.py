@@ -17,19 +17,20 @@ def refuse_missing(raw: RawSeries, way: str, id_column: str) -> None:
         id_column: column whose values messages call recordings by, where there is one.
 
     Raises:
-        DataError: ``error``, and values are missing; or ``interpolate``, and a recording has no
-            value of a channel. Names the first one.
+        DataError: values are infinite; ``error``, and values are missing; or ``interpolate``, and a
+            recording has no value of a channel. Names the first one.
     """
+    infinite = np.isinf(raw.values)
+    if infinite.any():  # before scaling, which would spread them over all recordings
+        raise DataError(
+            f"{_first(infinite, 'infinite', raw, id_column)}: write what was measured, or leave "
+            "the field empty and set missing=interpolate or missing=zero_with_mask."
+        )
     missing = np.isnan(raw.values)
     if way == "error" and missing.any():
-        step, channel = (int(place[0]) for place in np.nonzero(missing))
-        recording = int(np.searchsorted(raw.offsets, step, side="right")) - 1
-        n = int(missing.sum())
         raise DataError(
-            f"{'1 value is' if n == 1 else f'{n} values are'} missing, the first in "
-            f"{raw.called(recording, id_column)}, step {step - int(raw.offsets[recording]) + 1}, "
-            f"channel {raw.channel(channel)}: fill them in, or set missing=interpolate or "
-            "missing=zero_with_mask."
+            f"{_first(missing, 'missing', raw, id_column)}: fill them in, or set "
+            "missing=interpolate or missing=zero_with_mask."
         )
     if way == "interpolate" and missing.any():
         unknown = np.add.reduceat(missing, raw.offsets[:-1], axis=0, dtype=np.int64)
@@ -40,6 +41,18 @@ def refuse_missing(raw: RawSeries, way: str, id_column: str) -> None:
                 f"{raw.called(int(nothing[0, 0]), id_column)}, so nothing to interpolate: leave "
                 "that out, or set missing=zero_with_mask."
             )
+
+
+def _first(such: np.ndarray, what: str, raw: RawSeries, id_column: str) -> str:
+    """Return how many of (S, F) values are so, and where the first is."""
+    step, channel = (int(place[0]) for place in np.nonzero(such))
+    recording = int(np.searchsorted(raw.offsets, step, side="right")) - 1
+    n = int(such.sum())
+    return (
+        f"{'1 value is' if n == 1 else f'{n} values are'} {what}, the first in "
+        f"{raw.called(recording, id_column)}, step {step - int(raw.offsets[recording]) + 1}, "
+        f"channel {raw.channel(channel)}"
+    )
 
 
 def interpolated(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:

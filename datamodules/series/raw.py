@@ -68,7 +68,7 @@ def label_names(
     """Return (N,) labels as strings; whole numbers lose their point, so that 1.0 is 1.
 
     Args:
-        label: (N,).
+        label: (N,) or (N, 1).
         source: what messages call the data.
         called: returns what they call one recording.
 
@@ -76,6 +76,7 @@ def label_names(
         DataError: labels of another shape, missing ones, or numbers that are not whole.
     """
     label = np.asarray(label)
+    label = label[:, 0] if label.ndim == 2 and label.shape[1] == 1 else label
     if label.ndim != 1:
         raise DataError(f"{source}: labels have shape {label.shape}, expected one a recording.")
     missing = np.array([_is_missing(x) for x in label.tolist()], dtype=bool)

@@ -87,7 +87,7 @@ def _read_file(path: Path) -> tuple[Header, np.ndarray, np.ndarray, np.ndarray]:
     """Return the header, (S, F) values, (N,) lengths and (N,) labels."""
     recordings, labels = [], []
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
             header = _header(file, path)
             n_channels = header.channels
             for number, line in enumerate(file, start=header.lines + 1):

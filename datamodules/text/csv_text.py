@@ -1,6 +1,7 @@
 """Texts and labels from a file of the user's own."""
 
 import logging
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from rnnrepair.settings import ProperShare, check_settings, one_of
 log = logging.getLogger(__name__)
 
 PARTS = ("train", "val", "test")
+WRITTEN_WHOLE = re.compile(r"-?\d+\.0")
 
 
 class CSVTextDataModule(TextDataModule):
@@ -110,7 +112,7 @@ class CSVTextDataModule(TextDataModule):
             names = names.select(~nothing.to_numpy())
         texts = [unicodedata.normalize("NFC", _text(value)) for value in table[self.text_column]]
         labels = one_spelling(
-            table[self.label_column].map(_name).tolist(),
+            _class_names(table[self.label_column]),
             str(self.path),
             merge=self.strip_labels,
             classes=self.classes or (),
@@ -206,6 +208,12 @@ def _known_kind(path: str) -> str | None:
         f"expected a file that ends in one of {list(KINDS)} (csv, tsv and jsonl also with .gz), "
         f"got {path!r}"
     )
+
+
+def _class_names(labels: "pd.Series[Any]") -> list[str]:
+    """Return labels as names of classes; whole numbers in a column with gaps are written 1.0."""
+    names = [_name(label) for label in labels]
+    return [n[:-2] for n in names] if all(map(WRITTEN_WHOLE.fullmatch, names)) else names
 
 
 def _name(label: Any) -> str:

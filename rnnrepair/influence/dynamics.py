@@ -50,7 +50,8 @@ class TrainingDynamics:
         label: (N,) int32 label that the rest speaks of, -1 of samples that were never shown.
         epochs: (N,) int32 epochs that have shown the sample.
         forgotten: (N,) int32, how often it was right in one of these and wrong in the next.
-        first_right: (N,) int32 number of the first epoch, from 0, in which it was right; -1: never.
+        first_right: (N,) int32 number of the first of these epochs, from 0, in which it was right;
+            -1 where it was in none.
     """
 
     def __init__(self, n_samples: int) -> None:
@@ -143,7 +144,7 @@ class TrainingDynamics:
         self.forgotten[rows] += lost
         self.epochs[rows] += 1
         new = rows[right & (self.first_right[rows] < 0)]
-        self.first_right[new] = self.n_epochs
+        self.first_right[new] = self.epochs[new] - 1
         self._was_right[rows] = right
         self._margins.append(torch.full((len(self),), torch.nan, dtype=torch.float16))
         self._margins[-1][rows] = margin.half()

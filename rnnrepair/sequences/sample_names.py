@@ -103,9 +103,17 @@ class SampleNames:
         return [of[row] if 0 <= row < len(of) else "" for row in rows]
 
     def find(self, names: Iterable[SampleName]) -> list[Tensor]:
-        """Return for each name the (n,) samples that are called so, ascending; none for unknown."""
+        """Return for each name the (n,) samples that are called so, ascending; none for unknown.
+
+        A name may be written as it is told, with its noun: ``row 9``.
+        """
         written = np.array([str(value) for value in self.values.tolist()], dtype=np.str_)
-        return [torch.from_numpy(np.flatnonzero(written == str(name))) for name in names]
+        found = []
+        for name in map(str, names):
+            bare = name.removeprefix(f"{self.noun} ") if self.noun else name
+            rows = np.flatnonzero(written == name)
+            found.append(torch.from_numpy(rows if len(rows) else np.flatnonzero(written == bare)))
+        return found
 
     def _numbered(self, i: int, called: str, columns: str) -> str:
         known = {f"{self.noun} {i}", f"sample {i}"}
