@@ -13,6 +13,9 @@ from rnnrepair.runs import still_rising
 from rnnrepair.scores import Monitor, Scored, confusion
 from rnnrepair.sequences import Names
 
+# Samples of val from which on it tells networks apart that differ by some percent.
+FEW_VAL = 50
+
 
 def found_notes(
     data: RepairableData,
@@ -31,6 +34,11 @@ def found_notes(
         base_length: what a user raises to train longer before the first repair.
     """
     told = []
+    if len(val.label) < FEW_VAL:
+        told.append(
+            f"val holds {len(val.label)} samples, too few to tell networks apart: what is chosen "
+            "or stopped by it is mostly chance. Raise val_share, or give more data."
+        )
     if at_chance(val.label, val.predicted, monitor):
         now = Scored.of(confusion(val.label, val.predicted), monitor)
         told.append(

@@ -54,6 +54,25 @@ def test_what_is_a_view_of_one_batch_only_is_refused(given):
         read(Plain(given), batch=batch)
 
 
+def in_front(module, batch):
+    pairs = zip(batch.inputs, batch.lengths.tolist(), strict=True)
+    return (torch.stack([row.roll(len(row) - n, 0) for row, n in pairs]),)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (in_front, "padded in front: .*move the padding in front into forward"),
+        (lambda m, b: (b.inputs * 2,), "other numbers: change them in the data, or in forward"),
+        (lambda m, b: (b.inputs, b.label.cumsum(0)), r"unchanged numbers\). Or say how"),
+    ],
+    ids=["in front", "scaled", "nothing like it"],
+)
+def test_a_refusal_says_what_was_given_instead(given, told):
+    with pytest.raises(ConfigurationError, match=told):
+        read(Plain(given))
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

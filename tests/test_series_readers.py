@@ -529,3 +529,15 @@ def test_lengths_of_npz_go_by_several_names(tmp_path, name):
         row[: len(one)] = one
     np.savez(tmp_path / "a.npz", x=padded, y=label, **{name: n})
     assert same(read(tmp_path / "a.npz"), made, label)
+
+
+def test_a_wide_table_without_a_header_is_refused_and_numbered_steps_are_read(tmp_path):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 5)).round(3))
+    table["label"] = ["a", "b"] * 6
+    table.to_csv(tmp_path / "bare.csv", header=False, index=False)
+    with pytest.raises(DataError, match="first row holds the numbers .* no header"):
+        read(tmp_path / "bare.csv", Columns(label="a"))
+    for names in (range(5), [0.0, 0.1, 0.2, 0.3, 0.4], [4, 3, 2, 1, 0]):
+        table.columns = [*map(str, names), "label"]
+        table.to_csv(tmp_path / "numbered.csv", index=False)
+        assert len(read(tmp_path / "numbered.csv").labels) == 12

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # A column puts rows into groups where it has so many values, and each so many rows on average.
 GROUPS, ROWS_OF_ONE = 10, 3
+# Columns of which it is told whether their names are values.
+FEW_STEPS = 3
 
 
 def read_wide(path: Path, columns: Columns) -> RawSeries:
@@ -44,6 +46,7 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     file = open_series_table(path, columns, named)
     apart = {columns.id, *columns.of_recordings()}
     others = [name for name in file.header if name not in apart]
+    _refuse_headerless(others, path)
     steps = list(columns.channels or named_columns(path, others))
     if not steps:
         raise DataError(f"{path} has no steps beside {sorted(apart)}.")
@@ -79,6 +82,25 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
         names=None
         if columns.id in more
         else SampleNames(np.arange(len(table)), "row", f"row of {path.name}, from 0"),
+    )
+
+
+def _refuse_headerless(names: Sequence[str], path: Path) -> None:
+    """Refuse a table whose first row holds values, which would be lost as names.
+
+    Steps may be called by whole or rising numbers, such as their times.
+
+    Raises:
+        DataError: shows the row.
+    """
+    numbers = pd.to_numeric(pd.Series(names, dtype=object), errors="coerce").to_numpy(float)
+    rising = bool((np.diff(numbers) > 0).all())
+    whole = bool((numbers == np.round(numbers)).all())
+    if len(names) < FEW_STEPS or np.isnan(numbers).any() or rising or whole:
+        return
+    raise DataError(
+        f"{path}: the first row holds the numbers {', '.join(names[:4])}, ... and no names, as if "
+        "the table had no header: put a row with the names of the columns in front."
     )
 
 

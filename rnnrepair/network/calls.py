@@ -14,6 +14,7 @@ from rnnrepair.network.given_views import given_views
 from rnnrepair.network.names import inputs_among, role_of
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.training_call import Given, first_of_layers, given_in_training
+from rnnrepair.network.unknown_argument import likeness
 from rnnrepair.network.views import (
     View,
     always,
@@ -201,8 +202,8 @@ def _recognised(module: nn.Module, given: Given, batch: SequenceBatch, form: For
             raise ConfigurationError(
                 f"{type(module).__name__}.training_step gives forward an argument "
                 f"{f'number {key + 1}' if isinstance(key, int) else key} that is no view of every "
-                "batch that is known (inputs, lengths, a mask, further inputs; unchanged numbers): "
-                f"{SAY}"
+                "batch that is known (inputs, lengths, a mask, further inputs; unchanged numbers). "
+                f"{likeness(value, batch)}Or {SAY}"
             )
         names[key], views[key] = found
     arguments = tuple(view for key, view in views.items() if isinstance(key, int))
