@@ -14,7 +14,7 @@ from rnnrepair.scores import Monitor, Scored, confusion
 from rnnrepair.sequences import Names
 
 # Samples of val from which on it tells networks apart that differ by some percent.
-FEW_VAL = 50
+FEW_VAL = 30
 
 
 def found_notes(

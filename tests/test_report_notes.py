@@ -8,7 +8,7 @@ from rnnrepair.network import Predictions
 from rnnrepair.scores import Monitor
 
 
-@pytest.mark.parametrize(("n", "few"), [(1, True), (49, True), (50, False)])
+@pytest.mark.parametrize(("n", "few"), [(1, True), (29, True), (30, False)])
 def test_few_samples_of_val_are_told(make_data, n, few):
     label = torch.arange(n) % 2
     val = Predictions(torch.arange(n), label, label)

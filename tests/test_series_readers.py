@@ -535,7 +535,7 @@ def test_a_wide_table_without_a_header_is_refused_and_numbered_steps_are_read(tm
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 5)).round(3))
     table["label"] = ["a", "b"] * 6
     table.to_csv(tmp_path / "bare.csv", header=False, index=False)
-    with pytest.raises(DataError, match="first row holds the numbers .* no header"):
+    with pytest.raises(DataError, match=r"first row holds the numbers .* no header"):
         read(tmp_path / "bare.csv", Columns(label="a"))
     for names in (range(5), [0.0, 0.1, 0.2, 0.3, 0.4], [4, 3, 2, 1, 0]):
         table.columns = [*map(str, names), "label"]
