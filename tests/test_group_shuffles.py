@@ -3,13 +3,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rnnrepair.patterns import GroupPatterns, find_patterns
+from rnnrepair.patterns import GroupPatterns, find, find_patterns
 from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.group_shuffles import failing_together, shuffled_groups
 from tests.planted_patterns import images_with, in_another_order
 
 COLUMNS = [GroupPatterns(columns_only=True)]
 RECORDINGS, N = 120, 5000
+
+
+@pytest.fixture(autouse=True)
+def no_difficulty(monkeypatch):
+    """Columns are compared within classes alone, so how hard samples are has no say: no seconds."""
+    monkeypatch.setattr(find, "difficulty", lambda context: torch.zeros(len(context)))
 
 
 def generator(seed=0):
