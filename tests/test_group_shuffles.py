@@ -3,7 +3,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rnnrepair.patterns import GroupPatterns, find, find_patterns
+from rnnrepair.patterns import (
+    GroupPatterns,
+    PatternContext,
+    few_groups_told,
+    find,
+    find_patterns,
+)
 from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.group_shuffles import failing_together, shuffled_groups
 from tests.planted_patterns import images_with, in_another_order
@@ -160,3 +166,23 @@ def test_candidates_of_groups_and_of_single_samples_are_on_one_scale():
         ]
     )
     assert float(both[1, 0]) > 1.5
+
+
+@pytest.mark.parametrize(
+    ("n_failures", "n_apart", "told"), [(30, 30, False), (30, 3, True), (300, 25, False)]
+)
+def test_failures_of_few_groups_are_told(n_failures, n_apart, told):
+    assert (f"of {n_apart} groups" in few_groups_told(n_failures, n_apart)) is told
+
+
+def test_groups_of_the_data_reach_the_search(make_data, loaded):
+    recordings = torch.arange(120) // 5
+    data = make_data(replace(loaded, groups=recordings))
+    index = data.indices("repair")
+    answers = index, data.labels_of(index), torch.ones(len(index), dtype=torch.bool)
+    fit = data.indices("fit")
+    context = PatternContext.answered(data, (fit, data.labels_of(fit)), answers, 0)
+    same = recordings[index][:, None] == recordings[index]
+    assert torch.equal(context.group[:, None] == context.group, same)
+    assert context.failures_apart() == len(recordings[index].unique()) < len(index)
+    assert torch.equal(context.select(torch.tensor([2, 0])).group, context.group[[2, 0]])

@@ -11,7 +11,7 @@ from torch import Tensor
 from rnnrepair.explanation.mistaken import mistaken
 from rnnrepair.explanation.told_failure import ToldFailure
 from rnnrepair.influence import Evidence, LabelDoubt, Role, Suspicion
-from rnnrepair.patterns import LEAST_FAILURES, LEVEL, Pattern
+from rnnrepair.patterns import LEAST_FAILURES, LEVEL, Pattern, few_groups_told
 from rnnrepair.protocols import Split
 from rnnrepair.record import Failure, Span, Suspect, story, suspect_columns
 from rnnrepair.sequences import DataSpec, Names, SampleNames, table_columns
@@ -171,7 +171,10 @@ class Explanation:
             needed = f"where there are {LEAST_FAILURES} or more{apart}."
             return [f"What failures share is looked for {needed}"]
         if not self.patterns:
-            nothing = "The failures share nothing that was looked for more than chance explains."
+            nothing = (
+                "The failures share nothing that was looked for more than chance explains."
+                f"{few_groups_told(self.n_failures, self.n_apart)}"
+            )
             return [nothing, *self._perhaps_told()]
         return [f"What failures share: {found.name} (p {found.p:.3f})." for found in self.patterns]
 

@@ -10,7 +10,7 @@ from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.teachable import teachable_finders
 from rnnrepair.patterns.trait import Trait, taught_of
-from rnnrepair.patterns.tried import LEAST_FAILURES
+from rnnrepair.patterns.tried import LEAST_FAILURES, few_groups_told
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Trait",
     "WordPatterns",
     "columns_without_groups",
+    "few_groups_told",
     "find_patterns",
     "is_in",
     "members_of",

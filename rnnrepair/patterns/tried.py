@@ -14,10 +14,27 @@ from rnnrepair.seeding import torch_generator
 
 # Failures that a pattern has at least, those of one group as one.
 LEAST_FAILURES = 5
+# Where failures are of fewer groups, hardly anything differs from chance: groups stay whole.
+FEW_GROUPS = 20
 # Samples inside fail at least so many times as often as those outside that they are compared with.
 LEAST_RATIO = 1.5
 # Share of the largest excess from which on a candidate is as surprising as the best.
 AS_GOOD = 0.85
+
+
+def few_groups_told(n_failures: int, n_apart: int) -> str:
+    """Return why nothing may have been found among failures of few groups; empty where many are.
+
+    Args:
+        n_failures: of them.
+        n_apart: groups that they are of; as many where each stands alone.
+    """
+    if n_apart >= min(n_failures, FEW_GROUPS):
+        return ""
+    return (
+        f" They are of {n_apart} groups (recordings, copies), and samples of one group fail "
+        "together: so few tell hardly any pattern from chance. Give data of more groups."
+    )
 
 
 @dataclass(frozen=True)

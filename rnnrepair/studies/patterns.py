@@ -19,6 +19,7 @@ from rnnrepair.patterns import (
     PatternContext,
     WordPatterns,
     columns_without_groups,
+    few_groups_told,
     find_patterns,
     members_of,
 )
@@ -187,6 +188,7 @@ def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> lis
     if len(table) == 0:
         nothing = (
             f"The {n_failures} failures on the {split} split have nothing in common by itself."
+            f"{few_groups_told(n_failures, apart)}"
         )
         return [nothing, *told]
     return told + [
