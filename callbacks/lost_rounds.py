@@ -44,7 +44,7 @@ def take_back_lost(
         "%s taken back: %s on val fell from %.4f to %.4f over %s.",
         f"Round {last} is" if first == last else f"Rounds {first} to {last} are",
         injection.monitor.value,
-        campaign.val_score[first - 1],
+        campaign.val[first - 1].value,
         val.value,
         "it" if first == last else "them",
     )

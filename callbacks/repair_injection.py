@@ -231,7 +231,7 @@ class RepairInjection(AnalysisCallback):
         val = abstraction.traces["val"]
         on_val = Scored.of(confusion(val.label, val.final_prediction), self.monitor)
         took_back = take_back_lost(trainer, self, on_val, epoch)
-        wanted = self.campaign.open_round(n_failures, on_val.value, on_val.error)
+        wanted = self.campaign.open_round(n_failures, on_val)
         if self.strategy.starts_anew:
             self._begin_anew(trainer, source.evidence, epoch)
         elif wanted is not None:

@@ -5,13 +5,15 @@ import pytest
 from rnnrepair.callbacks.resumed_rounds import check_release
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError
 from rnnrepair.repair import Campaign, StopReason
+from rnnrepair.scores import Scored
 
 PLAN = {"budget": 4, "rounds": 3, "patience": 1, "max_samples": 10_000}
 
 
 def look(campaign, failures, accuracies):
     """Open a round for each pair and return what was planned."""
-    return [campaign.open_round(n, a) for n, a in zip(failures, accuracies, strict=True)]
+    scores = [Scored(accuracy, 0) for accuracy in accuracies]
+    return [campaign.open_round(n, val) for n, val in zip(failures, scores, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -43,14 +45,14 @@ def test_rounds_are_planned_and_stopped(change, failures, accuracies, planned, r
     assert look(campaign, failures, accuracies) == planned
     assert campaign.stop_reason == reason
     assert campaign.planned == sum(n or 0 for n in planned)
-    assert campaign.open_round(5, 1.0) is None or campaign.stopped is None
+    assert campaign.open_round(5, Scored(1.0, 0)) is None or campaign.stopped is None
 
 
 def test_the_plan_after_some_rounds_is_what_rounds_plan():
     campaign = Campaign(**{**PLAN, "max_samples": 50})
     for n_rounds, failures in enumerate([5, 1, 9]):
         assert campaign.planned == campaign.planned_after(n_rounds)
-        campaign.open_round(failures, 0.9 + n_rounds / 100)
+        campaign.open_round(failures, Scored(0.9 + n_rounds / 100, 0))
     assert [campaign.planned_after(n) for n in (-1, 0, 1, 2, 3, 9)] == [0, 0, 20, 40, 50, 50]
 
 
@@ -95,7 +97,7 @@ def test_every_reason_has_a_message():
 )
 def test_more_rounds_may_help_where_val_rises_again(accuracies, since_best, rising):
     campaign = Campaign(**PLAN)
-    campaign.val_score = accuracies
+    campaign.val = [Scored(accuracy, 0) for accuracy in accuracies]
     assert campaign.since_best == since_best
     assert campaign.was_rising is rising
 

@@ -221,12 +221,12 @@ def test_mends_are_in_the_ledger_and_can_be_taken_back(repair_case, tmp_path):
 def test_a_round_is_lost_where_val_falls_by_more_than_chance():
     campaign = Campaign(budget=1, rounds=3, patience=3, max_samples=99)
     before = Scored.share(90, 100)
-    campaign.open_round(5, before.value, before.error)
+    campaign.open_round(5, before)
     # Twice the standard error of .9 on 100 sequences, one more on either side, is .062.
     assert not campaign.lost(Scored(0.839, 0.0), first=1)
     assert campaign.lost(Scored(0.837, 0.0), first=1)
     before = Scored.share(50, 100)
-    campaign.open_round(5, before.value, before.error)
+    campaign.open_round(5, before)
     assert not campaign.lost(Scored(0.45, 0.0), first=2)
     assert campaign.lost(Scored(0.45, 0.0), first=1)
 

@@ -1,5 +1,6 @@
 """Which rounds are taken back where val has fallen."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -28,7 +29,7 @@ def campaign(*scores):
     """Val before each round that was made."""
     made = Campaign(budget=1, rounds=9, patience=9, max_samples=99)
     for score in scores:
-        made.open_round(5, score, Scored.share(round(100 * score), 100).error)
+        made.open_round(5, replace(Scored.share(round(100 * score), 100), value=score))
     return made
 
 

@@ -25,8 +25,7 @@ class Campaign:
         rounds_made: rounds made so far.
         samples_per_round: None before the first.
         planned: samples planned so far.
-        val_score: before the first round and after each round made.
-        val_error: standard errors of these.
+        val: scores on val before the first round and after each round made.
         stopped: why no more rounds are made, None while some may follow.
     """
 
@@ -37,8 +36,7 @@ class Campaign:
     rounds_made: int = 0
     samples_per_round: int | None = None
     planned: int = 0
-    val_score: list[float] = field(default_factory=list)
-    val_error: list[float] = field(default_factory=list)
+    val: list[Scored] = field(default_factory=list)
     stopped: StopReason | None = None
 
     def __post_init__(self) -> None:
@@ -49,7 +47,7 @@ class Campaign:
         """
         check_settings(Campaign, vars(self))
 
-    def open_round(self, n_failures: int, val_score: float, val_error: float = 0.0) -> int | None:
+    def open_round(self, n_failures: int, val: Scored) -> int | None:
         """Return how many samples the round that begins plans, None where none begins any more.
 
         A round that finds no failures left injects nothing and counts all the same: its epochs
@@ -57,20 +55,19 @@ class Campaign:
 
         Args:
             n_failures: failures on the repair split now.
-            val_score: of the network as it is now.
-            val_error: its standard error.
+            val: score on val of the network as it is now.
 
         Example:
             >>> campaign = Campaign(budget=10, rounds=2, patience=2, max_samples=500)
-            >>> campaign.open_round(30, 0.97), campaign.open_round(9, 0.98)
+            >>> first, second = Scored.share(97, 100), Scored.share(98, 100)
+            >>> campaign.open_round(30, first), campaign.open_round(9, second)
             (300, 200)
-            >>> campaign.open_round(5, 0.98), campaign.stop_reason
+            >>> campaign.open_round(5, second), campaign.stop_reason
             (None, <StopReason.ROUNDS_DONE: 'rounds_done'>)
         """
         if self.stopped is not None:
             return None
-        self.val_score.append(val_score)
-        self.val_error.append(val_error)
+        self.val.append(val)
         if self.samples_per_round is None:
             self.samples_per_round = self.budget * n_failures
         self.stopped = self._reason()
@@ -100,13 +97,13 @@ class Campaign:
             val: what the network scores now.
             first: number of the round, from 1.
         """
-        return Scored(self.val_score[first - 1], self.val_error[first - 1]).fell_to(val)
+        return self.val[first - 1].fell_to(val)
 
     @property
     def since_best(self) -> list[float]:
         """Scores on val from the best on, which is the first where several are as good."""
-        best = max(range(len(self.val_score)), key=self.val_score.__getitem__, default=0)
-        return self.val_score[best:]
+        scores = [scored.value for scored in self.val]
+        return scores[scores.index(max(scores)) :] if scores else []
 
     @property
     def was_rising(self) -> bool:
@@ -134,8 +131,8 @@ class Campaign:
             "rounds_made": self.rounds_made,
             "samples_per_round": self.samples_per_round,
             "planned": self.planned,
-            "val_score": list(self.val_score),
-            "val_error": list(self.val_error),
+            "val_score": [scored.value for scored in self.val],
+            "val_error": [scored.error for scored in self.val],
             "stopped": None if self.stopped is None else self.stopped.value,
         }
 
@@ -143,5 +140,6 @@ class Campaign:
         """Take up what had happened so far."""
         for name in ("rounds_made", "samples_per_round", "planned"):
             setattr(self, name, state[name])
-        self.val_score, self.val_error = list(state["val_score"]), list(state["val_error"])
+        pairs = zip(state["val_score"], state["val_error"], strict=True)
+        self.val = [Scored(value, error) for value, error in pairs]
         self.stopped = None if state["stopped"] is None else StopReason(state["stopped"])

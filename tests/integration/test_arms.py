@@ -116,7 +116,7 @@ def test_augmentation_alone_is_a_new_network_on_all_the_data(watched):
 
 def test_arms_make_the_same_steps_where_the_base_leaves_no_failures(watched, monkeypatch):
     open_round = Campaign.open_round
-    monkeypatch.setattr(Campaign, "open_round", lambda self, _, *val: open_round(self, 0, *val))
+    monkeypatch.setattr(Campaign, "open_round", lambda self, _, val: open_round(self, 0, val))
     steps = {arm: watched(f"repair.strategy={arm}", folder=arm)[0] for arm in ("none", "augment")}
     assert steps["none"]["steps"] == steps["augment"]["steps"]
     assert [s["stop_reason"] for s in steps.values()] == ["no_failures", "trained_anew"]

@@ -26,7 +26,7 @@ def test_macro_f1_decides_everywhere(quick):
     assert summary["before"]["val_macro_f1"] == pytest.approx(before)
     assert summary["after"]["val_macro_f1"] == pytest.approx(after)
     (injection,) = (c for c in run["callbacks"] if isinstance(c, RepairInjection))
-    assert injection.campaign.val_score[0] == pytest.approx(before)
+    assert injection.campaign.val[0].value == pytest.approx(before)
     best = run["trainer"].checkpoint_callback
     assert best.monitor == "val/macro_f1"
     with (Path(cfg.paths.output_dir) / "metrics.csv").open() as file:
