@@ -88,6 +88,17 @@ def test_typical_is_the_bayes_factor_of_a_beta_binomial(traces):
         assert float(found[symbol]) == pytest.approx(expected, abs=1e-9)
 
 
+def test_sequences_that_are_labelled_together_hold_a_symbol_once(traces):
+    """Every text twelve times says as much as every text once."""
+    twelve = traces.select(torch.arange(len(traces)).repeat_interleave(12))
+    once = cue_evidence.typical(readings(traces), traces.label, 1)
+    copied = torch.arange(len(traces)).repeat_interleave(12)
+    counted = cue_evidence.typical(readings(twelve), twelve.label, 1, copied)
+    assert torch.allclose(counted, once, rtol=1e-12)
+    apart = cue_evidence.typical(readings(twelve), twelve.label, 1)
+    assert float(apart.max()) > 2 * float(once.max()) > 0
+
+
 def test_carrying_counts_what_ends_at_the_label_from_other_predictions(traces):
     read = readings(traces)
     found = cue_evidence.carrying(read, 1)

@@ -339,6 +339,10 @@ def test_windows_with_another_label_tell_of_their_recording():
     votes, _ = neighbour_labels(features, given, 2, group=together)
     assert (votes[wrong].argmax(1) != given[wrong]).all()
     assert labelled_together(torch.arange(3), given[:3], None).tolist() == [0, 1, 2]
+    # What a repair has added belongs to no group of the data.
+    index, label = torch.tensor([0, 1, 2, 3, 4]), torch.tensor([0, 0, 1, 0, 0])
+    found = labelled_together(index, label, torch.zeros(3).long())
+    assert (found[:, None] == found).int().sum(1).tolist() == [2, 2, 1, 1, 1]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

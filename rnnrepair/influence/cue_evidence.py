@@ -41,23 +41,39 @@ class CueEvidence:
         return torch.stack([self.typical, self.carrying, self.misplaced]).amin(0)
 
 
-def cue_evidence(channels: Sequence[Readings], label: Tensor, wanted: int) -> list[CueEvidence]:
+def cue_evidence(
+    channels: Sequence[Readings], label: Tensor, wanted: int, together: Tensor | None = None
+) -> list[CueEvidence]:
     """Return the evidence of all symbols of every channel for one label.
 
     Args:
         channels: of N sequences.
         label: (N,) int64.
         wanted: the label.
+        together: see ``typical``.
     """
-    two = [(typical(each, label, wanted), carrying(each, wanted)) for each in channels]
+    two = [(typical(each, label, wanted, together), carrying(each, wanted)) for each in channels]
     cues = [(is_typical > 0) & (is_carrying > 0) for is_typical, is_carrying in two]
     place = misplaced(channels, label, wanted, cues)
     return [CueEvidence(*both, where) for both, where in zip(two, place, strict=True)]
 
 
-def typical(readings: Readings, label: Tensor, wanted: int) -> Tensor:
-    """Return (V,): the share of the label among holders is any, against that among all."""
-    pair = torch.unique(readings.symbol * len(label) + readings.row)
+def typical(
+    readings: Readings, label: Tensor, wanted: int, together: Tensor | None = None
+) -> Tensor:
+    """Return (V,): the share of the label among holders is any, against that among all.
+
+    Args:
+        readings: of N sequences.
+        label: (N,) int64.
+        wanted: the label.
+        together: (N,) int64, equal where sequences are of one group and have one label, such as
+            copies: they hold a symbol once. None where each stands alone.
+    """
+    together = torch.arange(len(label)) if together is None else together
+    number = together.unique(return_inverse=True)[1]
+    label = label.new_zeros(int(number.max()) + 1).scatter(0, number, label)
+    pair = torch.unique(readings.symbol * len(label) + number[readings.row])
     symbol, is_wanted = pair // len(label), label[pair % len(label)] == wanted
     held = symbol.bincount(minlength=readings.n_symbols).double()
     of_label = symbol[is_wanted].bincount(minlength=readings.n_symbols).double()
@@ -122,7 +138,12 @@ class JoinedLevels:
     """
 
     def __init__(
-        self, channels: Sequence[Readings], number: int, label: Tensor, wanted: int
+        self,
+        channels: Sequence[Readings],
+        number: int,
+        label: Tensor,
+        wanted: int,
+        together: Tensor | None = None,
     ) -> None:
         """Take the channels, of which one is joined.
 
@@ -131,8 +152,10 @@ class JoinedLevels:
             number: of the channel.
             label: (N,) int64.
             wanted: the label.
+            together: see ``typical``.
         """
         self._channel, self._label, self._wanted = channels[number], label, wanted
+        self._together = together
         others = [each for i, each in enumerate(channels) if i != number]
         every = [
             _Neighbours.of(each, label, wanted).taught_by(torch.ones(each.n_symbols).bool()).sum(2)
@@ -147,7 +170,7 @@ class JoinedLevels:
         own = weighed.taught_by(torch.ones(joined.n_symbols).bool())
         of_all = self._elsewhere + own.sum(2)
         return joined, CueEvidence(
-            typical(joined, self._label, self._wanted),
+            typical(joined, self._label, self._wanted, self._together),
             carrying(joined, self._wanted),
             weighed.evidence(of_all[:, :, None] - own),
         )

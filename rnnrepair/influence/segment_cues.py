@@ -20,7 +20,7 @@ from rnnrepair.influence.readings import (
     read_channels,
     steps_are_inputs,
 )
-from rnnrepair.influence.view import TrainingView
+from rnnrepair.influence.view import TrainingView, labelled_together
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -145,11 +145,17 @@ class CueScorer(OwnScorer):
         return [each.cue(self.traces, self._doubt) for each in found[:top]]
 
     @cached_property
+    def _together(self) -> Tensor | None:
+        """(N,) int64, equal where samples are labelled together; None where each stands alone."""
+        groups, traces = self._view.groups, self.traces
+        return None if groups is None else labelled_together(traces.index, traces.label, groups)
+
+    @cached_property
     def _weighed(self) -> list[tuple[Readings, list[CueEvidence]]]:
         """Readings of every channel with the evidence of its symbols for every label."""
         label, classes = self.traces.label, range(self.traces.n_classes)
         channels = list(read_channels(self._view))
-        of_classes = [cue_evidence(channels, label, c) for c in classes]
+        of_classes = [cue_evidence(channels, label, c, self._together) for c in classes]
         return [
             (readings, list(evidence))
             for readings, *evidence in zip(channels, *of_classes, strict=True)
@@ -180,9 +186,8 @@ class CueScorer(OwnScorer):
         key = (found.channel, found.label)
         if key not in self._joining:
             channels = [readings for readings, _ in self._weighed]
-            self._joining[key] = JoinedLevels(
-                channels, found.channel, self.traces.label, found.label
-            )
+            given = channels, found.channel, self.traces.label, found.label
+            self._joining[key] = JoinedLevels(*given, self._together)
         n_levels, bounds = found.readings.n_symbols, found.readings.bounds
         while True:
             wider = []

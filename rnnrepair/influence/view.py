@@ -24,13 +24,15 @@ def labelled_together(index: Tensor, label: Tensor, groups: Tensor | None) -> Te
     Args:
         index: (n,) int64.
         label: (n,) int64.
-        groups: what each sample of the data belongs to, looked up by index; None where each stands
-            alone.
+        groups: what each sample that was loaded belongs to, looked up by index; None where each
+            stands alone.
     """
     if groups is None:
         return index
-    pairs = torch.stack([groups[index], label], 1)
-    return pairs.unique(dim=0, return_inverse=True)[1]
+    # What a repair has added stands alone.
+    loaded = index < len(groups)
+    group = torch.where(loaded, groups[index.clamp_max(len(groups) - 1)], len(groups) + index)
+    return torch.stack([group, label], 1).unique(dim=0, return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
