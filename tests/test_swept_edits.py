@@ -69,6 +69,8 @@ def test_a_share_of_none_is_what_is_usual():
 
 
 def test_a_share_above_one_is_refused():
+    with pytest.raises(ConfigurationError, match=r"kinds: \['turned'\] are no kinds"):
+        SweptEdits(STILL, 28, 28, kinds=["inverted", "turned"])
     with pytest.raises(ConfigurationError, match=r"SweptEdits\.share: expected"):
         SweptEdits(STILL, 28, 28, share=1.5)
 
@@ -86,3 +88,16 @@ def test_axes_of_sensors_are_swapped_and_channels_lag_where_there_are_several():
     # The only channel is late where the series is.
     lags = {n: sum(name.startswith("lag_") for name in names[n]) for n in names}
     assert lags == {1: 0, 3: 3, 6: 6, 7: 7, 40: 10}
+
+
+def test_kinds_that_are_named_are_drawn_alone():
+    g = torch.Generator().manual_seed(0)
+    drawn = (
+        SweptEdits(STILL, 28, 28, share=0.5, kinds=["inverted", "blur"]).draw(2000, g).parameters
+    )
+    inverted, blurred = drawn["inverted"] > 0, drawn["blur"] > 0
+    assert not (inverted & blurred).any()
+    for has in (inverted, blurred):
+        assert 0.2 < float(has.double().mean()) < 0.3
+    turned = drawn["angle"][~inverted & ~blurred]
+    assert (turned == 0).all()

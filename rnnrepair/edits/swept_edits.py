@@ -1,5 +1,7 @@
 """Edits of every kind and size among the usual ones: what somebody draws who expects anything."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.series_edits import SeriesEdits
 from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind
 from rnnrepair.settings import Count, Share, check_settings
 
@@ -19,7 +22,12 @@ class SweptEdits:
     """
 
     def __init__(
-        self, usual: ImageEdits | SeriesEdits, width: Count, steps: Count, share: Share = 0.5
+        self,
+        usual: ImageEdits | SeriesEdits,
+        width: Count,
+        steps: Count,
+        share: Share = 0.5,
+        kinds: Sequence[str] = (),
     ) -> None:
         """Choose how often.
 
@@ -28,15 +36,22 @@ class SweptEdits:
             width: features of a step of the data.
             steps: of the longest sequence.
             share: of the edits that are one of those.
+            kinds: names of those that are drawn; all where none is named.
 
         Raises:
             SettingsError: a value is out of range.
+            ConfigurationError: there is no such kind.
         """
         check_settings(SweptEdits, locals())
         kind = Kind.IMAGE if isinstance(usual, ImageEdits) else Kind.SERIES
         self.usual = usual
         self.share = share
-        self.sweeps = sweeps_of(DataSpec(kind, width, 2, max_steps=steps))
+        every = {s.name: s for s in sweeps_of(DataSpec(kind, width, 2, max_steps=steps))}
+        if unknown := sorted(set(kinds) - every.keys()):
+            raise ConfigurationError(
+                f"kinds: {unknown} are no kinds of edits of these data, which are {sorted(every)}."
+            )
+        self.sweeps = [every[name] for name in kinds or every]
         self.name = usual.name
         self.fits = usual.fits
 
