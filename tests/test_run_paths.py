@@ -29,6 +29,7 @@ def run(tmp_path):
 
 def test_relative_paths_are_those_of_the_folder_that_the_run_began_in(run):
     folder, began, cfg = run
+    (began / "data").mkdir()
     find_paths(cfg, folder, None)
     assert cfg.datamodule.path == str(began / "mine.csv")
     assert (cfg.paths.data_dir, cfg.paths.cache_dir) == (str(began / "data"), "/cache")
@@ -51,6 +52,18 @@ def test_a_file_that_has_moved_is_read_in_the_folder_of_the_data(run, tmp_path):
         FinishedFolder(folder, gone).data({})
     find_paths(cfg, folder, str(moved))
     assert (cfg.datamodule.path, cfg.paths.data_dir) == (str(moved / "mine.csv"), str(moved))
+
+
+def test_a_project_that_has_moved_as_a_whole_is_read_where_it_is(run, tmp_path, monkeypatch):
+    folder, began, cfg = run
+    began.rename(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    cfg.paths.data_dir, cfg.paths.cache_dir = "~/project", None
+    find_paths(cfg, folder, None)
+    assert cfg.datamodule.path == "mine.csv"
+    assert cfg.paths.data_dir == str(tmp_path / "project")
+    assert cfg.paths.cache_dir is None
 
 
 def test_a_run_that_does_not_tell_where_it_began_is_read_as_it_is(run):

@@ -537,7 +537,8 @@ def test_a_wide_table_without_a_header_is_refused_and_numbered_steps_are_read(tm
     table.to_csv(tmp_path / "bare.csv", header=False, index=False)
     with pytest.raises(DataError, match=r"first row holds the numbers .* no header"):
         read(tmp_path / "bare.csv", Columns(label="a"))
-    for names in (range(5), [0.0, 0.1, 0.2, 0.3, 0.4], [4, 3, 2, 1, 0]):
+    times, falling = [0.0, 0.1, 0.2, 0.3, 0.4], [4.5, 3.5, 2.5, 1.5, 0.5]
+    for names in (range(5), times, falling, [845.1, 901.3, 843.2, 900.0, 850.5]):
         table.columns = [*map(str, names), "label"]
         table.to_csv(tmp_path / "numbered.csv", index=False)
         assert len(read(tmp_path / "numbered.csv").labels) == 12

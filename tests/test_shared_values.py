@@ -50,6 +50,11 @@ def test_samples_that_are_labelled_together_are_doubted_once():
     assert counts == (120, 120, 150, N)
     table = [[8, 0], [2, 30]]
     assert found.p == pytest.approx(2 * fisher_exact(table, "greater").pvalue, rel=1e-9)
+    # Where a device has one window of each recording, its windows are what counts.
+    window = [f"d{i % 15}" for i in range(N)]
+    of_one = (torch.arange(N) % 15 == 3) & (torch.arange(N) < 450)
+    (found_there,) = shared_values({"device": window}, torch.arange(N), given[2], of_one, group)
+    assert (found_there.value, found_there.doubted, found_there.having) == ("d3", 30, 40)
     # Half of a recording or more counts as the recording.
     partly = doubted & (torch.arange(N) % 15 < 8)
     (half,) = shared_values({"device": device}, torch.arange(N), given[2], partly, group)

@@ -58,7 +58,13 @@ def data_of(x, **options):
     return data
 
 
-@pytest.mark.parametrize("make", [Turning, Convolved, Halved, lambda: Turning(both=True)])
+class Stacked(Turning):
+    def __init__(self):
+        super().__init__(both=True)
+        self.rnn = nn.GRU(CHANNELS, 8, 2, batch_first=True, bidirectional=True)
+
+
+@pytest.mark.parametrize("make", [Turning, Convolved, Halved, lambda: Turning(both=True), Stacked])
 def test_a_network_that_goes_along_the_features_is_refused(make):
     with pytest.raises(
         ConfigurationError, match=r"go along the 12 features .*not along its 3 steps"
@@ -122,10 +128,11 @@ def test_what_cannot_be_turned_is_refused():
 
 
 def test_edits_of_training_go_along_the_steps():
-    data = data_of(X, steps_last=True, augmentation=Augmentation(1.0, SeriesEdits()))
-    inputs, _ = next(iter(data.train_dataloader()))
-    assert inputs.shape == (8, CHANNELS, STEPS)
-    assert not any(torch.equal(one, other) for one in inputs for other in X)
+    edited = {"augmentation": Augmentation(1.0, SeriesEdits())}
+    last, first = data_of(X, steps_last=True, **edited), data_of(X.transpose(1, 2), **edited)
+    for (one, _), (other, _) in zip(last.train_dataloader(), first.train_dataloader(), strict=True):
+        assert torch.equal(one, other.transpose(1, 2))
+        assert not any(torch.equal(sequence, given) for sequence in one for given in X)
 
 
 class Backwards(Recurrent):
@@ -152,6 +159,56 @@ class SinceTheLast(Recurrent):
         self.states = nn.Identity()
 
 
-@pytest.mark.parametrize(("make", "tap"), [(Backwards, None), (SinceTheLast, "states")])
+class Flagged(Recurrent):
+    """The last feature says which steps are real."""
+
+    def forward(self, x):
+        lengths = (x[..., -1] > 0.5).sum(1).clamp_min(1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(
+            x, lengths, batch_first=True, enforce_sorted=False
+        )
+        return self.head(self.rnn(packed)[1][-1])
+
+
+class PaddedInFront(Recurrent):
+    def forward(self, x):
+        return super().forward(nn.functional.pad(x, (0, 0, 60 - x.shape[1], 0)))
+
+
+class Imputing(Recurrent):
+    """The last feature is the mask of the others."""
+
+    def forward(self, x):
+        return super().forward(torch.where(x[..., -1:] > -1.5, x, 0.0))
+
+
+class HalvedSteps(Recurrent):
+    """As many states as features, by chance: twice as many steps, joined in twos."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(CHANNELS, CHANNELS, 4, stride=4)
+
+    def forward(self, x):
+        return super().forward(self.conv(x.transpose(1, 2)).transpose(1, 2))
+
+
+def test_steps_that_are_as_many_as_features_by_chance_are_read():
+    x = X.transpose(1, 2)
+    assert HalvedSteps()(x).shape == (N, 2)
+    assert verified(HalvedSteps(), data_of(x))
+
+
+def test_a_flag_of_real_steps_is_no_crash():
+    x = X.transpose(1, 2).clone()
+    x[..., -1] = 1.0
+    x[:, 8:, -1] = 0.0
+    assert verified(Flagged(), data_of(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "tap"),
+    [(Backwards, None), (SinceTheLast, "states"), (PaddedInFront, None), (Imputing, None)],
+)
 def test_what_a_network_makes_of_its_steps_does_not_matter(make, tap):
     assert verified(make(), data_of(X.transpose(1, 2)), tap)

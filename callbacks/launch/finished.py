@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytorch_lightning as pl
@@ -124,7 +124,10 @@ class FinishedFolder:
             raise IncompatibleCheckpointError(
                 f"{self.folder} was made by another version of rnnrepair: train it again. ({error})"
             ) from error
-        remedy = "the folder it was made with in data_dir=, or in RNNREPAIR_DATA"
+        remedy = (
+            "the folder it was made with in data_dir=, or in RNNREPAIR_DATA (texts with copies are "
+            "split otherwise since a later version: train anew)"
+        )
         of_same_data(datamodule, saved, f"The run of {self.folder}", remedy)
         return datamodule
 
@@ -160,11 +163,10 @@ class FinishedFolder:
         target, began = str(self.cfg[of].get("_target_")), began_in(self.folder)
         for folder in (Path.cwd(), *(() if began is None else (began,))):
             search_in(folder)
-        package, _, name = target.rpartition(".")
-        if package.partition(".")[0] == "rnnrepair":
+        if target.partition(".")[0] == "rnnrepair":
             return
         try:
-            getattr(import_module(package), name)
+            resolve_name(target)
         except (ImportError, AttributeError, ValueError) as error:
             where = "" if began is None else f" (the run was made in {began})"
             raise ConfigurationError(

@@ -5,6 +5,6 @@ from pathlib import Path
 
 
 def search_in(folder: Path) -> None:
-    """Let packages in a folder be imported; what is found elsewhere comes first."""
+    """Let packages in a folder be imported, before others of their name, as Python itself does."""
     if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+        sys.path.insert(0, str(folder))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-# Keys of files of the user's own, and of folders.
+# Keys of files of the user's own that must be there, of one that may be, and of folders.
 FILES = ("datamodule.path", "datamodule.labels")
-FOLDERS = ("paths.data_dir", "paths.cache_dir")
+OTHERS = ("datamodule.vectors", "paths.data_dir", "paths.cache_dir")
 
 
 def began_in(folder: Path) -> Path | None:
@@ -19,6 +19,9 @@ def began_in(folder: Path) -> Path | None:
 def find_paths(cfg: DictConfig, folder: Path, data_dir: str | None) -> None:
     """Let the configuration of a run name files and folders where they are.
 
+    A relative path is looked for in the folder that the run began in, and then in the current one:
+    a project may have moved as a whole.
+
     Args:
         cfg: of a finished run; changed in place.
         folder: of the run.
@@ -26,19 +29,21 @@ def find_paths(cfg: DictConfig, folder: Path, data_dir: str | None) -> None:
             are where they were.
     """
     began = began_in(folder)
-    if began is not None:
-        for key in FOLDERS:
-            OmegaConf.update(cfg, key, str(began / str(OmegaConf.select(cfg, key))))
-    if data_dir is not None:
-        cfg.paths.data_dir = data_dir
-    for key in FILES:
+    here = [] if began is None else [began]
+    for key in (*FILES, *OTHERS):
         given = OmegaConf.select(cfg, key)
         if not isinstance(given, str) or not given:
             continue
-        was = Path(given).expanduser() if began is None else began / Path(given).expanduser()
-        moved = None if data_dir is None else Path(data_dir).expanduser() / was.name
-        is_moved = moved is not None and moved.exists()
-        OmegaConf.update(cfg, key, str(moved if is_moved else was))
+        path = Path(given).expanduser()
+        moved = [] if data_dir is None or key not in FILES else [Path(data_dir).expanduser()]
+        places = [*(at / path.name for at in moved), *(at / path for at in here), path]
+        found = next((place for place in places if place.exists()), None)
+        if found is not None:
+            OmegaConf.update(cfg, key, str(found))
+        elif key in FILES:  # what is missing is told with where it was
+            OmegaConf.update(cfg, key, str(places[len(moved)]))
+    if data_dir is not None:
+        cfg.paths.data_dir = data_dir
 
 
 def missing_file(cfg: DictConfig) -> str | None:

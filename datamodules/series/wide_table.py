@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 GROUPS, ROWS_OF_ONE = 10, 3
 # Columns of which it is told whether their names are values.
 FEW_STEPS = 3
+# Share of the names that lie between the least and the largest value of their columns.
+LIKE_VALUES = 0.6
 
 
 def read_wide(path: Path, columns: Columns) -> RawSeries:
@@ -46,7 +48,6 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     file = open_series_table(path, columns, named)
     apart = {columns.id, *columns.of_recordings()}
     others = [name for name in file.header if name not in apart]
-    _refuse_headerless(others, path)
     steps = list(columns.channels or named_columns(path, others))
     if not steps:
         raise DataError(f"{path} has no steps beside {sorted(apart)}.")
@@ -63,6 +64,7 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     check_numbers(table, steps, file, wide)
     values = table[steps].to_numpy(dtype=np.float32, na_value=np.nan)
     if columns.channels is None:
+        _refuse_headerless(steps, values, path)
         _refuse_grouped(values, steps, columns, path)
     known = ~np.isnan(values)
     if not known.any(1).all():
@@ -85,18 +87,29 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     )
 
 
-def _refuse_headerless(names: Sequence[str], path: Path) -> None:
+def _refuse_headerless(names: Sequence[str], values: np.ndarray, path: Path) -> None:
     """Refuse a table whose first row holds values, which would be lost as names.
 
-    Steps may be called by whole or rising numbers, such as their times.
+    Steps may be called by numbers, such as their times or wavelengths: these rise or fall, are
+    whole, or are other numbers than the columns hold.
+
+    Args:
+        names: of the k steps.
+        values: (N, k).
+        path: of the table.
 
     Raises:
         DataError: shows the row.
     """
     numbers = pd.to_numeric(pd.Series(names, dtype=object), errors="coerce").to_numpy(float)
-    rising = bool((np.diff(numbers) > 0).all())
-    whole = bool((numbers == np.round(numbers)).all())
-    if len(names) < FEW_STEPS or np.isnan(numbers).any() or rising or whole:
+    steps = np.diff(numbers)
+    named = bool((steps > 0).all() or (steps < 0).all() or (numbers == np.round(numbers)).all())
+    if len(names) < FEW_STEPS or np.isnan(numbers).any() or named:
+        return
+    known = ~np.isnan(values).all(0)
+    low, high = np.nanmin(values[:, known], 0), np.nanmax(values[:, known], 0)
+    within = (numbers[known] >= low) & (numbers[known] <= high)
+    if within.mean() < LIKE_VALUES:
         return
     raise DataError(
         f"{path}: the first row holds the numbers {', '.join(names[:4])}, ... and no names, as if "

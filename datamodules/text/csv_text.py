@@ -112,7 +112,7 @@ class CSVTextDataModule(TextDataModule):
             names = names.select(~nothing.to_numpy())
         texts = [unicodedata.normalize("NFC", _text(value)) for value in table[self.text_column]]
         labels = one_spelling(
-            _class_names(table[self.label_column]),
+            _class_names(table[self.label_column], self.classes or ()),
             str(self.path),
             merge=self.strip_labels,
             classes=self.classes or (),
@@ -210,10 +210,14 @@ def _known_kind(path: str) -> str | None:
     )
 
 
-def _class_names(labels: "pd.Series[Any]") -> list[str]:
-    """Return labels as names of classes; whole numbers in a column with gaps are written 1.0."""
+def _class_names(labels: "pd.Series[Any]", classes: Sequence[str]) -> list[str]:
+    """Return labels as names of classes; whole numbers in a column with gaps are written 1.0.
+
+    Those stay as they are written where classes are given that are written so.
+    """
     names = [_name(label) for label in labels]
-    return [n[:-2] for n in names] if all(map(WRITTEN_WHOLE.fullmatch, names)) else names
+    whole = all(map(WRITTEN_WHOLE.fullmatch, names)) and not set(names) <= set(classes)
+    return [name[:-2] for name in names] if whole else names
 
 
 def _name(label: Any) -> str:

@@ -67,9 +67,9 @@ class SplitAnswers:
             IncompatibleCheckpointError: they are of different sequences.
         """
         Outcome.of(before, after)
-        own = None if groups is None else groups[before.index]
-        alone = own is None or len(own.unique()) == len(own)
-        group = None if alone else own
+        # Numbered from 0, whatever the data call them.
+        own = None if groups is None else groups[before.index].unique(return_inverse=True)[1]
+        group = None if own is None or len(own.unique()) == len(own) else own
         return cls(before.index, before.label, before.predicted, after.predicted, group)
 
     def tensors(self) -> dict[str, Tensor]:

@@ -34,12 +34,12 @@ def random_parts(group: Tensor, name: str, seed: int = 0) -> list[Tensor]:
 
 
 def grouped_size(group: Tensor) -> float:
-    """Return the mean size of the groups that the rows are in; 1 where each stands alone.
+    """Return the mean size of the groups of n rows; 1 where each stands alone.
 
-    So many rows tell as much as one does where those of a group tell the same.
+    Where those of a group tell the same, so many rows tell as much as one. A few large groups among
+    many rows that stand alone, as copies are, hardly change what all tell.
 
     Args:
         group: (n,) int64.
     """
-    size = group.unique(return_counts=True)[1].double()
-    return float(size.square().sum() / size.sum()) if len(group) else 1.0
+    return len(group) / len(group.unique()) if len(group) else 1.0

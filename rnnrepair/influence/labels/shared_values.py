@@ -109,27 +109,27 @@ def shared_values(
         index: (n,) int64 of the samples that were looked at.
         label: (n,) int64 their classes.
         doubted: (n,) bool.
-        group: (n,) int64, equal where samples belong together and have one label: they are doubted
-            together, and count once, as doubted where half of them are. None where each stands
-            alone.
+        group: (n,) int64, equal where samples belong together and have one label: those with one
+            value are doubted together, and count once, as doubted where half of them are. None
+            where each stands alone.
     """
     held = {name: np.array([values[i] for i in index.tolist()]) for name, values in columns.items()}
     classes, wrong = label.numpy(), doubted.numpy()
-    first, together = _first_of_groups(
-        doubted, torch.arange(len(index)) if group is None else group
-    )
-    alone = {name: values[first] for name, values in held.items()}
+    group = torch.arange(len(index)) if group is None else group
+    units = {name: _units(values, doubted, group) for name, values in held.items()}
+    alone = {name: held[name][first] for name, (first, _) in units.items()}
     common = [
         (name, value)
         for name, values in alone.items()
         for value, n in sorted(Counter(values.tolist()).items())
-        if LEAST_DOUBTED <= n < len(first)
+        if LEAST_DOUBTED <= n < len(values)
     ]
-    often_doubted = {name: Counter(values[together].tolist()) for name, values in alone.items()}
+    often_doubted = {name: Counter(alone[name][of].tolist()) for name, (_, of) in units.items()}
     found = []
     for name, value in common:
         if often_doubted[name][value] < LEAST_DOUBTED:
             continue
+        first, together = units[name]
         has = alone[name] == value
         inside = int((has & together).sum())
         often = inside * len(first) >= TIMES * int(has.sum()) * int(together.sum())
@@ -142,12 +142,15 @@ def shared_values(
     return tuple(sorted(found, key=lambda shared: (shared.p, -shared.doubted)))
 
 
-def _first_of_groups(doubted: Tensor, group: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the first sample of each group, and bool, whether half of it is doubted.
+def _units(values: np.ndarray, doubted: Tensor, group: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return what counts once: the samples of a group that have one value.
 
-    Both in the order of the rows.
+    Returns:
+        The rows of their first samples, in order, and bool, whether half of them are doubted.
     """
-    number, size = group.unique(return_inverse=True, return_counts=True)[1:]
+    value = torch.from_numpy(np.unique(values, return_inverse=True)[1]).long()
+    pairs = torch.stack([group, value], 1)
+    number, size = pairs.unique(dim=0, return_inverse=True, return_counts=True)[1:]
     n = len(number)
     first = torch.full((len(size),), n).scatter_reduce(0, number, torch.arange(n), "amin")
     order = first.argsort()

@@ -27,6 +27,8 @@ BOTH = "seeds x {}"
 OWN_ITEMS = "seeds x own {}"
 SEEDS_ONLY = "seeds only"
 ITEMS_ONLY = "{} only"
+# With fewer groups no interval is given: draws of them would hardly differ.
+MIN_GROUPS = 5
 # What is drawn: groups where a test split has copies, or windows of one recording.
 ITEMS, GROUPS = "items", "groups"
 
@@ -83,6 +85,10 @@ class Bootstrap:
                 for arm in arms
             )
             return Interval(*interval(of - against), SEEDS_ONLY)
+        split, _ = self._of_items[contrast.metric]
+        answers = [self._runs.answers_of_seed(seed, split) for seed in seeds]
+        if any(len(of.index) >= MIN_GROUPS > len(set(_group_of([of]))) for of in answers):
+            return NO_INTERVAL
         of, against = (self._item_draws(arm, seeds, contrast.metric) for arm in arms)
         means = _weighted_mean(of - against, self._seed_weights(len(seeds)))
         tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -122,7 +122,7 @@ def _to_arrays(runs: Runs) -> dict[str, Any]:
         "seed": np.array([run.seed for run in runs]),
     }
     for split in runs.splits:
-        seeds = [runs.any_of_seed(seed).splits[split] for seed in runs.seeds]
+        seeds = [runs.answers_of_seed(seed, split) for seed in runs.seeds]
         kept = seeds[:1] if runs.items_shared(split) else seeds
         steps = [np.diff(answers.index, prepend=0) for answers in kept]
         changed = [run.splits[split].before ^ run.splits[split].after for run in runs]

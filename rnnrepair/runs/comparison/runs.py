@@ -151,6 +151,11 @@ class Runs:
         """Return some run of a seed; what stands before the repair is the same in all."""
         return next(run for run in self.by_key.values() if run.seed == seed)
 
+    def answers_of_seed(self, seed: int, split: str) -> Answers:
+        """Return the answers of some run of a seed, of one that knows groups where any does."""
+        of_seed = [run.splits[split] for run in self.by_key.values() if run.seed == seed]
+        return next((of for of in of_seed if of.group is not None), of_seed[0])
+
     def items_shared(self, split: str) -> bool:
         """Whether all seeds have the same test items."""
         first, *others = (self.any_of_seed(seed).splits[split] for seed in self.seeds)
