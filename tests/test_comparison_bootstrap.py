@@ -118,6 +118,14 @@ def test_items_of_one_group_are_drawn_together():
         assert found.drawn == "seeds x groups"
 
 
+def test_few_groups_have_no_interval():
+    right = random_right(np.random.default_rng(8), "ab", [0, 1], 12)
+    contrast = Contrast("a", "b", "test_accuracy")
+    for n_groups, given in ((1, False), (4, False), (5, True)):
+        runs = runs_of(right, groups=np.arange(12) % n_groups)
+        assert np.isfinite(Bootstrap(runs, DRAWS).interval(contrast, [0, 1]).low) == given
+
+
 def test_intervals_cover_where_windows_of_a_recording_are_right_together():
     rng = np.random.default_rng(9)
     recordings, windows, worlds = 60, 15, 200

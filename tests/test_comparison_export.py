@@ -85,6 +85,20 @@ def test_groups_of_items_are_kept_and_drawn_as_before(tmp_path, own_items):
     assert found[0].drawn == ("seeds x own groups" if own_items else "seeds x groups")
 
 
+def test_groups_that_later_runs_know_are_kept_beside_older_ones(tmp_path):
+    (_, sides), (_, other) = random_right(np.random.default_rng(3), "ab", [0], 20).items()
+    write_run(tmp_path / "runs", "a", 0, *sides)
+    write_run(tmp_path / "runs", "b", 0, *other, group=(np.arange(20) // 3).tolist())
+    runs = read_folder(tmp_path / "runs")
+    write_export(runs, tmp_path / "kept")
+    contrast = Contrast("a", "b", "test_accuracy")
+    found = [
+        Bootstrap(r, 100).interval(contrast, [0]) for r in (runs, read_export(tmp_path / "kept"))
+    ]
+    assert found[0] == found[1]
+    assert found[0].drawn == "groups only"
+
+
 def test_runs_of_several_sittings_are_merged_and_newer_ones_replace_older(tmp_path):
     everything = write_folder(tmp_path / "runs", ("guided", "none"), range(4))
     first = Runs(run for run in everything if run.seed < 3 and run.arm == "none")

@@ -125,8 +125,8 @@ class FinishedFolder:
                 f"{self.folder} was made by another version of rnnrepair: train it again. ({error})"
             ) from error
         remedy = (
-            "the folder it was made with in data_dir=, or in RNNREPAIR_DATA (texts with copies are "
-            "split otherwise since a later version: train anew)"
+            "the folder it was made with in data_dir=, or in RNNREPAIR_DATA; where that is right, "
+            "train it anew (earlier versions split texts with copies otherwise)"
         )
         of_same_data(datamodule, saved, f"The run of {self.folder}", remedy)
         return datamodule
@@ -161,10 +161,10 @@ class FinishedFolder:
             ConfigurationError: says where it was.
         """
         target, began = str(self.cfg[of].get("_target_")), began_in(self.folder)
-        for folder in (Path.cwd(), *(() if began is None else (began,))):
-            search_in(folder)
         if target.partition(".")[0] == "rnnrepair":
             return
+        for folder in (Path.cwd(), *(() if began is None else (began,))):
+            search_in(folder)
         try:
             resolve_name(target)
         except (ImportError, AttributeError, ValueError) as error:

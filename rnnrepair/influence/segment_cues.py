@@ -145,10 +145,9 @@ class CueScorer(OwnScorer):
         return [each.cue(self.traces, self._doubt) for each in found[:top]]
 
     @cached_property
-    def _together(self) -> Tensor | None:
-        """(N,) int64, equal where samples are labelled together; None where each stands alone."""
-        groups, traces = self._view.groups, self.traces
-        return None if groups is None else labelled_together(traces.index, traces.label, groups)
+    def _together(self) -> Tensor:
+        """(N,) int64, equal where samples are labelled together, injected ones too."""
+        return labelled_together(self.traces.index, self.traces.label, self._view.groups)
 
     @cached_property
     def _weighed(self) -> list[tuple[Readings, list[CueEvidence]]]:

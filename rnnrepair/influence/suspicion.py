@@ -9,6 +9,7 @@ from torch.nn.functional import one_hot
 
 from rnnrepair.influence.labels import (
     SharedValue,
+    are_grouped,
     grouped_size,
     input_features,
     is_far,
@@ -18,7 +19,6 @@ from rnnrepair.influence.labels import (
     wrong_label_odds,
     wrong_label_rate,
 )
-from rnnrepair.influence.labels.rate import GROUPED
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.view import TrainingView
@@ -170,7 +170,7 @@ def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     ]
     rate, expected = (
         min((wrong_label_rate(of, label, seed, group, level) for of in telling), default=1.0)
-        for level in (LIMIT, LIKELY if grouped_size(group) >= GROUPED else LIMIT)
+        for level in (LIMIT, LIKELY if are_grouped(group) else LIMIT)
     )
     votes = near + fitted.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
     counts = (1.0, 1.0 if kinds[2].isnan().all() else BESIDE_REGRESSION, 1.0)

@@ -4,7 +4,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from rnnrepair.patterns.group_shuffles import failing_together, shuffled_groups
+from rnnrepair.patterns.group_shuffles import (
+    failing_together,
+    held_by_groups,
+    shuffled_groups,
+)
 from rnnrepair.patterns.pattern import Alike
 
 # Where samples of similar difficulty part, as shares of all, hardest first. Parts are so large that
@@ -127,8 +131,7 @@ class Chance:
         variance = spread @ (self.rate * (1 - self.rate))
         if self.together > 0:
             # Kish's design effect: of many samples of one group each adds little.
-            of_group = torch.zeros(len(inside), int(self.number.max()) + 1)
-            of_group.index_add_(1, self.number, inside * (self.stratum.sum(1) > 0))
+            of_group = held_by_groups(inside * self.stratum.sum(1), self.number)
             size = of_group.square().sum(1) / of_group.sum(1).clamp_min(1)
             variance = variance * (1 + (size - 1).clamp_min(0) * self.together)
         return (inside @ flags - number @ rates) / (variance + PRIOR).sqrt()[:, None]

@@ -74,6 +74,17 @@ def _place_among(number: Tensor, kind: Tensor, order: Tensor) -> Tensor:
     return place
 
 
+def held_by_groups(inside: Tensor, number: Tensor) -> Tensor:
+    """Return (n, G) float32: how many samples of each of G groups lie inside n candidates.
+
+    Args:
+        inside: (n, S) bool, or float of 0 and 1.
+        number: (S,) int64 group, from 0 on.
+    """
+    held = torch.zeros(len(inside), int(number.max()) + 1)
+    return held.index_add_(1, number, inside.float())
+
+
 def failing_together(failed: Tensor, rate: Tensor, number: Tensor) -> float:
     """Return the correlation of the failures of one group, in [0, 1]; 0 where all stand alone.
 

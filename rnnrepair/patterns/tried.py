@@ -9,6 +9,7 @@ from torch import Tensor
 from rnnrepair.patterns.chance import AT_A_TIME, Chance, comparable, strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.finder import Finder
+from rnnrepair.patterns.group_shuffles import held_by_groups
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
 from rnnrepair.seeding import torch_generator
 
@@ -195,16 +196,9 @@ class Tried:
             counts: (S,) bool.
             group: (S,) int64: samples of one group count once.
         """
-        groups, number = group.unique(return_inverse=True)
-        sizes = []
-        for some in self.inside.split(AT_A_TIME):
-            if len(groups) == len(group):
-                sizes.append(some.float() @ counts.float())
-                continue
-            of_group = torch.zeros(len(some), len(groups))
-            of_group.index_add_(1, number, (some & counts).float())
-            sizes.append((of_group > 0).sum(1).float())
-        return torch.cat(sizes) >= LEAST_INSIDE
+        number = group.unique(return_inverse=True)[1]
+        held = (held_by_groups(s & counts, number) > 0 for s in self.inside.split(AT_A_TIME))
+        return torch.cat([of.sum(1) for of in held]) >= LEAST_INSIDE
 
 
 def holds(

@@ -6,7 +6,7 @@ from rnnrepair.influence.labels.kernel import kernel_labels
 from rnnrepair.influence.labels.linear import linear_labels
 from rnnrepair.influence.labels.neighbours import is_far, neighbour_labels
 from rnnrepair.influence.labels.odds import wrong_label_odds
-from rnnrepair.influence.labels.parts import grouped_size
+from rnnrepair.influence.labels.parts import are_grouped, grouped_size
 from rnnrepair.influence.labels.rate import wrong_label_rate
 from rnnrepair.influence.labels.regression import regression_labels
 from rnnrepair.influence.labels.shared_values import SharedValue, shared_values
@@ -15,6 +15,7 @@ __all__ = [
     "BagOfWords",
     "Features",
     "SharedValue",
+    "are_grouped",
     "grouped_size",
     "input_features",
     "is_far",

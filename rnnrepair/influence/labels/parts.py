@@ -6,6 +6,8 @@ from torch import Tensor
 from rnnrepair.seeding import torch_generator
 
 PARTS = 5
+# Mean size of groups from which on rows stand in groups.
+GROUPED = 2.0
 
 
 def random_parts(group: Tensor, name: str, seed: int = 0) -> list[Tensor]:
@@ -31,6 +33,11 @@ def random_parts(group: Tensor, name: str, seed: int = 0) -> list[Tensor]:
     turn[first.argsort()] = torch.arange(len(first))
     part = (turn[number] % PARTS)[order]
     return [order[part == number] for number in range(PARTS)]
+
+
+def are_grouped(group: Tensor) -> bool:
+    """Return whether rows stand mostly in groups, so that counts are those of groups."""
+    return grouped_size(group) >= GROUPED
 
 
 def grouped_size(group: Tensor) -> float:

@@ -1,18 +1,19 @@
 """How many labels are wrong at most, from votes that know no label of the sample they judge."""
 
 import numpy as np
+import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from rnnrepair.influence.labels.parts import grouped_size
+from rnnrepair.influence.labels.parts import are_grouped, grouped_size
 from rnnrepair.seeding import derive_seed
 
 # How much of what wrong labels look like is left out at most, so that hard samples are out of it,
 # and samples that would be left, at least, if all labels were wrong: fewer tell nothing.
 LEFT_OUT = 0.75
 TAIL = 100
-# The same where samples stand in groups of so many on average: groups that would be left.
-GROUPED, TAIL_OF_GROUPS = 2.0, 25
+# The same where samples stand in groups: groups that would be left.
+TAIL_OF_GROUPS = 25
 STEPS = 30
 # Repetitions until shares of wrong labels by class agree with each other.
 FIXED_POINT = 20
@@ -57,8 +58,8 @@ def wrong_label_rate(
         1, which tells nothing, for 100 samples and fewer, or 25 groups and fewer.
     """
     n = len(label)
-    alike = 1.0 if group is None else grouped_size(group)
-    tail = TAIL if alike < GROUPED else TAIL_OF_GROUPS
+    group = torch.arange(n) if group is None else group
+    alike, tail = grouped_size(group), TAIL_OF_GROUPS if are_grouped(group) else TAIL
     furthest = min(LEFT_OUT, 1 - tail * alike / max(n, 1))
     if furthest <= 0:
         return 1.0

@@ -86,8 +86,8 @@ class Bootstrap:
             )
             return Interval(*interval(of - against), SEEDS_ONLY)
         split, _ = self._of_items[contrast.metric]
-        answers = [self._runs.answers_of_seed(seed, split) for seed in seeds]
-        if any(len(of.index) >= MIN_GROUPS > len(set(_group_of([of]))) for of in answers):
+        groups = (self._runs.answers_of_seed(seed, split).group for seed in seeds)
+        if any(of is not None and len(np.unique(of)) < MIN_GROUPS for of in groups):
             return NO_INTERVAL
         of, against = (self._item_draws(arm, seeds, contrast.metric) for arm in arms)
         means = _weighted_mean(of - against, self._seed_weights(len(seeds)))
