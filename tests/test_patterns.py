@@ -210,7 +210,15 @@ def test_shuffles_keep_the_failures_of_each_stratum_and_excess_counts_them():
     largest = [
         float(Chance(flags > 0, stratum, 1, g).excess(inside).max()) for flags in chance.shuffled.T
     ]
-    assert chance.largest_by_chance(inside).tolist() == pytest.approx(largest, abs=1e-4)
+    by_chance = chance.largest_by_chance(inside, torch.ones(7))
+    assert by_chance.tolist() == pytest.approx(largest, abs=1e-4)
+    weight = torch.tensor([0.1, 0.9, 0.5, 1.0, 0.3, 0.7, 0.2])
+    weighted = [
+        float((Chance(flags > 0, stratum, 1, g).excess(inside) * weight).max())
+        for flags in chance.shuffled.T
+    ]
+    by_chance = chance.largest_by_chance(inside, weight)
+    assert by_chance.tolist() == pytest.approx(weighted, abs=1e-4)
 
 
 def test_a_group_of_the_users_own_columns_is_named():

@@ -108,19 +108,30 @@ class Chance:
         Args:
             inside: (n, S) bool of n candidates.
         """
-        number = inside.float() @ self.stratum
-        failed = inside.float() @ (self.stratum * self.failed.float()[:, None])
+        return torch.cat([self._ratio(part.float()) for part in inside.split(AT_A_TIME)])
+
+    def largest_by_chance(self, inside: Tensor, weight: Tensor) -> Tensor:
+        """Return the (shuffles,) largest weighted excess with flags shuffled.
+
+        Args:
+            inside: (n, S) bool of n candidates.
+            weight: (n,) of them.
+        """
+        parts = (
+            (self._of(p.float(), self.shuffled) * w[:, None]).amax(0)
+            for p, w in zip(inside.split(AT_A_TIME), weight.split(AT_A_TIME), strict=True)
+        )
+        return torch.stack(list(parts)).amax(0)
+
+    def _ratio(self, inside: Tensor) -> Tensor:
+        number = inside @ self.stratum
+        failed = inside @ (self.stratum * self.failed.float()[:, None])
         others = self.size - number
         failed_others = self.rate * self.size - failed
         rate = torch.where(others > 0.5, failed_others, failed) / torch.where(
             others > 0.5, others, number.clamp_min(1)
         )
         return failed.sum(1) / (number * rate).sum(1).clamp_min(1e-9)
-
-    def largest_by_chance(self, inside: Tensor) -> Tensor:
-        """Return the (shuffles,) largest excess of all candidates with flags shuffled."""
-        parts = (self._of(p.float(), self.shuffled).amax(0) for p in inside.split(AT_A_TIME))
-        return torch.stack(list(parts)).amax(0)
 
     def _of(self, inside: Tensor, flags: Tensor) -> Tensor:
         number = inside @ self.stratum

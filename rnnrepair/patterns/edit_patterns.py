@@ -144,13 +144,18 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
             low, high = first / BINS, (first + width) / BINS
             ratio = (edited.mean(first, first + width) / unedited).nan_to_num(torch.inf)
             shares = (*EXPLAINED, *EXPLAINED_WIDE)
+            # Where few come nearer at all, larger shares hold the same.
+            before = torch.zeros(len(ratio), dtype=torch.bool)
             for share, inside in zip(shares, _nearest(ratio, shares), strict=True):
+                if torch.equal(inside, before):
+                    continue
+                before = inside
                 parameters = _parameters(sweep, low, high)
-                far = float(ratio[inside].mean()) if bool(inside.any()) else 1.0
+                # An edit that brings its samples hardly nearer explains little of them.
+                weight = 1 - float(ratio[inside].mean())
                 wide, told = share in EXPLAINED_WIDE, sweep.region(low, high)
-                found.append(
-                    Candidate(EDIT, told, inside, parameters, far=far, alike=Alike.BOTH, wide=wide)
-                )
+                shared = {"weight": weight, "alike": Alike.BOTH, "wide": wide}
+                found.append(Candidate(EDIT, told, inside, parameters, **shared))
     return found
 
 

@@ -53,8 +53,7 @@ class Candidate:
         inside: (S,) bool, the samples that have it.
         parameters: of it, plain values by name.
         samples: (n,) int64 training samples that have it, the nearest first.
-        far: how far its samples are from what it says, 1 where that says nothing of distances; of
-            equally surprising candidates of a kind the nearest is named.
+        weight: what its z counts in the test, among candidates of its kind.
         alike: which samples its own are compared with, see ``Alike``.
         wide: whether it is so large a share of the samples that it is asked last: only where a
             smaller one has passed, so that what is looked for among few samples is not harder to
@@ -66,7 +65,7 @@ class Candidate:
     inside: Tensor
     parameters: dict[str, float | str] = field(default_factory=dict)
     samples: Tensor = field(default_factory=_none)
-    far: float = 1.0
+    weight: float = 1.0
     alike: Alike = Alike.DIFFICULTY
     wide: bool = False
 

@@ -1,6 +1,6 @@
 """All that is tried in a search for patterns, and what of it passes the test against chance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,7 +19,9 @@ LEAST_FAILURES = 5
 FEW_GROUPS = 20
 # Samples inside fail at least so many times as often as those outside that they are compared with.
 LEAST_RATIO = 1.5
-# Share of the largest excess from which on a candidate is as surprising as the best.
+# Least unit of a kind: one whose best never exceeds chance has none.
+LEAST_UNIT = 1e-6
+# What is told exceeds chance at least by this share of what its candidate does.
 AS_GOOD = 0.85
 
 
@@ -43,9 +45,9 @@ class Passed:
     """Candidates that have passed the test.
 
     Attributes:
-        first: rows of the most surprising ones, all of one kind, the nearest first; none where no
-            candidate has passed.
-        others: of each other kind the row of the nearest of the most surprising ones.
+        first: rows of those of one kind, the most surprising first; none where no candidate has
+            passed.
+        others: of each other kind the row of the most surprising one.
         p: by row, corrected over all candidates.
     """
 
@@ -61,7 +63,7 @@ class Tried:
     Attributes:
         candidates: each with its finder.
         inside: (n, S) bool; the candidates hold its rows.
-        far: (n,), see ``Candidate``.
+        weight: (n,), see ``Candidate``.
         alike: n times which samples it is compared with.
         kind: (n,) int64, equal where the finder is.
         wide: (n,) bool, see ``Candidate``.
@@ -69,7 +71,7 @@ class Tried:
 
     candidates: Sequence[tuple[Finder, Candidate]]
     inside: Tensor
-    far: Tensor
+    weight: Tensor
     alike: Sequence[Alike]
     kind: Tensor
     wide: Tensor
@@ -84,7 +86,7 @@ class Tried:
             # Rows of the whole: nothing is held twice.
             [(f, replace(c, inside=row)) for (f, c), row in zip(found, inside, strict=True)],
             inside,
-            torch.tensor([candidate.far for _, candidate in found]),
+            torch.tensor([candidate.weight for _, candidate in found]),
             [candidate.alike for _, candidate in found],
             torch.tensor([names.index(finder.name) for finder, _ in found]),
             torch.tensor([candidate.wide for _, candidate in found], dtype=torch.bool),
@@ -111,21 +113,25 @@ class Tried:
         p = torch.ones(len(self.candidates), dtype=torch.float64)
         # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
         large = self._large(stratum >= 0, context.group)
+        unit = torch.ones(len(self.kind.unique()))
         # In a fixed order, each at the whole level: wide ones only once a narrow one has passed.
         for wide in (False, True):
-            asked = large & (self.wide == wide)
-            excess[asked], p[asked] = self._tested(asked, context, stratum, shuffles, generator)
+            rows = (large & (self.wide == wide)).nonzero()[:, 0]
+            chances = self._chances(rows, context, stratum, shuffles, generator)
+            found, by_chance = self._excess(rows, chances)
+            if not wide:
+                unit = self._units(rows, found, by_chance, level)
+            excess[rows] = found / unit[self.kind[rows]]
+            best_by_chance = (by_chance / unit[:, None]).amax(0)
+            above = (best_by_chance >= excess[rows][:, None]).sum(1)
+            p[rows] = (1 + above).double() / (1 + shuffles)
             if not bool((p <= level).any()):
                 return Passed((), (), ())
-        # Edits of several kinds bring training samples near to the same failures.
-        excess = excess.masked_fill(p > level, -torch.inf)
-        first = int(self.kind[excess.argmax()])
-        others = [kind for kind in self.kind[p <= level].unique().tolist() if kind != first]
-        return Passed(
-            self._surprising(first, excess),
-            [self._surprising(kind, excess)[0] for kind in others],
-            p.tolist(),
-        )
+        ranked = excess.argsort(descending=True, stable=True)
+        ranked = ranked[p[ranked] <= level]
+        of_kinds = [ranked[self.kind[ranked] == kind] for kind in self.kind[ranked].unique()]
+        first, *others = sorted(of_kinds, key=lambda rows: -float(excess[rows[0]]))
+        return Passed(first.tolist(), [int(rows[0]) for rows in others], p.tolist())
 
     def closer(
         self, number: int, rows: Tensor, rest: PatternContext, difficulty: Tensor
@@ -144,50 +150,73 @@ class Tried:
         refined = finder.refined(rest, own, difficulty)
         return refined if holds(refined, own, rest, difficulty) else None
 
-    def _surprising(self, kind: int, excess: Tensor) -> list[int]:
-        """Return the rows of the most surprising candidates of a kind, the nearest first."""
-        of_kind = excess.masked_fill(self.kind != kind, -torch.inf)
-        rows = (of_kind >= AS_GOOD * of_kind.max()).nonzero()[:, 0]
-        return [int(row) for row in rows[self.far[rows].argsort(stable=True)]]
-
-    def _tested(
+    def _chances(
         self,
-        asked: Tensor,
+        rows: Tensor,
         context: PatternContext,
         stratum: Tensor,
         shuffles: int,
         generator: torch.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        """Return how surprising some candidates are, and their p, corrected over these.
+    ) -> dict[Alike, Chance]:
+        """Return the shuffled flags that some candidates are compared with; see ``passed``."""
+        return {
+            alike: Chance(
+                context.failed,
+                comparable(stratum, alike, context.label),
+                shuffles,
+                generator,
+                context.group,
+            )
+            for alike in Alike
+            if bool(self._compared(rows, alike).any())
+        }
+
+    def _excess(self, rows: Tensor, chances: Mapping[Alike, Chance]) -> tuple[Tensor, Tensor]:
+        """Return the weighted excess of some candidates, and the largest of each kind by chance.
 
         Args:
-            asked: (n,) bool, which m candidates.
-            context: see ``passed``, as the next three.
-            stratum: of the S samples.
-            shuffles: how often flags are shuffled.
-            generator: of the shuffles.
+            rows: (m,) int64, which candidates.
+            chances: of those.
 
         Returns:
-            (m,) float32 and (m,) float64.
+            (m,) float32, least where they hardly fail more than others, and (kinds, shuffles).
         """
-        excess = torch.full((len(self.candidates),), -torch.inf)
-        by_chance = torch.full((shuffles,), -torch.inf)
-        for alike in Alike:
-            own = torch.tensor([of is alike for of in self.alike], dtype=torch.bool)
-            rows = (asked & own).nonzero()[:, 0]
-            if len(rows) == 0:
-                continue
-            parts = comparable(stratum, alike, context.label)
-            chance = Chance(context.failed, parts, shuffles, generator, context.group)
-            for some in rows.split(AT_A_TIME):
-                excess[some] = chance.excess(self.inside[some])
+        excess = torch.full((len(rows),), -torch.inf)
+        shuffles = max((chance.shuffled.shape[1] for chance in chances.values()), default=0)
+        by_chance = torch.full((len(self.kind.unique()), shuffles), -torch.inf)
+        for alike, chance in chances.items():
+            compared = self._compared(rows, alike)
+            for kind in self.kind[rows[compared]].unique():
+                own = (compared & (self.kind[rows] == kind)).nonzero()[:, 0]
+                inside, weight = self.inside[rows[own]], self.weight[rows[own]]
                 # What hardly fails more than others is nothing to mend, however sure that is.
-                seldom = chance.ratio(self.inside[some]) < LEAST_RATIO
-                excess[some[seldom]] = -torch.inf
-                largest = chance.largest_by_chance(self.inside[some])
-                by_chance = torch.maximum(by_chance, largest)
-        excess = excess[asked]
-        return excess, (1 + (by_chance >= excess[:, None]).sum(1)).double() / (1 + shuffles)
+                seldom = chance.ratio(inside) < LEAST_RATIO
+                excess[own] = (chance.excess(inside) * weight).masked_fill(seldom, -torch.inf)
+                largest = chance.largest_by_chance(inside, weight)
+                by_chance[kind] = torch.maximum(by_chance[kind], largest)
+        return excess, by_chance
+
+    def _units(self, rows: Tensor, excess: Tensor, by_chance: Tensor, level: float) -> Tensor:
+        """Return (kinds,) what the best of each kind reaches by chance, with probability ``level``.
+
+        The best of thousands of edits reaches more than the best value of a column.
+
+        Args:
+            rows: (m,) int64 candidates.
+            excess: (m,) of those.
+            by_chance: (kinds, shuffles).
+            level: of the test.
+        """
+        best = torch.full((len(by_chance),), -torch.inf)
+        best = best.scatter_reduce(0, self.kind[rows], excess, "amax")
+        # What was found counts as one more shuffle: only then does chance treat all alike.
+        reached = torch.cat([by_chance, best[:, None]], 1)
+        unit = reached.quantile(1 - level, 1, interpolation="higher")
+        return unit.clamp_min(LEAST_UNIT)
+
+    def _compared(self, rows: Tensor, alike: Alike) -> Tensor:
+        """Return (m,) bool: which of the candidates are compared with samples that are so alike."""
+        return torch.tensor([self.alike[row] is alike for row in rows.tolist()], dtype=torch.bool)
 
     def _large(self, counts: Tensor, group: Tensor) -> Tensor:
         """Return (n,) bool: candidates with enough of the samples that count.
