@@ -54,6 +54,8 @@ def proposed(
     withheld = torch.zeros(len(evidence), dtype=torch.bool)
     for teachers in teachers_of(trainer):
         withheld |= teachers.fail_at(evidence.failures.index) & ~strategy.explains(context)
+    if strategy.injects:
+        withheld |= _alone_with_unknown(trainer, evidence)
     proposal = propose_without(strategy, context, withheld, per_failure).limited(wanted)
     for pattern in strategy.patterns[n_found:]:
         log.info("Found: %s.", pattern.name)
@@ -61,6 +63,26 @@ def proposed(
         if pattern.told not in given_up:
             log.warning("Taught no more, for as many fail as at first: %s.", pattern.name)
     return proposal
+
+
+def _alone_with_unknown(trainer: pl.Trainer, evidence: Evidence) -> torch.Tensor:
+    """Return (M,) bool: failures with unknown words, where no training text holds any.
+
+    Samples made of them would be all that the vector of unknown words is trained on.
+    """
+    data = repairable_data(trainer)
+    unknown = data.spec.unknown
+    if unknown is None or data.trains_unknown():
+        return torch.zeros(len(evidence), dtype=torch.bool)
+    holds = torch.eq(data.fetch(evidence.failures.index).inputs, unknown).any(1)
+    if bool(holds.any()):
+        log.warning(
+            "%d of %d failures hold words that no training text holds, and get no samples: these "
+            "alone would train the vector of unknown words. A larger min_count avoids that.",
+            int(holds.sum()),
+            len(holds),
+        )
+    return holds
 
 
 def tell_shortage(injection: "RepairInjection", proposal: Proposal, wanted: int) -> None:
@@ -90,5 +112,8 @@ def told_of(proposal: Proposal) -> str:
     if proposal.mends:
         told += f"; {len(proposal.mends)} samples with suspect labels mended"
     if proposal.withheld:
-        told += f"; {proposal.withheld} failures get no samples, for their labels are in doubt"
+        told += (
+            f"; {proposal.withheld} failures get no samples, for their labels are in doubt or they "
+            "hold words that training does not"
+        )
     return told

@@ -14,6 +14,10 @@ from rnnrepair.protocols import RepairableData, columns_of_samples, phrases_of
 from rnnrepair.repair import RepairStrategy
 from rnnrepair.sequences import Fits, check_fits
 
+# Share of the repair texts with unknown words, where training meets none, up to which they are
+# passed over instead of refused.
+FEW_UNKNOWN = 0.1
+
 
 def check_made(strategy: object, edits: object) -> None:
     """Refuse names where objects are expected: configurations alone know names.
@@ -116,17 +120,21 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
 def _check_unknown(
     strategy: RepairStrategy, edits: EditFamily | None, data: RepairableData
 ) -> None:
-    """Refuse to inject unknown words where training meets none."""
+    """Refuse to inject unknown words where training meets none; few texts that hold some get none.
+
+    See ``proposed``.
+    """
     unknown = data.spec.unknown
     if not strategy.injects or unknown is None or data.trains_unknown():
         return
     hides = strategy.edits_samples and isinstance(edits, TokenEdits)
-    texts = (b.inputs for b in data.loader("repair"))
-    if hides or any(bool(torch.eq(text, unknown).any()) for text in texts):
+    holds = torch.cat([torch.eq(b.inputs, unknown).any(1) for b in data.loader("repair")])
+    if hides or float(holds.double().mean()) > FEW_UNKNOWN:
         raise MisconfigurationException(
-            "Repair samples would hold words that are unknown, and no training text does: they "
-            "alone would train the vector of <unk>. Give the data module min_count=2, so that rare "
-            "words are unknown in training too, or Augmentation(share, TokenEdits())."
+            f"Repair samples would hold words that are unknown ({int(holds.sum())} of {len(holds)} "
+            "texts of the repair split do), and no training text does: they alone would train the "
+            "vector of <unk>. Raise min_count of the data module until rare words of training are "
+            "unknown too, or let training hide words: Augmentation(share, TokenEdits())."
         )
 
 

@@ -31,7 +31,8 @@ def split_all(
     """Return the ascending indices of ``fit``, ``repair``, ``val`` and ``test``.
 
     Official test sets stay whole. No group stands in two splits; sequences that stand in an
-    official set too are left out of what comes before it.
+    official set too are left out of what comes before it, but not where nothing is trained
+    (``repair_share`` 0): they may be why a network fails.
 
     Args:
         label: (n,) of training, then val, then test samples.
@@ -51,6 +52,8 @@ def split_all(
     split = split_training(label[:n_train], repair_share, carved, seed, together)
     if n_val:
         split["val"] = torch.arange(n_train, n_train + n_val)
+    if repair_share == 0:  # a network that is trained already has seen what stands in both
+        return split | {"test": torch.arange(n_train + n_val, len(label))}
     kept = without_held_out(groups, n_train, n_val)
     drawn = [name for name, rows in split.items() if len(rows)]
     split = {name: rows[kept[rows]] for name, rows in split.items()}
@@ -62,13 +65,29 @@ def split_all(
     return split | {"test": torch.arange(n_train + n_val, len(label))}
 
 
-def tell_left_out(splits: Mapping[Split, Tensor], n: int) -> None:
-    """Say how many of the n training and val sequences stand in no split."""
+def tell_shared(splits: Mapping[Split, Tensor], groups: Groups, n_train: int, n_val: int) -> None:
+    """Say how many training and val sequences stand in an official set too, or in no split for it.
+
+    Args:
+        splits: see ``split_all``, as the others.
+        groups: of all samples.
+        n_train: training samples.
+        n_val: samples of an official val set.
+    """
+    n = n_train + n_val
     left = n - len(torch.cat([rows[rows < n] for rows in splits.values()]).unique())
     if left:
         log.warning(
             "%d training and val sequences are left out: a val or test set holds the same.",
             left,
+        )
+        return
+    shared = int((~not_held_out(groups.copies, n_train, n_val)).sum())
+    if shared:
+        log.warning(
+            "A val or test set holds the same as %d of the training and val sequences. They stay, "
+            "as nothing is trained: scores of the sets that hold them say little of new sequences.",
+            shared,
         )
 
 
@@ -200,9 +219,21 @@ def without_held_out(groups: Groups, n_train: int, n_val: int) -> Tensor:
                     f"the first in sample {int((groups.named == both[0]).nonzero()[0])}: give each "
                     "group to one of them, leave the official split out, or give no groups."
                 )
+    return not_held_out(groups.copies, n_train, n_val)
+
+
+def not_held_out(copies: Tensor, n_train: int, n_val: int) -> Tensor:
+    """Return (n_train + n_val,) bool: training and val samples without a copy in what is behind.
+
+    Args:
+        copies: (n,) int64, equal where two samples are the same: training, then val, then test.
+        n_train: training samples.
+        n_val: samples of an official val set.
+    """
+    end = n_train + n_val
     kept = torch.ones(end, dtype=torch.bool)
-    kept[:n_train] = ~torch.isin(groups.copies[:n_train], groups.copies[n_train:])
-    kept[n_train:] = ~torch.isin(groups.copies[n_train:end], groups.copies[end:])
+    kept[:n_train] = ~torch.isin(copies[:n_train], copies[n_train:])
+    kept[n_train:] = ~torch.isin(copies[n_train:end], copies[end:])
     return kept
 
 

@@ -60,7 +60,21 @@ def test_split_column_is_obeyed(tmp_path):
     assert module.sizes()["val"] == 12
     assert module.sizes()["test"] == 8
     path.write_text(path.read_text().replace("val", "dev"))
-    with pytest.raises(DataError, match=r"found \['dev'\]"):
+    with pytest.raises(DataError, match=r"found \['dev'\] in 12 rows, the first is line 50"):
+        csv_module(path, split_column="part")
+
+
+def test_empty_rows_below_a_split_column_are_left_out(tmp_path, caplog):
+    path = tmp_path / "a.csv"
+    parts = ["train"] * 40 + ["test"] * 8 + ["val"] * 12
+    lines = [f'"{t}",{y},{part}' for (t, y), part in zip(ROWS, parts, strict=True)]
+    lines[30:30] = [",,"]
+    path.write_text("text,label,part\n" + "\n".join(lines))
+    module = csv_module(path, split_column="part")
+    assert module.sizes()["test"] == 8
+    assert "1 of 61 rows have no text or no label" in caplog.text
+    path.write_text(path.read_text().replace("train", "", 1))
+    with pytest.raises(DataError, match=r"found \['nothing'\] in 1 rows, the first is line 2"):
         csv_module(path, split_column="part")
 
 

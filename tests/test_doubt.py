@@ -157,6 +157,29 @@ def test_near_copies_with_another_label_are_named_nearest_first():
     assert not doubted(label, inputs, inputs, 0, 1, 30, 30, nearest=4).copied
 
 
+@pytest.mark.parametrize(("moved", "copied"), [(0, True), (2, True), (4, False), (8, False)])
+def test_near_copies_of_texts_differ_in_few_words_and_not_in_their_order_alone(moved, copied):
+    """Of texts of four words all counts are alike, as of DNA."""
+    g = torch.Generator().manual_seed(0)
+    texts = torch.arange(4).repeat(9, 5)
+    texts[0, :moved] = texts[8, :moved].view(-1, 2).flip(1).flatten()  # neighbours swapped
+    for row in range(1, 8):  # the same words in another order
+        texts[row] = texts[8][torch.randperm(20, generator=g)]
+
+    def fetch(index):
+        length = torch.full((len(index),), 20)
+        return SequenceBatch(index, texts[index], length, torch.zeros_like(index))
+
+    fit, failure = traces_of([1] * 8, [0] * 8), traces_of([0], [1], 8)
+    nowhere = LastStates(torch.arange(9), torch.arange(9.0)[:, None])
+    view = replace(view_of(random_model(), fit), fetch=fetch, ends=nowhere)
+    none = torch.zeros(8, dtype=torch.bool)
+    suspicion = Suspicion(torch.arange(8), torch.zeros(8), torch.zeros(8).long(), none)
+    found = doubt_labels(view, failure, suspicion, Doubting(nearest=8, copy=0.1))
+    assert found.copies[0, 0] == (0 if copied else -1)
+    assert (found.copies[0, 1:] == -1).all()
+
+
 def test_values_out_of_range_are_refused_together():
     with pytest.raises(SettingsError, match=r"(?s)nearest.*odds.*copy"):
         Doubting(nearest=0, odds=0.5, copy=-1)

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import rnnrepair
 from rnnrepair.abstraction import AbstractionSettings, abstract, collect
-from rnnrepair.datamodules import LoadedData, Sequences
+from rnnrepair.datamodules import LoadedData, PlantedLabels, Sequences
 from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.explanation import explain
 from rnnrepair.explanation.explain import not_trained_on
@@ -40,6 +40,7 @@ from rnnrepair.traces import Traces
 from scripts.explain import write_table
 from tests.conftest import trained
 from tests.explaining import RAN_ON, SETTINGS, Counting, explained
+from tests.network_forms import C, Convolved, F
 from tests.report_page import Page
 
 ROOT = Path(__file__).parents[1]
@@ -444,6 +445,34 @@ def test_training_samples_far_behind_the_split_are_told():
     assert not_trained_on(answered(0.88), answered(0.9), "test") == ""
     # The same difference on few samples is one of chance.
     assert not_trained_on(answered(0.7), answered(0.9, n=10), "test") == ""
+
+
+def test_wrong_labels_are_why_training_is_behind_and_other_data_are_not_asked_about(make_data):
+    g = torch.Generator().manual_seed(0)
+    label = torch.arange(900) % 3
+    inputs = label[:, None, None] + 0.2 * torch.rand((900, 5, 4), generator=g)
+    sequences = Sequences.from_padded(inputs, torch.full((900,), 5))
+    loaded = LoadedData(sequences, label, 600, "tensors", "series")
+    planted = PlantedLabels(0.08, splits=("fit", "repair"))
+    data = make_data(loaded, planted=planted, repair_share=0.1, val_share=0)
+    network = trained(Counting(4, 3, hidden_size=8), data, steps=60)
+    found = explained(network, data)
+    assert found.accuracy == 1
+    assert 0.9 < found.fit_accuracy < 0.94
+    assert len(found.suspects) == round((1 - found.fit_accuracy) * found.searched)
+    assert found.warning == ""
+
+
+def test_steps_that_are_no_inputs_are_told(network, data, make_data):
+    assert explained(network, data).states_told == ""
+    torch.manual_seed(0)
+    x, label = torch.rand(120, 6, F), torch.arange(120) % C
+    even = LoadedData(
+        Sequences.from_padded(x, torch.full((120,), 6)), label, 90, "tensors", "series"
+    )
+    found = explained(Convolved(), make_data(even, repair_share=0.2))
+    assert "it makes 3 of the 6 inputs of sample" in found.states_told
+    assert found.states_told in str(found)
 
 
 def network_answers(network, data, split):

@@ -92,6 +92,23 @@ def test_half_the_steps_that_look_ahead_are_those_of_the_tap():
         assert torch.equal(found.prediction.view(-1, 4)[:, step], expected)
 
 
+def test_a_network_that_standardises_its_window_is_read_from_its_second_step_on():
+    """The standard deviation over one step is no number; neither network nor data are at fault."""
+
+    class Standardised(Base):
+        def forward(self, x):
+            x = (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + 1e-5)
+            return self.fc(self.rnn(x)[0][:, -1])
+
+    module, batch = strong(Standardised), series(ragged=False)
+    (found,) = read(module, batch).steps([batch])
+    assert set(found.lengths.tolist()) == {8}
+    assert found.hidden.isfinite().all()
+    for step, n in enumerate(range(2, 10)):
+        expected = answers(module, batch.rows(slice(None), n))
+        assert torch.equal(found.prediction.view(-1, 8)[:, step], expected)
+
+
 def test_directions_are_told():
     module = strong(lambda: Base(bidirectional=True, width=2 * H))
     module.forward = lambda x: module.fc(module.rnn(x)[0].mean(1))

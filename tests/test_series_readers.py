@@ -233,7 +233,7 @@ def changed(frame, row, **values):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: changed(f, 2, time=0.5), r"'r000' has 1 steps twice .*at time 0\.5"),
+        (lambda f: changed(f, 2, time=0.5), r"'r000' has 1 steps twice .*at 0\.5 \(line 3\)"),
         (lambda f: changed(f, 2, label="sit"), "'label' changes within recording 'r000'"),
         (lambda f: changed(f, 2, label=None), "'label' is missing in 1 rows"),
         (
@@ -267,6 +267,22 @@ def test_faults_of_long_tables_are_named(tmp_path, change, message):
     path = write_table(change(long_frame(made, label)), tmp_path / "a.csv")
     with pytest.raises(DataError, match=message):
         read(path)
+
+
+def test_gaps_between_regular_steps_are_told(tmp_path, caplog):
+    made, label = recordings()
+    frame = long_frame(made, label)
+    read(write_table(frame, tmp_path / "whole.csv"))
+    assert "later than the usual" not in caplog.text
+    row = frame.index[frame.id == "r003"][1]
+    read(write_table(frame.drop(index=row), tmp_path / "gap.csv"))
+    steps = len(frame) - 1 - frame.id.nunique()
+    assert f"1 of {steps} steps come later than the usual" in caplog.text
+    assert "in recording 'r003' after" in caplog.text
+    caplog.clear()
+    uneven = frame.assign(time=np.random.default_rng(0).random(len(frame)))
+    read(write_table(uneven, tmp_path / "uneven.csv"))
+    assert "later than the usual" not in caplog.text
 
 
 def test_a_recording_that_changes_its_unit_is_refused(tmp_path):

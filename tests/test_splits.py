@@ -133,6 +133,16 @@ def test_copies_of_test_sequences_leave_training_and_the_log_says_so(make_data, 
         assert data.indices(split).tolist() == [i for i in kept.tolist() if i not in {5, 6}]
 
 
+def test_copies_stay_where_nothing_is_trained(make_data, loaded, caplog):
+    """A network has been trained on them already, and they may be why it fails."""
+    pairs = (100, 5), (101, 6), (102, 103)
+    data = make_data(copied(loaded, *pairs), repair_share=0, val_share=0)
+    assert data.indices("fit").tolist() == list(range(90))
+    assert "the same as 2 of the training and val sequences. They stay" in caplog.text
+    torn = replace(loaded, groups=torch.arange(120) % 7)
+    assert len(make_data(torn, repair_share=0, val_share=0).indices("fit")) == 90
+
+
 def test_official_val_set_loses_what_test_holds_and_training_what_val_holds(make_data, loaded):
     pairs = ((80, 3), (110, 81))
     data = make_data(copied(replace(loaded, n_train=75, n_val=15), *pairs))

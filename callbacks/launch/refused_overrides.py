@@ -103,10 +103,11 @@ def _unreadable(error: OverrideParseException) -> str:
         if override in options_of("experiment"):
             return f"{override} is no KEY=VALUE: write +experiment={override}."
         return f"{override} is no KEY=VALUE, such as seed=1 or +experiment=mnist_repair."
-    key = override.partition("=")[0]
+    key, _, value = override.partition("=")
+    quoted = f"{key}=['one (a)','two']" if value.startswith("[") else f"{key}='...'"
     return (
         f"{override} cannot be read ({error.message.splitlines()[0]}): close every bracket, and "
-        f"put a value with blanks, commas or signs in quotes, such as \"{key}='...'\"."
+        f'put a value with blanks, commas or signs in quotes, such as "{quoted}".'
     )
 
 

@@ -1,12 +1,19 @@
 """Long tables: a row for each step of each recording."""
 
-import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from rnnrepair.datamodules.series.raw import RawSeries, check_parts, label_names
+from rnnrepair.datamodules.series.step_times import (
+    check_times,
+    in_time,
+    place_of_time,
+    tell_gaps,
+    times_of,
+)
 from rnnrepair.datamodules.series.tables import (
     NUMBER,
     WHOLE,
@@ -18,13 +25,6 @@ from rnnrepair.datamodules.series.tables import (
 from rnnrepair.datamodules.table_columns import named_columns
 from rnnrepair.datamodules.tables import TableFile
 from rnnrepair.errors import DataError
-
-log = logging.getLogger(__name__)
-
-# Steps of a recording that differ by more than this factor speak of two units of time.
-MIXED_UNITS = 100.0
-# From so many steps on, quarters of them say something of a recording.
-MANY_STEPS = 4
 
 
 def read_long(path: Path, columns: Columns) -> RawSeries:
@@ -60,11 +60,13 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
         raise DataError(f"{path} holds no rows.")
     check_numbers(table, channels, file)
     number, names = pd.factorize(table[columns.id], sort=True)
-    time = _times(table[columns.time], file, columns.time)
+    time = times_of(table[columns.time], file, columns.time)
     _check_keys(number, table, file, columns)
-    order = _in_time(number, time, file)
+    order = in_time(number, time, file)
     number, time = number[order], time[order]
-    _check_times(number, time, names, path)
+    when = partial(place_of_time, table[columns.time], order, file)
+    check_times(number, time, names, path, when)
+    tell_gaps(number, time, names, path, when)
     first = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
     needed = {columns.label, columns.split}
     own = {
@@ -87,89 +89,12 @@ def read_long(path: Path, columns: Columns) -> RawSeries:
     )
 
 
-def _times(column: "pd.Series[object]", file: TableFile, name: str) -> np.ndarray:
-    """Return the (S,) times as numbers; dates become seconds."""
-    if column.dtype.kind in "fiu":
-        return column.to_numpy(dtype=np.float64)
-    given = column.dropna()
-    try:
-        when = pd.to_datetime(given, format="ISO8601", utc=True)
-    except (ValueError, TypeError) as error:
-        number = pd.to_numeric(given, errors="coerce")
-        wrong = number.isna() if number.notna().any() else _no_date(given)
-        row = int(given.index[int(wrong.to_numpy().argmax())])
-        raise DataError(
-            f"{file.path}: {name!r} holds '{given[row]}' in {file.place(row)}: expected "
-            "all numbers in one unit, or all dates such as 2024-01-31T12:00:00."
-        ) from error
-    times = pd.Series(np.nan, index=column.index, dtype=np.float64)
-    times[given.index] = when.to_numpy("datetime64[ns]").astype(np.int64) / 1e9
-    return times.to_numpy()
-
-
-def _no_date(column: "pd.Series[object]") -> "pd.Series[bool]":
-    return pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce").isna()
-
-
 def _check_keys(number: np.ndarray, table: pd.DataFrame, file: TableFile, columns: Columns) -> None:
     wrong = (number < 0) | table[columns.time].isna().to_numpy()
     if wrong.any():
         raise DataError(
             f"{file.path}: {int(wrong.sum())} rows have no {columns.id!r} or no {columns.time!r}, "
             f"the first is {file.place(int(wrong.argmax()))}: remove them."
-        )
-
-
-def _in_time(number: np.ndarray, time: np.ndarray, file: TableFile) -> np.ndarray:
-    """Return the order by recording, then time; says so where times went backwards."""
-    order = np.argsort(number, kind="stable")
-    same = number[order[1:]] == number[order[:-1]]
-    backwards = same & (time[order[1:]] < time[order[:-1]])
-    if not backwards.any():
-        return order
-    log.warning(
-        "%s: times go backwards at %d rows, the first is %s: recordings are sorted by time.",
-        file.path,
-        int(backwards.sum()),
-        file.place(int(order[1:][backwards].min())),
-    )
-    return np.lexsort((time, number))
-
-
-def _check_times(number: np.ndarray, time: np.ndarray, names: pd.Index, path: Path) -> None:
-    """Refuse times that stand twice in a recording, or are in several units."""
-    same = number[1:] == number[:-1]
-    distance = np.diff(time)
-    twice = same & (distance == 0)
-    if twice.any():
-        row = int(twice.argmax())
-        raise DataError(
-            f"{path}: recording '{names[number[row]]}' has {int(twice.sum())} steps twice or more "
-            f"often, the first at time {time[row]:g}: give each step one row, or another id."
-        )
-    if not same.any():
-        return
-    # A recording in seconds beside one in milliseconds.
-    distances = pd.Series(distance[same]).groupby(number[1:][same])
-    least = distances.median()
-    low, high = float(least.min()), float(least.max())
-    if high > MIXED_UNITS * low:
-        raise DataError(
-            f"{path}: the steps of recording '{names[int(least.idxmin())]}' lie {low:g} apart, "
-            f"those of '{names[int(least.idxmax())]}' {high:g}: are the times in several units? "
-            "Write them in one; where they are right, number the steps of each recording instead."
-        )
-    if distance[same].max() <= MIXED_UNITS * distance[same].min():
-        return
-    # A recording that changes its unit; a pause alone is one long step among many short ones.
-    low, high = distances.quantile(0.25), distances.quantile(0.75)
-    changes = (high > MIXED_UNITS * low) & (distances.size() >= MANY_STEPS)
-    if changes.any():
-        which = int(changes.idxmax())
-        raise DataError(
-            f"{path}: the steps of recording '{names[which]}' lie {low[which]:g} apart here and "
-            f"{high[which]:g} there: are its times in several units? Write them in one; where they "
-            "are right, number its steps instead."
         )
 
 

@@ -96,7 +96,6 @@ class CSVTextDataModule(TextDataModule):
         table = self._table()
         if len(table) == 0:
             raise DataError(f"{self.path} has no rows below its header: give a file with texts.")
-        self._check(table)
         names = self._names(table)
         nothing = table[self.text_column].isna() | table[self.label_column].isna()
         nothing |= table[self.label_column].astype(str).str.strip() == ""
@@ -110,6 +109,7 @@ class CSVTextDataModule(TextDataModule):
             )
             table = table[~nothing]
             names = names.select(~nothing.to_numpy())
+        self._check(table)
         texts = [unicodedata.normalize("NFC", _text(value)) for value in table[self.text_column]]
         labels = one_spelling(
             _class_names(table[self.label_column], self.classes or ()),
@@ -193,11 +193,14 @@ class CSVTextDataModule(TextDataModule):
                     "remove the copies."
                 )
         if self.split_column is not None:
-            unknown = sorted(set(table[self.split_column].astype(str)) - set(PARTS))
-            if unknown:
+            part = table[self.split_column]
+            wrong = ~part.isin(PARTS)
+            if wrong.any():
+                found = ["nothing" if pd.isna(name) else name for name in part[wrong].unique()]
                 raise DataError(
                     f"{self.path}: the column {self.split_column!r} must hold {list(PARTS)}, found "
-                    f"{unknown[:5]}."
+                    f"{sorted(map(str, found))[:5]} in {int(wrong.sum())} rows, the first is "
+                    f"{self._place(int(table.index[wrong][0]))}."
                 )
 
 

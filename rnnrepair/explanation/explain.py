@@ -63,6 +63,8 @@ UNKNOWN = dict.fromkeys(
     "how training went is not seen in a trained network: choose another method.",
 )
 
+# Share of training labels that may be suspect, and still be what is wrong with the data.
+FEW_SUSPECT = 0.2
 # p up to which it is told that failures may share something, where nothing is certain.
 UNCERTAIN = 0.05
 
@@ -148,9 +150,6 @@ def explain(
     abstraction = abstract(collected, settings, n_original)
     traces = abstraction.traces[split]
     trained_on = abstraction.traces["fit"].select(torch.arange(n_original))
-    warning = not_trained_on(trained_on, traces, split)
-    if warning:
-        log.warning(warning)
     rows, right = told_rows(traces, asked, at_most)
     groups = groups_of_samples(data)
     failures = traces.select(rows)
@@ -164,6 +163,11 @@ def explain(
         checked=checked_labels(data),
     )
     suspicion = suspect_labels(view, settings.seed)
+    warning = not_trained_on(trained_on, traces, split)
+    if warning and not_trained_on(_without_suspects(trained_on, suspicion), traces, split):
+        log.warning(warning)
+    else:  # wrong labels are why, and are told by themselves
+        warning = ""
     suspects = gather_suspects(suspicion, view, None, None)
     evidence = _evidence(method, view, failures, top, settings.seed)
     patterns, perhaps = _patterns(data, trained_on, traces, finders, settings.seed)
@@ -188,6 +192,7 @@ def explain(
         suspects=tuple(with_evidence(suspects, view, SHOWN, settings.seed)),
         place=_in_the_plane(*(abstraction.ends.at(t.index) for t in (view.traces, failures))),
         words=_words(data, failures.index),
+        n_inputs=data.fetch(failures.index).lengths,
         right=right,
         sample_names=names_of_samples(data),
     )
@@ -220,6 +225,14 @@ def _make_folder(keep_in: Path) -> None:
         raise ConfigurationError(
             f"keep_in={keep_in} cannot be written ({error}): name another folder."
         ) from error
+
+
+def _without_suspects(trained_on: Traces, suspicion: Suspicion) -> Traces:
+    """Leave out samples whose label is suspect, where few are: of other data all labels are."""
+    suspect = suspicion.suspects_among(trained_on.index)
+    if float(suspect.double().mean()) > FEW_SUSPECT:
+        return trained_on
+    return trained_on.select((~suspect).nonzero()[:, 0])
 
 
 def not_trained_on(trained_on: Traces, traces: Traces, split: Split) -> str:

@@ -54,6 +54,7 @@ class Explanation:
         suspects: training samples whose label is suspect, the most suspicious first.
         place: (M, 2) float32, first two principal components of the last states.
         words: M texts as their words, none where inputs are no tokens.
+        n_inputs: (M,) int64 steps of the sequences, of which a network may make fewer states.
         right: (n,) int64 indices that were asked for and are no failures.
         sample_names: what samples are called where they came from.
     """
@@ -78,6 +79,7 @@ class Explanation:
     suspects: tuple[Suspect, ...]
     place: Tensor
     words: tuple[tuple[str, ...], ...]
+    n_inputs: Tensor
     right: Tensor
     sample_names: SampleNames = field(default_factory=SampleNames)
 
@@ -104,6 +106,19 @@ class Explanation:
             "of this program may have trained on repair at its end; to search all that a network "
             "of your own was trained on, give the data repair_share=0 and val_share=0."
         )
+
+    @property
+    def states_told(self) -> str:
+        """Say that steps are those of states where these are not as many as inputs, else empty."""
+        for failure, n_inputs in zip(self.failures, self.n_inputs.tolist(), strict=True):
+            n_states = len(failure.state)
+            if n_states != n_inputs:
+                (name,) = self._numbered([failure.index])
+                return (
+                    "Steps are told by the states of the network, which are not as many as the "
+                    f"inputs: it makes {n_states} of the {n_inputs} inputs of sample {name}."
+                )
+        return ""
 
     @overload
     def __getitem__(self, row: int) -> ToldFailure: ...
@@ -152,6 +167,8 @@ class Explanation:
             head += f"\n{self.set_aside_told}"
         if self.warning:
             head += f"\n{self.warning}"
+        if self.states_told:
+            head += f"\n{self.states_told}"
         if self.sample_names.told:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
         doubted = (f"{value.told}." for value in self.doubt.shared)

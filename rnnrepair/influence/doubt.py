@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
 from rnnrepair.influence.labels import SharedValue, is_far
+from rnnrepair.influence.near_copies import nearly_same
 from rnnrepair.influence.reduced_views import ends_of
 from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.ties import tie_order
@@ -30,7 +31,8 @@ class Doubting:
     Attributes:
         nearest: training samples that vote, of each of the two kinds of nearness.
         odds: votes for another label against those for the label, from which on it is doubted.
-        copy: a near copy is at most so far, as a share of the usual distance.
+        copy: a near copy is at most so far, as a share of the usual distance; of texts it differs
+            in such a share of their words too.
     """
 
     nearest: Count = 20
@@ -129,6 +131,8 @@ def doubt_labels(
     usual = by_inputs(order[:USUAL_OF]).median(0).values
     other = (votes[1] != failures.label[:, None]) & (near.row >= 0)
     is_copy = other & (near.distance <= doubting.copy * usual[:, None]) & ~checked[:, None]
+    if not view.fetch(failures.index[:1]).inputs.is_floating_point():
+        is_copy = nearly_same(view, failures, near.row.where(is_copy, -1), doubting.copy)
     copies = _first(torch.where(is_copy, fit.index[near.row], -1))
     neighbours = _suspect_neighbours(rows[0], fit, failures, suspicion) & ~checked
     doubted = (odds >= doubting.odds) & ~checked

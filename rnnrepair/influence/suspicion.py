@@ -67,7 +67,7 @@ class Suspicion:
             return ""
         told = f"Training: {n_suspect} of {len(self.index)} labels are suspect"
         if self.rate is not None:
-            told += f"; by estimate at most {self.rate:.1%} are wrong"
+            told += f"; if wrong ones are spread at random, at most {self.rate:.1%} are wrong"
         return f"{told}."
 
     def suspects_among(self, index: Tensor) -> Tensor:

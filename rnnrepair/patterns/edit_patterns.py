@@ -154,8 +154,8 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
                 # An edit that brings its samples hardly nearer explains little of them.
                 weight = 1 - float(ratio[inside].mean())
                 wide, told = share in EXPLAINED_WIDE, sweep.region(low, high)
-                shared = {"weight": weight, "alike": Alike.BOTH, "wide": wide}
-                found.append(Candidate(EDIT, told, inside, parameters, **shared))
+                one = Candidate(EDIT, told, inside, parameters, weight=weight, wide=wide)
+                found.append(replace(one, alike=Alike.BOTH))
     return found
 
 

@@ -48,8 +48,8 @@ class WordPatterns:
             inside = torch.zeros(len(context), dtype=torch.bool)
             inside[rows] = True
             parameters = _parameters(value, width)
-            words = names.of_tokens(torch.tensor(_words(parameters)))
-            told = f"reads {names.token}{'s' if width > 1 else ''} {' '.join(words)!r}"
+            words = names.text_of(torch.tensor(_words(parameters)))
+            told = f"reads {names.token}{'s' if width > 1 else ''} {words!r}"
             found.append(Candidate("word", told, inside, parameters, alike=Alike.CLASS))
         return found
 

@@ -239,8 +239,8 @@ class PatternRepair(RepairStrategy):
             else f"samples were made failure by failure, as by {self.rest.name}"
         )
         return [
-            f"No pattern that failures share was found ({LEAST_FAILURES} or more are needed to "
-            f"look for one): {done}."
+            "No pattern that failures share was found (none is looked for among fewer than "
+            f"{LEAST_FAILURES}): {done}."
         ]
 
     @property

@@ -17,9 +17,15 @@ def cleaning_line(cleaned: Cleaned, val: SplitAnswers, monitor: str) -> str:
         f"{cleaned.removed} removed, {cleaned.taken_back} changes taken back"
     ]
     if cleaned.estimated_wrong is not None:
-        told.append(f"by estimate at most {cleaned.estimated_wrong:.1%} of the labels were wrong")
+        told.append(
+            "if wrong labels are spread at random, at most "
+            f"{cleaned.estimated_wrong:.1%} of them were wrong"
+        )
     if cleaned.withheld:
-        told.append(f"{cleaned.withheld} failures without samples, for their labels are in doubt")
+        told.append(
+            f"{cleaned.withheld} failures without samples, for their labels are in doubt or they "
+            "hold words that training does not"
+        )
     before, after = (
         score(confusion(val.label, answer), Monitor(monitor)) for answer in (val.before, val.after)
     )

@@ -15,6 +15,7 @@ from rnnrepair.record import (
     Interpolation,
     Repair,
     RunRecord,
+    SplitAnswers,
     summary_of,
 )
 from rnnrepair.repair import StopReason
@@ -24,6 +25,7 @@ from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
 from rnnrepair.report.sequence_figure import reads_stepwise
 from rnnrepair.report.wording import count, percent
+from rnnrepair.scores import Monitor, confusion, score
 from rnnrepair.sequences import Kind, Names
 
 PRINTED = 5
@@ -41,10 +43,13 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         f"{escape(summary['data']['source'])}; "
         f"{summary['time_s']['total']:.0f} s",
     )
+    # What decides, where that is not the accuracy.
+    monitor = None if record.monitor == Monitor.ACCURACY else Monitor(record.monitor)
     for column in (
         "split",
         "accuracy before",
         "after",
+        *(() if monitor is None else (f"{monitor.value.replace('_', ' ')} before", "after")),
         "failures before",
         "repaired",
         "newly broken",
@@ -61,6 +66,7 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
             else split,
             f"{told.before:.4f}",
             f"{told.after:.4f}",
+            *(() if monitor is None else _scores(answers[split], monitor)),
             str(told.failures_before),
             "-" if share is None else f"{share:.1%}",
             str(told.newly_broken),
@@ -82,6 +88,12 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
         console.print(f"[bold red]{escape(note)}[/]")
+
+
+def _scores(answers: SplitAnswers, monitor: Monitor) -> list[str]:
+    """Return the score of a split before and after."""
+    predicted = (answers.before, answers.after)
+    return [f"{score(confusion(answers.label, p), monitor):.4f}" for p in predicted]
 
 
 def _counts(told: Mapping[str, int]) -> str:

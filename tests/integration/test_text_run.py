@@ -10,6 +10,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 from pytorch_lightning import Callback
 
+from rnnrepair.callbacks import RepairInjection
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.repair import read_ledger, rebuild
@@ -65,6 +66,25 @@ def quick(tmp_path):
         return cfg
 
     return make
+
+
+def with_rare_words(path, every):
+    """Give some texts a word that no other text has, so that no training text has it either."""
+    head, *lines = path.read_text().splitlines()
+    lines = [f"w{i} {line}" if i % every == 0 else line for i, line in enumerate(lines)]
+    path.write_text("\n".join([head, *lines]))
+
+
+def test_failures_whose_words_nobody_has_trained_get_no_samples(quick, tmp_path, caplog):
+    with_rare_words(tmp_path / "reviews.csv", 20)
+    cfg = quick("datamodule.min_count=1", "repair.strategy=failures")
+    _, objects = train(cfg)
+    assert "hold words that no training text holds, and get no samples" in caplog.text
+    (injection,) = (c for c in objects["callbacks"] if isinstance(c, RepairInjection))
+    data = objects["datamodule"]
+    made = torch.tensor([row.new_id for row in injection.ledger])
+    assert len(made)
+    assert not (data.fetch(made).inputs == data.unknown).any()
 
 
 def test_guided_run_leaves_everything_behind(quick, tmp_path, capsys):
@@ -169,7 +189,7 @@ def test_unknown_words_that_repair_samples_alone_would_train_are_refused(quick, 
     lines = path.read_text().splitlines()
     lines[1:] = [line.replace("the", f"the{i}", 1) for i, line in enumerate(lines[1:])]
     path.write_text("\n".join(lines))
-    with pytest.raises(MisconfigurationException, match="min_count=2"):
+    with pytest.raises(MisconfigurationException, match=r"80 of 80 texts.*Raise min_count"):
         train(quick("datamodule.min_count=1"))
     assert not list(tmp_path.glob("**/*.ckpt"))
     summary, objects = train(quick(folder="mended"))
