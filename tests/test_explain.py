@@ -463,16 +463,19 @@ def test_wrong_labels_are_why_training_is_behind_and_other_data_are_not_asked_ab
     assert found.warning == ""
 
 
-def test_steps_that_are_no_inputs_are_told(network, data, make_data):
+def test_steps_that_are_no_inputs_are_told(network, data, make_data, tmp_path):
     assert explained(network, data).states_told == ""
     torch.manual_seed(0)
     x, label = torch.rand(120, 6, F), torch.arange(120) % C
     even = LoadedData(
         Sequences.from_padded(x, torch.full((120,), 6)), label, 90, "tensors", "series"
     )
-    found = explained(Convolved(), make_data(even, repair_share=0.2))
+    halved = make_data(even, repair_share=0.2)
+    found = explained(Convolved(), halved)
     assert "it makes 3 of the 6 inputs of sample" in found.states_told
     assert found.states_told in str(found)
+    page = write_explanation(found, halved, tmp_path / "page.html")
+    assert found.states_told in Page(page.read_text()).text
 
 
 def network_answers(network, data, split):
