@@ -112,8 +112,5 @@ def told_of(proposal: Proposal) -> str:
     if proposal.mends:
         told += f"; {len(proposal.mends)} samples with suspect labels mended"
     if proposal.withheld:
-        told += (
-            f"; {proposal.withheld} failures get no samples, for their labels are in doubt or they "
-            "hold words that training does not"
-        )
+        told += f"; {proposal.withheld} failures get no samples"
     return told

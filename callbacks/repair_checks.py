@@ -129,12 +129,15 @@ def _check_unknown(
         return
     hides = strategy.edits_samples and isinstance(edits, TokenEdits)
     holds = torch.cat([torch.eq(b.inputs, unknown).any(1) for b in data.loader("repair")])
-    if hides or float(holds.double().mean()) > FEW_UNKNOWN:
+    # Only failures can be passed over, and only where samples are all that is made of them.
+    spared = 0.0 if strategy.cleans or strategy.starts_anew else FEW_UNKNOWN
+    if hides or float(holds.double().mean()) > spared:
+        held = "" if hides else f" ({int(holds.sum())} of {len(holds)} texts of repair hold some)"
         raise MisconfigurationException(
-            f"Repair samples would hold words that are unknown ({int(holds.sum())} of {len(holds)} "
-            "texts of the repair split do), and no training text does: they alone would train the "
-            "vector of <unk>. Raise min_count of the data module until rare words of training are "
-            "unknown too, or let training hide words: Augmentation(share, TokenEdits())."
+            f"Repair samples would hold words that are unknown{held}, and no training text does: "
+            "they alone would train the vector of <unk>. Raise min_count of the data module until "
+            "rare words of training are unknown too, or let training hide words: "
+            "Augmentation(share, TokenEdits())."
         )
 
 

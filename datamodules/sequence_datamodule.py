@@ -30,7 +30,7 @@ from rnnrepair.datamodules.planting import Fault, prepare
 from rnnrepair.datamodules.rare_edit import RareEdit
 from rnnrepair.datamodules.rare_group import RareGroup
 from rnnrepair.datamodules.sequences import Sequences
-from rnnrepair.datamodules.splits import PartShare, split_all, tell_shared
+from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out, tell_shared
 from rnnrepair.datamodules.store import Store
 from rnnrepair.datamodules.training_set import TrainingSet
 from rnnrepair.edits import EditFamily, check_hidden
@@ -163,7 +163,9 @@ class SequenceDataModule(pl.LightningDataModule):
         self._splits = self.split(
             data.label[: data.end_test], data.n_train, data.n_val, data.grouped()
         )
-        tell_shared(self._splits, data.grouped(), data.n_train, data.n_val)
+        tell_left_out(self._splits, data.first_test)
+        if self.repair_share == 0:
+            tell_shared(data.grouped(), data.n_train, data.n_val)
         first = data.end_test
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)

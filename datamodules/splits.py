@@ -65,29 +65,34 @@ def split_all(
     return split | {"test": torch.arange(n_train + n_val, len(label))}
 
 
-def tell_shared(splits: Mapping[Split, Tensor], groups: Groups, n_train: int, n_val: int) -> None:
-    """Say how many training and val sequences stand in an official set too, or in no split for it.
-
-    Args:
-        splits: see ``split_all``, as the others.
-        groups: of all samples.
-        n_train: training samples.
-        n_val: samples of an official val set.
-    """
-    n = n_train + n_val
+def tell_left_out(splits: Mapping[Split, Tensor], n: int) -> None:
+    """Say how many of the n training and val sequences stand in no split."""
     left = n - len(torch.cat([rows[rows < n] for rows in splits.values()]).unique())
     if left:
         log.warning(
             "%d training and val sequences are left out: a val or test set holds the same.",
             left,
         )
-        return
+
+
+def tell_shared(groups: Groups, n_train: int, n_val: int) -> None:
+    """Say how many training and val sequences official sets hold too, where they stay.
+
+    Args:
+        groups: of all samples.
+        n_train: training samples.
+        n_val: samples of an official val set.
+    """
     shared = int((~not_held_out(groups.copies, n_train, n_val)).sum())
-    if shared:
+    torn = [] if groups.named is None else [~not_held_out(groups.named, n_train, n_val)]
+    of_groups = sum(int(held.sum()) for held in torn)
+    if shared or of_groups:
         log.warning(
-            "A val or test set holds the same as %d of the training and val sequences. They stay, "
-            "as nothing is trained: scores of the sets that hold them say little of new sequences.",
+            "A val or test set holds the same as %d training and val sequences%s. They stay, as a "
+            "network that is only explained (repair_share=0) has been trained on them: its scores "
+            "of that set are too good.",
             shared,
+            f", and others of the groups of {of_groups}" if of_groups else "",
         )
 
 
@@ -223,10 +228,10 @@ def without_held_out(groups: Groups, n_train: int, n_val: int) -> Tensor:
 
 
 def not_held_out(copies: Tensor, n_train: int, n_val: int) -> Tensor:
-    """Return (n_train + n_val,) bool: training and val samples without a copy in what is behind.
+    """Return (n_train + n_val,) bool: training and val samples of which none behind is a copy.
 
     Args:
-        copies: (n,) int64, equal where two samples are the same: training, then val, then test.
+        copies: (n,) int64, equal where two samples are alike: training, then val, then test.
         n_train: training samples.
         n_val: samples of an official val set.
     """

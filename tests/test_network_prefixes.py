@@ -109,6 +109,23 @@ def test_a_network_that_standardises_its_window_is_read_from_its_second_step_on(
         assert torch.equal(found.prediction.view(-1, 8)[:, step], expected)
 
 
+@pytest.mark.parametrize("row", [0, 3])
+def test_steps_that_are_no_numbers_of_one_sequence_are_its_own(row):
+    class Standardised(Base):
+        def forward(self, x):
+            x = (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)
+            return self.fc(self.rnn(x)[0][:, -1])
+
+    module, batch = strong(Standardised), series(n=8, ragged=False)
+    network = read(module, batch)
+    batch.inputs[row, :4] = batch.inputs[row, :1]  # of no spread for four steps
+    (found,) = network.steps([batch])
+    expected = [8] * 8
+    expected[row] = 5
+    assert found.lengths.tolist() == expected
+    assert found.hidden.isfinite().all()
+
+
 def test_directions_are_told():
     module = strong(lambda: Base(bidirectional=True, width=2 * H))
     module.forward = lambda x: module.fc(module.rnn(x)[0].mean(1))

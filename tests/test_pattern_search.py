@@ -16,7 +16,7 @@ from rnnrepair.patterns import (
 )
 from rnnrepair.patterns.chance import strata_of
 from rnnrepair.patterns.difficulty import difficulty
-from rnnrepair.patterns.tried import Tried
+from rnnrepair.patterns.tried import Tried, units_of
 from rnnrepair.sequences import SequenceBatch
 from tests.planted_patterns import (
     agreement,
@@ -133,6 +133,46 @@ def test_a_kind_with_thousands_of_candidates_makes_another_no_harder_to_find():
     many.name = "many"
     (named,) = find_patterns(context, [few, many])
     assert named.told == "column"
+    assert find_patterns(context, [few, many], shuffles=99)
+
+
+@pytest.mark.usefixtures("all_as_hard")
+def test_what_exceeds_chance_more_is_named_first_whatever_its_kind():
+    """The best of many reaches much by chance: the same z says less of it."""
+    context, _ = images_with(None)
+    column, edit = holding(context, 11, 30, "column"), holding(context, 12, 30, "edit")
+    few, many = Given([column]), Given([edit, *by_chance(context, n=1500, size=60)])
+    many.name = "many"
+    (alone,) = find_patterns(context, [many], at_most=1)
+    assert alone.told == "edit"
+    (named,) = find_patterns(context, [few, many], at_most=1)
+    assert named.told == "column"
+
+
+@pytest.mark.usefixtures("all_as_hard")
+def test_a_kind_that_has_wide_candidates_alone_is_measured_by_these():
+    context, _ = images_with(None)
+    column, wide = holding(context, 25, 30, "column"), holding(context, 30, 300, "wide", wide=True)
+    alone = Given([replace(c, weight=0.1, wide=True) for c in (wide, *by_chance(context))])
+    alone.name = "wide"
+    named = find_patterns(context, [Given([column]), alone], at_most=2)
+    assert named[0].told == "column"
+
+
+@pytest.mark.usefixtures("all_as_hard")
+def test_p_does_not_depend_on_the_level_that_is_asked_for():
+    context, _ = images_with(None)
+    few, many = Given([holding(context, 8, 30, "column")]), Given(by_chance(context, n=300))
+    many.name = "many"
+    search = Search(context, [few, many])
+    (strict,), (loose, *_) = search.named(), search.named(level=0.05)
+    assert (strict.told, strict.p) == (loose.told, loose.p)
+
+
+def test_units_are_what_chance_reaches_once_in_a_hundred_times_with_what_was_found():
+    by_chance = torch.stack([torch.arange(99.0), torch.full((99,), -torch.inf)])
+    assert units_of(by_chance, torch.tensor([1000.0, 1.0])).tolist() == [98.0, -torch.inf]
+    assert units_of(by_chance, torch.tensor([0.0, 1.0])).tolist() == [97.0, -torch.inf]
 
 
 @pytest.mark.usefixtures("all_as_hard")

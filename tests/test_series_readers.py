@@ -273,16 +273,20 @@ def test_gaps_between_regular_steps_are_told(tmp_path, caplog):
     made, label = recordings()
     frame = long_frame(made, label)
     read(write_table(frame, tmp_path / "whole.csv"))
-    assert "later than the usual" not in caplog.text
+    assert "steps come later" not in caplog.text
     row = frame.index[frame.id == "r003"][1]
     read(write_table(frame.drop(index=row), tmp_path / "gap.csv"))
     steps = len(frame) - 1 - frame.id.nunique()
-    assert f"1 of {steps} steps come later than the usual" in caplog.text
-    assert "in recording 'r003' after" in caplog.text
+    assert f"1 of {steps} steps come later after the one before" in caplog.text
+    assert "the first in 'r003' after" in caplog.text
     caplog.clear()
+    # A recording at another pace has no gaps.
+    slower = frame.assign(time=frame.time * np.where(frame.id == "r003", 2, 1))
+    read(write_table(slower, tmp_path / "slower.csv"))
+    assert "steps come later" not in caplog.text
     uneven = frame.assign(time=np.random.default_rng(0).random(len(frame)))
     read(write_table(uneven, tmp_path / "uneven.csv"))
-    assert "later than the usual" not in caplog.text
+    assert "steps come later" not in caplog.text
 
 
 def test_a_recording_that_changes_its_unit_is_refused(tmp_path):

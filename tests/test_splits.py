@@ -138,9 +138,15 @@ def test_copies_stay_where_nothing_is_trained(make_data, loaded, caplog):
     pairs = (100, 5), (101, 6), (102, 103)
     data = make_data(copied(loaded, *pairs), repair_share=0, val_share=0)
     assert data.indices("fit").tolist() == list(range(90))
-    assert "the same as 2 of the training and val sequences. They stay" in caplog.text
+    assert "holds the same as 2 training and val sequences. They stay" in caplog.text
     torn = replace(loaded, groups=torch.arange(120) % 7)
     assert len(make_data(torn, repair_share=0, val_share=0).indices("fit")) == 90
+    assert (
+        "the same as 0 training and val sequences, and others of the groups of 90." in caplog.text
+    )
+    caplog.clear()
+    make_data(loaded, repair_share=0, val_share=0)
+    assert "They stay" not in caplog.text
 
 
 def test_official_val_set_loses_what_test_holds_and_training_what_val_holds(make_data, loaded):

@@ -106,24 +106,24 @@ def tell_gaps(
         place: says of a row its time, and where that stands.
     """
     same = number[1:] == number[:-1]
-    distance = np.diff(time)[same]
-    if len(distance) == 0:
+    if not same.any():
         return
-    usual = float(np.median(distance))
+    # Each in the unit that is usual for its recording.
+    distance = pd.Series(np.diff(time)[same])
+    distance /= distance.groupby(number[1:][same]).transform("median")
     # Times that vary from step to step have no gaps.
-    regular = float((np.abs(distance - usual) <= REGULAR * usual).mean()) >= MOSTLY
-    gap = distance > GAP * usual
+    regular = float(((distance - 1).abs() <= REGULAR).mean()) >= MOSTLY
+    gap = distance > GAP
     if not regular or not gap.any():
         return
-    first = int(np.flatnonzero(same)[gap.argmax()])
+    first = int(np.flatnonzero(same)[int(gap.to_numpy().argmax())])
     log.warning(
-        "%s: %d of %d steps come later than the usual %g after the one before, the first in "
-        "recording '%s' after %s. Networks read one row after the other and do not see that rows "
+        "%s: %d of %d steps come later after the one before than is usual in their recording, the "
+        "first in '%s' after %s. Networks read one row after the other and do not see that rows "
         "are missing: fill them in, or give the distance in time as a channel.",
         path,
         int(gap.sum()),
         len(distance),
-        usual,
         names[number[first]],
         place(first),
     )

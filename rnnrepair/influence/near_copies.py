@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.sequences import edit_distances
+from rnnrepair.sequences import nearly_equal
 from rnnrepair.traces import Traces
 
 # Pairs of texts compared at a time: a row of their table takes 2 MB for texts of 500 words.
@@ -28,6 +28,7 @@ def nearly_same(view: TrainingView, failures: Traces, row: Tensor, share: float)
         failure, place = asked.T
         here = view.fetch(failures.index[failure])
         there = view.fetch(view.traces.index[row[failure, place]])
-        distance = edit_distances(here.inputs, here.lengths, there.inputs, there.lengths)
-        same[failure, place] = distance <= share * torch.maximum(here.lengths, there.lengths)
+        at_most = (share * torch.maximum(here.lengths, there.lengths)).long()
+        texts = here.inputs, here.lengths, there.inputs, there.lengths
+        same[failure, place] = nearly_equal(*texts, at_most)
     return same

@@ -15,7 +15,8 @@ def cut_steps(network: HookedModule, batch: SequenceBatch) -> Steps:
     """Return states and answers after each step.
 
     A step is made by every input with which the tap makes a new one; by every input where their
-    number does not follow that of the inputs (a decoder of fixed length).
+    number does not follow that of the inputs (a decoder of fixed length). Inputs so short that the
+    network makes no numbers of them make none.
 
     Args:
         network: the module with its hooks.
@@ -35,6 +36,11 @@ def cut_steps(network: HookedModule, batch: SequenceBatch) -> Steps:
         if len(rows):
             seen = network.run(batch.rows(rows, n))
             hidden, logits = last_states(seen), network.decoder(seen.output, len(rows))
+            # The standard deviation over one step is no number: there is no step yet. Of the whole
+            # sequence it would be a fault.
+            there = (hidden.isfinite().all(1) & logits.isfinite().all(1)).to(rows.device)
+            there |= lengths[rows] == n
+            rows, hidden, logits = rows[there], hidden[there], logits[there]
             found.append((rows, place[rows], hidden, logits))
             place[rows] += 1
     n_rows, n_steps = len(batch), int(place.max())

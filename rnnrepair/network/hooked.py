@@ -132,11 +132,9 @@ class HookedModule:
         """Return how many steps the tap makes of so many input steps."""
         if n_inputs not in self._made:
             try:
-                hidden = self.run(batch.rows(slice(1), n_inputs)).hidden
+                self._made[n_inputs] = self.run(batch.rows(slice(1), n_inputs)).hidden.shape[1]
             except UNFIT:  # too short for a convolution
                 self._made[n_inputs] = 0
-            else:  # or for a standard deviation over its steps, which is no number then
-                self._made[n_inputs] = 0 if bool(hidden.isnan().any()) else hidden.shape[1]
         return self._made[n_inputs]
 
     @property

@@ -19,6 +19,8 @@ LEAST_FAILURES = 5
 FEW_GROUPS = 20
 # Samples inside fail at least so many times as often as those outside that they are compared with.
 LEAST_RATIO = 1.5
+# Share of shuffles in which the best of a kind reaches less than its unit.
+UNIT = 0.99
 # Least unit of a kind: one whose best never exceeds chance has none.
 LEAST_UNIT = 1e-6
 # What is told exceeds chance at least by this share of what its candidate does.
@@ -113,16 +115,19 @@ class Tried:
         p = torch.ones(len(self.candidates), dtype=torch.float64)
         # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
         large = self._large(stratum >= 0, context.group)
-        unit = torch.ones(len(self.kind.unique()))
+        unit = torch.full((len(self.kind.unique()),), -torch.inf)
         # In a fixed order, each at the whole level: wide ones only once a narrow one has passed.
         for wide in (False, True):
             rows = (large & (self.wide == wide)).nonzero()[:, 0]
             chances = self._chances(rows, context, stratum, shuffles, generator)
             found, by_chance = self._excess(rows, chances)
-            if not wide:
-                unit = self._units(rows, found, by_chance, level)
-            excess[rows] = found / unit[self.kind[rows]]
-            best_by_chance = (by_chance / unit[:, None]).amax(0)
+            best = torch.full_like(unit, -torch.inf)
+            best = best.scatter_reduce(0, self.kind[rows], found, "amax")
+            # Wide ones are measured as narrow ones of their kind are, where there are any.
+            unit = torch.where(unit > 0, unit, units_of(by_chance, best))
+            scale = unit.clamp_min(LEAST_UNIT)
+            excess[rows] = found / scale[self.kind[rows]]
+            best_by_chance = (by_chance / scale[:, None]).amax(0)
             above = (best_by_chance >= excess[rows][:, None]).sum(1)
             p[rows] = (1 + above).double() / (1 + shuffles)
             if not bool((p <= level).any()):
@@ -196,24 +201,6 @@ class Tried:
                 by_chance[kind] = torch.maximum(by_chance[kind], largest)
         return excess, by_chance
 
-    def _units(self, rows: Tensor, excess: Tensor, by_chance: Tensor, level: float) -> Tensor:
-        """Return (kinds,) what the best of each kind reaches by chance, with probability ``level``.
-
-        The best of thousands of edits reaches more than the best value of a column.
-
-        Args:
-            rows: (m,) int64 candidates.
-            excess: (m,) of those.
-            by_chance: (kinds, shuffles).
-            level: of the test.
-        """
-        best = torch.full((len(by_chance),), -torch.inf)
-        best = best.scatter_reduce(0, self.kind[rows], excess, "amax")
-        # What was found counts as one more shuffle: only then does chance treat all alike.
-        reached = torch.cat([by_chance, best[:, None]], 1)
-        unit = reached.quantile(1 - level, 1, interpolation="higher")
-        return unit.clamp_min(LEAST_UNIT)
-
     def _compared(self, rows: Tensor, alike: Alike) -> Tensor:
         """Return (m,) bool: which of the candidates are compared with samples that are so alike."""
         return torch.tensor([self.alike[row] is alike for row in rows.tolist()], dtype=torch.bool)
@@ -228,6 +215,20 @@ class Tried:
         number = group.unique(return_inverse=True)[1]
         held = (held_by_groups(s & counts, number) > 0 for s in self.inside.split(AT_A_TIME))
         return torch.cat([of.sum(1) for of in held]) >= LEAST_INSIDE
+
+
+def units_of(by_chance: Tensor, best: Tensor) -> Tensor:
+    """Return (kinds,) what the best of each kind reaches by chance, once in a hundred times.
+
+    The best of thousands of edits reaches more than the best value of a column.
+
+    Args:
+        by_chance: (kinds, shuffles) the largest of each kind.
+        best: (kinds,) the largest that was found.
+    """
+    # What was found counts as one more shuffle: only then does chance treat all alike.
+    reached = torch.cat([by_chance, best[:, None]], 1)
+    return reached.quantile(UNIT, 1, interpolation="lower")
 
 
 def holds(

@@ -22,10 +22,7 @@ def cleaning_line(cleaned: Cleaned, val: SplitAnswers, monitor: str) -> str:
             f"{cleaned.estimated_wrong:.1%} of them were wrong"
         )
     if cleaned.withheld:
-        told.append(
-            f"{cleaned.withheld} failures without samples, for their labels are in doubt or they "
-            "hold words that training does not"
-        )
+        told.append(f"{cleaned.withheld} failures without samples, for their labels are in doubt")
     before, after = (
         score(confusion(val.label, answer), Monitor(monitor)) for answer in (val.before, val.after)
     )

@@ -3,7 +3,7 @@
 from rnnrepair.sequences.batch import RecurrentOutput, SequenceBatch
 from rnnrepair.sequences.changes import Changes
 from rnnrepair.sequences.corrected import Corrected
-from rnnrepair.sequences.edit_distance import edit_distances
+from rnnrepair.sequences.edit_distance import nearly_equal
 from rnnrepair.sequences.edit_region import COPY, EditRegion, joined_regions
 from rnnrepair.sequences.named_group import holds_any, value_of_group, word_numbers
 from rnnrepair.sequences.names import Names
@@ -39,10 +39,10 @@ __all__ = [
     "Target",
     "Trigger",
     "check_fits",
-    "edit_distances",
     "holds_any",
     "joined_regions",
     "names_from",
+    "nearly_equal",
     "offsets_of",
     "smallest_int",
     "steps_of",

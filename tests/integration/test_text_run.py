@@ -87,6 +87,16 @@ def test_failures_whose_words_nobody_has_trained_get_no_samples(quick, tmp_path,
     assert not (data.fetch(made).inputs == data.unknown).any()
 
 
+@pytest.mark.parametrize("strategy", ["clean+failures", "pattern_from_start"])
+def test_who_can_pass_over_no_failure_is_refused_a_word_that_nobody_has_trained(
+    quick, tmp_path, strategy
+):
+    with_rare_words(tmp_path / "reviews.csv", 20)
+    cfg = quick("datamodule.min_count=1", f"repair.strategy={strategy}")
+    with pytest.raises(MisconfigurationException, match="of repair hold some"):
+        train(cfg)
+
+
 def test_guided_run_leaves_everything_behind(quick, tmp_path, capsys):
     summary, objects = train(quick())
     folder = tmp_path / "run"
@@ -189,7 +199,7 @@ def test_unknown_words_that_repair_samples_alone_would_train_are_refused(quick, 
     lines = path.read_text().splitlines()
     lines[1:] = [line.replace("the", f"the{i}", 1) for i, line in enumerate(lines[1:])]
     path.write_text("\n".join(lines))
-    with pytest.raises(MisconfigurationException, match=r"80 of 80 texts.*Raise min_count"):
+    with pytest.raises(MisconfigurationException, match=r"80 of 80 texts .*Raise min_count"):
         train(quick("datamodule.min_count=1"))
     assert not list(tmp_path.glob("**/*.ckpt"))
     summary, objects = train(quick(folder="mended"))
