@@ -43,13 +43,10 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         f"{escape(summary['data']['source'])}; "
         f"{summary['time_s']['total']:.0f} s",
     )
-    # What decides, where that is not the accuracy.
-    monitor = None if record.monitor == Monitor.ACCURACY else Monitor(record.monitor)
     for column in (
         "split",
         "accuracy before",
         "after",
-        *(() if monitor is None else (f"{monitor.value.replace('_', ' ')} before", "after")),
         "failures before",
         "repaired",
         "newly broken",
@@ -66,13 +63,16 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
             else split,
             f"{told.before:.4f}",
             f"{told.after:.4f}",
-            *(() if monitor is None else _scores(answers[split], monitor)),
             str(told.failures_before),
             "-" if share is None else f"{share:.1%}",
             str(told.newly_broken),
         )
     console = console or Console()
     console.print(table)
+    if record.monitor != Monitor.ACCURACY:
+        splits = sorted(answers, key=_place)
+        told = ", ".join(f"{s} {_scores(answers[s], Monitor(record.monitor))}" for s in splits)
+        console.print(f"{record.monitor.replace('_', ' ')}, before → after: {told}")
     if record.repair is not None and record.repair.effort.cleaned is not None:
         val = record.repair.answers["val"]
         console.print(cleaning_line(record.repair.effort.cleaned, val, record.monitor))
@@ -90,10 +90,11 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         console.print(f"[bold red]{escape(note)}[/]")
 
 
-def _scores(answers: SplitAnswers, monitor: Monitor) -> list[str]:
+def _scores(answers: SplitAnswers, monitor: Monitor) -> str:
     """Return the score of a split before and after."""
     predicted = (answers.before, answers.after)
-    return [f"{score(confusion(answers.label, p), monitor):.4f}" for p in predicted]
+    scores = (score(confusion(answers.label, some), monitor) for some in predicted)
+    return " → ".join(f"{one:.4f}" for one in scores)
 
 
 def _counts(told: Mapping[str, int]) -> str:
