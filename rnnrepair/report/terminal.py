@@ -71,8 +71,8 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     console.print(table)
     if record.monitor != Monitor.ACCURACY:
         splits = sorted(answers, key=_place)
-        told = ", ".join(f"{s} {_scores(answers[s], Monitor(record.monitor))}" for s in splits)
-        console.print(f"{record.monitor.replace('_', ' ')}, before → after: {told}")
+        scores = ", ".join(f"{s} {_scores(answers[s], Monitor(record.monitor))}" for s in splits)
+        console.print(f"{record.monitor.replace('_', ' ')}, before → after: {scores}")
     if record.repair is not None and record.repair.effort.cleaned is not None:
         val = record.repair.answers["val"]
         console.print(cleaning_line(record.repair.effort.cleaned, val, record.monitor))
