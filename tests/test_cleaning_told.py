@@ -84,8 +84,8 @@ def test_the_line_tells_what_was_done_and_what_val_says():
     told = cleaning_line(cleaned, answers(90, 93), "accuracy")
     assert told == (
         "labels: 12 relabelled, 3 drawn less often, 1 removed, 4 changes taken back; if wrong "
-        "labels are spread at random, at most 11.7% of them were wrong; 5 failures without samples, for their labels are "
-        "in doubt; accuracy on val 0.9000 before, 0.9300 after"
+        "labels are spread at random, at most 11.7% of them were wrong; 5 failures without "
+        "samples, for their labels are in doubt; accuracy on val 0.9000 before, 0.9300 after"
     )
     told = cleaning_line(Cleaned(0, 0, 0, 0, 0), answers(90, 90), "accuracy")
     assert "estimate" not in told
