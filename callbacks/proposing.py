@@ -27,7 +27,8 @@ def proposed(
 ) -> Proposal:
     """Return the samples and mends of a round; none for failures that all teachers fail at.
 
-    What all fail at because nobody has taught it gets samples: the failures of a pattern.
+    What all fail at because nobody has taught it gets samples: the failures of a pattern. None are
+    made for failures with words that no training text holds, see ``repair_checks``.
 
     Args:
         trainer: with the callbacks of the chain.

@@ -83,9 +83,12 @@ def tell_shared(groups: Groups, n_train: int, n_val: int) -> None:
         n_train: training samples.
         n_val: samples of an official val set.
     """
-    shared = int((~not_held_out(groups.copies, n_train, n_val)).sum())
-    torn = [] if groups.named is None else [~not_held_out(groups.named, n_train, n_val)]
-    of_groups = sum(int(held.sum()) for held in torn)
+
+    def held(number: Tensor) -> int:
+        return int((~not_held_out(number, n_train, n_val)).sum())
+
+    shared = held(groups.copies)
+    of_groups = 0 if groups.named is None else held(groups.named)
     if shared or of_groups:
         log.warning(
             "A val or test set holds the same as %d training and val sequences%s. They stay, as a "

@@ -15,7 +15,6 @@ from rnnrepair.record import (
     Interpolation,
     Repair,
     RunRecord,
-    SplitAnswers,
     summary_of,
 )
 from rnnrepair.repair import StopReason
@@ -25,7 +24,7 @@ from rnnrepair.report.colours import class_colours
 from rnnrepair.report.outcome_view import class_views, unequal_hint
 from rnnrepair.report.sequence_figure import reads_stepwise
 from rnnrepair.report.wording import count, percent
-from rnnrepair.scores import Monitor, confusion, score
+from rnnrepair.scores import Monitor
 from rnnrepair.sequences import Kind, Names
 
 PRINTED = 5
@@ -70,9 +69,12 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
     console = console or Console()
     console.print(table)
     if record.monitor != Monitor.ACCURACY:
-        splits = sorted(answers, key=_place)
-        scores = ", ".join(f"{s} {_scores(answers[s], Monitor(record.monitor))}" for s in splits)
-        console.print(f"{record.monitor.replace('_', ' ')}, before → after: {scores}")
+        scores = (
+            f"{split} {summary['before'][f'{split}_{record.monitor}']:.4f} → "
+            f"{summary['after'][f'{split}_{record.monitor}']:.4f}"
+            for split in sorted(answers, key=_place)
+        )
+        console.print(f"{record.monitor.replace('_', ' ')}, before → after: {', '.join(scores)}")
     if record.repair is not None and record.repair.effort.cleaned is not None:
         val = record.repair.answers["val"]
         console.print(cleaning_line(record.repair.effort.cleaned, val, record.monitor))
@@ -88,13 +90,6 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         console.print(_classes(record, record.repair, Names.of(data.spec)))
     for note in summary["notes"]:
         console.print(f"[bold red]{escape(note)}[/]")
-
-
-def _scores(answers: SplitAnswers, monitor: Monitor) -> str:
-    """Return the score of a split before and after."""
-    predicted = (answers.before, answers.after)
-    scores = (score(confusion(answers.label, some), monitor) for some in predicted)
-    return " → ".join(f"{one:.4f}" for one in scores)
 
 
 def _counts(told: Mapping[str, int]) -> str:
