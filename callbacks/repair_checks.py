@@ -105,6 +105,7 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
         # Those that the strategy does not draw from too: whoever gives them means them to be used.
         parts.append(("edits", edits))
     check_fits(parts, data.spec)
+    strategy.training_edits(edits, data.spec)
     if strategy.edits_samples or strategy.augments:
         check_hidden("edits", edits, data.spec)
     if strategy.lengthens and data.keeps_lengths:

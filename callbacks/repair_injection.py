@@ -357,7 +357,7 @@ class RepairInjection(AnalysisCallback):
         data = repairable_data(trainer)
         planned = self.campaign.planned_after(calendar.rounds_until(again))
         n_originals = len(data.indices("fit")) + planned - self.n_injected
-        edits = self.edits if self.strategy.augments else None
+        edits = self.strategy.training_edits(self.edits, data.spec)
         data.train_on(("fit", "repair"), n_originals, edits=edits)
 
     @property

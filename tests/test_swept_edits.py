@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnrepair.edits import ImageEdits, SeriesEdits, SweptEdits
+from rnnrepair.edits import ImageEdits, RangedEdits, SeriesEdits, SweptEdits
 from rnnrepair.edits.sweep import sweeps_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind
@@ -66,6 +66,23 @@ def test_a_share_of_none_is_what_is_usual():
         plain = usual.draw(50, torch.Generator().manual_seed(seed))
         for name, values in plain.parameters.items():
             assert torch.equal(own.parameters[name], values)
+
+
+def test_they_are_made_for_the_data_at_hand_and_once_only():
+    spec = DataSpec(Kind.SERIES, 3, 2, max_steps=20)
+    made, own = SweptEdits.of(SeriesEdits(), spec), SweptEdits(SeriesEdits(), 3, 20)
+    drawn, expected = (
+        family.draw(300, torch.Generator().manual_seed(3)).parameters for family in (made, own)
+    )
+    assert drawn.keys() == expected.keys()
+    assert all(torch.equal(drawn[name], expected[name]) for name in drawn)
+    assert SweptEdits.of(own, spec) is own
+
+
+def test_families_that_cannot_apply_every_kind_are_refused():
+    known = RangedEdits({"angle": (60, 90)}, ImageEdits())
+    with pytest.raises(ConfigurationError, match="expected ImageEdits or SeriesEdits"):
+        SweptEdits.of(known, DataSpec(Kind.IMAGE, 28, 2))
 
 
 def test_a_share_above_one_is_refused():

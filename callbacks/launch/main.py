@@ -2,6 +2,8 @@
 
 import logging
 import shlex
+import signal
+import sys
 from pathlib import Path
 
 import hydra
@@ -9,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from pytorch_lightning import Callback
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnnrepair.callbacks.launch.build import build
 from rnnrepair.callbacks.launch.check import check_config
@@ -26,8 +29,12 @@ log = logging.getLogger("train")
 def main() -> None:
     """Do what the command line says."""
     search_in(Path.cwd())
-    with telling_refusals("train"):
-        run()
+    try:
+        with telling_refusals("train"):
+            run()
+    except SIGTERMException:
+        # Lightning's exception would end a killed run with status 0, as if it had finished.
+        sys.exit(128 + signal.SIGTERM)
 
 
 @hydra.main(version_base="1.3", config_path="pkg://rnnrepair.configs", config_name="train")

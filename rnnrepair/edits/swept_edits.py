@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits.edit import EditBatch
+from rnnrepair.edits.family import EditFamily
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.series_edits import SeriesEdits
 from rnnrepair.edits.sweep import sweeps_of
@@ -21,28 +22,36 @@ class SweptEdits:
     all that the data do not have: the control of ``PatternRepair``.
     """
 
+    # Of others there is no sweep of edits that one family applies.
+    kinds_of_data = frozenset({Kind.IMAGE, Kind.SERIES})
+
     def __init__(
         self,
-        usual: ImageEdits | SeriesEdits,
+        usual: EditFamily,
         width: Count,
-        steps: Count,
+        steps: Count | None,
         share: Share = 0.5,
         kinds: Sequence[str] = (),
     ) -> None:
         """Choose how often.
 
         Args:
-            usual: draws the other edits.
+            usual: draws the other edits, ``ImageEdits`` or ``SeriesEdits``.
             width: features of a step of the data.
-            steps: of the longest sequence.
+            steps: of the longest sequence; None where that is not known.
             share: of the edits that are one of those.
             kinds: names of those that are drawn; all where none is named.
 
         Raises:
             SettingsError: a value is out of range.
-            ConfigurationError: there is no such kind.
+            ConfigurationError: there is no such kind, or ``usual`` cannot apply them.
         """
         check_settings(SweptEdits, locals())
+        if not isinstance(usual, ImageEdits | SeriesEdits):
+            raise ConfigurationError(
+                f"usual: expected ImageEdits or SeriesEdits, which apply edits of every kind, got "
+                f"{type(usual).__name__}."
+            )
         kind = Kind.IMAGE if isinstance(usual, ImageEdits) else Kind.SERIES
         self.usual = usual
         self.share = share
@@ -54,6 +63,21 @@ class SweptEdits:
         self.sweeps = [every[name] for name in kinds or every]
         self.name = usual.name
         self.fits = usual.fits
+
+    @classmethod
+    def of(cls, usual: EditFamily, spec: DataSpec) -> EditFamily:
+        """Return such edits for sequences of a kind, or ``usual`` where it is of them already.
+
+        Args:
+            usual: see ``__init__``.
+            spec: of the data.
+
+        Raises:
+            ConfigurationError: see ``__init__``.
+        """
+        if isinstance(usual, cls):
+            return usual
+        return cls(usual, spec.step_width, spec.max_steps)
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits."""

@@ -2,19 +2,24 @@
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
+from rnnrepair.edits import EditFamily, SweptEdits
 from rnnrepair.patterns import Finder
 from rnnrepair.repair.controls import NoRepair
 from rnnrepair.repair.pattern import PatternRepair
+from rnnrepair.sequences import DataSpec
 
 
 class PatternFromStart(PatternRepair):
-    """``pattern_from_start``: find patterns, then train a new network that knows them.
+    """``pattern_from_start``, ``pattern_augments``: train a new network that knows the patterns.
 
     It is trained as ``augment`` and ``all`` train one: on the fit and the repair split, for as many
     steps at the same rates as base and repair take together. From the first epoch on, up to half of
     its samples have the patterns; training samples of words and columns are seen up to ten times as
     often as others. Where no pattern is found, it is training on all the data alone: ``all``, or
-    ``augment``.
+    ``augment``. ``pattern_augments`` draws edits of every kind that the search tries, too: the
+    network is prepared for what is not found.
 
     Source: ours.
     """
@@ -23,14 +28,21 @@ class PatternFromStart(PatternRepair):
     starts_anew = True
     most_often = 10
 
-    def __init__(self, finders: Sequence[Finder] | None = None, augments: bool = False) -> None:
+    def __init__(self, finders: Sequence[Finder] | None = None, every: bool = False) -> None:
         """Choose who finds patterns, see ``PatternRepair``, and how all else is trained.
 
         Args:
             finders: of the patterns.
-            augments: whether augmentation draws the repair's edits, as that of ``augment`` does.
-                With edits of every kind (``SweptEdits``) the network is prepared for what is not
-                found too.
+            every: whether half of the edits that augmentation draws are of a kind that searches
+                try (``SweptEdits``), the others the repair's: images and series alone.
         """
         super().__init__(finders=finders, rest=NoRepair())
-        self.augments = augments
+        self.every = every
+        if every:
+            self.name, self.augments, self.fits = "pattern_augments", True, SweptEdits.kinds_of_data
+
+    @override
+    def training_edits(self, edits: EditFamily | None, spec: DataSpec) -> EditFamily | None:
+        if not self.every or edits is None:
+            return super().training_edits(edits, spec)
+        return SweptEdits.of(edits, spec)

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Role
 from rnnrepair.patterns import Finder, Pattern
 from rnnrepair.repair.proposal import Proposal, RepairContext
-from rnnrepair.sequences import EVERY_KIND, Kind
+from rnnrepair.sequences import EVERY_KIND, DataSpec, Kind
 
 
 class RepairStrategy(ABC):
@@ -31,7 +32,7 @@ class RepairStrategy(ABC):
             and what it has taught is taken back where val falls.
         finders: of such patterns.
         saves: whether it makes fewer samples than it may, where less is left to teach.
-        augments: whether it needs training to be augmented, by the repair's edits.
+        augments: whether it needs training to be augmented, by what ``training_edits`` says.
         reads_phrases: whether it is made of labelled phrases, which the data must know then.
     """
 
@@ -74,6 +75,18 @@ class RepairStrategy(ABC):
         Raises:
             ConfigurationError: names the column, the value or the word, and what there is.
         """
+
+    def training_edits(self, edits: EditFamily | None, spec: DataSpec) -> EditFamily | None:
+        """Return what augmentation draws from while a new network is trained; None: as before.
+
+        Args:
+            edits: of the repair.
+            spec: of the data.
+
+        Raises:
+            ConfigurationError: the edits are of a family that the strategy can add nothing to.
+        """
+        return edits if self.augments else None
 
     def serves(self, context: RepairContext) -> Tensor:
         """Return (M,) bool: the failures that the strategy can make samples for."""

@@ -23,8 +23,9 @@ ARMS = (
     "fit_failures",
     "augment",
     "pattern_from_start",
+    "pattern_augments",
 )
-ANEW = {"augment", "pattern_from_start"}
+ANEW = {"augment", "pattern_from_start", "pattern_augments"}
 AUGMENTED = ("augmentation.share=0.5", "schedule.round_factor=0.5", "schedule.final_factor=0.1")
 
 

@@ -112,16 +112,16 @@ class Nothing:
 
 
 def test_without_a_pattern_it_is_augmentation_with_the_same_edits(quick):
-    options = ("augmentation.share=0.5", "edits.image.rotation=7")
-    anew = "repair.strategies.pattern_from_start"
+    options = ("augmentation.share=0.5", "edits.image.rotation=7", "augmentation.edit=image")
+    anew = "repair.strategies.pattern_augments"
     nothing = "{_target_: tests.integration.test_found_patterns.Nothing}"
     sought = (
-        "repair.strategy=pattern_from_start",
-        f"{anew}.augments=true",
+        "repair.strategy=pattern_augments",
         f"+{anew}.finders=[{nothing}]",
     )
     told, taught = train(quick(*options, *sought, folder="sought"))
-    _, augmented = train(quick(*options, "repair.strategy=augment", folder="augmented"))
+    every = ("repair.strategy=augment", "repair.edit=every")
+    _, augmented = train(quick(*options, *every, folder="augmented"))
     assert "patterns" not in told
     assert torch.equal(weights(taught["model"]), weights(augmented["model"]))
 

@@ -105,7 +105,14 @@ def test_kill_leaves_a_loadable_checkpoint_and_a_consistent_ledger(tmp_path, kin
             time.sleep(0.05)
         time.sleep(1.0)
         process.send_signal(kind)
-        process.wait(timeout=60)
+        assert (
+            process.wait(timeout=60)
+            == {
+                signal.SIGINT: 1,
+                signal.SIGTERM: 143,
+                signal.SIGKILL: -signal.SIGKILL,
+            }[kind]
+        )
     finally:
         process.kill()
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)

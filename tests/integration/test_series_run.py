@@ -95,7 +95,7 @@ def test_every_injected_series_is_rebuilt_from_its_row(quick, tmp_path):
     "strategy",
     [
         *("none", "random", "class", "hard", "influence", "pattern"),
-        *("failures", "mutated_failures", "augment"),
+        *("failures", "mutated_failures", "augment", "pattern_augments"),
     ],
 )
 def test_every_strategy_runs_on_series(quick, strategy):
