@@ -14,6 +14,7 @@ from pytorch_lightning import Callback
 from typing_extensions import override
 
 from rnnrepair.atomic import make_folder
+from rnnrepair.errors import IncompatibleCheckpointError
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,12 @@ class AnalysisCallback(Callback):
                 "The analysis reads the whole training set on one device, but the trainer uses "
                 f"{trainer.world_size}: Trainer(devices=1)."
             )
+        if self.analysed_epoch is not None:
+            raise MisconfigurationException(
+                f"{type(self).__name__} has analysed a network in an earlier fit, whose results "
+                "would be told for those of this one: make the callbacks anew, such as by "
+                "repair_chain(), also to go on from a checkpoint."
+            )
         for kind in self.reads:
             upstream(trainer, kind, self)
 
@@ -93,9 +100,15 @@ class AnalysisCallback(Callback):
     ) -> None:
         # The loops are restored after on_fit_start, so the count is read here. `processed`
         # also counts the epoch at whose end the checkpoint was written.
-        self._loaded_epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"][
-            "processed"
-        ]
+        epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]
+        if epochs["started"] != epochs["processed"]:
+            raise IncompatibleCheckpointError(
+                f"The checkpoint was written inside epoch {epochs['processed']}. Analyses and "
+                "repairs come at the end of an epoch, so a run that goes on from it would be "
+                "another one: take a checkpoint of the end of an epoch "
+                "(ModelCheckpoint(save_last=True, save_on_train_epoch_end=True))."
+            )
+        self._loaded_epochs = epochs["processed"]
         self._loaded_step = checkpoint["global_step"]
 
     @override
@@ -144,6 +157,21 @@ def upstream(trainer: pl.Trainer, kind: type[C], reader: Callback) -> C:
             "of callbacks."
         )
     return found[0]
+
+
+@contextmanager
+def on_device(trainer: pl.Trainer, pl_module: pl.LightningModule) -> Iterator[None]:
+    """Put the network back on the device that it was trained on.
+
+    Lightning moves it to the CPU before ``on_fit_end``, where it would be slow, and would not
+    compute in the precision in which it has answered before.
+    """
+    device = pl_module.device
+    pl_module.to(trainer.strategy.root_device)
+    try:
+        yield
+    finally:
+        pl_module.to(device)
 
 
 def output_folder(trainer: pl.Trainer, folder: str | None) -> Path:

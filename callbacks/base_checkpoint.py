@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from typing_extensions import override
 
 from rnnrepair.abstraction import AbstractionSettings, reduction_fingerprint
@@ -108,7 +108,10 @@ class BaseCheckpoint(Callback):
             return
         with write_file(self.path) as draft:
             trainer.save_checkpoint(draft, weights_only=False)  # the optimizer too
-        if self.shared is not None and not self.shared.exists():
+        # Lightning lets such a scheduler look at val after this hook: who goes on from here would
+        # miss that look.
+        looks = (isinstance(c.scheduler, ReduceLROnPlateau) for c in trainer.lr_scheduler_configs)
+        if self.shared is not None and not self.shared.exists() and not any(looks):
             _link(self.path, self.shared)
 
     @override
@@ -117,7 +120,7 @@ class BaseCheckpoint(Callback):
         # follows here may be another one.
         if trainer.current_epoch == self.base_epochs:
             for config in trainer.lr_scheduler_configs:
-                if isinstance(config.scheduler, LambdaLR):
+                if config.interval == "epoch" and isinstance(config.scheduler, LambdaLR):
                     _set_rates(config.scheduler, trainer.current_epoch)
 
 

@@ -98,7 +98,7 @@ def _restart_rates(trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
     lost where a run goes on from a checkpoint.
     """
     made = trainer.lr_scheduler_configs
-    if not made or any(getattr(config.scheduler, "counts_all_epochs", False) for config in made):
+    if any(getattr(config.scheduler, "counts_all_epochs", False) for config in made):
         return
     optimizers, configs = _init_optimizers_and_lr_schedulers(pl_module)
     for optimizer, fresh in zip(trainer.optimizers, optimizers, strict=True):

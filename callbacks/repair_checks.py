@@ -3,9 +3,11 @@
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, WeightAveraging
 
 from rnnrepair.callbacks.analysis import log
+from rnnrepair.callbacks.epoch_steps import epoch_steps
+from rnnrepair.callbacks.final_average import FinalAverage
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of
 from rnnrepair.edits import EditFamily, TokenEdits, check_hidden, check_known
@@ -146,6 +148,14 @@ def check_trained_on(trainer: pl.Trainer, collector: TraceCollector) -> None:
     """Refuse a training that ends where the first samples are injected or mended."""
     last = trainer.max_epochs
     first = collector.first_analysis(last)
+    automatic = trainer.lightning_module.automatic_optimization
+    steps = epoch_steps(trainer) if automatic and trainer.max_steps >= 0 else None
+    if steps is not None and trainer.max_steps <= first * steps:
+        raise MisconfigurationException(
+            f"The first repair samples are injected after {first} epochs of {steps} steps each, "
+            f"and training ends by then (max_steps={trainer.max_steps}): nothing would be trained "
+            "on them. Raise max_steps, or begin earlier (start_epoch)."
+        )
     if last == first and collector.should_analyse(first):
         raise MisconfigurationException(
             f"The first repair samples are injected after {first} epochs, and training ends "
@@ -167,6 +177,12 @@ def check_begins_anew(trainer: pl.Trainer, first: int, called: str) -> None:
         raise MisconfigurationException(
             f"The strategy {called} trains a new network, and no callback puts the initial weights "
             "back: give the trainer FromScratch() behind RepairInjection (repair_chain does)."
+        )
+    if first == 0 and trainer.ckpt_path is None:
+        raise MisconfigurationException(
+            f"The strategy {called} trains a new network from the weights that the module begins "
+            "with, and those are what is repaired (start_epoch=0): build the module anew, and give "
+            "its trained weights as a checkpoint (trainer.fit(..., ckpt_path=...))."
         )
     last = trainer.max_epochs or -1
     if 0 < last < 2 * first:
@@ -226,6 +242,19 @@ def check_trainer(trainer: pl.Trainer) -> None:
             "see them: Trainer(reload_dataloaders_every_n_epochs=1) (it is "
             f"{trainer.reload_dataloaders_every_n_epochs})."  # type: ignore[attr-defined]
         )
+    if trainer.overfit_batches:  # type: ignore[attr-defined]
+        raise MisconfigurationException(
+            "Trainer(overfit_batches) trains on the same few batches for good, so that no repair "
+            "sample would be seen: leave it out, or give limit_train_batches."
+        )
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, WeightAveraging) and not isinstance(callback, FinalAverage):
+            raise MisconfigurationException(
+                f"{type(callback).__name__} puts averages into checkpoints and into the final "
+                "network, and analyses in between see the weights that are averaged: before and "
+                "after would not be of one network. Leave it out, or take "
+                "rnnrepair.callbacks.FinalAverage(start_epoch), which begins behind the repair."
+            )
     validates_inside = trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
     for callback in trainer.checkpoint_callbacks:
         late = getattr(callback, "_save_on_train_epoch_end", None)

@@ -210,7 +210,10 @@ class RepairInjection(AnalysisCallback):
     def _end_of_rounds(self, trainer: pl.Trainer) -> int:
         """Return the completed epochs at which nothing is analysed that could judge a round."""
         calendar = upstream(trainer, TraceCollector, self).calendar
-        return calendar.start + self.campaign.rounds * calendar.every
+        rounds = self.campaign.rounds
+        if calendar.end is not None:
+            rounds = min(rounds, calendar.rounds_until(calendar.end))
+        return calendar.start + rounds * calendar.every
 
     def _judge_last_round(self, trainer: pl.Trainer, epoch: int) -> None:
         """Take the last round back where val fell over it."""

@@ -9,7 +9,13 @@ from typing import Annotated, Any
 import pytorch_lightning as pl
 from typing_extensions import override
 
-from rnnrepair.callbacks.analysis import AnalysisCallback, log, output_folder, upstream
+from rnnrepair.callbacks.analysis import (
+    AnalysisCallback,
+    log,
+    on_device,
+    output_folder,
+    upstream,
+)
 from rnnrepair.callbacks.base_checkpoint import BaseCheckpoint
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.pattern_outcome import found_patterns
@@ -202,7 +208,8 @@ class RepairReport(AnalysisCallback):
             )
             return
         data, ledger = repairable_data(trainer), upstream(trainer, RepairInjection, self).ledger
-        repair = self._repair(trainer, pl_module, self._unrepaired)
+        with on_device(trainer, pl_module):
+            repair = self._repair(trainer, pl_module, self._unrepaired)
         record = self._record(trainer, repair, self._unrepaired)
         record.save(self._folder)
         write_summary(record, self._folder)

@@ -3,7 +3,6 @@
 import math
 
 import pytorch_lightning as pl
-from lightning_fabric.utilities.data import sized_len
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.optim.lr_scheduler import (
     ChainedScheduler,
@@ -13,6 +12,8 @@ from torch.optim.lr_scheduler import (
     PolynomialLR,
     SequentialLR,
 )
+
+from rnnrepair.callbacks.epoch_steps import epoch_steps
 
 
 def check_schedulers(trainer: pl.Trainer, first: int, growth: float) -> None:
@@ -67,20 +68,10 @@ def _end_of(scheduler: LRScheduler) -> int | None:
 
 
 def _batches_of(trainer: pl.Trainer, first: int, growth: float) -> tuple[float, float]:
-    """Return how many optimizer steps the run makes at least and at most, 0 where it is not known.
-
-    Whatever the size of a batch, n times as many samples make at most n times as many batches.
-    """
-    n_batches = sized_len(trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
-    if n_batches is None:
+    """Return how many optimizer steps the run makes at least and at most, 0 where not known."""
+    short, long = epoch_steps(trainer), epoch_steps(trainer, growth)
+    if short is None or long is None:
         return 0, 0
-    limit = trainer.limit_train_batches
-
-    def steps(batches: int) -> int:
-        kept = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-        return math.ceil(kept / trainer.accumulate_grad_batches)
-
-    short, long = steps(n_batches), steps(math.ceil(n_batches * growth))
     given = trainer.max_epochs
     n_epochs = math.inf if given is None or given < 0 else given
     fewest = n_epochs * short

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from typing_extensions import override
 
 from rnnrepair.abstraction import AbstractionSettings
-from rnnrepair.callbacks.analysis import log, output_folder
+from rnnrepair.callbacks.analysis import log, on_device, output_folder
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data, view_of
 from rnnrepair.callbacks.training_dynamics import dynamics_of, recorder_of
 from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of, trajectory_of
@@ -96,9 +96,9 @@ class StudyRunner(Callback):
         try:
             # Studies are about the data as they came, as in scripts/study.py.
             data.load_state_dict(self._as_loaded)
-            run_studies(
-                self._after_training(trainer, pl_module), self.studies, folder, trainer.loggers
-            )
+            with on_device(trainer, pl_module):
+                run = self._after_training(trainer, pl_module)
+                run_studies(run, self.studies, folder, trainer.loggers)
         finally:
             data.load_state_dict(repaired)
             # What was found before a study failed is shown, and injected samples are.

@@ -267,10 +267,6 @@ class SequenceDataModule(pl.LightningDataModule):
         """Return the (n,) labels that sequences are trained with now."""
         return self._store.label_of(index)
 
-    def is_original(self, index: Tensor) -> Tensor:
-        """Return (n,) bool: sequences that were loaded, not added by a repair."""
-        return index < len(self._set_up().label)
-
     @property
     def sample_names(self) -> SampleNames:
         """What samples are called where they came from, and what injected ones were made of."""

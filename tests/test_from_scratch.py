@@ -3,6 +3,7 @@
 import pytest
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import EarlyStopping
 from torch import nn
 
@@ -61,6 +62,35 @@ def test_a_users_scheduler_begins_anew_with_the_network(make_data, tmp_path, sch
     trainer.fit(network, datamodule=make_data())
     begun = [0.01, 0.01 * factor]
     assert network.rates == pytest.approx([*begun, *begun, 0.01 * factor**2])
+
+
+class ByHand(Decaying):
+    """Halves its rate by hand, after every epoch."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    def on_train_epoch_end(self):
+        self.optimizers().param_groups[0]["lr"] *= 0.5
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.01)
+
+
+def test_a_rate_without_a_scheduler_begins_anew_too(make_data, tmp_path):
+    network = ByHand()
+    trainer = quiet_trainer(max_epochs=4, callbacks=anew_after_two_epochs(tmp_path))
+    trainer.fit(network, datamodule=make_data())
+    assert network.rates == pytest.approx([0.01, 0.005, 0.01, 0.005])
+
+
+def test_trained_weights_are_no_beginning_of_a_new_network(make_data, tmp_path):
+    chain = repair_chain(
+        start_epoch=0, rounds=1, strategy=TrainOnAll(augments=False), output_dir=str(tmp_path)
+    )
+    trainer = quiet_trainer(max_epochs=4, callbacks=chain)
+    with pytest.raises(MisconfigurationException, match=r"as a checkpoint .*ckpt_path"):
+        trainer.fit(ByHand(), datamodule=make_data())
 
 
 class Judged(Decaying):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback as HydraCallback
 from omegaconf import DictConfig
 from typing_extensions import override
@@ -43,9 +44,10 @@ class TrainingBegan(pl.Callback):
 def remove_failed_start(cfg: DictConfig) -> None:
     """Remove the folder of a run, which holds its configuration and looks like one that trained.
 
-    A folder that was there before the run stays, and one that holds data or caches.
+    That is the one that Hydra made for it: ``paths.output_dir`` may name any folder of the user's.
+    One that was there before the run stays, and one that holds data or caches.
     """
-    folder = Path(cfg.paths.output_dir).resolve()
+    folder = Path(HydraConfig.get().runtime.output_dir).resolve()
     others = (Path(cfg.paths[name]).resolve() for name in ("data_dir", "cache_dir"))
     if RunFolder.is_new and not any(other.is_relative_to(folder) for other in others):
         log.info("Training had not begun, so %s is removed.", folder)

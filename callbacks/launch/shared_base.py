@@ -86,6 +86,8 @@ def base_fingerprint(cfg: DictConfig, data: str, model: pl.LightningModule) -> s
         "data": data,
         "batches": batches_of(plain["datamodule"]),
         "trainer": {k: v for k, v in plain["trainer"].items() if k not in NOT_OF_THE_BASE},
+        # A network of the user's may read it, for a rate that falls until training ends.
+        "max_epochs": None if _is_ours(model) else plain["trainer"]["max_epochs"],
         "callbacks": {k: v for k, v in plain["callbacks"].items() if k not in NOT_OF_THE_BASE},
         "base_epochs": plain["schedule"]["base_epochs"],
         "seed": plain["seed"],
@@ -143,6 +145,10 @@ def _keeps_the_way(cfg: DictConfig) -> bool:
     """Return whether a run keeps what happens before the base is reached."""
     kept = cfg.callbacks.get("kept_checkpoints")
     return "trajectory_recorder" in cfg.callbacks or bool(kept and kept.every_n_epochs)
+
+
+def _is_ours(model: pl.LightningModule) -> bool:
+    return type(model).__module__.startswith(f"{models.__name__}.")
 
 
 def batches_of(datamodule: dict[str, Any]) -> dict[str, Any]:

@@ -34,5 +34,5 @@ class StopReason(StrEnum):
             StopReason.NO_FAILURES: "raise repair_share to look at more samples",
             StopReason.NO_GAIN_ON_VAL: "raise patience to go on all the same",
             StopReason.SHARE_REACHED: "raise max_share, or lower budget",
-            StopReason.TRAINING_ENDED: "raise max_epochs",
+            StopReason.TRAINING_ENDED: "let training last longer",
         }.get(self, "")

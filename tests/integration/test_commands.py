@@ -92,11 +92,13 @@ def test_example_repairs_a_model_of_its_own(tmp_path):
 
 def test_a_refused_start_leaves_no_folder_but_those_that_were_there(tmp_path):
     train = ("train.py", "+experiment=csv_repair", "logger=csv")
-    assert run_program(tmp_path, *train).returncode == 2
-    assert list(tmp_path.glob("outputs/csv_repair/*")) == []
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "notes.txt").write_text("of a user")
+    # The folder that Hydra makes is new, the one that is named here is not.
+    assert run_program(tmp_path, *train, f"paths.output_dir={mine}").returncode == 2
+    assert list(tmp_path.glob("outputs/csv_repair/*")) == []
+    assert (mine / "notes.txt").read_text() == "of a user"
     ran = run_program(tmp_path, *train, f"hydra.run.dir={mine}")
     assert ran.returncode == 2
     assert (mine / "notes.txt").read_text() == "of a user"

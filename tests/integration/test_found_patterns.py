@@ -149,10 +149,18 @@ class Misteaching(PatternRepair):
         return replace(made, inputs=inputs, label=label, region=region)
 
 
-# The last round is judged at the end of its epochs, earlier ones by the next analysis.
-@pytest.mark.parametrize("rounds", [1, 3])
-def test_a_pattern_that_costs_val_is_given_up_and_its_rounds_taken_back(quick, rounds):
-    cfg = quick("repair.strategy=pattern", f"repair.rounds={rounds}", "repair.budget=60")
+# The last round is judged at the end of its epochs, earlier ones by the next analysis; in the last
+# schedule the end of training leaves one round of nine.
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        ["repair.rounds=1"],
+        ["repair.rounds=3"],
+        ["repair.rounds=9", "schedule.total_epochs=6", "schedule.final_epochs=2"],
+    ],
+)
+def test_a_pattern_that_costs_val_is_given_up_and_its_rounds_taken_back(quick, schedule):
+    cfg = quick("repair.strategy=pattern", *schedule, "repair.budget=60")
     run = build(cfg)
     (injection,) = (c for c in run.callbacks if isinstance(c, RepairInjection))
     injection.strategy = Misteaching(finders=[Eights()])

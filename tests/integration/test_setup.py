@@ -120,7 +120,8 @@ def test_a_new_network_is_new_in_a_program_of_ones_own(tmp_path, caplog):
     shorter = repair_chain(**options, output_dir=str(tmp_path / "shorter"))
     fit(tmp_path, shorter, max_epochs=3)
     assert "trained for 1 epochs, the unrepaired one for 2: raise max_epochs to 4" in caplog.text
-    without = [c for c in shorter if type(c).__name__ != "FromScratch"]
+    fresh = repair_chain(**options, output_dir=str(tmp_path / "without"))
+    without = [c for c in fresh if type(c).__name__ != "FromScratch"]
     with pytest.raises(MisconfigurationException, match=r"give the trainer FromScratch\(\)"):
         fit(tmp_path, without, max_epochs=4)
 

@@ -19,6 +19,22 @@ def base_name(cfg):
     return base_fingerprint(cfg, "data", SequenceClassifier())
 
 
+class Own(SequenceClassifier):
+    """A network of a user, whose rate may fall until the last epoch."""
+
+
+def test_a_network_of_ones_own_shares_the_base_with_runs_of_as_many_epochs(quick):
+    def name(model, *overrides):
+        cfg = quick(*overrides)
+        plan_epochs(cfg, steps_per_epoch=16)
+        return base_fingerprint(cfg, "data", model)
+
+    longer = ("repair.rounds=7",)
+    assert name(SequenceClassifier()) == name(SequenceClassifier(), *longer)
+    assert name(Own()) != name(Own(), *longer)
+    assert name(Own()) == name(Own(), "repair.strategy=failures")
+
+
 def test_arms_of_one_seed_share_the_base_training(quick, tmp_path):
     first, one = train(quick("repair.strategy=random", folder="random"))
     assert len(list((tmp_path / "cache" / "base").glob("*.ckpt"))) == 1
