@@ -208,8 +208,13 @@ class InfluenceAnalysis(AnalysisCallback):
         """Return whether labels of the failures are suspect, None where there are none."""
         if self._doubt is None and self.evidence is not None:
             suspicion, failures = self.suspicion(), self.evidence.failures
+            # Some of the failures stand for as large a part of the split.
+            n_looked_at = len(repairable_data(trainer).indices("repair"))
+            among = n_looked_at * len(failures) / max(self.n_failures, 1)
             with self.timed():
-                self._doubt = doubt_labels(self.view, failures, suspicion, seed=self.seed)
+                self._doubt = doubt_labels(
+                    self.view, failures, suspicion, seed=self.seed, among=among
+                )
         return self._doubt
 
     def _training_view(self, trainer: pl.Trainer) -> TrainingView:

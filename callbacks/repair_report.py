@@ -234,9 +234,11 @@ class RepairReport(AnalysisCallback):
     def _record(self, trainer: pl.Trainer, repair: Repair, unrepaired: Unrepaired) -> RunRecord:
         injection, data = upstream(trainer, RepairInjection, self), repairable_data(trainer)
         strategy, said = injection.called, corrections_of(data)
+        names = Names.of(data.spec)
         ended = ended_notes(
             *(repair.answers["val"], injection.strategy.given_up, injection.ledger),
             *(self.monitor, self._folder),
+            [names.of_class(c) for c in range(data.spec.n_classes)],
         )
         ended = (*injection.strategy.notes, *ended)
         for note in ended:

@@ -15,6 +15,8 @@ from rnnrepair.sequences import Names
 
 # Samples of val from which on it tells networks apart that differ by some percent.
 FEW_VAL = 30
+# Share of a class that turns wrong, from which on that is told by itself.
+LOST = 0.2
 
 
 def found_notes(
@@ -61,6 +63,7 @@ def ended_notes(
     ledger: Sequence[LedgerRow],
     monitor: Monitor,
     folder: Path,
+    class_names: Sequence[str],
 ) -> tuple[str, ...]:
     """Return what a reader must know of how a repair has ended.
 
@@ -70,6 +73,7 @@ def ended_notes(
         ledger: of the run.
         monitor: the score that chooses on val.
         folder: of the run.
+        class_names: by class.
     """
     told = [
         f"Given up: {pattern.told}. Teaching it mended nothing, or val fell meanwhile: the network "
@@ -85,7 +89,27 @@ def ended_notes(
             f"{after.value:.4f}, {before.value:.4f} before. {_instead(folder)}"
             f"{_of_cleaning(ledger, folder)}"
         )
+    else:
+        told += _classes_lost(val, class_names)
     return tuple(told)
+
+
+def _classes_lost(val: SplitAnswers, class_names: Sequence[str]) -> list[str]:
+    """Tell the classes that the final network gets wrong far more often than the unrepaired one."""
+    told = []
+    for c in val.label.unique().tolist():
+        own = val.label == c
+        n = int(own.sum())
+        before, after = (
+            Scored.share(int((said[own] == c).sum()), n) for said in (val.before, val.after)
+        )
+        if before.fell_to(after) and before.value - after.value > LOST:
+            told.append(
+                f"Class {class_names[c]}: {before.value:.0%} of val right before, {after.value:.0%}"
+                " after. What is right elsewhere may only have been traded for it: look at the "
+                "table of classes."
+            )
+    return told
 
 
 def rounds_left(campaign: Campaign, monitor: Monitor) -> str | None:

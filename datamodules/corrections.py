@@ -186,7 +186,8 @@ def _sample(row: Mapping[str, Any], names: SampleNames, n: int) -> int:
         if name and name != called:
             raise ValueError(
                 f"index {written} is called {called!r} and not {name!r}: the table is of other "
-                "data; leave one of the two columns out"
+                "data, or of other splits or groups of them, which number samples otherwise. Where "
+                "the names are still those of your data, leave the column index out"
             )
         return int(written)
     (found,) = names.find([name])

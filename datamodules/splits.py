@@ -92,8 +92,8 @@ def tell_shared(groups: Groups, n_train: int, n_val: int) -> None:
     if shared or of_groups:
         log.warning(
             "A val or test set holds the same as %d training and val sequences%s. They stay, as a "
-            "network that is only explained (repair_share=0) has been trained on them: its scores "
-            "of that set are too good.",
+            "network that is only explained (repair_share=0) has been trained on them: it knows "
+            "these samples of that set, by the labels that training has.",
             shared,
             f", and others of the groups of {of_groups}" if of_groups else "",
         )

@@ -56,7 +56,8 @@ def rollback(cfg: DictConfig) -> Path:
         n_gone,
         cfg.round,
         path,
-        saved["epoch"] + 1,
+        # `epoch` is one more at the end of training than at that of its last epoch.
+        saved["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"],
     )
     return path
 

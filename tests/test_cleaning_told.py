@@ -36,7 +36,7 @@ def run(tmp_path, monkeypatch):
 
 
 def notes(ledger, val, given_up=()):
-    return ended_notes(val, given_up, ledger, Monitor.ACCURACY, Path("outputs/run"))
+    return ended_notes(val, given_up, ledger, Monitor.ACCURACY, Path("outputs/run"), ["no", "yes"])
 
 
 RELABELLED = [row(2, Action.RELABEL), row(3, Action.RELABEL)]
@@ -51,6 +51,20 @@ def test_a_loss_on_val_is_warned_of_with_what_takes_it_back():
     assert "scripts/rollback.py run=outputs/run round=2" in told
     assert "reweight" in told
     assert notes(RELABELLED, answers(84, 90)) == ()
+
+
+def test_a_class_that_was_traded_for_another_is_told():
+    label = torch.arange(200) % 2
+    traded = SplitAnswers(torch.arange(200), label, torch.ones(200).long(), torch.zeros(200).long())
+    (told,) = notes([], traded)
+    assert told.startswith("Class yes: 100% of val right before, 0% after.")
+    better = torch.where(torch.arange(200) < 110, 0, label)
+    assert notes([], SplitAnswers(torch.arange(200), label, torch.ones(200).long(), better)) == (
+        "Class yes: 100% of val right before, 45% after. What is right elsewhere may only have "
+        "been traded for it: look at the table of classes.",
+    )
+    kept = torch.where(torch.arange(200) < 20, 0, label)
+    assert notes([], SplitAnswers(torch.arange(200), label, torch.ones(200).long(), kept)) == ()
 
 
 def test_who_draws_less_often_already_is_not_told_to():
@@ -83,9 +97,10 @@ def test_the_line_tells_what_was_done_and_what_val_says():
     cleaned = Cleaned(1, 12, 3, 4, 5, estimated_wrong=0.1168)
     told = cleaning_line(cleaned, answers(90, 93), "accuracy")
     assert told == (
-        "labels: 12 relabelled, 3 drawn less often, 1 removed, 4 changes taken back; if wrong "
-        "labels are spread at random, at most 11.7% of them were wrong; 5 failures without "
-        "samples, for their labels are in doubt; accuracy on val 0.9000 before, 0.9300 after"
+        "labels: 12 relabelled, 3 drawn less often, 1 removed; changes taken back, injected "
+        "samples included: 4; if wrong labels are spread at random, at most 11.7% of them were "
+        "wrong; 5 failures without samples, for their labels are in doubt; accuracy on val 0.9000 "
+        "before, 0.9300 after"
     )
     told = cleaning_line(Cleaned(0, 0, 0, 0, 0), answers(90, 90), "accuracy")
     assert "estimate" not in told

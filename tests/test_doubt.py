@@ -45,7 +45,8 @@ def doubted(
     score = torch.zeros(n)
     score[list(suspects)] = 1
     suspicion = Suspicion(torch.arange(n), score, torch.zeros(n).long(), score >= 0.5)
-    suspicion = replace(suspicion, shared=options.pop("shared", ()))
+    told = {"shared": options.pop("shared", ()), "rate": options.pop("rate", None)}
+    suspicion, among = replace(suspicion, **told), options.pop("among", None)
     fit = traces_of(fit_label, [0] * n)
     failure = traces_of([label], [predicted], n)
     view = replace(
@@ -60,6 +61,7 @@ def doubted(
         failure,
         suspicion,
         Doubting(**{"nearest": 3, "odds": 10} | options),
+        among=among,
     )
 
 
@@ -93,6 +95,25 @@ def test_a_class_of_few_samples_is_not_doubted_for_that_and_one_of_many_gets_no_
     assert doubted(label, place, place, 0, 1, 0.5, 0.5).odds.tolist() == [pytest.approx(16 * 4 / 6)]
     label[6:9] = [0, 0, 0]
     assert doubted(label, place, place, 0, 1, 0.5, 0.5).odds.tolist() == [16.0]
+
+
+@pytest.mark.parametrize(
+    ("among", "rate", "too_many"),
+    [
+        # One label is doubted, where one in two is wrong, in ten thousand, and where nobody knows.
+        (10, 0.5, 0),
+        (10, 0.0001, 1),
+        (None, 0.0001, 0),
+        (10, None, 0),
+        # One of a thousand is no more than training lets expect.
+        (1000, 0.001, 0),
+    ],
+)
+def test_more_doubts_than_wrong_labels_explain_are_none(among, rate, too_many):
+    found = doubted(*SPEAKS, among=among, rate=rate)
+    assert found.too_many == too_many
+    assert found.own.tolist() == [too_many == 0]
+    assert bool(found.too_many_told) == (too_many > 0)
 
 
 @pytest.mark.parametrize(("odds", "own"), [(16, True), (16.1, False)])

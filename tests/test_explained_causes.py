@@ -42,7 +42,9 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     doubted = explained(network, data, finders=None, doubting=Doubting(odds=1.5))
     suspect = doubted.doubt.suspect.nonzero()[:, 0].tolist()
     assert suspect
-    assert "It shares device d7, which may be why" in doubted.suspect_told(suspect[0])
+    told = doubted.suspect_told(suspect[0])
+    assert told.startswith("What it shares (device d7) may be why training samples like it")
+    assert not doubted[suspect[0]].label_suspect
     assert found[0].pattern == "device d7"
     # All failures of the split are looked through, whichever are asked about.
     asked = explained(network, data, finders=None, index=failing[:2])

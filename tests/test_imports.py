@@ -61,7 +61,7 @@ RULES = {
     ),
     "explanation": (
         {*ROOMS, "record"},
-        {"torch", "pandas"},
+        {"torch", "pandas", "scipy"},
     ),
     "studies": (
         {*ROOMS, "record"},

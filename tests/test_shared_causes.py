@@ -72,7 +72,7 @@ def test_doubts_that_a_value_explains_are_part_of_a_pattern_before_the_label(
     value = SharedValue("device", "b", 9, 12, 10, 100, 1e-6, (0, 1, 2))
 
     def explained(*given):
-        doubt = doubt_labels(*given)
+        doubt = doubt_labels(*given[:-1])
         by = torch.full_like(doubt.explained_by, -1)
         by[:3] = 0
         every = torch.ones_like(doubt.own)

@@ -20,7 +20,7 @@ from rnnrepair.callbacks.launch.messages import naming_keys
 from rnnrepair.callbacks.launch.own_packages import search_in
 from rnnrepair.callbacks.launch.refused_overrides import telling_refusals
 from rnnrepair.callbacks.launch.sweep_job import sweep_job
-from rnnrepair.callbacks.launch.user_errors import ending_in_one_line
+from rnnrepair.callbacks.launch.user_errors import USER_ERROR, ending_in_one_line
 from rnnrepair.callbacks.wandb.logger import finish_wandb
 
 log = logging.getLogger("train")
@@ -46,8 +46,9 @@ def run(cfg: DictConfig) -> float | None:
     try:
         with ending_in_one_line(log):
             return objective(cfg, began)
-    except SystemExit:
-        if not began.known:
+    except SystemExit as end:
+        # Who interrupts may have done so in an analysis, before the first epoch.
+        if end.code == USER_ERROR and not began.known:
             remove_failed_start(cfg)
         raise
 
@@ -61,7 +62,8 @@ def objective(cfg: DictConfig, *extra: Callback) -> float | None:
         failed = False
     finally:
         finish_wandb(failed=failed)
-        if failed:
+        # What is refused before training would be refused again.
+        if failed and any(isinstance(c, TrainingBegan) and c.known for c in extra):
             tell_how_to_go_on(cfg)
     return summary["after"][f"val_{cfg.monitor}"] if summary else None
 
@@ -71,6 +73,8 @@ def tell_how_to_go_on(cfg: DictConfig) -> None:
     last = Path(cfg.paths.output_dir) / "checkpoints" / "last.ckpt"
     # A job of a multirun is continued by the command of the multirun.
     if last.is_file() and HydraConfig.get().mode != RunMode.MULTIRUN:
-        written = [o for o in HydraConfig.get().overrides.task if not o.startswith("ckpt_path=")]
+        given = HydraConfig.get().overrides
+        written = [o for o in given.task if not o.startswith("ckpt_path=")]
+        written += [o for o in given.hydra if not o.startswith("hydra.mode=")]
         command = shlex.join(["python", "train.py", *written, f"ckpt_path={last}"])
         log.info("To go on from the last whole epoch: %s", command)

@@ -22,6 +22,8 @@ _TARGET, _KEY = r"call to target '([\w.]+)'", r"full_key: ([\w.@]+)"
 # What omegaconf says of where a value was to come from.
 _SOURCE = r"Interpolation key '([\w.]+)' not found"
 
+# Exit code of a command that a user can mend.
+USER_ERROR = 2
 USER_ERRORS = (
     ConfigurationError,
     DataError,
@@ -57,7 +59,7 @@ def told(error: Exception) -> str | None:
 
 @contextmanager
 def ending_in_one_line(log: logging.Logger) -> Iterator[None]:
-    """End a command with exit code 2 and one line in its log where a user can mend what is wrong.
+    """End a command with ``USER_ERROR`` and a line in its log where a user can mend what is wrong.
 
     Any other error is a fault of the program, and keeps its traceback.
     """
@@ -68,4 +70,4 @@ def ending_in_one_line(log: logging.Logger) -> Iterator[None]:
         if line is None:
             raise
         log.error("%s", line)
-        sys.exit(2)
+        sys.exit(USER_ERROR)

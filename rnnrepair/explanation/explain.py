@@ -17,6 +17,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation.asked import asked_about, told_rows
 from rnnrepair.explanation.explanation import Explanation
 from rnnrepair.explanation.states import states_name, states_of
+from rnnrepair.explanation.unlike_training import is_behind, renumbered, shifted
 from rnnrepair.influence import (
     Doubting,
     Evidence,
@@ -35,7 +36,14 @@ from rnnrepair.influence import (
 )
 from rnnrepair.network import verified
 from rnnrepair.network.calls import Call
-from rnnrepair.patterns import Finder, Pattern, PatternContext, Search, teachable_finders
+from rnnrepair.patterns import (
+    Finder,
+    Pattern,
+    PatternContext,
+    Search,
+    gathering_finders,
+    teachable_finders,
+)
 from rnnrepair.progress import bars_if, bars_shown
 from rnnrepair.protocols import (
     RepairableData,
@@ -163,14 +171,15 @@ def explain(
         checked=checked_labels(data),
     )
     suspicion = suspect_labels(view, settings.seed)
-    warning = not_trained_on(trained_on, traces, split)
-    if warning and not_trained_on(_without_suspects(trained_on, suspicion), traces, split):
-        log.warning(warning)
-    else:  # wrong labels are why, and are told by themselves
-        warning = ""
+    warnings = _unlike(data, trained_on, traces, split)
+    # Where wrong labels are why, they are told by themselves.
+    if not_trained_on(_without_doubted(trained_on, suspicion, view), traces, split):
+        warnings.insert(0, not_trained_on(trained_on, traces, split))
+    for warning in warnings:
+        log.warning("%s", warning)
     suspects = gather_suspects(suspicion, view, None, None)
     evidence = _evidence(method, view, failures, top, settings.seed)
-    patterns, perhaps = _patterns(data, trained_on, traces, finders, settings.seed)
+    patterns, perhaps, gathered = _patterns(data, trained_on, traces, finders, settings.seed)
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -179,15 +188,16 @@ def explain(
         fit_accuracy=trained_on.accuracy,
         searched=n_original,
         set_aside=sum(len(data.indices(other)) for other in ("repair", "val") if other != split),
-        warning=warning,
+        warning="\n".join(warnings),
         confused=confusion(traces.label, traces.final_prediction),
         failing=(failing := traces.index[~traces.correct]),
         n_apart=len((failing if groups is None else groups[failing]).unique()),
         patterns=patterns,
         perhaps=perhaps,
+        gathered=gathered,
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(view, failures, suspicion, doubting, settings.seed),
+        doubt=_doubt(view, failures, traces, suspicion, doubting, settings.seed),
         suspicion=suspicion,
         suspects=tuple(with_evidence(suspects, view, SHOWN, settings.seed)),
         place=_in_the_plane(*(abstraction.ends.at(t.index) for t in (view.traces, failures))),
@@ -227,12 +237,14 @@ def _make_folder(keep_in: Path) -> None:
         ) from error
 
 
-def _without_suspects(trained_on: Traces, suspicion: Suspicion) -> Traces:
-    """Leave out samples whose label is suspect, where few are: of other data all labels are."""
-    suspect = suspicion.suspects_among(trained_on.index)
-    if float(suspect.double().mean()) > FEW_SUSPECT:
+def _without_doubted(trained_on: Traces, suspicion: Suspicion, view: TrainingView) -> Traces:
+    """Leave out samples whose label is doubted, where few are: of other data all labels are."""
+    doubted = suspicion.suspects_among(trained_on.index)
+    for value in suspicion.shared:
+        doubted |= value.explains(view.columns, trained_on.index, trained_on.label)
+    if float(doubted.double().mean()) > FEW_SUSPECT:
         return trained_on
-    return trained_on.select((~suspect).nonzero()[:, 0])
+    return trained_on.select((~doubted).nonzero()[:, 0])
 
 
 def not_trained_on(trained_on: Traces, traces: Traces, split: Split) -> str:
@@ -270,6 +282,7 @@ def _evidence(
 def _doubt(
     view: TrainingView,
     failures: Traces,
+    traces: Traces,
     suspicion: Suspicion,
     doubting: Doubting | None,
     seed: int,
@@ -277,8 +290,10 @@ def _doubt(
     if len(failures) == 0:
         nothing = torch.empty(0, dtype=torch.bool)
         none = torch.empty(0, (doubting or Doubting()).nearest, dtype=torch.int64)
-        return LabelDoubt(torch.empty(0), nothing, nothing, none, none[:, 0])
-    return doubt_labels(view, failures, suspicion, doubting, seed)
+        return LabelDoubt(torch.empty(0), nothing, nothing, none, none[:, 0], suspicion.shared)
+    # Those that are told stand for as large a part of the split.
+    among = len(traces) * len(failures) / int((~traces.correct).sum())
+    return doubt_labels(view, failures, suspicion, doubting, seed, among)
 
 
 def _patterns(
@@ -287,21 +302,35 @@ def _patterns(
     traces: Traces,
     finders: Sequence[Finder] | None,
     seed: int,
-) -> tuple[tuple[Pattern, ...] | None, Pattern | None]:
-    """Return what all failures of a split share, and what they may share where that is nothing.
+) -> tuple[tuple[Pattern, ...] | None, Pattern | None, tuple[Pattern, ...]]:
+    """Return what all failures of a split share; where nothing, what they may, and where they are.
 
-    None and None where nobody asks.
+    None, None and nothing where nobody asks.
     """
     finders = teachable_finders() if finders is None else finders
     if not finders:
-        return None, None
+        return None, None, ()
     log.info("Looking for what the %d failures have in common", int((~traces.correct).sum()))
     originals = trained_on.index, trained_on.label
     context = PatternContext.of(data, originals, traces, seed)
     search = Search(replace(context, fit=trained_on), finders)
-    found = tuple(search.named())
-    uncertain = [] if found else search.named(UNCERTAIN, at_most=1)
-    return found, uncertain[0] if uncertain else None
+    if found := tuple(search.named()):
+        return found, None, ()
+    uncertain = search.named(UNCERTAIN, at_most=1)
+    gathered = Search(replace(context, fit=trained_on), gathering_finders()).named()
+    return (), uncertain[0] if uncertain else None, tuple(gathered)
+
+
+def _unlike(data: RepairableData, trained_on: Traces, traces: Traces, split: Split) -> list[str]:
+    """Return how a split that is answered far worse than training differs from it."""
+    if not is_behind(traces, trained_on):
+        return []
+    confused = confusion(traces.label, traces.final_prediction)
+    told = [
+        shifted(data.spec, data.fetch, trained_on.index, traces.index, split),
+        renumbered(confused, Names.of(data.spec), split),
+    ]
+    return [each for each in told if each]
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

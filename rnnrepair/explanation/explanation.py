@@ -37,7 +37,8 @@ class Explanation:
         fit_accuracy: of it on the training samples that are searched.
         searched: training samples among which those behind a failure are looked for.
         set_aside: sequences of ``repair`` and ``val``, which are not.
-        warning: that the data are probably not those that it was trained on; empty for none.
+        warning: that the data are probably not those that it was trained on, or that the split is
+            unlike them; empty for none.
         confused: (C, C) int64, how often the class of the row is taken for that of the column on
             the whole split.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
@@ -46,6 +47,8 @@ class Explanation:
             looked.
         perhaps: what they may have in common where there are none of these: chance explains it, but
             not easily.
+        gathered: classes, lengths and odd values of the inputs in which failures gather, where
+            there are no patterns: where they are, and not why.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
@@ -72,6 +75,7 @@ class Explanation:
     n_apart: int
     patterns: tuple[Pattern, ...] | None
     perhaps: Pattern | None
+    gathered: tuple[Pattern, ...]
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt
@@ -171,9 +175,10 @@ class Explanation:
             head += f"\n{self.states_told}"
         if self.sample_names.told:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
-        doubted = (f"{value.told}." for value in self.doubt.shared)
+        doubted = [f"{value.told}." for value in self.doubt.shared]
+        doubted += [self.doubt.too_many_told] if self.doubt.too_many else []
         lines = (self._line(row) for row in range(len(self)))
-        training = [self.suspicion.told] if self.suspects else []
+        training = [self.suspicion.told] if self.suspicion.told else []
         mistaken = [self.mistaken] if self.mistaken else []
         return "\n".join([head, *mistaken, *self.shared_told(), *training, *doubted, *lines])
 
@@ -183,16 +188,20 @@ class Explanation:
             return []
         if self.n_apart < LEAST_FAILURES:
             apart = (
-                "" if self.n_apart == self.n_failures else " that are no copies, nor of one group"
+                ""
+                if self.n_apart == self.n_failures
+                else f" that are no copies, nor of one group, and these are of {self.n_apart}"
             )
             needed = f"where there are {LEAST_FAILURES} or more{apart}."
             return [f"What failures share is looked for {needed}"]
         if not self.patterns:
             nothing = (
-                "The failures share nothing that was looked for more than chance explains."
+                "The failures share nothing that was looked for (edits, words, values of columns) "
+                "more than chance explains."
                 f"{few_groups_told(self.n_failures, self.n_apart)}"
             )
-            return [nothing, *self._perhaps_told()]
+            gathered = (f"Where they gather: {of.name} (p {of.p:.3f})." for of in self.gathered)
+            return [nothing, *gathered, *self._perhaps_told()]
         return [f"What failures share: {found.name} (p {found.p:.3f})." for found in self.patterns]
 
     def _perhaps_told(self) -> list[str]:
@@ -205,21 +214,29 @@ class Explanation:
             f"pattern is named from {LEVEL} down)."
         ]
 
+    def is_suspect(self, row: int) -> bool:
+        """Return whether a label at a failure is suspect; not where it shares a pattern."""
+        return bool(self.doubt.suspect[row]) and not self._patterns_of(self.failures[row].index)
+
     def suspect_told(self, row: int) -> str:
         """Say which labels are suspect at a failure and why, or why none is; empty for nothing."""
         if self.doubt.explained[row]:
             value = self.doubt.shared[int(self.doubt.explained_by[row])]
             return (
-                f"Most training samples with {value.column}={value.value} look mislabelled: more "
-                "likely a pattern than wrong labels"
+                f"Most training samples with {value.column}={value.value} look mislabelled: they "
+                "are, or what has this value differs"
             )
         if not self.doubt.suspect[row]:
             return ""
         own = bool(self.doubt.own[row] | self.doubt.copied[row])
-        whose = "LABEL SUSPECT" if own else "LABELS OF NEIGHBOURS SUSPECT"
         shared = self._patterns_of(self.failures[row].index)
-        first = f". It shares {', '.join(shared)}, which may be why: look at that first"
-        return f"{whose}: {self.why_suspect(row)}{first if shared else ''}"
+        if shared:
+            return (
+                f"What it shares ({', '.join(shared)}) may be why {self.why_suspect(row)}: look at "
+                "that first"
+            )
+        whose = "LABEL SUSPECT" if own else "LABELS OF NEIGHBOURS SUSPECT"
+        return f"{whose}: {self.why_suspect(row)}"
 
     def why_suspect(self, row: int) -> str:
         """Say what speaks against the label of a failure, or those around it; empty for nothing."""
@@ -259,10 +276,10 @@ class Explanation:
         count from 1, as everywhere that people read), contrast (see ``Evidence``; NaN where there
         is none), nearest, parents, opponents, contexts (lists of training samples, most influential
         first), nearest_names and so on (what these are called; of injected ones what they were made
-        of), pattern (what it shares with other failures; empty for nothing), label_suspect,
-        why_suspect, odds (see ``LabelDoubt``), copies (training samples that are near copies with
-        another label), copies_names, x, y (a place in the plane), text, and the columns of the
-        user's data as column_NAME. Lists stay lists in parquet.
+        of), pattern (what it shares with other failures; empty for nothing), label_suspect (not
+        where it has a pattern), why_suspect, odds (see ``LabelDoubt``), copies (training samples
+        that are near copies with another label), copies_names, x, y (a place in the plane), text,
+        and the columns of the user's data as column_NAME. Lists stay lists in parquet.
         """
         named = [f"{role}_names" for role in _ROLES]
         columns = [*_COLUMNS, *_ROLES, *named, "pattern", *_DOUBT, "x", "y", "text"]
@@ -304,7 +321,7 @@ class Explanation:
         x, y = self.place[row].tolist()
         return found | {
             "pattern": "; ".join(self._patterns_of(failure.index)),
-            "label_suspect": bool(self.doubt.suspect[row]),
+            "label_suspect": self.is_suspect(row),
             "why_suspect": self.why_suspect(row),
             "odds": float(self.doubt.odds[row]),
             "copies": _real(self.doubt.copies[row]),

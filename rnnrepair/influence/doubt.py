@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
+from scipy.stats import binom
 from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
@@ -22,6 +23,9 @@ ASKED = 5
 USUAL_OF = 2000
 # Those whose own nearest samples tell from which distance on a failure is far from all of them.
 FAR_OF = 200
+# Wrong labels do not explain doubts that are so many times as many as training lets expect, at this
+# level of a binomial test.
+TIMES, LEVEL = 2, 0.001
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,17 @@ class LabelDoubt:
         odds: (M,) float32 votes of the neighbours for the predicted against the failure's label,
             lower for a class of few samples; see ``Doubting``.
         own: (M,) bool: the neighbours agree with the prediction, so the failure's label is suspect;
-            not where that says nothing (``explained``, far from all training samples), and not
-            where a person has looked at the label.
+            not where that says nothing (``explained``, far from all training samples,
+            ``too_many``), and not where a person has looked at the label.
         neighbours: (M,) bool: most of those that speak for the prediction are suspect themselves.
         copies: (M, nearest) int64 indices of training samples that are near copies with another
             label, nearest first, -1 where there are no more.
         explained_by: (M,) int64 place in ``shared`` of what explains a doubt without a wrong label:
             most training samples with the same value are doubted too; -1 for nothing.
         shared: values of the user's columns that doubted training samples share.
+        too_many: failures that the neighbours speak against, where these are far more than wrong
+            labels as frequent as in training explain: more likely their inputs differ from those
+            of training, or all are labelled otherwise. 0 where they are not.
     """
 
     odds: Tensor
@@ -72,6 +79,19 @@ class LabelDoubt:
     copies: Tensor
     explained_by: Tensor
     shared: tuple[SharedValue, ...] = ()
+    too_many: int = 0
+
+    @property
+    def too_many_told(self) -> str:
+        """Why no label is called suspect by its neighbours; empty where that is open."""
+        if not self.too_many:
+            return ""
+        return (
+            f"Training samples like {self.too_many} of the {len(self.odds)} failures have other "
+            "labels than these, far more than the wrong labels that training has would explain. So "
+            "these inputs differ from those of training, or all are labelled otherwise: no label "
+            "is called suspect for that."
+        )
 
     @property
     def score(self) -> Tensor:
@@ -100,6 +120,7 @@ def doubt_labels(
     suspicion: Suspicion,
     doubting: Doubting | None = None,
     seed: int = 0,
+    among: float | None = None,
 ) -> LabelDoubt:
     """Compare the labels of failures with those of their neighbours.
 
@@ -112,6 +133,8 @@ def doubt_labels(
         suspicion: of the training samples.
         doubting: see ``Doubting``.
         seed: of the order of ties.
+        among: samples of the same kind, right or wrong, that these failures are all failures of;
+            None where that is not known.
     """
     doubting = doubting or Doubting()
     fit = view.traces.between(0, view.n_original)
@@ -138,7 +161,22 @@ def doubt_labels(
     doubted = (odds >= doubting.odds) & ~checked
     explained_by[~(doubted | neighbours | (copies[:, 0] >= 0))] = -1
     own = doubted & (explained_by < 0) & ~far
-    return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared)
+    too_many = _too_many(int(own.sum()), among, suspicion.rate)
+    own &= too_many == 0
+    return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared, too_many)
+
+
+def _too_many(n_doubted: int, among: float | None, rate: float | None) -> int:
+    """Return how many labels are doubted where wrong labels do not explain so many, else 0.
+
+    Args:
+        n_doubted: of them.
+        among: see ``doubt_labels``.
+        rate: share of the training labels that is wrong at most.
+    """
+    if among is None or rate is None or n_doubted <= TIMES * rate * among:
+        return 0
+    return n_doubted if binom.sf(n_doubted - 1, round(among), rate) <= LEVEL else 0
 
 
 def _usual_distances(view: TrainingView, fit: Traces, order: Tensor, nearest: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Which training samples may carry a wrong label, and which label the evidence speaks for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from scipy.stats import rankdata
@@ -49,6 +49,8 @@ class Suspicion:
             explains a doubt, the sample is not suspect.
         n_far: samples that would be suspect if they were not far from all others.
         rate: share of all labels that is wrong at most, by estimate; None where there is none.
+        explained: (N,) bool, samples that would be suspect if no value in ``shared`` explained
+            that; empty where there is none.
     """
 
     index: Tensor
@@ -58,6 +60,7 @@ class Suspicion:
     shared: tuple[SharedValue, ...] = ()
     n_far: int = 0
     rate: float | None = None
+    explained: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
 
     @property
     def told(self) -> str:
@@ -87,6 +90,7 @@ class Suspicion:
             score=self.score.masked_fill(right, 0),
             suggested=torch.where(right, label, self.suggested),
             suspect=self.suspect & ~right,
+            explained=self.explained & ~right if len(self.explained) else self.explained,
         )
 
 
@@ -141,15 +145,20 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     looked_at = (of[open_] for of in (traces.index, label, doubted, view.labelled_together))
     shared = shared_values(view.columns, *looked_at)
     kinds = _within_values(found.kinds, shared, view, traces)
+    explained = torch.zeros_like(doubted)
     if shared:
+        explained = doubted & ~found.far
         odds = wrong_label_odds(kinds, label, found.expected, found.counts)
         doubted = _doubted(odds, kinds, label) & open_
     suspect = doubted & ~found.far
+    explained &= ~suspect
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
+    suggested = torch.where(suspect | explained, other, label)
     judged = Suspicion(
-        *(traces.index, odds.sigmoid(), torch.where(suspect, other, label), suspect, shared),
+        *(traces.index, odds.sigmoid(), suggested, suspect, shared),
         int((doubted & found.far).sum()),
         found.rate if found.rate < 1 else None,
+        explained,
     )
     return judged.without(view.checked, label)
 

@@ -6,9 +6,10 @@ from rnnrepair.patterns.edit_patterns import EditPatterns
 from rnnrepair.patterns.find import LEVEL, Search, find_patterns, members_of
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
+from rnnrepair.patterns.input_patterns import InputPatterns
 from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
-from rnnrepair.patterns.teachable import teachable_finders
+from rnnrepair.patterns.teachable import gathering_finders, teachable_finders
 from rnnrepair.patterns.trait import Trait, taught_of
 from rnnrepair.patterns.tried import LEAST_FAILURES, few_groups_told
 from rnnrepair.patterns.word_patterns import WordPatterns
@@ -21,6 +22,7 @@ __all__ = [
     "EditPatterns",
     "Finder",
     "GroupPatterns",
+    "InputPatterns",
     "PathPatterns",
     "Pattern",
     "PatternContext",
@@ -30,6 +32,7 @@ __all__ = [
     "columns_without_groups",
     "few_groups_told",
     "find_patterns",
+    "gathering_finders",
     "is_in",
     "members_of",
     "taught_of",

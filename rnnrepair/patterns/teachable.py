@@ -1,8 +1,9 @@
-"""The patterns that say why failures fail, and that training samples can teach."""
+"""The patterns that say why failures fail, which samples can teach, and those that say where."""
 
 from rnnrepair.patterns.edit_patterns import EditPatterns
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
+from rnnrepair.patterns.input_patterns import InputPatterns
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 
@@ -12,3 +13,8 @@ def teachable_finders() -> list[Finder]:
     Classes, lengths and paths are left out: they say where failures gather, and not why.
     """
     return [EditPatterns(), WordPatterns(), GroupPatterns(columns_only=True)]
+
+
+def gathering_finders() -> list[Finder]:
+    """Return finders that say where failures gather, and not why: classes, lengths, odd values."""
+    return [GroupPatterns(), InputPatterns()]

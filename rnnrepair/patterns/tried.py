@@ -116,7 +116,9 @@ class Tried:
         # Whether it is large enough is asked of the samples, not of the flags: these are shuffled.
         large = self._large(stratum >= 0, context.group)
         unit = torch.full((len(self.kind.unique()),), -torch.inf)
-        # In a fixed order, each at the whole level: wide ones only once a narrow one has passed.
+        # In a fixed order, each at the whole level: wide ones only once a narrow one has passed, so
+        # that none is more certain than the best of those.
+        gate = 0.0
         for wide in (False, True):
             rows = (large & (self.wide == wide)).nonzero()[:, 0]
             chances = self._chances(rows, context, stratum, shuffles, generator)
@@ -129,7 +131,8 @@ class Tried:
             excess[rows] = found / scale[self.kind[rows]]
             best_by_chance = (by_chance / scale[:, None]).amax(0)
             above = (best_by_chance >= excess[rows][:, None]).sum(1)
-            p[rows] = (1 + above).double() / (1 + shuffles)
+            p[rows] = ((1 + above).double() / (1 + shuffles)).clamp_min(gate)
+            gate = float(p.min())
             if not bool((p <= level).any()):
                 return Passed((), (), ())
         ranked = excess.argsort(descending=True, stable=True)

@@ -27,6 +27,7 @@ class Suspect:
     Attributes:
         index: of the sample.
         split: fit, or repair for a failure whose own label is suspect.
+        explained: whether a value of a column may be why, so that it is not called suspect.
         label: that it carries.
         suggested: that the evidence speaks for.
         score: how suspicious it is, in [0, 1].
@@ -41,6 +42,7 @@ class Suspect:
     score: float
     neighbours: tuple[Neighbour, ...] = ()
     margins: tuple[float | None, ...] = ()
+    explained: bool = False
 
     def plain(self) -> dict[str, Any]:
         """Return numbers and strings, for a checkpoint."""
@@ -58,6 +60,8 @@ def gather_suspects(
 ) -> list[Suspect]:
     """Return training samples and failures whose label is suspect, each most suspicious first.
 
+    Behind them stand the training samples whose doubt a value of a column explains.
+
     Args:
         suspicion: of the training samples.
         view: of them.
@@ -71,16 +75,22 @@ def gather_suspects(
         Suspect(index, "fit", label, suggested, score)
         for index, label, suggested, score in zip(*(c[rows].tolist() for c in columns), strict=True)
     ]
+    rows = suspicion.explained.nonzero()[:, 0]
+    explained = [
+        Suspect(index, "fit", label, suggested, score, explained=True)
+        for index, label, suggested, score in zip(*(c[rows].tolist() for c in columns), strict=True)
+    ]
     if evidence is None or doubt is None:
-        return found
+        return found + explained
     failures, score = evidence.failures, doubt.score
     rows = doubt.own.nonzero()[:, 0]
     rows = rows[score[rows].argsort(descending=True, stable=True)]
     columns = (failures.index, failures.label, failures.final_prediction.long(), score)
-    return found + [
+    found += [
         Suspect(index, "repair", label, suggested, s)
         for index, label, suggested, s in zip(*(c[rows].tolist() for c in columns), strict=True)
     ]
+    return found + explained
 
 
 def with_evidence(
@@ -132,6 +142,7 @@ def suspect_columns(
         "label": [names.of_class(s.label) for s in suspects],
         "suggested": [names.of_class(s.suggested) for s in suspects],
         "score": [f"{s.score:.4f}" for s in suspects],
+        "explained": ["by a column" if s.explained else "" for s in suspects],
         "action": [""] * len(suspects),
         **table_columns(samples, index),
     }

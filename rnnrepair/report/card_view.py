@@ -55,6 +55,7 @@ class CardView:
         injected: samples made for it.
         doubt: which labels are suspect and why, or why none is; empty where nobody has looked.
         suspect: whether any is.
+        trained_on: whether the final network was trained on the failure itself, too.
     """
 
     index: int
@@ -69,6 +70,7 @@ class CardView:
     injected: tuple[Sample, ...]
     doubt: str = ""
     suspect: bool = False
+    trained_on: bool = False
 
     @property
     def repaired(self) -> bool:
@@ -90,6 +92,7 @@ def card_view(
     doubt: str = "",
     *,
     suspect: bool = False,
+    trained_on: bool = False,
 ) -> CardView:
     """Prepare a card.
 
@@ -100,6 +103,7 @@ def card_view(
         after: predictions of its split after the run, None where no run has changed the network.
         doubt: which labels are suspect and why, or why none is.
         suspect: whether any is.
+        trained_on: see ``CardView``.
     """
     failure = card.failure
     labels = [found.label for found in failure.neighbours]
@@ -145,6 +149,7 @@ def card_view(
         ),
         doubt=doubt,
         suspect=suspect,
+        trained_on=trained_on,
     )
 
 

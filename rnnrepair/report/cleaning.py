@@ -14,7 +14,8 @@ def cleaning_line(cleaned: Cleaned, val: SplitAnswers, monitor: str) -> str:
     """
     told = [
         f"labels: {cleaned.relabelled} relabelled, {cleaned.reweighted} drawn less often, "
-        f"{cleaned.removed} removed, {cleaned.taken_back} changes taken back"
+        f"{cleaned.removed} removed; changes taken back, injected samples included: "
+        f"{cleaned.taken_back}"
     ]
     if cleaned.estimated_wrong is not None:
         told.append(

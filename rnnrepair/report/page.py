@@ -111,7 +111,8 @@ def _sequences(repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
     """Return what the page shows of single samples."""
     after, samples = repair.answers["repair"].final, names_of_samples(data)
     cards = [
-        card_view(card, names, samples, after) for card in failure_cards(repair.failures, data)
+        card_view(card, names, samples, after, trained_on=repair.trained_on)
+        for card in failure_cards(repair.failures, data)
     ]
     return {
         "cards": cards,
@@ -138,11 +139,11 @@ def write_explanation(
         card_view(
             *(card, names, explanation.sample_names),
             doubt=explanation.suspect_told(row),
-            suspect=bool(explanation.doubt.suspect[row]),
+            suspect=explanation.is_suspect(row),
         )
         for row, card in enumerate(failure_cards(explanation.failures, data))
     ]
-    suspect = explanation.doubt.suspect.tolist()
+    suspect = [explanation.is_suspect(row) for row in range(len(cards))]
     shown = [suspect for suspect in explanation.suspects if suspect.neighbours]
     found = [FoundPattern.of(pattern, {}, {}, 0) for pattern in explanation.patterns or ()]
     text = _page(

@@ -161,7 +161,9 @@ def print_failures(repair: Repair, data: ShownData, console: Console | None = No
     fixed = set(after.index[after.correct].tolist())
     for card in failure_cards(repair.failures[:PRINTED], data):
         (called,) = samples.numbered(torch.tensor([card.failure.index]))
-        console.print(_line(card, names, called, repaired=card.failure.index in fixed))
+        right = "right (trained on at the end)" if repair.trained_on else "repaired"
+        fate = right if card.failure.index in fixed else "still wrong"
+        console.print(_line(card, names, called, fate))
     token = names.token
     console.print(
         f"Colours: the class predicted after each {token}; reversed: the responsible {token}; "
@@ -170,14 +172,13 @@ def print_failures(repair: Repair, data: ShownData, console: Console | None = No
     )
 
 
-def _line(card: FailureCard, names: Names, called: str, *, repaired: bool) -> Text:
+def _line(card: FailureCard, names: Names, called: str, fate: str) -> Text:
     failure = card.failure
     predicted = failure.prediction.tolist()
     colour = class_colours([failure.label, failure.predicted, *predicted])
     label, said = names.of_class(failure.label), names.of_class(failure.predicted)
     line = Text(
-        f"{'repaired' if repaired else 'still wrong'} (sample {called}): labelled {label}, "
-        f"predicted {said}\n",
+        f"{fate} (sample {called}): labelled {label}, predicted {said}\n",
         style="bold",
     )
     first, end = failure.segment

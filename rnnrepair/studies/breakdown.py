@@ -146,7 +146,7 @@ class Breakdown:
         view, seed = _view(run), run.settings.seed
         doubting = Doubting(self.nearest, self.odds, self.copy)
         suspicion = suspect_labels(view, seed)
-        doubt = doubt_labels(view, failures, suspicion, doubting, seed)
+        doubt = doubt_labels(view, failures, suspicion, doubting, seed, len(of_split))
         patterns = shared_patterns(run, of_split, fit)
         found_triggers = triggers(view, seed)
         margin = margins(run, failures)
@@ -182,6 +182,7 @@ class Breakdown:
         if found_triggers:
             tables["triggers"] = trigger_table(run, fit, found_triggers)
         told += [f"{value.told}." for value in doubt.shared]
+        told += [doubt.too_many_told] if doubt.too_many else []
         planted = planted_labels(run, failures)
         if planted is not None:
             tables["planted"] = score = found_of_planted(doubt.own, planted)

@@ -1,4 +1,4 @@
-"""Values of the user's columns that doubted labels share: more likely a pattern than a mistake."""
+"""Values of the user's columns that doubted labels share: a pattern, or a source of mistakes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -63,8 +63,10 @@ class SharedValue:
                 "these samples first, and at the study of patterns"
             )
         return (
-            f"{told}that is more likely a pattern than {self.doubted} wrong labels. Look at the "
-            "study of patterns and the strategy pattern"
+            f"{told}either these {self.doubted} labels are wrong, or what has this value differs "
+            "and they are right. Look at some of them: none is called suspect, and they stand at "
+            "the end of the table of suspects. If they are right, see the study of patterns and "
+            "the strategy pattern"
         )
 
     def explains(

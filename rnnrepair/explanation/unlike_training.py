@@ -1,0 +1,97 @@
+"""How a whole split differs from the training data, where a network does far worse on it."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from rnnrepair.patterns.summaries import LOOKED_AT, Usual, summaries_of
+from rnnrepair.protocols import Split
+from rnnrepair.sequences import DataSpec, Names, SequenceBatch
+from rnnrepair.traces import Traces
+
+# Standard errors by which a split is behind training, and more.
+SURELY = 3
+# Share of a split that is beyond what 99 % of the training samples have, from which on it differs.
+FAR_MORE = 0.25
+# So much more of a split would be right if classes were renamed, and so much of it in all.
+GAIN, MOST = 0.3, 0.7
+# Differences told.
+TOLD = 3
+
+
+def is_behind(split: Traces, training: Traces) -> bool:
+    """Return whether a split is answered far worse than training, by three standard errors."""
+    here, there = split.accuracy, training.accuracy
+    error = math.sqrt(sum(a * (1 - a) / len(t) for a, t in ((here, split), (there, training))))
+    return here < there - SURELY * error
+
+
+def shifted(
+    spec: DataSpec,
+    fetch: Callable[[Tensor], SequenceBatch],
+    training: Tensor,
+    index: Tensor,
+    split: Split,
+) -> str:
+    """Tell by which values a split differs from training; empty where by none.
+
+    Args:
+        spec: of the data.
+        fetch: indices to sequences.
+        training: (n,) int64 training samples.
+        index: (m,) int64 samples of the split.
+        split: its name.
+    """
+    usual = Usual.of(spec, fetch, training)
+    some = index[torch.linspace(0, len(index) - 1, min(len(index), LOOKED_AT)).long()]
+    values = summaries_of(fetch(some), spec)
+    sides = [("above", values > usual.high), ("below", values < usual.low)]
+    found = [
+        (float(of.double().mean()), f"{name} {side} that of 99 % of the training samples")
+        for side, beyond in sides
+        for name, of in zip(usual.names, beyond.T, strict=True)
+    ]
+    told = [
+        f"in {share:.0%} of its samples {what}"
+        for share, what in sorted(found, key=lambda of: -of[0])[:TOLD]
+        if share >= FAR_MORE
+    ]
+    if not told:
+        return ""
+    return (
+        f"{split} is unlike training: {'; '.join(told)}. Was it scaled and recorded the same way?"
+    )
+
+
+def renumbered(confused: Tensor, names: Names, split: Split) -> str:
+    """Tell which classes stand for which others, where far more would be right then; else empty.
+
+    Args:
+        confused: (C, C) int64, how often the class of the row is taken for that of the column.
+        names: of the classes.
+        split: its name.
+
+    Example:
+        >>> renumbered(torch.tensor([[0, 9], [8, 1]]), Names(("no", "yes")), "test")[:58]
+        'If no were yes and yes were no, 94% of test would be right'
+    """
+    total = float(confused.sum())
+    rows, columns = linear_sum_assignment(confused.numpy(), maximize=True)
+    renamed, now = (
+        float(confused[rows, columns].sum()) / total,
+        float(confused.diag().sum()) / total,
+    )
+    if renamed < MOST or renamed - now < GAIN:
+        return ""
+    pairs = " and ".join(
+        f"{names.of_class(true)} were {names.of_class(said)}"
+        for true, said in zip(rows.tolist(), columns.tolist(), strict=True)
+        if true != said
+    )
+    return (
+        f"If {pairs}, {renamed:.0%} of {split} would be right, and {now:.0%} are: are its classes "
+        "numbered in the same order as in training?"
+    )

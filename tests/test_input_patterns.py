@@ -1,0 +1,66 @@
+"""Failures gather where values are odd, also where no other sample is as hard as those."""
+
+import torch
+
+from rnnrepair.patterns import InputPatterns, PatternContext, find_patterns, gathering_finders
+from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
+
+N, FIT = 900, 500
+SPEC = DataSpec(Kind.SERIES, 3, 2, max_steps=20)
+
+
+def context(inputs, failed):
+    label = torch.arange(N) % 2
+
+    def fetch(index):
+        steps = torch.full((len(index),), inputs.shape[1])
+        return SequenceBatch(index, inputs[index], steps, label[index])
+
+    fit, rest = torch.arange(FIT), torch.arange(FIT, N)
+    return PatternContext(SPEC, fetch, fit, label[fit], rest, label[rest], failed[rest])
+
+
+def waves(seed=0):
+    """Series whose first channel alone tells the class."""
+    g = torch.Generator().manual_seed(seed)
+    inputs = 0.5 * torch.randn(N, 20, 3, generator=g)
+    rate = 0.3 + 0.3 * (torch.arange(N) % 2)
+    inputs[..., 0] += (torch.arange(20) * rate[:, None]).sin()
+    return inputs, torch.rand(N, generator=g)
+
+
+def test_dead_channels_are_found_where_they_are_what_makes_samples_hard():
+    inputs, place = waves()
+    dead = (place < 0.1) & (torch.arange(N) >= FIT)
+    inputs[dead, :, 0] = 0
+    (found,) = find_patterns(context(inputs, dead & (place < 0.08)), gathering_finders())
+    assert found.told == "channel 0 constant"
+    assert found.inside.tolist() == dead.nonzero()[:, 0].tolist()
+    again = InputPatterns().again(context(inputs, dead), found.parameters)
+    assert torch.equal(again, dead[FIT:])
+
+
+def test_values_beyond_those_of_training_are_found_on_either_side():
+    for factor, side in ((40.0, "spread of channel 1 above"), (0.01, "spread of channel 1 below")):
+        inputs, place = waves()
+        odd = (place < 0.1) & (torch.arange(N) >= FIT)
+        inputs[odd, :, 1] *= factor
+        found = find_patterns(context(inputs, odd), gathering_finders())
+        assert found[0].told.startswith(side)
+        assert set(found[0].members.tolist()) == set(odd.nonzero()[:, 0].tolist())
+
+
+def test_channels_that_are_constant_in_training_too_are_no_oddity():
+    inputs, place = waves()
+    inputs[:, :, 2] = 0
+    names = [c.told for c in InputPatterns().candidates(context(inputs, place < 0.1), place)]
+    assert "channel 2 constant" not in names
+    assert "channel 1 constant" in names
+
+
+def test_nothing_is_named_where_failures_are_drawn():
+    named = 0
+    for seed in range(12):
+        inputs, place = waves(seed)
+        named += len(find_patterns(context(inputs, place < 0.1), gathering_finders())) > 0
+    assert named <= 1
