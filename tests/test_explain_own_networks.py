@@ -56,6 +56,19 @@ def explained(network, data, **options):
     return explain(network, data, settings=SETTINGS, finders=(), **options)
 
 
+@pytest.mark.parametrize("padded", [True, False])
+def test_a_network_that_reads_padding_is_told_that_first(made, padded):
+    torch.manual_seed(0)
+    x, y = made
+    # Half of the series end after five steps.
+    cut = [one[: 5 + 3 * (row % 2)] if padded else one for row, one in enumerate(x)]
+    data = ArrayDataModule(cut[:120], y[:120], cut[120:], y[120:], progress=False)
+    found = explained(Net(), data)
+    assert found.warning.startswith("What the network answers depends on how far") == padded
+    if padded:
+        assert "output[:, -1]" in str(found)
+
+
 def test_what_is_kept_is_not_told_of_a_network_that_answers_otherwise(made, tmp_path, caplog):
     torch.manual_seed(0)
     network = Net()

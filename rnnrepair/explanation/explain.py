@@ -76,6 +76,13 @@ FEW_SUSPECT = 0.2
 # p up to which it is told that failures may share something, where nothing is certain.
 UNCERTAIN = 0.05
 
+# Told of networks that read padding.
+PADDED = (
+    "What the network answers depends on how far a batch is padded, which may be why it fails: it "
+    "reads padding as inputs, as output[:, -1] of padded sequences does. Take the state behind the "
+    "last step of each sequence (packed sequences, or its length)."
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -175,6 +182,8 @@ def explain(
     # Where wrong labels are why, they are told by themselves.
     if not_trained_on(_without_doubted(trained_on, suspicion, view), traces, split):
         warnings.insert(0, not_trained_on(trained_on, traces, split))
+    if network.depends_on_padding:
+        warnings.insert(0, PADDED)
     for warning in warnings:
         log.warning("%s", warning)
     suspects = gather_suspects(suspicion, view, None, None)

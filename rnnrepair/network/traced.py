@@ -119,6 +119,11 @@ class TracedNetwork:
         """How step predictions are found; known once the network is verified."""
         return Readout.OWN if self._own is not None else self._read().readout
 
+    @property
+    def depends_on_padding(self) -> bool:
+        """Whether a sequence is answered otherwise in a longer batch; of a verified network."""
+        return self._own is None and self._read().depends_on_padding
+
     def describe(self) -> str:
         """Say in one line what is read, and how."""
         if self._own is not None:

@@ -117,11 +117,12 @@ def _place(split: Split) -> int:
 
 
 def _patterns(patterns: Sequence[FoundPattern]) -> Table:
-    """Return what failures were found to have in common, and what became of it."""
-    table = Table(
-        *("pattern", "failures", "error inside", "outside", "injected"),
-        title="what failures on the repair split have in common",
-    )
+    """Return what failures were found to have in common, and what became of it.
+
+    Two columns, so that a terminal of 80 characters shows the pattern whole.
+    """
+    table = Table(title="what failures on the repair split have in common")
+    table.add_column("pattern", overflow="fold")
     table.add_column("wrong before → after", no_wrap=True)
     for found in patterns:
         became = [
@@ -129,10 +130,12 @@ def _patterns(patterns: Sequence[FoundPattern]) -> Table:
             for split, errors in found.splits.items()
             if split != "repair" and errors.samples
         ]
-        table.add_row(
-            *(escape(found.told), str(len(found.failures)), f"{found.error_inside:.0%}"),
-            *(f"{found.error_outside:.1%}", count(found.injected), "\n".join(became)),
+        told = (
+            f"[bold]{escape(found.told)}[/]\n{count(len(found.failures), 'failure')}, error "
+            f"{found.error_inside:.0%} inside, {found.error_outside:.1%} outside; "
+            f"{count(found.injected, 'sample')} injected"
         )
+        table.add_row(told, "\n".join(became), end_section=True)
     return table
 
 
