@@ -317,6 +317,7 @@ def _class(label: Any, row: int) -> int:
     numbers = as_tensor(label)
     if numbers is None or numbers.numel() != 1 or not float(numbers).is_integer():
         raise DataError(
-            f"y[{row}] is {described(label)}: expected one whole number or name a sequence."
+            f"y[{row}] is {described(label)}: expected one whole number or name a sequence. "
+            "Real-valued targets are not supported; cut them into classes."
         )
     return int(np.asarray(numbers).reshape(()))
