@@ -29,7 +29,7 @@ def record_with(*failures):
 
 def test_card_tells_where_the_prediction_left_the_truth(page_of):
     page = page_of(record_with(failure_of(100), failure_of(101)))
-    assert "Labelled 4, predicted 9 ✓ repaired: now 4 sample 100" in page.text
+    assert "Labelled 4, predicted 9 ✓ right, trained on at the end: now 4 sample 100" in page.text
     assert "Labelled 4, predicted 9 ✗ still wrong: now 9 sample 101" in page.text
     assert (
         "left the label for good at step 21 of 28, where 4 turned into 9: the network went from "
@@ -253,7 +253,9 @@ def test_terminal_shows_failures_as_text():
     console = Console(width=100, record=True, force_terminal=True)
     print_failures(repair_of(failures=[text_failure(100), text_failure(101)]), TEXTS, console)
     text = console.export_text()
-    assert "repaired (sample 100): labelled positive, predicted negative" in text
+    assert (
+        "right (trained on at the end) (sample 100): labelled positive, predicted negative" in text
+    )
     assert "still wrong (sample 101)" in text
     assert "a good film not" in text
     assert "reversed: the responsible word" in text
