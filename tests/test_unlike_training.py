@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rnnrepair.explanation.unlike_training import is_behind, renumbered, shifted
+from rnnrepair.explanation.unlike_training import is_behind, learnt_told, renumbered, shifted
 from rnnrepair.patterns.summaries import names_of_summaries, summaries_of
 from rnnrepair.sequences import DataSpec, Kind, Names, SequenceBatch
 from tests.test_doubt import traces_of
@@ -75,6 +75,26 @@ def test_renamed_classes_are_told_where_far_more_would_be_right():
     # Bad as it is, no other numbering does much better; and one that is right is left alone.
     for other in (torch.full((3, 3), 5), 10 * torch.eye(3).long(), cycle.flip(1) + 5):
         assert renumbered(other, names, "test") == ""
+
+
+@pytest.mark.parametrize(
+    ("split", "training", "told"),
+    [
+        (0.8, 0.82, "About as many training samples are wrong"),
+        (0.8, 1.0, "Nearly all training samples are right"),
+        # Neither; and hardly anything fails.
+        (0.8, 0.92, ""),
+        (0.98, 1.0, ""),
+        (0.98, 0.98, ""),
+    ],
+)
+def test_what_was_not_learnt_is_told_from_what_is_new(split, training, told):
+    def right(share, n=500):
+        return traces_of([0] * n, [0] * round(share * n) + [1] * (n - round(share * n)))
+
+    found = learnt_told(right(split), right(training), "test")
+    assert found.startswith(told)
+    assert bool(found) == bool(told)
 
 
 def test_a_split_is_behind_by_three_standard_errors():

@@ -17,7 +17,7 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation.asked import asked_about, told_rows
 from rnnrepair.explanation.explanation import Explanation
 from rnnrepair.explanation.states import states_name, states_of
-from rnnrepair.explanation.unlike_training import is_behind, renumbered, shifted
+from rnnrepair.explanation.unlike_training import is_behind, learnt_told, renumbered, shifted
 from rnnrepair.influence import (
     Doubting,
     Evidence,
@@ -198,6 +198,8 @@ def explain(
         searched=n_original,
         set_aside=sum(len(data.indices(other)) for other in ("repair", "val") if other != split),
         warning="\n".join(warnings),
+        # Nobody needs it who is told more.
+        learnt="" if warnings or patterns or gathered else learnt_told(traces, trained_on, split),
         confused=confusion(traces.label, traces.final_prediction),
         failing=(failing := traces.index[~traces.correct]),
         n_apart=len((failing if groups is None else groups[failing]).unique()),

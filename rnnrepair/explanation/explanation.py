@@ -39,6 +39,8 @@ class Explanation:
         set_aside: sequences of ``repair`` and ``val``, which are not.
         warning: that the data are probably not those that it was trained on, or that the split is
             unlike them; empty for none.
+        learnt: whether failures are of what the network has not learnt, or of what is new to it;
+            empty for neither, and where a warning, a pattern or where they gather says more.
         confused: (C, C) int64, how often the class of the row is taken for that of the column on
             the whole split.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
@@ -70,6 +72,7 @@ class Explanation:
     searched: int
     set_aside: int
     warning: str
+    learnt: str
     confused: Tensor
     failing: Tensor
     n_apart: int
@@ -171,6 +174,8 @@ class Explanation:
             head += f"\n{self.set_aside_told}"
         if self.warning:
             head += f"\n{self.warning}"
+        if self.learnt:
+            head += f"\n{self.learnt}"
         if self.states_told:
             head += f"\n{self.states_told}"
         if self.sample_names.told:

@@ -20,6 +20,35 @@ FAR_MORE = 0.25
 GAIN, MOST = 0.3, 0.7
 # Differences told.
 TOLD = 3
+# Errors on training samples, in those on the split: from which on the network has not learnt them,
+# and up to which it knows them by heart.
+UNLEARNT, BY_HEART = 0.7, 0.1
+# Share of a split that is wrong, from which on it is told which of both.
+WRONG = 0.03
+
+
+def learnt_told(split: Traces, training: Traces, name: Split) -> str:
+    """Tell whether failures are of what was not learnt, or of what is new; empty for neither.
+
+    Args:
+        split: whose failures are explained.
+        training: original training samples.
+        name: of the split.
+    """
+    wrong, unlearnt = 1 - split.accuracy, 1 - training.accuracy
+    if wrong < WRONG:
+        return ""
+    if unlearnt >= UNLEARNT * wrong:
+        return (
+            "About as many training samples are wrong: most failures are of what the network has "
+            "not learnt (train longer, or a larger network), or of what its inputs do not tell."
+        )
+    if unlearnt <= BY_HEART * wrong and is_behind(split, training):
+        return (
+            f"Nearly all training samples are right: what fails on {name} is new to the network "
+            "(more or more varied training data, augmentation, a smaller or more regular network)."
+        )
+    return ""
 
 
 def is_behind(split: Traces, training: Traces) -> bool:
