@@ -51,8 +51,8 @@ def test_an_image_is_one_channel_and_a_text_none():
     ("change", "told"),
     [
         (lambda x: x, ""),
-        (lambda x: x + torch.tensor([3.0, 0]), "mean of channel heat above"),
-        (lambda x: x * 0.2, "spread of channel heat below"),
+        (lambda x: x + torch.tensor([3.0, 0]), "mean of channel heat is above"),
+        (lambda x: x * 0.2, "spread of channel heat is below"),
         # A twentieth of the samples is no shift of the whole.
         (lambda x: torch.cat([x[:20] + 9, x[20:]]), ""),
     ],

@@ -79,12 +79,12 @@ def shifted(
     values = summaries_of(fetch(some), spec)
     sides = [("above", values > usual.high), ("below", values < usual.low)]
     found = [
-        (float(of.double().mean()), f"{name} {side} that of 99 % of the training samples")
+        (float(of.double().mean()), f"the {name} is {side} that of 99 % of the training samples")
         for side, beyond in sides
         for name, of in zip(usual.names, beyond.T, strict=True)
     ]
     told = [
-        f"in {share:.0%} of its samples {what}"
+        f"{what} in {share:.0%} of its samples"
         for share, what in sorted(found, key=lambda of: -of[0])[:TOLD]
         if share >= FAR_MORE
     ]
