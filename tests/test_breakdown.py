@@ -132,6 +132,16 @@ def test_runs_that_cannot_be_compared_are_refused(run, tmp_path):
         Breakdown(split="val", against=str(tmp_path)).check(run)
 
 
+def test_a_split_that_is_unlike_training_is_told_first(run, monkeypatch):
+    def shifted(data, training, traces, split):
+        assert training.index.tolist() == run.data.indices("fit").tolist()
+        assert traces.index.tolist() == run.data.indices("test").tolist()
+        return [f"{split} is unlike training"]
+
+    monkeypatch.setattr("rnnrepair.studies.breakdown.unlike_training", shifted)
+    assert Breakdown()(run).conclusion[0] == "test is unlike training"
+
+
 def test_margins_are_those_of_the_networks_own_answers(run):
     failures = Breakdown(margin=0.1)(run).tables["failures"]
     batch = run.data.fetch(torch.tensor(failures["index"].tolist()))

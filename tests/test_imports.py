@@ -49,7 +49,7 @@ RULES = {
     ),
     "patterns": (
         {"sequences", "network", "traces", "edits", "abstraction", "influence"},
-        {"torch"},
+        {"torch", "scipy"},
     ),
     "repair": (
         {"sequences", "network", "traces", "edits", "abstraction", "influence", "patterns"},
@@ -61,7 +61,7 @@ RULES = {
     ),
     "explanation": (
         {*ROOMS, "record"},
-        {"torch", "pandas", "scipy"},
+        {"torch", "pandas"},
     ),
     "studies": (
         {*ROOMS, "record"},

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from rnnrepair.explanation.unlike_training import is_behind, learnt_told, renumbered, shifted
 from rnnrepair.patterns.summaries import names_of_summaries, summaries_of
+from rnnrepair.patterns.unlike_training import is_behind, learnt_told, renumbered, shifted
 from rnnrepair.sequences import DataSpec, Kind, Names, SequenceBatch
 from tests.test_doubt import traces_of
 

@@ -17,7 +17,6 @@ from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation.asked import asked_about, told_rows
 from rnnrepair.explanation.explanation import Explanation
 from rnnrepair.explanation.states import states_name, states_of
-from rnnrepair.explanation.unlike_training import is_behind, learnt_told, renumbered, shifted
 from rnnrepair.influence import (
     Doubting,
     Evidence,
@@ -42,7 +41,9 @@ from rnnrepair.patterns import (
     PatternContext,
     Search,
     gathering_finders,
+    learnt_told,
     teachable_finders,
+    unlike_training,
 )
 from rnnrepair.progress import bars_if, bars_shown
 from rnnrepair.protocols import (
@@ -178,7 +179,7 @@ def explain(
         checked=checked_labels(data),
     )
     suspicion = suspect_labels(view, settings.seed)
-    warnings = _unlike(data, trained_on, traces, split)
+    warnings = unlike_training(data, trained_on, traces, split)
     # Where wrong labels are why, they are told by themselves.
     if not_trained_on(_without_doubted(trained_on, suspicion, view), traces, split):
         warnings.insert(0, not_trained_on(trained_on, traces, split))
@@ -330,18 +331,6 @@ def _patterns(
     uncertain = search.named(UNCERTAIN, at_most=1)
     gathered = Search(replace(context, fit=trained_on), gathering_finders()).named()
     return (), uncertain[0] if uncertain else None, tuple(gathered)
-
-
-def _unlike(data: RepairableData, trained_on: Traces, traces: Traces, split: Split) -> list[str]:
-    """Return how a split that is answered far worse than training differs from it."""
-    if not is_behind(traces, trained_on):
-        return []
-    confused = confusion(traces.label, traces.final_prediction)
-    told = [
-        shifted(data.spec, data.fetch, trained_on.index, traces.index, split),
-        renumbered(confused, Names.of(data.spec), split),
-    ]
-    return [each for each in told if each]
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.teachable import gathering_finders, teachable_finders
 from rnnrepair.patterns.trait import Trait, taught_of
 from rnnrepair.patterns.tried import LEAST_FAILURES, few_groups_told
+from rnnrepair.patterns.unlike_training import learnt_told, unlike_training
 from rnnrepair.patterns.word_patterns import WordPatterns
 
 __all__ = [
@@ -34,7 +35,9 @@ __all__ = [
     "find_patterns",
     "gathering_finders",
     "is_in",
+    "learnt_told",
     "members_of",
     "taught_of",
     "teachable_finders",
+    "unlike_training",
 ]

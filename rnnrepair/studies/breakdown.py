@@ -19,7 +19,7 @@ from rnnrepair.influence import (
     suspect_labels,
 )
 from rnnrepair.network import logits_of
-from rnnrepair.patterns import Pattern
+from rnnrepair.patterns import Pattern, unlike_training
 from rnnrepair.protocols import KnowsWrongLabels, names_of_samples
 from rnnrepair.record import gather_suspects, suspect_columns
 from rnnrepair.sequences import Names, table_columns
@@ -165,7 +165,11 @@ class Breakdown:
         kind = first_that_holds(holds)
         table = _kinds(kind)
         each = _failures(run, failures, kind, holds, doubt, margin, patterns)
-        told = [*_conclusion(table, self.split), *_told_causes(run, patterns, found_triggers)]
+        told = [
+            *unlike_training(run.data, fit, of_split, self.split),
+            *_conclusion(table, self.split),
+            *_told_causes(run, patterns, found_triggers),
+        ]
         told += [suspicion.told] if suspicion.told else []
         if self.against is not None:
             other = answers_of(self.against, self.split, run.data.indices(self.split))

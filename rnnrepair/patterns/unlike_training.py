@@ -8,7 +8,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from rnnrepair.patterns.summaries import LOOKED_AT, Usual, summaries_of
-from rnnrepair.protocols import Split
+from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.scores import confusion
 from rnnrepair.sequences import DataSpec, Names, SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -25,6 +26,27 @@ TOLD = 3
 UNLEARNT, BY_HEART = 0.7, 0.1
 # Share of a split that is wrong, from which on it is told which of both.
 WRONG = 0.03
+
+
+def unlike_training(
+    data: RepairableData, training: Traces, traces: Traces, split: Split
+) -> list[str]:
+    """Tell how a split that is answered far worse than training differs from it as a whole.
+
+    Args:
+        data: of both.
+        training: original training samples.
+        traces: of the split.
+        split: its name.
+    """
+    if not is_behind(traces, training):
+        return []
+    confused = confusion(traces.label, traces.final_prediction)
+    told = [
+        shifted(data.spec, data.fetch, training.index, traces.index, split),
+        renumbered(confused, Names.of(data.spec), split),
+    ]
+    return [each for each in told if each]
 
 
 def learnt_told(split: Traces, training: Traces, name: Split) -> str:
