@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback
+from pytorch_lightning.trainer.states import TrainerFn
 from typing_extensions import override
 
 from rnnrepair.atomic import make_folder
@@ -50,6 +51,7 @@ class AnalysisCallback(Callback):
         super().__init__()
         self.seconds = 0.0
         self.analysed_epoch: int | None = None
+        self._has_run = False
         self._loaded_epochs = 0
         self._loaded_step = 0
 
@@ -85,7 +87,8 @@ class AnalysisCallback(Callback):
                 "The analysis reads the whole training set on one device, but the trainer uses "
                 f"{trainer.world_size}: Trainer(devices=1)."
             )
-        if self.analysed_epoch is not None:
+        # Not `analysed_epoch`, which a checkpoint sets too, that of trainer.validate included.
+        if self._has_run:
             raise MisconfigurationException(
                 f"{type(self).__name__} has analysed a network in an earlier fit, whose results "
                 "would be told for those of this one: make the callbacks anew, such as by "
@@ -101,7 +104,8 @@ class AnalysisCallback(Callback):
         # The loops are restored after on_fit_start, so the count is read here. `processed`
         # also counts the epoch at whose end the checkpoint was written.
         epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]
-        if epochs["started"] != epochs["processed"]:
+        fits = trainer.state.fn == TrainerFn.FITTING
+        if fits and epochs["started"] != epochs["processed"]:
             raise IncompatibleCheckpointError(
                 f"The checkpoint was written inside epoch {epochs['processed']}. Analyses and "
                 "repairs come at the end of an epoch, so a run that goes on from it would be "
@@ -124,6 +128,7 @@ class AnalysisCallback(Callback):
             self._run(trainer, pl_module, trainer.current_epoch + 1)
 
     def _run(self, trainer: pl.Trainer, pl_module: pl.LightningModule, epoch: int) -> None:
+        self._has_run = True
         self.analyse(trainer, pl_module, epoch)
         self.analysed_epoch = epoch
 

@@ -3,7 +3,11 @@
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint, WeightAveraging
+from pytorch_lightning.callbacks import (
+    ModelCheckpoint,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
 
 from rnnrepair.callbacks.analysis import log
 from rnnrepair.callbacks.epoch_steps import epoch_steps
@@ -149,7 +153,9 @@ def check_trained_on(trainer: pl.Trainer, collector: TraceCollector) -> None:
     last = trainer.max_epochs
     first = collector.first_analysis(last)
     automatic = trainer.lightning_module.automatic_optimization
-    steps = epoch_steps(trainer) if automatic and trainer.max_steps >= 0 else None
+    # Lightning itself sets the steps of a trial run.
+    counts = automatic and trainer.max_steps >= 0 and not trainer.fast_dev_run  # type: ignore[attr-defined]
+    steps = epoch_steps(trainer) if counts else None
     if steps is not None and trainer.max_steps <= first * steps:
         raise MisconfigurationException(
             f"The first repair samples are injected after {first} epochs of {steps} steps each, "
@@ -178,18 +184,28 @@ def check_begins_anew(trainer: pl.Trainer, first: int, called: str) -> None:
             f"The strategy {called} trains a new network, and no callback puts the initial weights "
             "back: give the trainer FromScratch() behind RepairInjection (repair_chain does)."
         )
-    if first == 0 and trainer.ckpt_path is None:
-        raise MisconfigurationException(
-            f"The strategy {called} trains a new network from the weights that the module begins "
-            "with, and those are what is repaired (start_epoch=0): build the module anew, and give "
-            "its trained weights as a checkpoint (trainer.fit(..., ckpt_path=...))."
-        )
     last = trainer.max_epochs or -1
     if 0 < last < 2 * first:
         log.warning(
             "The new network of %s is trained for %d epochs, the unrepaired one for %d: raise "
             "max_epochs to %d or more.",
             *(called, last - first, first, 2 * first),
+        )
+
+
+def check_initial(collector: TraceCollector, called: str) -> None:
+    """Refuse to train a new network from the weights that are to be repaired.
+
+    Args:
+        collector: of a training that goes on from no checkpoint.
+        called: name of the strategy.
+    """
+    if collector.calendar.start == 0:
+        raise MisconfigurationException(
+            f"The strategy {called} trains a new network from the weights that the module begins "
+            "with, and those are what is repaired (start_epoch=0): build the module anew, and give "
+            "the checkpoint of its training (trainer.fit(..., ckpt_path=...)), with start_epoch at "
+            "the epochs that it has made."
         )
 
 
@@ -248,12 +264,13 @@ def check_trainer(trainer: pl.Trainer) -> None:
             "sample would be seen: leave it out, or give limit_train_batches."
         )
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, WeightAveraging) and not isinstance(callback, FinalAverage):
+        averages = isinstance(callback, WeightAveraging | StochasticWeightAveraging)
+        if averages and not isinstance(callback, FinalAverage):
             raise MisconfigurationException(
-                f"{type(callback).__name__} puts averages into checkpoints and into the final "
-                "network, and analyses in between see the weights that are averaged: before and "
-                "after would not be of one network. Leave it out, or take "
-                "rnnrepair.callbacks.FinalAverage(start_epoch), which begins behind the repair."
+                f"{type(callback).__name__} ends with an average of networks from before and after "
+                "rounds of repair, and analyses see the weights that are averaged. Leave it out, "
+                "or take rnnrepair.callbacks.FinalAverage(start_epoch), which begins behind the "
+                "repair."
             )
     validates_inside = trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
     for callback in trainer.checkpoint_callbacks:

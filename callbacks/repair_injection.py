@@ -18,6 +18,7 @@ from rnnrepair.callbacks.repair_checks import (
     check_data,
     check_edits,
     check_in_place,
+    check_initial,
     check_made,
     check_no_steps_kept,
     check_teachers,
@@ -155,8 +156,6 @@ class RepairInjection(AnalysisCallback):
             tell_silent_columns(data)
         training = torch.cat([data.indices("fit"), data.indices("repair")])
         self.strategy.check_known(columns_of_samples(data), data.spec.token_names, training)
-        if trainer.ckpt_path is None and self._changes_data:
-            check_trained_on(trainer, upstream(trainer, TraceCollector, self))
         if self.strategy.starts_anew:
             first = upstream(trainer, TraceCollector, self).first_analysis(trainer.max_epochs)
             check_begins_anew(trainer, first, self.called)
@@ -182,6 +181,13 @@ class RepairInjection(AnalysisCallback):
 
     @override
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # In setup nobody knows yet whether training goes on from a checkpoint.
+        if trainer.ckpt_path is None:
+            collector = upstream(trainer, TraceCollector, self)
+            if self._changes_data:
+                check_trained_on(trainer, collector)
+            if self.strategy.starts_anew:
+                check_initial(collector, self.called)
         # After a resume the ledger is what the checkpoint holds, whatever the folder holds.
         self.keep_ledger(self.ledger)
         if pl_module.automatic_optimization and self.analysed_epoch is None:

@@ -267,6 +267,7 @@ class RepairReport(AnalysisCallback):
         before, after = unrepaired.answers, self._predict(trainer)
         groups = groups_of_samples(repairable_data(trainer))
         answers = {s: SplitAnswers.of(before[s], after[s], groups) for s in after}
+        suspects = tuple(suspect for suspect in unrepaired.suspects if not suspect.explained)
         way = way_between(trainer, pl_module, self, before, after) if self.interpolate else None
         return Repair(
             trained_on=injection.trains_on_repair,
@@ -277,8 +278,8 @@ class RepairReport(AnalysisCallback):
             effort=effort_of(trainer, injection),
             seconds=seconds_of(trainer, self, self._total_seconds()),
             epochs=trainer.current_epoch,
-            suspects=unrepaired.suspects[: self.max_cards],
-            n_suspects=len(unrepaired.suspects),
+            suspects=suspects[: self.max_cards],
+            n_suspects=len(suspects),
             shared=unrepaired.shared,
             n_far=unrepaired.n_far,
             patterns=found_patterns(trainer, self, answers),

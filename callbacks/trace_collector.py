@@ -152,6 +152,17 @@ class TraceCollector(AnalysisCallback):
         check_settings_of(trainer, checkpoint)
         super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
+    @override
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        last, done = trainer.max_epochs or -1, self._loaded_epochs
+        left = range(done, last + 1) if 0 < done < last else range(0)
+        if self.analysed_epoch is None and left and not any(map(self.should_analyse, left)):
+            raise MisconfigurationException(
+                f"The checkpoint has made {done} epochs, and no later one is analysed, so nothing "
+                f"would be repaired: start_epoch={done} begins with the network as it is."
+            )
+        super().on_fit_start(trainer, pl_module)
+
     def should_analyse(self, epoch: int) -> bool:
         """Return whether the network is analysed after ``epoch`` completed epochs; override it."""
         return self.calendar.includes(epoch)

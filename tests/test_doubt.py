@@ -45,8 +45,7 @@ def doubted(
     score = torch.zeros(n)
     score[list(suspects)] = 1
     suspicion = Suspicion(torch.arange(n), score, torch.zeros(n).long(), score >= 0.5)
-    told = {"shared": options.pop("shared", ()), "rate": options.pop("rate", None)}
-    suspicion, among = replace(suspicion, **told), options.pop("among", None)
+    suspicion = replace(suspicion, shared=options.pop("shared", ()))
     fit = traces_of(fit_label, [0] * n)
     failure = traces_of([label], [predicted], n)
     view = replace(
@@ -61,7 +60,6 @@ def doubted(
         failure,
         suspicion,
         Doubting(**{"nearest": 3, "odds": 10} | options),
-        among=among,
     )
 
 
@@ -98,22 +96,38 @@ def test_a_class_of_few_samples_is_not_doubted_for_that_and_one_of_many_gets_no_
 
 
 @pytest.mark.parametrize(
-    ("among", "rate", "too_many"),
+    ("place", "among", "rate", "too_many"),
     [
-        # One label is doubted, where one in two is wrong, in ten thousand, and where nobody knows.
-        (10, 0.5, 0),
-        (10, 0.0001, 1),
-        (None, 0.0001, 0),
-        (10, None, 0),
-        # One of a thousand is no more than training lets expect.
-        (1000, 0.001, 0),
+        # Twenty of a hundred labels are doubted, at inputs like those of the class that is said.
+        ("alike", 100, 0.01, False),
+        # All at one input: these are none of its samples.
+        ("odd", 100, 0.01, True),
+        # One in two is wrong, nobody knows how many are, or of what these are a part.
+        ("odd", 100, 0.5, False),
+        ("odd", 100, None, False),
+        ("odd", None, 0.01, False),
+        # No more than training lets expect.
+        ("odd", 2000, 0.01, False),
     ],
 )
-def test_more_doubts_than_wrong_labels_explain_are_none(among, rate, too_many):
-    found = doubted(*SPEAKS, among=among, rate=rate)
-    assert found.too_many == too_many
-    assert found.own.tolist() == [too_many == 0]
-    assert bool(found.too_many_told) == (too_many > 0)
+def test_more_doubts_than_wrong_labels_explain_at_odd_inputs_are_none(place, among, rate, too_many):
+    g = torch.Generator().manual_seed(0)
+    label = torch.arange(200) % 2
+    inputs = 20 * label + torch.randn(200, generator=g)
+    failing = 20 + (torch.randn(20, generator=g) if place == "alike" else torch.full((20,), 0.3))
+    values = torch.cat([inputs, failing])
+    fit, failures = traces_of(label.tolist(), label.tolist()), traces_of([0] * 20, [1] * 20, 200)
+    zero = torch.zeros(200)
+    suspicion = Suspicion(torch.arange(200), zero, label, zero > 0, rate=rate)
+    view = replace(
+        view_of(random_model(), fit),
+        fetch=on_a_line(values.tolist()),
+        ends=LastStates(torch.arange(220), values[:, None]),
+    )
+    found = doubt_labels(view, failures, suspicion, Doubting(nearest=5), among=among)
+    assert found.too_many == (20 if too_many else 0)
+    assert bool(found.own.any()) is not too_many
+    assert bool(found.too_many_told) is too_many
 
 
 @pytest.mark.parametrize(("odds", "own"), [(16, True), (16.1, False)])

@@ -89,8 +89,45 @@ def test_trained_weights_are_no_beginning_of_a_new_network(make_data, tmp_path):
         start_epoch=0, rounds=1, strategy=TrainOnAll(augments=False), output_dir=str(tmp_path)
     )
     trainer = quiet_trainer(max_epochs=4, callbacks=chain)
-    with pytest.raises(MisconfigurationException, match=r"as a checkpoint .*ckpt_path"):
+    with pytest.raises(MisconfigurationException, match=r"checkpoint .*ckpt_path.* start_epoch"):
         trainer.fit(ByHand(), datamodule=make_data())
+
+
+def trained_for(epochs, data, folder):
+    trainer = quiet_trainer(max_epochs=epochs)
+    network = ByHand()
+    trainer.fit(network, datamodule=data)
+    trainer.save_checkpoint(folder / "trained.ckpt")
+    return network, folder / "trained.ckpt"
+
+
+def test_a_trained_network_is_begun_anew_from_its_checkpoint(make_data, tmp_path):
+    _, trained = trained_for(2, make_data(), tmp_path)
+    network, chain = ByHand(), anew_after_two_epochs(tmp_path)
+    initial = network.classify.weight.clone()
+    first = FirstWeights()
+    trainer = quiet_trainer(max_epochs=5, callbacks=[*chain, first])
+    trainer.fit(network, datamodule=make_data(), ckpt_path=trained)
+    assert torch.equal(first.of[0], initial)
+    assert chain[-1].summary["stop_reason"] == "trained_anew"
+
+
+def test_a_checkpoint_behind_the_last_analysis_is_refused(make_data, tmp_path):
+    _, trained = trained_for(3, make_data(), tmp_path)
+    trainer = quiet_trainer(max_epochs=5, callbacks=anew_after_two_epochs(tmp_path))
+    with pytest.raises(MisconfigurationException, match=r"made 3 epochs.* start_epoch=3 begins"):
+        trainer.fit(ByHand(), datamodule=make_data(), ckpt_path=trained)
+
+
+class FirstWeights(pl.Callback):
+    """Remembers the weights of the head as every epoch begins to train."""
+
+    def __init__(self):
+        self.of = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx == 0:
+            self.of.append(pl_module.classify.weight.detach().clone())
 
 
 class Judged(Decaying):

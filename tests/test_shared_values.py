@@ -7,6 +7,7 @@ import torch
 from scipy.stats import fisher_exact
 
 from rnnrepair.influence import SharedValue, shared_values, suspect_labels
+from rnnrepair.record import gather_suspects
 from tests.test_suspicion import in_groups
 
 N = 600
@@ -119,6 +120,15 @@ def test_a_device_that_makes_all_its_labels_look_wrong_is_told_and_not_suspect()
     suspects = set(found.suspect.nonzero()[:, 0].tolist())
     assert suspects >= set(wrong)
     assert len(suspects & set(device)) <= 0.1 * len(device)
+    # Nor is it lost: a person is shown which they are, behind the suspects.
+    explained = set(found.explained.nonzero()[:, 0].tolist())
+    assert len(explained & set(device)) >= 0.9 * len(device)
+    assert not explained & suspects
+    listed = gather_suspects(found, view, None, None)
+    assert [suspect.explained for suspect in listed] == [False] * len(suspects) + [True] * len(
+        explained
+    )
+    assert all(s.suggested != s.label for s in listed)
     # What is suspect is more likely wrong than right, whatever the columns say.
     assert (found.score[found.suspect] >= 0.5).all()
 

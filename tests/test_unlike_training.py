@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from rnnrepair.patterns.summaries import names_of_summaries, summaries_of
 from rnnrepair.patterns.unlike_training import is_behind, learnt_told, renumbered, shifted
 from rnnrepair.sequences import DataSpec, Kind, Names, SequenceBatch
+from rnnrepair.sequences.summaries import names_of_summaries, summaries_of
 from tests.test_doubt import traces_of
 
 SERIES = DataSpec(Kind.SERIES, 2, 2, channel_names=("heat", "noise"))
@@ -24,7 +24,7 @@ def data_of(inputs, lengths=None):
 def test_summaries_are_those_of_the_steps_that_are_there():
     inputs = torch.randn(5, 7, 2, generator=torch.Generator().manual_seed(0))
     lengths = torch.tensor([7, 3, 1, 5, 2])
-    found = summaries_of(data_of(inputs, lengths)(torch.arange(5)), SERIES)
+    found = summaries_of(data_of(inputs, lengths)(torch.arange(5)), SERIES.kind)
     for row, n in zip(range(5), lengths.tolist(), strict=True):
         own = inputs[row, :n].double()
         expected = torch.cat([own.mean(0), own.std(0, unbiased=False)])
@@ -38,12 +38,16 @@ def test_summaries_are_those_of_the_steps_that_are_there():
 def test_an_image_is_one_channel_and_a_text_none():
     image = DataSpec(Kind.IMAGE, 4, 2)
     inputs = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(1))
-    found = summaries_of(data_of(inputs)(torch.arange(3)), image)
+    found = summaries_of(data_of(inputs)(torch.arange(3)), image.kind)
     torch.testing.assert_close(found[:, 0], inputs.flatten(1).double().mean(1))
+    # All of it, however wide.
+    wide = torch.rand(2, 3, 130, generator=torch.Generator().manual_seed(1))
+    found = summaries_of(data_of(wide)(torch.arange(2)), Kind.IMAGE)
+    torch.testing.assert_close(found[:, 0], wide.flatten(1).double().mean(1))
     assert names_of_summaries(image) == ["brightness", "contrast"]
     text = DataSpec(Kind.TOKENS, 1, 2, token_names=("a", "b"))
     tokens = data_of(torch.zeros(3, 4).long())(torch.arange(3))
-    assert summaries_of(tokens, text).shape == (3, 0)
+    assert summaries_of(tokens, text.kind).shape == (3, 0)
     assert names_of_summaries(text) == []
 
 
@@ -73,7 +77,9 @@ def test_renamed_classes_are_told_where_far_more_would_be_right():
         "If a were b and b were c and c were a, 97% of test would be right, and 3% are"
     )
     # Bad as it is, no other numbering does much better; and one that is right is left alone.
-    for other in (torch.full((3, 3), 5), 10 * torch.eye(3).long(), cycle.flip(1) + 5):
+    one_answer, few = torch.tensor([[20, 0], [75, 5]]), torch.tensor([[0, 0, 1]] + 2 * [[0, 0, 0]])
+    bad = (torch.full((3, 3), 5), cycle.flip(1) + 5, one_answer, few)
+    for other in (10 * torch.eye(3).long(), *bad):
         assert renumbered(other, names, "test") == ""
 
 
@@ -104,3 +110,5 @@ def test_a_split_is_behind_by_three_standard_errors():
     assert is_behind(right(0.7, 100), right(1, 500))
     assert not is_behind(right(0.98, 100), right(1, 500))
     assert not is_behind(right(1, 100), right(0.7, 500))
+    # One sample says nothing.
+    assert not is_behind(right(0, 1), right(1, 500))

@@ -179,9 +179,10 @@ def explain(
         checked=checked_labels(data),
     )
     suspicion = suspect_labels(view, settings.seed)
+    undoubted = _without_doubted(trained_on, suspicion, view)
     warnings = unlike_training(data, trained_on, traces, split)
     # Where wrong labels are why, they are told by themselves.
-    if not_trained_on(_without_doubted(trained_on, suspicion, view), traces, split):
+    if not_trained_on(undoubted, traces, split):
         warnings.insert(0, not_trained_on(trained_on, traces, split))
     if network.depends_on_padding:
         warnings.insert(0, PADDED)
@@ -190,6 +191,11 @@ def explain(
     suspects = gather_suspects(suspicion, view, None, None)
     evidence = _evidence(method, view, failures, top, settings.seed)
     patterns, perhaps, gathered = _patterns(data, trained_on, traces, finders, settings.seed)
+    doubt = _doubt(view, failures, traces, suspicion, doubting, settings.seed)
+    doubted = 4 * int((doubt.suspect | doubt.explained).sum()) > len(failures)
+    # Classes say little of why.
+    elsewhere = any(of.parameters.get("group") != "class" for of in gathered)
+    more_is_told = patterns or doubted or elsewhere
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -199,8 +205,7 @@ def explain(
         searched=n_original,
         set_aside=sum(len(data.indices(other)) for other in ("repair", "val") if other != split),
         warning="\n".join(warnings),
-        # Nobody needs it who is told more.
-        learnt="" if warnings or patterns or gathered else learnt_told(traces, trained_on, split),
+        learnt="" if warnings or more_is_told else learnt_told(traces, undoubted, split),
         confused=confusion(traces.label, traces.final_prediction),
         failing=(failing := traces.index[~traces.correct]),
         n_apart=len((failing if groups is None else groups[failing]).unique()),
@@ -209,7 +214,7 @@ def explain(
         gathered=gathered,
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
-        doubt=_doubt(view, failures, traces, suspicion, doubting, settings.seed),
+        doubt=doubt,
         suspicion=suspicion,
         suspects=tuple(with_evidence(suspects, view, SHOWN, settings.seed)),
         place=_in_the_plane(*(abstraction.ends.at(t.index) for t in (view.traces, failures))),

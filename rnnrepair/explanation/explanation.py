@@ -56,7 +56,8 @@ class Explanation:
         evidence: of the same failures, all training samples that were looked for, by role.
         doubt: whether labels of the failures are suspect.
         suspicion: of the labels of all training samples.
-        suspects: training samples whose label is suspect, the most suspicious first.
+        suspects: training samples whose label is suspect, the most suspicious first, and behind
+            them those whose doubt a value of a column explains.
         place: (M, 2) float32, first two principal components of the last states.
         words: M texts as their words, none where inputs are no tokens.
         n_inputs: (M,) int64 steps of the sequences, of which a network may make fewer states.

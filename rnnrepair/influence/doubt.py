@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from scipy.stats import binom
+from scipy.stats import binom, ks_2samp, mannwhitneyu
 from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
@@ -14,6 +14,8 @@ from rnnrepair.influence.reduced_views import ends_of
 from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
+from rnnrepair.sequences import Kind
+from rnnrepair.sequences.summaries import summaries_of
 from rnnrepair.settings import Count, Size, at_least, check_settings
 from rnnrepair.traces import Traces
 
@@ -26,6 +28,8 @@ FAR_OF = 200
 # Wrong labels do not explain doubts that are so many times as many as training lets expect, at this
 # level of a binomial test.
 TIMES, LEVEL = 2, 0.001
+# Training samples that each doubted failure is compared with, at most.
+ALIKE = 20
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ class LabelDoubt:
             most training samples with the same value are doubted too; -1 for nothing.
         shared: values of the user's columns that doubted training samples share.
         too_many: failures that the neighbours speak against, where these are far more than wrong
-            labels as frequent as in training explain: more likely their inputs differ from those
-            of training, or all are labelled otherwise. 0 where they are not.
+            labels as frequent as in training explain, and their inputs differ from those of
+            training: more likely that is why. 0 where they are not.
     """
 
     odds: Tensor
@@ -88,9 +92,9 @@ class LabelDoubt:
             return ""
         return (
             f"Training samples like {self.too_many} of the {len(self.odds)} failures have other "
-            "labels than these, far more than the wrong labels that training has would explain. So "
-            "these inputs differ from those of training, or all are labelled otherwise: no label "
-            "is called suspect for that."
+            "labels than these, far more than wrong labels as frequent as in training would "
+            "explain, and these inputs differ from those of training: more likely that is why than "
+            "so many wrong labels. None is called suspect for that; look at some."
         )
 
     @property
@@ -149,7 +153,8 @@ def doubt_labels(
     # The most surprising, which is the first, is told where several do.
     for place, value in reversed(list(enumerate(suspicion.shared))):
         explained_by[value.explains(view.columns, failures.index, failures.label)] = place
-    far = is_far(_mean(near.distance), _usual_distances(view, fit, order, doubting.nearest))
+    usual_far = _usual_distances(view, fit, order, doubting.nearest)
+    far = is_far(_mean(near.distance), usual_far)
     checked = torch.isin(failures.index, view.checked)
     usual = by_inputs(order[:USUAL_OF]).median(0).values
     other = (votes[1] != failures.label[:, None]) & (near.row >= 0)
@@ -162,6 +167,10 @@ def doubt_labels(
     explained_by[~(doubted | neighbours | (copies[:, 0] >= 0))] = -1
     own = doubted & (explained_by < 0) & ~far
     too_many = _too_many(int(own.sum()), among, suspicion.rate)
+    # Wrong labels are those of inputs like any others.
+    if too_many and not _differ(view, fit, failures.select(own.nonzero()[:, 0]), order):
+        apart = mannwhitneyu(_mean(near.distance)[own].numpy(), usual_far.numpy())
+        too_many *= int(apart.pvalue <= LEVEL)
     own &= too_many == 0
     return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared, too_many)
 
@@ -177,6 +186,35 @@ def _too_many(n_doubted: int, among: float | None, rate: float | None) -> int:
     if among is None or rate is None or n_doubted <= TIMES * rate * among:
         return 0
     return n_doubted if binom.sf(n_doubted - 1, round(among), rate) <= LEVEL else 0
+
+
+def _differ(view: TrainingView, fit: Traces, doubted: Traces, order: Tensor) -> bool:
+    """Return whether values are unlike those of training samples of the predicted classes.
+
+    Means and spreads of the channels are compared, by Kolmogorov's and Smirnov's test: samples that
+    only carry a wrong label are like these. Of texts nothing is.
+
+    Args:
+        view: of the training data.
+        fit: its N original samples.
+        doubted: failures.
+        order: (N,) of the samples of ``fit``, at random.
+    """
+    batch = view.fetch(doubted.index)
+    if not batch.inputs.is_floating_point():
+        return False
+    said = doubted.final_prediction.long()
+    wanted, label = said.bincount(minlength=fit.n_classes), fit.label[order]
+    there = label.bincount(minlength=fit.n_classes)
+    # As many times as many of each class, so that classes are as frequent in both.
+    times = int((there[wanted > 0] // wanted[wanted > 0]).min().clamp(0, ALIKE))
+    if times == 0:
+        return False
+    alike = torch.cat([order[label == c][: times * n] for c, n in enumerate(wanted.tolist())])
+    theirs = summaries_of(view.fetch(fit.index[alike]), Kind.SERIES)
+    found = zip(summaries_of(batch, Kind.SERIES).T.numpy(), theirs.T.numpy(), strict=True)
+    p = [ks_2samp(own, other).pvalue for own, other in found]
+    return min(p) * len(p) <= LEVEL
 
 
 def _usual_distances(view: TrainingView, fit: Traces, order: Tensor, nearest: int) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.pattern import Alike, Candidate
-from rnnrepair.patterns.summaries import Usual, names_of_summaries, summaries_of
+from rnnrepair.sequences.summaries import Usual, names_of_summaries, summaries_of
 
 ABOVE, BELOW, CONSTANT = "above", "below", "constant"
 
@@ -27,7 +27,7 @@ class InputPatterns:
         """Return the samples beyond each limit that training has, and those with dead channels."""
         del difficulty
         usual = Usual.of(context.spec, context.fetch, context.originals)
-        values = summaries_of(context.batch, context.spec)
+        values = summaries_of(context.batch, context.spec.kind)
         found = []
         for k, name in enumerate(usual.names):
             low, high = float(usual.low[k]), float(usual.high[k])
@@ -51,7 +51,7 @@ class InputPatterns:
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: the samples beyond the same limit."""
         k = names_of_summaries(context.spec).index(str(parameters["summary"]))
-        values = summaries_of(context.batch, context.spec)[:, k]
+        values = summaries_of(context.batch, context.spec.kind)[:, k]
         return _beyond(values, str(parameters["end"]), float(parameters["limit"]))
 
 

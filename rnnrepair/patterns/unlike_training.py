@@ -7,18 +7,22 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from rnnrepair.patterns.summaries import LOOKED_AT, Usual, summaries_of
 from rnnrepair.protocols import RepairableData, Split
-from rnnrepair.scores import confusion
+from rnnrepair.scores import Scored, confusion
 from rnnrepair.sequences import DataSpec, Names, SequenceBatch
+from rnnrepair.sequences.summaries import LOOKED_AT, Usual, summaries_of
 from rnnrepair.traces import Traces
 
 # Standard errors by which a split is behind training, and more.
 SURELY = 3
+# Training samples that tell what 99 % of them have.
+LEAST = 50
 # Share of a split that is beyond what 99 % of the training samples have, from which on it differs.
 FAR_MORE = 0.25
 # So much more of a split would be right if classes were renamed, and so much of it in all.
 GAIN, MOST = 0.3, 0.7
+# Classes that are taken for others, at least.
+LEAST_MOVED = 2
 # Differences told.
 TOLD = 3
 # Errors on training samples, in those on the split: from which on the network has not learnt them,
@@ -75,9 +79,8 @@ def learnt_told(split: Traces, training: Traces, name: Split) -> str:
 
 def is_behind(split: Traces, training: Traces) -> bool:
     """Return whether a split is answered far worse than training, by three standard errors."""
-    here, there = split.accuracy, training.accuracy
-    error = math.sqrt(sum(a * (1 - a) / len(t) for a, t in ((here, split), (there, training))))
-    return here < there - SURELY * error
+    here, there = (Scored.share(int(of.correct.sum()), len(of)) for of in (split, training))
+    return here.value < there.value - SURELY * math.hypot(here.error, there.error)
 
 
 def shifted(
@@ -96,9 +99,11 @@ def shifted(
         index: (m,) int64 samples of the split.
         split: its name.
     """
+    if len(training) < LEAST:
+        return ""
     usual = Usual.of(spec, fetch, training)
     some = index[torch.linspace(0, len(index) - 1, min(len(index), LOOKED_AT)).long()]
-    values = summaries_of(fetch(some), spec)
+    values = summaries_of(fetch(some), spec.kind)
     sides = [("above", values > usual.high), ("below", values < usual.low)]
     found = [
         (float(of.double().mean()), f"the {name} is {side} that of 99 % of the training samples")
@@ -112,9 +117,8 @@ def shifted(
     ]
     if not told:
         return ""
-    return (
-        f"{split} is unlike training: {'; '.join(told)}. Was it scaled and recorded the same way?"
-    )
+    question = "Was it scaled and recorded the same way, with classes and lengths as frequent?"
+    return f"{split} is unlike training: {'; '.join(told)}. {question}"
 
 
 def renumbered(confused: Tensor, names: Names, split: Split) -> str:
@@ -135,12 +139,17 @@ def renumbered(confused: Tensor, names: Names, split: Split) -> str:
         float(confused[rows, columns].sum()) / total,
         float(confused.diag().sum()) / total,
     )
-    if renamed < MOST or renamed - now < GAIN:
+    # One answer for nearly all is no other numbering, however frequent the class that it is for.
+    guess = float(max(confused.sum(1).max(), confused.sum(0).max())) / total
+    moved = [
+        (true, said)
+        for true, said in zip(rows.tolist(), columns.tolist(), strict=True)
+        if true != said and 2 * int(confused[true, said]) > int(confused[true].sum())
+    ]
+    if renamed < MOST or renamed - max(now, guess) < GAIN or len(moved) < LEAST_MOVED:
         return ""
     pairs = " and ".join(
-        f"{names.of_class(true)} were {names.of_class(said)}"
-        for true, said in zip(rows.tolist(), columns.tolist(), strict=True)
-        if true != said
+        f"{names.of_class(true)} were {names.of_class(said)}" for true, said in moved
     )
     return (
         f"If {pairs}, {renamed:.0%} of {split} would be right, and {now:.0%} are: are its classes "

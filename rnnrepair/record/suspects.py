@@ -100,7 +100,7 @@ def with_evidence(
 
     That is their nearest neighbours, and their margins where training was recorded.
     """
-    shown = [suspect for suspect in suspects if suspect.split == "fit"][:at_most]
+    shown = [s for s in suspects if s.split == "fit" and not s.explained][:at_most]
     if not shown:
         return list(suspects)
     traces = view.traces.between(0, view.n_original)

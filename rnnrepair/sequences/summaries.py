@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnrepair.sequences import DataSpec, Kind, Names, SequenceBatch
+from rnnrepair.sequences.batch import SequenceBatch
+from rnnrepair.sequences.names import Names
+from rnnrepair.sequences.spec import DataSpec, Kind
 
 # Training samples that tell what is usual, and channels that are looked at, at most.
 LOOKED_AT, CHANNELS = 2000, 64
@@ -14,21 +16,23 @@ LOOKED_AT, CHANNELS = 2000, 64
 BEYOND = 0.01
 
 
-def summaries_of(batch: SequenceBatch, spec: DataSpec) -> Tensor:
+def summaries_of(batch: SequenceBatch, kind: Kind) -> Tensor:
     """Return (B, 2 C) float64: the mean of each channel, then its standard deviation.
 
     An image is one channel. Texts have none.
 
     Args:
         batch: B sequences.
-        spec: of the data.
+        kind: of the data.
     """
-    if spec.kind == Kind.TOKENS:
+    if kind == Kind.TOKENS:
         return torch.empty(len(batch), 0, dtype=torch.float64)
-    values, mask = batch.inputs[..., :CHANNELS].double(), batch.mask[..., None]
-    if spec.kind == Kind.IMAGE:
+    values, mask = batch.inputs.double(), batch.mask[..., None]
+    if kind == Kind.IMAGE:
         mask = mask.expand(values.shape).flatten(1)[..., None]
         values = values.flatten(1)[..., None]
+    else:
+        values = values[..., :CHANNELS]
     values, n = values.masked_fill(~mask, 0), mask.sum(1)
     mean = values.sum(1) / n
     spread = ((values - mean[:, None]).masked_fill(~mask, 0).square().sum(1) / n).sqrt()
@@ -72,7 +76,7 @@ class Usual:
             index: (n,) of the training samples, one at least.
         """
         some = index[torch.linspace(0, len(index) - 1, min(len(index), LOOKED_AT)).long()]
-        values, names = summaries_of(fetch(some), spec), names_of_summaries(spec)
+        values, names = summaries_of(fetch(some), spec.kind), names_of_summaries(spec)
         if not names:
             nothing = torch.empty(0, dtype=torch.float64)
             return cls([], nothing, nothing, nothing.bool())
