@@ -179,7 +179,7 @@ def explain(
         checked=checked_labels(data),
     )
     suspicion = suspect_labels(view, settings.seed)
-    undoubted = _without_doubted(trained_on, suspicion, view)
+    undoubted = _without_doubted(trained_on, suspicion)
     warnings = unlike_training(data, trained_on, traces, split)
     # Where wrong labels are why, they are told by themselves.
     if not_trained_on(undoubted, traces, split):
@@ -254,11 +254,9 @@ def _make_folder(keep_in: Path) -> None:
         ) from error
 
 
-def _without_doubted(trained_on: Traces, suspicion: Suspicion, view: TrainingView) -> Traces:
+def _without_doubted(trained_on: Traces, suspicion: Suspicion) -> Traces:
     """Leave out samples whose label is doubted, where few are: of other data all labels are."""
-    doubted = suspicion.suspects_among(trained_on.index)
-    for value in suspicion.shared:
-        doubted |= value.explains(view.columns, trained_on.index, trained_on.label)
+    doubted = suspicion.suspect | suspicion.explained
     if float(doubted.double().mean()) > FEW_SUSPECT:
         return trained_on
     return trained_on.select((~doubted).nonzero()[:, 0])

@@ -145,9 +145,8 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     looked_at = (of[open_] for of in (traces.index, label, doubted, view.labelled_together))
     shared = shared_values(view.columns, *looked_at)
     kinds = _within_values(found.kinds, shared, view, traces)
-    explained = torch.zeros_like(doubted)
+    explained = doubted & ~found.far & _have(shared, view, traces)
     if shared:
-        explained = doubted & ~found.far
         odds = wrong_label_odds(kinds, label, found.expected, found.counts)
         doubted = _doubted(odds, kinds, label) & open_
     suspect = doubted & ~found.far
@@ -207,6 +206,14 @@ def _outliers(kind: Tensor, label: Tensor) -> Tensor:
         own = known & (label == c)
         found[own] = is_far(kind[own], kind[own])
     return found
+
+
+def _have(shared: tuple[SharedValue, ...], view: TrainingView, traces: Traces) -> Tensor:
+    """Return (N,) bool: samples with a value that explains a doubt."""
+    has = torch.zeros(len(traces), dtype=torch.bool)
+    for value in shared:
+        has |= value.explains(view.columns, traces.index, traces.label)
+    return has
 
 
 def _within_values(

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable
 
-import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.scores import Scored, confusion
 from rnnrepair.sequences import DataSpec, Names, SequenceBatch
-from rnnrepair.sequences.summaries import LOOKED_AT, Usual, summaries_of
+from rnnrepair.sequences.summaries import Usual, looked_at, summaries_of
 from rnnrepair.traces import Traces
 
 # Standard errors by which a split is behind training, and more.
@@ -102,8 +101,7 @@ def shifted(
     if len(training) < LEAST:
         return ""
     usual = Usual.of(spec, fetch, training)
-    some = index[torch.linspace(0, len(index) - 1, min(len(index), LOOKED_AT)).long()]
-    values = summaries_of(fetch(some), spec.kind)
+    values = summaries_of(fetch(looked_at(index)), spec.kind)
     sides = [("above", values > usual.high), ("below", values < usual.low)]
     found = [
         (float(of.double().mean()), f"the {name} is {side} that of 99 % of the training samples")

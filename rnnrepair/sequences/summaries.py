@@ -39,6 +39,12 @@ def summaries_of(batch: SequenceBatch, kind: Kind) -> Tensor:
     return torch.cat([mean, spread], 1)
 
 
+def looked_at(index: Tensor) -> Tensor:
+    """Return at most ``LOOKED_AT`` of (n,) indices, evenly spread."""
+    place = torch.linspace(0, len(index) - 1, min(len(index), LOOKED_AT))
+    return index[place.long()]
+
+
 def names_of_summaries(spec: DataSpec) -> list[str]:
     """Return what the columns of ``summaries_of`` are called."""
     if spec.kind == Kind.TOKENS:
@@ -75,8 +81,8 @@ class Usual:
             fetch: indices to sequences.
             index: (n,) of the training samples, one at least.
         """
-        some = index[torch.linspace(0, len(index) - 1, min(len(index), LOOKED_AT)).long()]
-        values, names = summaries_of(fetch(some), spec.kind), names_of_summaries(spec)
+        values = summaries_of(fetch(looked_at(index)), spec.kind)
+        names = names_of_summaries(spec)
         if not names:
             nothing = torch.empty(0, dtype=torch.float64)
             return cls([], nothing, nothing, nothing.bool())
