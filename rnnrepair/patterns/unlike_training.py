@@ -128,6 +128,7 @@ def renumbered(confused: Tensor, names: Names, split: Split) -> str:
         split: its name.
 
     Example:
+        >>> import torch
         >>> renumbered(torch.tensor([[0, 9], [8, 1]]), Names(("no", "yes")), "test")[:58]
         'If no were yes and yes were no, 94% of test would be right'
     """
