@@ -1,8 +1,9 @@
 """Was a planted edit found, and named right? ``python scripts/planted.py <folder of runs>``.
 
 Takes runs of ``+experiment=mnist_rare`` or ``series_rare`` with a strategy that looks for patterns,
-such as ``repair.strategy=pattern``. A pattern is named right where it is the planted edit, where at
-least half of its failures have that edit, and it has at least half of the failures that do.
+such as ``repair.strategy=pattern``. A pattern is named right where it is the planted edit, of sizes
+whose ends are within 15 % of the planted ones, where at least half of its failures have that edit,
+and it has at least half of the failures that do.
 Writes a row for each run into the folder (planted.csv), and prints their sums.
 """
 
@@ -34,12 +35,15 @@ COLUMNS = [
 ]
 
 
-def is_planted(sweep: Sweep, planted: Mapping[str, Any]) -> bool:
+def is_planted(sweep: Sweep, planted: Mapping[str, Any], width: int) -> bool:
     """Return whether edits that are searched are of the kind that is planted.
+
+    Of channels they are at least half of the planted ones, and no others.
 
     Args:
         sweep: what is searched.
         planted: ``ranges`` and ``spared`` of the plant (configs/plant).
+        width: features of a step of the data.
     """
     for name, (low, high) in planted["ranges"].items():
         least = most = sweep.fixed.get(name, math.nan)
@@ -47,9 +51,9 @@ def is_planted(sweep: Sweep, planted: Mapping[str, Any]) -> bool:
             least, most = sweep.low, sweep.high
         if not (least <= high and low <= most):
             return False
-        # No channel that the plant leaves alone.
-        spared = (planted["spared"] or {}).get(name, ())
-        if not set(spared) <= set(getattr(sweep.jitter, "spared", {}).get(name, ())):
+        spared = set((planted["spared"] or {}).get(name, ()))
+        left_alone = set(getattr(sweep.jitter, "spared", {}).get(name, ()))
+        if not spared <= left_alone or 2 * (width - len(left_alone)) < width - len(spared):
             return False
     return True
 
@@ -100,13 +104,13 @@ def row_of(record: RunRecord, data: Any, plain: Any, planted: Mapping[str, Any])
     members = min(row["precision"], row["recall"]) >= ENOUGH
     sweeps = {sweep.name: sweep for sweep in sweeps_of(data.spec)}
     sweep = sweeps.get(str(pattern.taught.parameters.get("edit")))
-    edit = sweep is not None and is_planted(sweep, planted)
-    row |= {"edit": edit, "members": members, "right": edit and members}
+    edit = sweep is not None and is_planted(sweep, planted, data.spec.step_width)
+    near = edit
     if edit and sweep is not None and sweep.parameter is not None:
         low, high = found_ends(sweep, pattern)
-        ends = planted["ranges"][sweep.parameter]
-        row |= {"low": low, "high": high, "near": are_near((low, high), ends)}
-    return row
+        near = are_near((low, high), planted["ranges"][sweep.parameter])
+        row |= {"low": low, "high": high, "near": near}
+    return row | {"edit": edit, "members": members, "right": edit and members and near}
 
 
 def row_of_folder(folder: Path) -> dict[str, Any]:

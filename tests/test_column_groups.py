@@ -44,6 +44,22 @@ def test_numbers_of_a_column_are_cut_into_quarters():
     assert told == ["machine 0", "machine 1", "machine 2"]
 
 
+def test_a_few_slips_leave_a_column_one_of_numbers():
+    values = [f"{n}.5" for n in range(200)]
+    for i, slip in enumerate(["-", "?", "inf", "unknown", "n/a"] + ["missing"] * 12):
+        values[11 * i] = slip
+    told = [told for told, _ in groups_of(values, torch.arange(200))]
+    assert told[0] == "missing"
+    assert len(told) == 5
+    assert all(" below " in t or t.startswith("below ") or "or more" in t for t in told[1:])
+    # A fifth of them are words: names of kinds, some of which are numbers.
+    for i in range(23):
+        values[8 * i + 1] = f"model {i % 2}"
+    assert [told for told, _ in groups_of(values, torch.arange(200))] == [
+        *("missing", "model 0", "model 1")
+    ]
+
+
 def test_quarters_part_all_samples_and_those_of_other_splits():
     seconds = [f"{1_700_000_000 + i}" for i in range(1000)] + ["1", "1800000000", "inf", "12.5.3"]
     seen, every = torch.arange(1000), torch.arange(1003)

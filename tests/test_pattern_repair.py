@@ -43,7 +43,7 @@ class OneEdit:
         parameters = {"edit": "speed", "from": 0.6, "to": 0.9}
         return [Candidate("edit", "speed", here, parameters)]
 
-    def refined(self, context, candidate, difficulty):
+    def refined(self, context, candidate, stratum):
         return candidate
 
 

@@ -52,11 +52,18 @@ def test_a_class_that_fails_more_often_has_no_edit(seed):
     assert not find_patterns(replace(context, failed=failed, seed=seed), [EditPatterns()])
 
 
-def test_a_pattern_of_many_samples_is_seen_whole():
-    """The samples that come nearest are the easiest of it: among them fewer fail."""
-    context, planted = images_with({"angle": (50, 80)}, n_planted=400)
-    (pattern,) = find_patterns(context, [EditPatterns()], at_most=1)
-    assert pattern.parameters["edit"] == "rotation"
+@pytest.mark.parametrize(
+    ("edit", "kind", "n"),
+    [({"angle": (50, 80)}, "rotation", 400), ({"inverted": 1}, "inverted", 500)],
+)
+def test_a_pattern_of_many_samples_is_seen_whole(edit, kind, n):
+    """The samples that come nearest are the easiest of it: among them fewer fail.
+
+    What is left out of it would be named once more, as another edit.
+    """
+    context, planted = images_with(edit, n_planted=n)
+    (pattern,) = find_patterns(context, [EditPatterns()])
+    assert pattern.parameters["edit"] == kind
     assert min(agreement(pattern, planted, context)) > 0.7
 
 
@@ -72,7 +79,7 @@ class Given:
     def candidates(self, context, difficulty):
         return self._candidates
 
-    def refined(self, context, candidate, difficulty):
+    def refined(self, context, candidate, stratum):
         if candidate.told not in self._seen:
             return candidate
         return replace(candidate, inside=torch.isin(context.index, self._seen[candidate.told]))
@@ -121,6 +128,33 @@ def test_candidates_count_by_their_weight_among_those_of_their_kind():
     assert named(1, 2, of_noise=1) == ["other"]
     # What chance reaches counts as much.
     assert named(0.1, 0.2, of_noise=1) == []
+
+
+@pytest.mark.usefixtures("all_as_hard")
+def test_what_is_left_without_a_pattern_is_named_no_more_often_than_by_chance():
+    """Easy samples do not take the place of those taken out: candidates are hard, and fail more."""
+    context, _ = images_with(None)
+    n = len(context)
+    hard = (torch.arange(n) * 0.618 % 1).argsort()[n // 2 :]
+    second = 0
+    for seed in range(60):
+        g = torch.Generator().manual_seed(seed)
+        rows = hard[torch.randperm(len(hard), generator=g)]
+        failed = torch.zeros(n, dtype=torch.bool)
+        failed[rows] = torch.rand(len(rows), generator=g) < 0.15
+        failed[rows[:400]] = True
+        pattern = torch.zeros(n, dtype=torch.bool)
+        pattern[rows[:400]] = True
+        found = [Candidate("group", "pattern", pattern)]
+        for number in range(40):
+            inside = torch.zeros(n, dtype=torch.bool)
+            inside[rows[400:][torch.randperm(len(rows) - 400, generator=g)[:100]]] = True
+            found.append(Candidate("group", f"by chance {number}", inside))
+        named = find_patterns(replace(context, failed=failed, seed=seed), [Given(found)], 0.05, 99)
+        assert named[0].told == "pattern"
+        second += len(named) > 1
+    # Of 60 at a level of .05: more than 7 are seen once in a hundred times.
+    assert second <= 7
 
 
 @pytest.mark.usefixtures("all_as_hard")

@@ -65,6 +65,9 @@ def test_a_planted_edit_of_images_is_named_with_its_size(edit, sweep, region):
         ({"drift": 2.5, "spared_drift_0": 3.0}, "drift_2-2"),
         ({"shift": 4.0, "spared_shift_0": 5.0}, "lag_1-1"),
         ({"swapped": 0.0, "swapped_with": 1.0}, "swapped_0-1"),
+        ({"magnitude": -1.0}, "sign_0-2"),
+        ({"magnitude": 0.3}, "magnitude_0-2"),
+        ({"magnitude": 0.0, "spared_magnitude_0": 4.0}, "dead_0-1"),
     ],
 )
 def test_a_planted_edit_of_series_is_named(edit, sweep):
@@ -364,3 +367,41 @@ def test_every_sweep_draws_its_parameter_over_its_range(kind):
             assert values[[0, -1]].tolist() == pytest.approx([sweep.low, sweep.high])
             assert (values.diff() >= 0).all()
             assert f"{sweep.low:.3g}" in sweep.region(0, 1)
+
+
+def test_what_is_odd_is_not_explained_by_the_loss_of_what_makes_it_odd():
+    """A recording of small readings, or of none, is nearer to any odd one than others are."""
+    context, _ = series_with({"noise": 1.5})
+    told = [p.taught.told for p in find_patterns(context, FINDERS)]
+    assert not [one for one in told if "dead" in one or "times" in one or "lost" in one]
+
+
+def test_a_region_that_leaves_samples_as_they_are_is_no_candidate():
+    context, _ = images_with(None)
+    every = EditPatterns().candidates(context, difficulty(context))
+    turned = [c.parameters for c in every if c.parameters["edit"] == "rotation"]
+    assert turned
+    # Of twelfths of -90 .. 90: those that begin or end at 0 are looked at.
+    assert not [p for p in turned if p["low"] < 0 < p["high"]]
+    assert [p for p in turned if p["low"] == 0]
+    assert [p for p in turned if p["high"] == 0]
+
+
+def test_edits_are_out_of_reach_for_samples_farther_away_than_edited_ones_from_each_other():
+    context, planted = images_with({"inverted": 1})
+    (sweep,) = (s for s in sweeps_of(context.spec) if s.name == "inverted")
+    found = near(context, sweep, 12, 8, 5)
+    reached = found.is_reached(2, 6)
+    for label in context.label.unique().tolist():
+        pool = make_pool(context, sweep, label, 96)
+        own = slice(16, 48)
+        apart = torch.cdist(pool.vectors[own], pool.vectors[own])
+        apart = apart.masked_fill(pool.parent[own, None] == pool.parent[own], torch.inf)
+        usual = apart.topk(5, 1, largest=False).values.mean(1).quantile(0.95)
+        rows = context.label == label
+        mean = torch.cdist(context.vectors[rows], pool.vectors[own])
+        mean = mean.topk(5, 1, largest=False).values.mean(1)
+        assert torch.equal(reached[rows], mean <= 1.1 * usual)
+    has = torch.isin(context.index, planted)
+    assert reached[has].double().mean() > 0.8
+    assert not reached[~has].any()

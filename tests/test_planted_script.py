@@ -94,14 +94,23 @@ def test_of_several_patterns_that_with_most_planted_failures_counts(row_of):
     assert row["recall"] == 0.8
 
 
+def test_the_right_edit_of_other_sizes_is_not_right(row_of):
+    row = row_of((range(4, 14), "rotation", 0.6, 1.0))
+    assert row["edit"]
+    assert row["members"]
+    assert not row["near"]
+    assert not row["right"]
+
+
 def test_sides_and_channels_belong_to_what_is_planted(script, spec):
     is_planted = script["is_planted"]
     covered = {"ranges": {"covered": (0.4, 0.5), "side": (0.0, 0.0)}, "spared": None}
-    named = [sweep.name for sweep in sweeps_of(spec) if is_planted(sweep, covered)]
+    named = [sweep.name for sweep in sweeps_of(spec) if is_planted(sweep, covered, 28)]
     assert len(named) == 1
     assert named[0].startswith("covered_")
-    assert [s.name for s in sweeps_of(spec) if is_planted(s, TURNED)] == ["rotation"]
+    assert [s.name for s in sweeps_of(spec) if is_planted(s, TURNED, 28)] == ["rotation"]
     series = DataSpec(Kind.SERIES, 12, 9, max_steps=30)
     dead = {"ranges": {"magnitude": (0.0, 0.0)}, "spared": {"magnitude": range(4, 12)}}
-    found = [sweep.name for sweep in sweeps_of(series) if is_planted(sweep, dead)]
-    assert found == ["dead_0-0", "dead_1-1", "dead_2-2", "dead_3-3"]
+    found = [sweep.name for sweep in sweeps_of(series) if is_planted(sweep, dead, 12)]
+    # At least half of the four channels.
+    assert found == ["dead_0-3", "dead_0-2"]

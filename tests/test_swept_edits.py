@@ -107,6 +107,38 @@ def test_axes_of_sensors_are_swapped_and_channels_lag_where_there_are_several():
     assert lags == {1: 0, 3: 3, 6: 6, 7: 7, 40: 10}
 
 
+def test_channels_are_edited_one_by_one_in_parts_and_all_together():
+    def swept(kind, n):
+        sweeps = sweeps_of(DataSpec(Kind.SERIES, n, 2, max_steps=20))
+        names = [sweep.name for sweep in sweeps]
+        assert len(names) == len(set(names))
+        return {name.removeprefix(kind) for name in names if name.startswith(kind)}
+
+    assert swept("sign_", 1) == {"0-0"}
+    assert swept("sign_", 2) == {"0-0", "1-1", "0-1"}
+    single = {f"{c}-{c}" for c in range(6)}
+    assert swept("sign_", 6) == single | {"0-5", "0-2", "3-5", "0-1", "2-3", "4-5"}
+    assert swept("drift_", 6) == single | {"0-5"}
+    # Nothing at all is the nearest to everything odd.
+    assert swept("dead_", 6) == swept("sign_", 6) - {"0-5"}
+    # Of twenty, which are looked at in pairs, the quarters are five wide.
+    assert {"0-1", "0-4", "0-9", "0-19"} < swept("magnitude_", 20)
+    assert all(swept("sign_", n) for n in range(1, 60))
+    (whole,) = (s for s in sweeps_of(DataSpec(Kind.SERIES, 6, 2)) if s.name == "sign_0-5")
+    assert whole.region(0, 1) == "all channels of opposite sign"
+
+
+def test_sweeps_know_where_they_change_nothing():
+    image, series = DataSpec(Kind.IMAGE, 28, 2, max_steps=28), DataSpec(Kind.SERIES, 3, 2)
+    for sweep in sweeps_of(image) + sweeps_of(series):
+        if sweep.unchanged is None:
+            assert sweep.parameter in {None, "blur", "covered", "dropped", "noise"}
+            continue
+        (value,) = sweep.at(torch.tensor([sweep.unchanged])).tolist()
+        of_factors = sweep.parameter in {"scale", "contrast", "warp", "magnitude"}
+        assert value == pytest.approx(1.0 if of_factors else 0.0)
+
+
 def test_kinds_that_are_named_are_drawn_alone():
     g = torch.Generator().manual_seed(0)
     drawn = (

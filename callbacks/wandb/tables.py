@@ -16,9 +16,11 @@ from rnnrepair.repair import LedgerRow
 from rnnrepair.report import ShownData
 from rnnrepair.report.cards import failure_cards
 from rnnrepair.report.studies import WrittenStudy
-from rnnrepair.sequences import DataSpec, Kind, Names
+from rnnrepair.sequences import DataSpec, Kind, Names, SampleNames
 
 MAX_ROWS = 10_000
+# Training samples that are listed with what they share with failures.
+MAX_ALIKE = 20
 # Columns of the table of failures; steps count from 1.
 _FAILURE: list[str | int] = [
     *("sample", "failure", "label", "predicted", "step", "nearest_samples", "nearest", "injected")
@@ -26,7 +28,7 @@ _FAILURE: list[str | int] = [
 # Columns of the table of what failures have in common.
 _PATTERN: list[str | int] = [
     *("pattern", "also", "failures", "error_inside", "error_outside", "p"),
-    *("injected", "became", "indices"),
+    *("injected", "became", "failing_samples", "training_samples"),
 ]
 
 
@@ -63,20 +65,24 @@ def _log_tables(
     tables["influence/samples"] = influential
     if repair.patterns:
         tables["repair/patterns"] = wandb.Table(
-            _PATTERN, [_pattern(found) for found in repair.patterns]
+            _PATTERN, [_pattern(found, samples) for found in repair.patterns]
         )
     # No step by hand: together with Lightning's own counter it makes tables vanish.
     logger.experiment.log(tables)
 
 
-def _pattern(found: FoundPattern) -> list[str | float]:
+def _pattern(found: FoundPattern, samples: SampleNames) -> list[str | float]:
     became = [
         f"{split} {e.before} to {e.after} of {e.samples}" for split, e in found.splits.items()
     ]
+    failing, alike = (
+        ", ".join(samples.numbered(torch.tensor(index, dtype=torch.int64)))
+        for index in (found.failures, found.samples[:MAX_ALIKE])
+    )
     return [
         *(found.told, ", ".join(trait.told for trait in found.also), len(found.failures)),
         *(found.error_inside, found.error_outside, found.p),
-        *(found.injected, "; ".join(became), ", ".join(map(str, found.failures))),
+        *(found.injected, "; ".join(became), failing, alike),
     ]
 
 

@@ -18,9 +18,19 @@ IMAGE_JITTER = ImageEdits(rotation=8, translation=1, scale=(0.95, 1.05), shear=5
 SERIES_JITTER = SeriesEdits(magnitude=(0.95, 1.05), shift=1, warp=(0.95, 1.05), noise=0)
 # Groups of neighbouring channels that are swept by themselves, at most.
 CHANNEL_GROUPS = 12
+# Equal parts of all channels that are swept too, where they are wider than those groups: what is
+# wrong with a device or an axis is wrong with several channels, a gain with all.
+PARTS = (1, 2, 3, 4)
 KINDS_OF_CHANNELS = ("magnitude", "drift")
 # Channels of which neighbours, and those next but one, are swapped, at most: the axes of sensors.
 SWAPPED = 6
+
+
+# Values at which nothing is changed.
+UNCHANGED = {
+    **dict.fromkeys(("angle", "shear", "right", "down", "shift", "drift"), 0.0),
+    **dict.fromkeys(("scale", "contrast", "warp", "magnitude"), 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,16 @@ class Sweep:
         if self.by_factor:
             return (math.log(self.low) + place * math.log(self.high / self.low)).exp()
         return self.low + place * (self.high - self.low)
+
+    @property
+    def unchanged(self) -> float | None:
+        """The place at which nothing is changed; None where every edit changes something."""
+        value = UNCHANGED.get(self.parameter or "")
+        if value is None:
+            return None
+        if self.by_factor:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
 
     def draw(self, place: Tensor, generator: torch.Generator) -> EditBatch:
         """Draw an edit for each of (n,) places between 0 and 1."""
@@ -149,20 +169,43 @@ def _of_series(spec: DataSpec) -> list[Sweep]:
     if len(groups) > 1:
         swept += [_late_channels(spec, group, lag) for group in groups]
     swept += [sweep for group in groups for sweep in _of_channels(spec, group)]
+    for part in _channel_parts(spec):
+        whole = len(part) == spec.step_width
+        swept += [s for s in _of_channels(spec, part) if _is_of_parts(s, whole=whole)]
     return swept + _swapped(spec)
 
 
 def _channel_groups(spec: DataSpec) -> list[range]:
     """Return neighbouring channels, in at most so many groups as are swept."""
-    width = -(-spec.step_width // CHANNEL_GROUPS)
-    return [
-        range(first, min(first + width, spec.step_width))
-        for first in range(0, spec.step_width, width)
-    ]
+    return _neighbours(spec.step_width, -(-spec.step_width // CHANNEL_GROUPS))
+
+
+def _channel_parts(spec: DataSpec) -> list[range]:
+    """Return larger groups of neighbouring channels: all, halves, thirds, quarters."""
+    n, groups = spec.step_width, _channel_groups(spec)
+    every = [part for parts in PARTS for part in _neighbours(n, -(-n // parts))]
+    # What is left over is no wider than a group, or as wide as another part.
+    return [part for part in dict.fromkeys(every) if len(part) > len(groups[0])]
+
+
+def _is_of_parts(sweep: Sweep, *, whole: bool) -> bool:
+    """Return whether an edit of channels is tried with parts of them, or with all."""
+    if sweep.parameter == "drift":
+        # Slow changes of many channels are those of a recording.
+        return whole
+    # Every odd recording is nearer to one without readings than to any other.
+    return not whole or sweep.fixed.get("magnitude") != 0
+
+
+def _neighbours(n: int, width: int) -> list[range]:
+    """Return n channels in groups of so many, the last with what is left."""
+    return [range(first, min(first + width, n)) for first in range(0, n, width)]
 
 
 def _channels(spec: DataSpec, group: range) -> str:
     """Return what people read of neighbouring channels."""
+    if len(group) == spec.step_width > 1:
+        return "all channels"
     first, last = (Names.of(spec).of_channel(group[end]) for end in (0, -1))
     return f"channel {first}" if len(group) == 1 else f"channels {first} to {last}"
 

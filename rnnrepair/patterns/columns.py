@@ -12,6 +12,8 @@ from rnnrepair.patterns.pattern import LEAST_INSIDE
 
 # Parts of about equal size that numbers are cut into.
 QUARTERS = 4
+# Share of the samples whose value is a number, from which on all others are slips.
+MOSTLY = 0.9
 # A column of numbers with at most so many of them names kinds, such as 1 and 2 for two machines.
 FEW = 12
 
@@ -35,7 +37,8 @@ def groups_of(values: Sequence[str], index: Tensor) -> list[tuple[str, dict[str,
     known = number[~number.isnan()]
     # What is no number says that one is missing, and is a value of its own.
     others = {value for value, n in zip(own, number.tolist(), strict=True) if n != n}
-    if len(others) > 1 or len(known.unique()) <= FEW:
+    names_kinds = len(others) > 1 and len(known) < MOSTLY * len(own)
+    if names_kinds or len(known.unique()) <= FEW:
         return found
     parts = torch.linspace(0, 1, QUARTERS + 1, dtype=torch.float64)[1:-1]
     edges = [-math.inf, *known.quantile(parts).unique().tolist(), math.inf]

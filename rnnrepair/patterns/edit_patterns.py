@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits.sweep import Sweep, still, sweeps_of
-from rnnrepair.patterns.chance import Chance, strata_of
+from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import harder_half
 from rnnrepair.patterns.pattern import Alike, Candidate
@@ -20,17 +20,20 @@ from rnnrepair.settings import Count, at_least, check_settings
 # Parts of a sweep, and how many neighbouring ones make a region.
 BINS = 12
 WIDTHS = (2, 3, 4, 6)
-# A sample is explained by an edit if it is among so many of all that come nearest, as a share.
+# A sample is explained by an edit if it is among so many of the harder half that come nearest, as a
+# share.
 EXPLAINED = (0.005, 0.01, 0.02, 0.04, 0.08)
 # Shares of a pattern that many samples have: those that come nearest are the easiest of it.
-EXPLAINED_WIDE = (0.16, 0.32)
-# The same where a pattern that has been found is seen more closely.
-EXPLAINED_CLOSELY = tuple(0.005 * 2 ** (n / 2) for n in range(11))
+EXPLAINED_WIDE = (0.16, 0.32, 0.64)
+# The same, as shares of all samples, where a pattern that has been found is seen more closely.
+EXPLAINED_CLOSELY = tuple(0.005 * 2 ** (n / 2) for n in range(13))
 # Share of the largest excess from which on a narrower set of samples is as surprising.
 AS_GOOD = 0.95
 # Neighbouring parts on either side that are looked at closely, and how many ends are tried there.
 BESIDE = 2
 EDGES = 24
+# Nearer than that to the end of a region is at its end.
+EDGE = 1e-6
 # Training samples that are told of a pattern.
 SAMPLES = 20
 
@@ -76,23 +79,21 @@ class EditPatterns:
                 found.append(replace(candidate, inside=inside))
         return found
 
-    def refined(
-        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
-    ) -> Candidate:
+    def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Find the sizes of the edit again, and its members, among many more edits there."""
         sweep = _sweep(context, candidate.parameters)
         low, high = (float(candidate.parameters[end]) for end in ("from", "to"))
         # By difficulty alone: where its members end is seen better among all classes together.
         chance = Chance(
-            *(context.failed, strata_of(difficulty), 0),
+            *(context.failed, stratum, 0),
             torch_generator(context.seed, "no shuffles"),
             context.group,
         )
         if sweep.parameter is not None:
-            low, high = max(low - BESIDE / BINS, 0.0), min(high + BESIDE / BINS, 1.0)
+            low, high = _wider(sweep, low, high)
             found = self._near(context, sweep, low, high, "wider").all_bins()
             plain = self._near(context, still(context.spec.kind), purpose="wider").all_bins()
-            inside = _best(_ratio(found, plain), chance)
+            inside = _best(_ratio(found, 0, 1, plain.mean(0, 1)), chance)
             place = found.place[:, 0].median(1).values
             low, high = _region(place, inside, (low, high), chance)
         found, ratio = self._in_region(context, sweep, low, high)
@@ -120,7 +121,7 @@ class EditPatterns:
         """Return the nearest edits of a region, and (S,) their distance over that to others."""
         found = self._near(context, sweep, low, high, "refined").all_bins()
         plain = self._near(context, still(context.spec.kind), purpose="refined").all_bins()
-        return found, _ratio(found, plain)
+        return found, _ratio(found, 0, 1, plain.mean(0, 1))
 
     def _near(
         self,
@@ -142,7 +143,10 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
         unedited = plain.mean(0, width)
         for first in range(BINS - width + 1):
             low, high = first / BINS, (first + width) / BINS
-            ratio = (edited.mean(first, first + width) / unedited).nan_to_num(torch.inf)
+            # Data vary: much comes nearer to samples that are a little larger and smaller.
+            if sweep.unchanged is not None and low + EDGE < sweep.unchanged < high - EDGE:
+                continue
+            ratio = _ratio(edited, first, first + width, unedited)
             shares = (*EXPLAINED, *EXPLAINED_WIDE)
             # Where few come nearer at all, larger shares hold the same.
             before = torch.zeros(len(ratio), dtype=torch.bool)
@@ -159,6 +163,15 @@ def _of_sweep(sweep: Sweep, edited: Near, plain: Near) -> list[Candidate]:
     return found
 
 
+def _wider(sweep: Sweep, low: float, high: float) -> tuple[float, float]:
+    """Return a region with what is beside it, as far as where nothing is changed."""
+    wider = max(low - BESIDE / BINS, 0.0), min(high + BESIDE / BINS, 1.0)
+    at = sweep.unchanged
+    if at is None:
+        return wider
+    return (max(wider[0], at), wider[1]) if low + high > 2 * at else (wider[0], min(wider[1], at))
+
+
 def _sweep(context: PatternContext, parameters: Mapping[str, float | str]) -> Sweep:
     """Return the kind of edit of a candidate."""
     (sweep,) = (s for s in sweeps_of(context.spec) if s.name == parameters["edit"])
@@ -172,8 +185,10 @@ def _parameters(sweep: Sweep, low: float, high: float) -> dict[str, float | str]
     return values if sweep.parameter is None else values | {"low": ends[0], "high": ends[1]}
 
 
-def _ratio(edited: Near, plain: Near) -> Tensor:
-    return (edited.mean(0, 1) / plain.mean(0, 1)).nan_to_num(torch.inf)
+def _ratio(edited: Near, first: int, last: int, unedited: Tensor) -> Tensor:
+    """Return (S,) distances to edits of some bins over those without; infinite out of reach."""
+    ratio = (edited.mean(first, last) / unedited).nan_to_num(torch.inf)
+    return ratio.where(edited.is_reached(first, last), torch.inf)
 
 
 def _nearest(ratio: Tensor, shares: Sequence[float]) -> list[Tensor]:

@@ -45,11 +45,12 @@ class Search:
         self._context = context.ascending()
         # Difficulty takes seconds: nobody asks where nothing can be named.
         enough = context.failures_apart() >= LEAST_FAILURES
-        self._difficulty = difficulty(self._context) if enough else torch.zeros(len(context))
+        hard = difficulty(self._context) if enough else torch.zeros(len(context))
+        # Of all samples, whatever is taken out later: were the rest parted anew, easy samples would
+        # come to be compared with hard ones.
+        self._stratum = strata_of(hard)
         looking = finders if enough else ()
-        self._tried = Tried.of(
-            [(f, c) for f in looking for c in f.candidates(self._context, self._difficulty)]
-        )
+        self._tried = Tried.of([(f, c) for f in looking for c in f.candidates(self._context, hard)])
 
     def named(self, level: float = LEVEL, shuffles: int = 500, at_most: int = 5) -> list[Pattern]:
         """Name what failures have in common, the most surprising first.
@@ -68,19 +69,18 @@ class Search:
         open_, found, searches = torch.ones(len(context), dtype=torch.bool), list[Pattern](), 0
         while tried.candidates and len(found) < at_most:
             rows = open_.nonzero()[:, 0]
-            rest, hard = context.select(rows), self._difficulty[rows]
+            rest, own = context.select(rows), self._stratum[rows]
             if rest.failures_apart() < LEAST_FAILURES:
                 break
-            stratum = torch.full_like(context.label, -1)
-            stratum[rows] = strata_of(hard)
+            stratum = torch.where(open_, self._stratum, -1)
             generator = torch_generator(context.seed, "shuffled failures", searches)
             passed = tried.passed(context, stratum, level, shuffles, generator)
             if not passed.first:
                 break
-            number, refined = self._first_that_holds(passed, rows, rest, hard)
+            number, refined = self._first_that_holds(passed, rows, rest, own)
             gone = tried.inside[number].clone()
             if refined is not None:
-                others = (tried.closer(other, rows, rest, hard) for other in passed.others)
+                others = (tried.closer(other, rows, rest, own) for other in passed.others)
                 same = [o for o in others if o is not None and _same(refined, o, rest)]
                 also = tuple(o.trait for o in same)
                 found.append(Pattern.of(refined, rest.index, rest.failed, passed.p[number], also))
@@ -90,14 +90,14 @@ class Search:
         return found
 
     def _first_that_holds(
-        self, passed: Passed, rows: Tensor, rest: PatternContext, difficulty: Tensor
+        self, passed: Passed, rows: Tensor, rest: PatternContext, stratum: Tensor
     ) -> tuple[int, Candidate | None]:
         """Return which of those that have passed holds when seen more closely, and how it is seen.
 
         The most surprising one, and None, where none does; for the rest see ``Tried.closer``.
         """
         for number in passed.first[:LOOKS]:
-            refined = self._tried.closer(number, rows, rest, difficulty)
+            refined = self._tried.closer(number, rows, rest, stratum)
             if refined is not None:
                 return number, refined
         return passed.first[0], None

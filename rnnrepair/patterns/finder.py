@@ -29,15 +29,13 @@ class Finder(Protocol):
         """
         ...
 
-    def refined(
-        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
-    ) -> Candidate:
+    def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Return a candidate that has passed the test, seen more closely.
 
         Args:
             context: that it was found in.
             candidate: of this finder.
-            difficulty: (S,) of the samples.
+            stratum: (S,) int64 parts of samples of similar difficulty.
         """
         ...
 

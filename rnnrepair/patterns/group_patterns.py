@@ -42,11 +42,9 @@ class GroupPatterns:
         own = [] if self.columns_only else [*_classes(context), *_lengths(context)]
         return [*own, *_columns(context)]
 
-    def refined(
-        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
-    ) -> Candidate:
+    def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Add the training samples of the group."""
-        del difficulty
+        del stratum
         index, parameters = context.originals, candidate.parameters
         lengths = torch.empty(0, dtype=torch.int64)
         if parameters.get("group") == LENGTH:

@@ -41,11 +41,9 @@ class InputPatterns:
                 found.append(Candidate(self.name, text, inside, parameters, alike=Alike.CLASS))
         return found
 
-    def refined(
-        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
-    ) -> Candidate:
+    def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Return the candidate as it is."""
-        del context, difficulty
+        del context, stratum
         return candidate
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:

@@ -32,11 +32,9 @@ class PathPatterns:
             *_shared(context, _transitions, _told_transition(context), "transition"),
         ]
 
-    def refined(
-        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
-    ) -> Candidate:
+    def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Add the training samples that take the same way."""
-        del difficulty
+        del stratum
         if context.fit is None:
             return candidate
         numbers, of = _OF[str(candidate.parameters["of"])](context.fit)

@@ -15,6 +15,11 @@ from rnnrepair.sequences import Kind
 LEAST = 8
 # Sequences edited at a time.
 EDITED = 500
+# Share of edited training samples that come so near to others of their kind, and how much farther
+# away a sample may be that is one of them. Without that limit a recording of nothing explains all
+# that is odd: it is nearer to it than any other.
+REACHED = 0.95
+BEYOND = 1.1
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,35 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How near the P edited training samples of a pool come to each other.
+
+    Attributes:
+        rows: (R,) int64, the samples that the pool is compared with: those of its class.
+        distance: (P, bins, near) float32 ascending, never to edits of the same training sample.
+        bin: (P,) int64, where each stands itself.
+    """
+
+    rows: Tensor
+    distance: Tensor
+    bin: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor, pool: Pool, bins: int, nearest: int) -> "Reach":
+        """Measure a pool; see ``near``."""
+        return cls(
+            rows,
+            nearest_of_bins(pool.vectors, pool.parent, pool, bins, nearest).values,
+            torch.arange(len(pool.parent)) // (len(pool.parent) // bins),
+        )
+
+    def farthest(self, first: int, last: int) -> float:
+        """Return how far almost all members of some bins are from the nearest others there."""
+        own = self.distance[(self.bin >= first) & (self.bin < last)]
+        return BEYOND * float(_mean(own, first, last).quantile(REACHED))
+
+
+@dataclass(frozen=True)
 class Near:
     """The nearest of a pool, of the sample's own class, by bins of their places.
 
@@ -40,23 +74,41 @@ class Near:
         distance: (S, bins, near) float32 ascending; infinite where there is none.
         parent: (S, bins, near) int64.
         place: (S, bins, near) float64.
+        reaches: of each class that there is a pool of.
     """
 
     distance: Tensor
     parent: Tensor
     place: Tensor
+    reaches: tuple[Reach, ...]
 
     def mean(self, first: int, last: int) -> Tensor:
         """Return the (S,) mean distance to the nearest in the bins ``first`` to ``last - 1``."""
-        distance = self.distance[:, first:last].flatten(1)
-        return distance.topk(self.distance.shape[2], 1, largest=False).values.mean(1)
+        return _mean(self.distance, first, last)
+
+    def is_reached(self, first: int, last: int) -> Tensor:
+        """Return (S,) bool: samples as near as edited training samples are to each other."""
+        farthest = torch.full((len(self.distance),), -torch.inf)
+        for reach in self.reaches:
+            farthest[reach.rows] = reach.farthest(first, last)
+        return self.mean(first, last) <= farthest
 
     def all_bins(self) -> "Near":
         """Return the nearest of all bins together, as one bin."""
         n = self.distance.shape[2]
         distance, column = self.distance.flatten(1).topk(n, 1, largest=False)
         parent, place = (t.flatten(1).gather(1, column) for t in (self.parent, self.place))
-        return Near(distance[:, None], parent[:, None], place[:, None])
+        reaches = tuple(
+            Reach(r.rows, r.distance.flatten(1).sort().values[:, None, :n], torch.zeros_like(r.bin))
+            for r in self.reaches
+        )
+        return Near(distance[:, None], parent[:, None], place[:, None], reaches)
+
+
+def _mean(distance: Tensor, first: int, last: int) -> Tensor:
+    """Return the (n,) mean of the least of (n, bins, near) distances in some bins."""
+    some = distance[:, first:last].flatten(1)
+    return some.topk(distance.shape[2], 1, largest=False).values.mean(1)
 
 
 def size_of_bins(pool: int, bins: int, n_classes: int) -> int:
@@ -124,7 +176,7 @@ def near(
         high: largest place.
         purpose: of the draw.
     """
-    shape = (len(context), bins, nearest)
+    shape, reaches = (len(context), bins, nearest), list[Reach]()
     distance = torch.full(shape, torch.inf)
     parent = torch.full(shape, -1)
     place = torch.full(shape, torch.nan, dtype=torch.float64)
@@ -133,10 +185,27 @@ def near(
         pool = make_pool(context, sweep, label, bins * bin_size, low, high, purpose)
         if len(pool.parent) == 0:
             continue
-        apart = torch.cdist(context.vectors[rows], pool.vectors)
-        apart = apart.masked_fill(context.index[rows, None] == pool.parent, torch.inf)
-        found = apart.view(len(rows), bins, bin_size).topk(nearest, 2, largest=False)
+        reaches.append(Reach.of(rows, pool, bins, nearest))
+        own = context.vectors[rows], context.index[rows]
+        found = nearest_of_bins(*own, pool, bins, nearest)
         distance[rows] = found.values
         column = found.indices + bin_size * torch.arange(bins)[:, None]
         parent[rows], place[rows] = pool.parent[column], pool.place[column]
-    return Near(distance, parent, place)
+    return Near(distance, parent, place, tuple(reaches))
+
+
+def nearest_of_bins(
+    vectors: Tensor, index: Tensor, pool: Pool, bins: int, nearest: int
+) -> torch.return_types.topk:
+    """Return the nearest of a pool in each bin, as values and columns (n, bins, nearest).
+
+    Args:
+        vectors: (n, D) of samples.
+        index: (n,) int64 of them: none is near to what was made of itself.
+        pool: equally many of each bin.
+        bins: how many.
+        nearest: of each.
+    """
+    apart = torch.cdist(vectors, pool.vectors)
+    apart = apart.masked_fill(index[:, None] == pool.parent, torch.inf)
+    return apart.view(len(index), bins, -1).topk(nearest, 2, largest=False)

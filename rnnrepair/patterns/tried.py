@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.chance import AT_A_TIME, Chance, comparable, strata_of
+from rnnrepair.patterns.chance import AT_A_TIME, Chance, comparable
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_shuffles import held_by_groups
@@ -142,7 +142,7 @@ class Tried:
         return Passed(first.tolist(), [int(rows[0]) for rows in others], p.tolist())
 
     def closer(
-        self, number: int, rows: Tensor, rest: PatternContext, difficulty: Tensor
+        self, number: int, rows: Tensor, rest: PatternContext, stratum: Tensor
     ) -> Candidate | None:
         """Look at a candidate more closely; return what would be told, None where it fails.
 
@@ -151,12 +151,12 @@ class Tried:
             rows: (R,) rows of the samples that no earlier pattern explains: others have no say in
                 what this one is.
             rest: these samples.
-            difficulty: (R,) of them.
+            stratum: (R,) int64 parts of similar difficulty.
         """
         finder, candidate = self.candidates[number]
         own = replace(candidate, inside=candidate.inside[rows])
-        refined = finder.refined(rest, own, difficulty)
-        return refined if holds(refined, own, rest, difficulty) else None
+        refined = finder.refined(rest, own, stratum)
+        return refined if holds(refined, own, rest, stratum) else None
 
     def _chances(
         self,
@@ -235,7 +235,7 @@ def units_of(by_chance: Tensor, best: Tensor) -> Tensor:
 
 
 def holds(
-    refined: Candidate, candidate: Candidate, context: PatternContext, difficulty: Tensor
+    refined: Candidate, candidate: Candidate, context: PatternContext, stratum: Tensor
 ) -> bool:
     """Return whether what was seen more closely is as surprising as what has passed the test.
 
@@ -246,11 +246,11 @@ def holds(
         refined: the members that would be told.
         candidate: that has passed.
         context: S samples.
-        difficulty: (S,) of those.
+        stratum: (S,) int64 parts of similar difficulty.
     """
     if context.failures_apart(refined.inside) < LEAST_FAILURES:
         return False
-    parts = comparable(strata_of(difficulty), candidate.alike, context.label)
+    parts = comparable(stratum, candidate.alike, context.label)
     generator = torch_generator(context.seed, "no shuffles")
     chance = Chance(context.failed, parts, 0, generator, context.group)
     both = torch.stack([refined.inside, candidate.inside])

@@ -53,11 +53,9 @@ class WordPatterns:
             found.append(Candidate("word", told, inside, parameters, alike=Alike.CLASS))
         return found
 
-    def refined(
-        self, context: PatternContext, candidate: Candidate, difficulty: Tensor
-    ) -> Candidate:
+    def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Add the training samples that hold it."""
-        del difficulty
+        del stratum
         parts = context.originals.split(AT_A_TIME)
         own = [i[_holds(context.fetch(i), candidate.parameters)] for i in parts]
         return replace(candidate, samples=torch.cat(own))

@@ -29,7 +29,7 @@ class Eights:
         parameters = {"edit": "rotation", "from": 0.8, "to": 0.9}
         return [Candidate("edit", "is an eight", chosen, parameters, context.originals[:5])]
 
-    def refined(self, context, candidate, difficulty):
+    def refined(self, context, candidate, stratum):
         return candidate
 
     def again(self, context, parameters):

@@ -79,3 +79,36 @@ def test_a_failed_job_is_shown_as_failed(monkeypatch, tmp_path, failed):
     with pytest.raises(RuntimeError) if failed else nullcontext():
         main.objective(OmegaConf.create(cfg))
     assert codes == [int(failed)]
+
+
+def test_a_pattern_is_listed_with_its_failures_and_training_samples(monkeypatch, tmp_path):
+    import wandb
+
+    tables = {}
+    log = wandb.sdk.wandb_run.Run.log
+
+    def remember(self, data, *arguments, **options):
+        tables.update(data)
+        return log(self, data, *arguments, **options)
+
+    monkeypatch.setattr(wandb.sdk.wandb_run.Run, "log", remember)
+    quick = [override for override in QUICK if not override.startswith("logger")]
+    finder = "{_target_: tests.integration.test_found_patterns.Eights}"
+    cfg = composed(
+        *("+experiment=mnist_repair", *quick, "logger=wandb", "repair.strategy=pattern"),
+        f"+repair.strategies.pattern.finders=[{finder}]",
+    )
+    cfg.paths.output_dir, cfg.paths.cache_dir = str(tmp_path / "run"), str(tmp_path / "cache")
+    train(cfg)
+    (found,) = RunRecord.load(tmp_path / "run").repair.patterns
+    (row,) = (
+        dict(zip(tables["repair/patterns"].columns, values, strict=True))
+        for values in tables["repair/patterns"].data
+    )
+    assert row["pattern"] == found.told == "is an eight"
+    assert row["failures"] == len(found.failures) == len(row["failing_samples"].split(", "))
+    assert row["injected"] == found.injected > 0
+    assert f"val {found.splits['val'].before} to {found.splits['val'].after} of" in row["became"]
+    assert [int(one.split(" ")[0]) for one in row["training_samples"].split(", ")] == [
+        *found.samples
+    ]
