@@ -87,7 +87,8 @@ def read_corrections(
     A run writes such a table (``suspects.csv``), with the column ``suggested`` beside it.
     Relabelled is to what stands in ``label`` where that is not the label that the sample has, else
     to what is suggested. ``keep`` changes nothing, and says that the label is right: no evidence
-    makes it suspect again. Rows without an action say nothing.
+    makes it suspect again. Rows without an action say nothing. Where ``label_was`` tells another
+    label than the sample has, somebody has changed it since: such rows are refused.
 
     Args:
         path: csv, tsv or parquet.
@@ -155,19 +156,40 @@ def _change(
         ValueError: says what is wrong with the row.
     """
     index, action = _sample(row, names, len(label)), row["action"]
-    if action in ("drop", "keep"):
+    if action == "drop":
         return index, None
-    if action != "relabel":
+    if action not in ACTIONS:
         raise ValueError(f"action {action!r}: write one of {', '.join(ACTIONS)}, or nothing")
     present = int(label[index])
-    for column in ("label", "suggested"):
-        written = row.get(column, "")
-        new = class_of(written) if class_of(written) is not None else class_of(_whole(written))
-        if written and new is None:
-            raise ValueError(f"{column} {written!r} is no class of these data")
-        if new is not None and new != present:
-            return index, new
+    if _class(row, "label_was", class_of) not in (None, present):
+        raise ValueError(
+            f"its label was {row['label_was']} when the table was written, and is another now: "
+            "look at it again, and delete the row, or write the present label into label_was"
+        )
+    if action == "keep":
+        return index, None
+    new, suggested = (_class(row, column, class_of) for column in ("label", "suggested"))
+    if suggested == present and new not in (None, present):
+        raise ValueError("it has the suggested label already: delete the row")
+    for written in (new, suggested):
+        if written is not None and written != present:
+            return index, written
     raise ValueError("relabel without another label than it has: write it into the column label")
+
+
+def _class(
+    row: Mapping[str, Any], column: str, class_of: Callable[[str], int | None]
+) -> int | None:
+    """Return the class that a column tells, None where it is empty or not there.
+
+    Raises:
+        ValueError: the data have no such class.
+    """
+    written = row.get(column, "")
+    found = class_of(written) if class_of(written) is not None else class_of(_whole(written))
+    if written and found is None:
+        raise ValueError(f"{column} {written!r} is no class of these data")
+    return found
 
 
 def _whole(written: str) -> str:

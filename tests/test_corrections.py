@@ -126,6 +126,16 @@ def test_what_a_run_suspects_comes_back_as_corrections(make_data, tmp_path):
         ({"index": 3, "action": "relabel", "label": "cat"}, "label 'cat' is no class"),
         ({"index": 3, "action": "relabel", "label": ""}, "write it into the column label"),
         ({"index": 3, "action": "relabel", "label": "0"}, "without another label"),
+        ({"index": 3, "action": "keep", "label_was": "1"}, "was 1 when the table was written"),
+        (
+            {"index": 3, "action": "relabel", "label": "1", "suggested": "2", "label_was": "1"},
+            "was 1 when the table was written, and is another now",
+        ),
+        ({"index": 3, "action": "relabel", "label_was": "cat"}, "label_was 'cat' is no class"),
+        (
+            {"index": 3, "action": "relabel", "label": "1", "suggested": "0"},
+            "has the suggested label already",
+        ),
         ({"row": 3, "action": "drop"}, "one called name or index"),
         ({"index": 3, "do": "drop"}, "action"),
     ],
@@ -158,7 +168,7 @@ def test_two_actions_for_one_sample_are_refused_by_both_lines(make_data, tmp_pat
     told = r"line 4 \(sample 3 \(3\) has another action or label in line 2"
     with pytest.raises(DataError, match=told):
         make_data(corrections=written(tmp_path, rows))
-    twice = [rows[0], rows[0]]
+    twice = [rows[0], rows[0] | {"label_was": "2"}]
     assert make_data(corrections=written(tmp_path, twice)).corrected.dropped.tolist() == [3]
 
 

@@ -213,7 +213,7 @@ def _region(
 ) -> tuple[float, float]:
     """Return the narrowest part of a sweep where failures exceed chance as much as anywhere.
 
-    Widened a little: the edits that come nearest lie inwards of the ends.
+    Widened a little, as far as was looked: the edits that come nearest lie inwards of the ends.
 
     Args:
         place: (S,) of the edits that come nearest.
@@ -229,7 +229,7 @@ def _region(
     width = (high - low).masked_fill(excess < AS_GOOD * excess.max(), torch.inf)
     best = int(width.argmin())
     room = float(edges[1] - edges[0])
-    return max(float(low[best]) - room, 0.0), min(float(high[best]) + room, 1.0)
+    return max(float(low[best]) - room, ends[0]), min(float(high[best]) + room, ends[1])
 
 
 def _commonest(index: Tensor) -> Tensor:

@@ -141,6 +141,8 @@ def suspect_columns(
         "split": [s.split for s in suspects],
         "label": [names.of_class(s.label) for s in suspects],
         "suggested": [names.of_class(s.suggested) for s in suspects],
+        # The column before it may be filled in: this says what the table was written of.
+        "label_was": [names.of_class(s.label) for s in suspects],
         "score": [f"{s.score:.4f}" for s in suspects],
         "explained": ["by a column" if s.explained else "" for s in suspects],
         "action": [""] * len(suspects),

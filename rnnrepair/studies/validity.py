@@ -47,7 +47,7 @@ DIRECTIONS = {"harmful": True, "helpful": False}
 
 
 def every_method() -> dict[str, InfluenceMethod]:
-    """Return all methods that read any kind of data, controls first."""
+    """Return the methods that are compared where none is named, controls first."""
     return {
         "random": RandomInfluence(),
         "label": RandomInfluence(by_label=True),
