@@ -164,6 +164,28 @@ def cue(channel, low, high):
     return Cue("x", channel, (low, high), 1, 9.0, 9.0, 9.0, 1.0, nothing, nothing, nothing)
 
 
+@pytest.mark.parametrize(
+    ("typical", "carrying", "misplaced", "is_trigger"),
+    [
+        (10.0, 3.1, 10.0, True),
+        # Little doubt is left that it was put there, and none that the network goes by it.
+        (10.0, 2.9, 10.0, False),
+        # Words of a class: the network goes by them, and they stand where such words do.
+        (10.0, 20.0, 8.9, False),
+        (8.9, 20.0, 10.0, False),
+    ],
+)
+def test_a_trigger_was_put_there_and_the_network_goes_by_it(
+    typical, carrying, misplaced, is_trigger
+):
+    evidence = {"typical": typical, "carrying": carrying, "misplaced": misplaced, "doubt": 9.0}
+    found = replace(cue(0, 1.0, 1.0), **evidence)
+    assert found.is_trigger == is_trigger
+    assert ("called a trigger" in found.told) != ("too little" in found.told)
+    assert found.told.startswith(f"{min(typical, misplaced)} nats")
+    assert f"({found.doubt} needed) and {carrying} that" in found.told
+
+
 def test_tokens_are_taken_out_and_nothing_becomes_empty():
     tokens = torch.tensor([[5, 9, 6, 9], [9, 9, 1, 1], [7, 1, 1, 1]])
     lengths = torch.tensor([4, 2, 1])

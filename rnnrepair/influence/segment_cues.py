@@ -27,6 +27,8 @@ from rnnrepair.traces import Traces
 
 # Cues that are looked at closely.
 KEPT = 20
+# Evidence in nats that the network goes by a symbol, from which on it may be a trigger: 20 to 1.
+GOES_BY_IT = math.log(20)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Cue:
         typical: see ``CueEvidence``, as the next two; in nats.
         carrying: see there.
         misplaced: see there.
-        doubt: evidence that a symbol must have to be called a trigger: one of all symbols and
-            labels is sought, whichever.
+        doubt: how typical and how misplaced a symbol must be to be called a trigger: one of all
+            symbols and labels is sought, whichever.
         row: (n,) int64 rows of the training samples of the label that hold it.
         first: (n,) int64 first step of its first reading in each.
         end: (n,) int64 step behind that.
@@ -67,8 +69,22 @@ class Cue:
 
     @property
     def is_trigger(self) -> bool:
-        """Whether the evidence outweighs that any symbol might have been the one."""
-        return self.score > self.doubt
+        """Whether the evidence outweighs that any symbol might have been the one.
+
+        Which one it is the places tell where it stands; that the network goes by it is asked of
+        that symbol alone, and of few readings: most are read when the prediction is the label.
+        """
+        return min(self.typical, self.misplaced) > self.doubt and self.carrying > GOES_BY_IT
+
+    @property
+    def told(self) -> str:
+        """How strong the evidence is, and whether it is enough to call it a trigger."""
+        sure = "it is called a trigger" if self.is_trigger else "too little to call it a trigger"
+        return (
+            f"{min(self.typical, self.misplaced):.1f} nats of evidence that it was put there "
+            f"({self.doubt:.1f} needed) and {self.carrying:.1f} that the network goes by it "
+            f"({GOES_BY_IT:.1f} needed): {sure}"
+        )
 
     def read_in(self, batch: SequenceBatch) -> Tensor:
         """Return (B, T) bool: the steps at which sequences hold it."""

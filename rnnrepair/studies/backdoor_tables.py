@@ -71,10 +71,9 @@ def told_found(found: pd.DataFrame, top: int, n_poisoned: int) -> str:
 
 def told_cue(cue: Cue, names: Names) -> str:
     """Return the best cue, and whether its evidence is enough to call it a trigger."""
-    sure = "it is called a trigger" if cue.is_trigger else "too little to call it a trigger"
     return (
         f"Best cue, not told beforehand: {cue.name} for class {names.of_class(cue.label)}, "
-        f"{cue.score:.1f} nats of evidence where {cue.doubt:.1f} are needed: {sure}."
+        f"{cue.told}."
     )
 
 
