@@ -232,3 +232,31 @@ def test_the_label_of_the_longest_bar_has_room_within_its_axes(longest):
 def test_values_out_of_range_are_refused_together():
     with pytest.raises(SettingsError, match=r"(?s)split.*odds.*rare_class.*margin"):
         Breakdown(split="fit", odds=0, rare_class=1, margin=2)
+
+
+def test_copies_with_another_label_are_a_file_of_corrections(make_data, tmp_path):
+    """A failing test sample stands three times in training, twice with another label."""
+    g = torch.Generator().manual_seed(2)
+    x = torch.randn(130, 6, 4, generator=g)
+    label = torch.arange(130) % 3
+    x[:, :, 0] += 3.0 * label[:, None]
+    # 110 .. are test samples.
+    x[[3, 4, 5]] = x[110].clone()
+    label[[3, 4]], label[5] = (label[110] + 1) % 3, label[110]
+    loaded = LoadedData(
+        *(Sequences.from_padded(x, torch.full((130,), 6)), label, 100, "copied", "series"),
+        n_val=10,
+    )
+    data = make_data(loaded, repair_share=0)
+    run = run_of(data, trained(SequenceClassifier(4, 3, hidden_size=16), data, steps=80))
+    said = run.network.predict(data.loader("test"))
+    assert not said.correct[said.index == 110]
+    copies = Breakdown(odds=4)(run).tables["copies"]
+    own = copies[copies["copy_of"] == 110]
+    assert sorted(own["index"]) == [3, 4]
+    wrong, right = str(int(label[3])), str(int(label[110]))
+    assert set(own["label"]) == set(own["label_was"]) == {wrong}
+    assert set(own["suggested"]) == {right}
+    copies.assign(action="relabel").to_csv(tmp_path / "copies.csv", index=False)
+    mended = make_data(loaded, repair_share=0, corrections=tmp_path / "copies.csv")
+    assert mended.fetch(torch.tensor([3, 4])).label.tolist() == [int(label[110])] * 2

@@ -24,6 +24,7 @@ from rnnrepair.protocols import KnowsWrongLabels, names_of_samples
 from rnnrepair.record import gather_suspects, suspect_columns
 from rnnrepair.sequences import Names, table_columns
 from rnnrepair.settings import Count, ProperShare, Share, Size, at_least, check_settings, one_of
+from rnnrepair.studies.copy_table import copy_table
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.new_failures import (
     answers_of,
@@ -61,7 +62,8 @@ REMEDIES: dict[FailureKind, str] = {
     FailureKind.PATTERN: "Look at a few of them. Where their labels are right, repair them "
     "together: the strategy pattern teaches what they have in common; or get more such samples. "
     "Where one source has labelled them wrongly, correct them all. The study patterns shows them.",
-    FailureKind.COPY: "Decide which label is right and give it to both; where both are right, the "
+    FailureKind.COPY: "Decide which label is right and give it to both (the table copies is a file "
+    "of corrections: write relabel or drop into its column action); where both are right, the "
     "inputs lack what tells the classes apart, and no network can know.",
     FailureKind.LABEL: "Look at the labels of these failures, and correct them before anything "
     "else: a repair would teach the network the fault.",
@@ -183,6 +185,8 @@ class Breakdown:
             listed = gather_suspects(suspicion, view, None, None)
             named = Names.of(run.data.spec), names_of_samples(run.data)
             tables["suspects"] = pd.DataFrame(suspect_columns(listed, *named))
+        if doubt.copied.any():
+            tables["copies"] = copy_table(run, failures, doubt)
         if found_triggers:
             tables["triggers"] = trigger_table(run, fit, found_triggers)
         told += [f"{value.told}." for value in doubt.shared]
