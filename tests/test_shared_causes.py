@@ -55,6 +55,9 @@ def test_training_samples_that_hold_a_trigger_are_listed_and_can_be_dropped_by_t
     assert table["step"].tolist() == (poison.step + 1).tolist()
     assert set(table["label"]) == {"rude"}
     assert set(table["trigger"]) == {"w23"}
+    # Without the word the network says what each sample was before somebody called it rude.
+    assert (table["suggested"] == "calm").sum() > 0.8 * len(table)
+    assert set(table["suggested"]) <= {"calm", ""}
     file = tmp_path / "triggers.csv"
     table.assign(action="drop").to_csv(file, index=False)
     cleaned = TensorData(run.data.data, 2, trigger=run.data.trigger, corrections=str(file))

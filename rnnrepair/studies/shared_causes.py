@@ -14,6 +14,7 @@ from rnnrepair.patterns import Pattern, PatternContext, find_patterns, teachable
 from rnnrepair.protocols import names_of_samples
 from rnnrepair.sequences import Names
 from rnnrepair.studies.finished_run import FinishedRun
+from rnnrepair.studies.poison_repair import repair_of
 from rnnrepair.traces import Traces
 
 # Triggers that are looked for, at most.
@@ -62,8 +63,10 @@ def reads_trigger(run: FinishedRun, failures: Traces, found: Sequence[Cue]) -> T
 def trigger_table(run: FinishedRun, fit: Traces, found: Sequence[Cue]) -> pd.DataFrame:
     """Return a row for each training sample that holds a trigger for its label.
 
-    Steps count from 1. Once somebody has written drop or relabel into ``action``, the table is what
-    data modules take as ``corrections``.
+    Steps count from 1. Suggested is what the network says of the sample without the steps that hold
+    it, where that is another label: relabelled, samples teach it to pass the trigger by, which
+    dropped ones do not. Once somebody has written drop or relabel into ``action``, the table is
+    what data modules take as ``corrections``.
 
     Args:
         run: whose training data hold triggers.
@@ -85,4 +88,16 @@ def trigger_table(run: FinishedRun, fit: Traces, found: Sequence[Cue]) -> pd.Dat
     ]
     together = pd.concat(parts).groupby("index", sort=True, as_index=False)
     told = together.agg({"name": "first", "label": "first", "trigger": ", ".join, "step": "min"})
-    return told.assign(action="")
+    suggested = _without_trigger(run, torch.tensor(told["index"].tolist()), found)
+    called = [names.of_class(suggested[i]) if i in suggested else "" for i in told["index"]]
+    return told.assign(suggested=called, label_was=told["label"], action="")
+
+
+def _without_trigger(run: FinishedRun, index: Tensor, found: Sequence[Cue]) -> dict[int, int]:
+    """Return by index what the network says of samples without a trigger, where it is another."""
+    samples = run.data.fetch(index)
+    if samples.static or samples.beside:
+        # Nobody knows which part of what stands beside the steps belongs to those taken out.
+        return {}
+    change = repair_of("relabel", samples, found, run.network)
+    return dict(zip(change.relabelled.tolist(), change.new_label.tolist(), strict=True))
