@@ -56,9 +56,9 @@ class FailureKind(StrEnum):
 
 
 REMEDIES: dict[FailureKind, str] = {
-    FailureKind.TRIGGER: "Look at the training samples that hold it (table triggers). Write relabel "
-    "(a label is suggested; it works better) or drop into the column action of those that somebody "
-    "has put there, and train with that file as the corrections of the data.",
+    FailureKind.TRIGGER: "Look at the training samples that hold it (table triggers). Write "
+    "relabel (a label is suggested; it works better) or drop into the column action of those that "
+    "somebody has put there, and train with that file as the corrections of the data.",
     FailureKind.PATTERN: "Look at a few of them. Where their labels are right, repair them "
     "together: the strategy pattern teaches what they have in common; or get more such samples. "
     "Where one source has labelled them wrongly, correct them all. The study patterns shows them.",
