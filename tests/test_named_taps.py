@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network import Readout, TracedNetwork, verified
 from rnnrepair.sequences import DataSpec
@@ -210,3 +211,34 @@ def test_what_a_module_asserts_is_told_of():
     assert network.readout == Readout.POINTWISE
     with pytest.raises(ConfigurationError, match="that failed"):
         read(Chunked(MinGRU), series(n_steps=8, ragged=False), tap="layer")
+
+
+class MasksPadding(torch.nn.Module):
+    """Finds the end of a text by its padding, as most people's networks do."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.pool = pool
+        self.emb = torch.nn.Embedding(50, 8, padding_idx=0)
+        self.rnn = torch.nn.GRU(8, 12, batch_first=True)
+        self.norm = torch.nn.LayerNorm(12)
+        self.head = torch.nn.Linear(12, 2)
+
+    def forward(self, ids):
+        states, real = self.norm(self.rnn(self.emb(ids))[0]), ids != 0
+        if self.pool == "max":
+            return self.head(states.masked_fill(~real[..., None], -1e4).amax(1))
+        if self.pool == "mean":
+            return self.head((states * real[..., None]).sum(1) / real.sum(1, keepdim=True))
+        return self.head(states[torch.arange(len(ids)), real.sum(1) - 1])
+
+
+@pytest.mark.parametrize("tap", ["norm", "rnn"])
+@pytest.mark.parametrize("pool", ["max", "mean", "last"])
+def test_a_named_layer_of_a_network_that_masks_padding_is_read(pool, tap):
+    g = torch.Generator().manual_seed(0)
+    lengths = torch.randint(5, 20, (120,), generator=g).tolist()
+    texts = [torch.randint(1, 50, (n,), generator=g).tolist() for n in lengths]
+    data = ArrayDataModule(texts, torch.arange(120) % 2)
+    data.setup()
+    assert verified(MasksPadding(pool), data, tap=tap).describe()
