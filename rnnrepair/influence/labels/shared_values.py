@@ -64,9 +64,9 @@ class SharedValue:
             )
         return (
             f"{told}either these {self.doubted} labels are wrong, or what has this value differs "
-            "and they are right. Look at some of them: none is called suspect, and they stand at "
-            "the end of the table of suspects. If they are right, see the study of patterns and "
-            "the strategy pattern"
+            "and they are right. Look at some of them: of classes in which most labels with it are "
+            "doubted, none is called suspect, and they stand at the end of the table of suspects. "
+            "If they are right, see the study of patterns and the strategy pattern"
         )
 
     def explains(
