@@ -71,8 +71,8 @@ class Cue:
     def is_trigger(self) -> bool:
         """Whether the evidence outweighs that any symbol might have been the one.
 
-        Which one it is the places tell where it stands; that the network goes by it is asked of
-        that symbol alone, and of few readings: most are read when the prediction is the label.
+        What it stands with singles it out among all symbols. Whether the network goes by it is
+        asked of that one alone, and few readings tell: most come when the label is predicted.
         """
         return min(self.typical, self.misplaced) > self.doubt and self.carrying > GOES_BY_IT
 
