@@ -25,6 +25,7 @@ from rnnrepair.influence import (
     check_method,
     doubt_labels,
     find_evidence,
+    held_out_of,
     influence_metrics,
     never_right,
     ranked_labels,
@@ -229,6 +230,7 @@ class InfluenceAnalysis(AnalysisCallback):
             columns=columns_of_samples(data),
             groups=groups_of_samples(data),
             checked=checked_labels(data),
+            held_out=held_out_of(abstraction.traces),
         )
 
     def _evidence(self, trainer: pl.Trainer, view: TrainingView, failures: Traces) -> Evidence:

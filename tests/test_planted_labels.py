@@ -127,9 +127,7 @@ def test_breakdown_tells_how_many_labels_of_training_are_suspect(make_data, tmp_
     found = Breakdown()(run)
     told = " ".join(found.conclusion)
     chosen = run.chosen()
-    judged = suspect_labels(
-        run.training_view(chosen.model, chosen.traces["fit"]), run.settings.seed
-    )
+    judged = suspect_labels(run.training_view(chosen.model, chosen.traces), run.settings.seed)
     n_suspect = int(judged.suspect.sum())
     assert 0 < n_suspect < len(judged.index) == len(data.indices("fit"))
     assert f"{n_suspect} of {len(judged.index)} labels are suspect" in told

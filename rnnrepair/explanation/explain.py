@@ -31,6 +31,7 @@ from rnnrepair.influence import (
     check_method,
     doubt_labels,
     find_evidence,
+    held_out_of,
     suspect_labels,
 )
 from rnnrepair.network import verified
@@ -177,6 +178,7 @@ def explain(
         columns=columns_of_samples(data),
         groups=groups,
         checked=checked_labels(data),
+        held_out=held_out_of(abstraction.traces),
     )
     suspicion = suspect_labels(view, settings.seed)
     undoubted = _without_doubted(trained_on, suspicion)

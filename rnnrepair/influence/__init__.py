@@ -48,7 +48,7 @@ from rnnrepair.influence.tracin import TracIn
 from rnnrepair.influence.trajectory import Step, Trajectory
 from rnnrepair.influence.transitions import TransitionIndex, transition_keys
 from rnnrepair.influence.usable import never_right, usable_parents
-from rnnrepair.influence.view import TrainingView
+from rnnrepair.influence.view import TrainingView, held_out_of
 from rnnrepair.influence.word_effects import WordEffects
 
 __all__ = [
@@ -113,6 +113,7 @@ __all__ = [
     "doubt_labels",
     "find_evidence",
     "found",
+    "held_out_of",
     "influence_metrics",
     "input_distances",
     "look_alikes",

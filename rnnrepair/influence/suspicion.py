@@ -10,6 +10,7 @@ from torch.nn.functional import one_hot
 from rnnrepair.influence.labels import (
     SharedValue,
     are_grouped,
+    beyond_usual,
     grouped_size,
     input_features,
     is_far,
@@ -21,7 +22,8 @@ from rnnrepair.influence.labels import (
 )
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
-from rnnrepair.influence.view import TrainingView
+from rnnrepair.influence.view import TrainingView, labelled_together
+from rnnrepair.seeding import torch_generator
 from rnnrepair.traces import Traces
 
 # Standard errors by which votes must be better than chance.
@@ -32,6 +34,8 @@ LIMIT, LIKELY = 0.95, 0.5
 # How much neighbours count beside a regression: both read the same inputs, and are mostly unsure of
 # the same samples.
 BESIDE_REGRESSION = 0.5
+# Held-out samples that tell how often inputs speak against a right label, at most.
+HELD_OUT = 2000
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class _Evidence:
         kinds: (V, N) float64, see ``wrong_label_odds``.
         counts: (V,) how much each of them counts.
         far: (N,) bool, samples that are far from all others.
+        usual: (N,) bool, samples whose label the network confirms, and which inputs speak against
+            no more than against labels that are right.
         votes: (N, C) for each class, of all kinds together.
         rate: share of the labels that is wrong at most, 1 where the inputs do not tell.
         expected: share that is wrong as far as labels are called suspect.
@@ -110,6 +116,7 @@ class _Evidence:
     kinds: Tensor
     counts: tuple[float, ...]
     far: Tensor
+    usual: Tensor
     votes: Tensor
     rate: float
     expected: float
@@ -139,9 +146,9 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     traces = view.traces.between(0, view.n_original)
     label, found = traces.label, _evidence(view, traces, seed)
     odds = wrong_label_odds(found.kinds, label, found.expected, found.counts)
-    open_ = ~torch.isin(traces.index, view.checked)
+    open_ = ~torch.isin(traces.index, view.checked) & ~found.usual
     doubted = _doubted(odds, found.kinds, label) & open_
-    # Labels that a person has looked at are no draws of the test.
+    # Labels that are known, or that nothing speaks against, are no draws of the test.
     looked_at = (of[open_] for of in (traces.index, label, doubted, view.labelled_together))
     shared = shared_values(view.columns, *looked_at)
     kinds = _within_values(found.kinds, shared, view, traces)
@@ -163,26 +170,60 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
 
 
 def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
-    label, n_classes = traces.label, traces.n_classes
-    features = input_features(traces, view.fetch, seed)
-    group = view.labelled_together
+    label, n_classes, n = traces.label, traces.n_classes, len(traces)
+    held_out = _held_out(view, seed)
+    features = input_features(traces, view.fetch, seed, held_out)
+    index, said = traces.index, label
+    if held_out is not None:
+        index = torch.cat([index, held_out.index])
+        said = torch.cat([said, held_out.final_prediction.long()])
+    group = labelled_together(index, said, view.groups)
     near, distance = neighbour_labels(features, label, n_classes, seed, group)
     fitted = regression_labels(features, label, n_classes, seed, group)
-    by_inputs = [_of_inputs(kind, label, group) for kind in (near, fitted)]
+    group, distance = group[:n], distance[:n]
+    by_inputs = [_of_inputs(votes[:n], label, group) for votes in (near, fitted)]
     kinds = torch.stack([_of_the_network(view, traces, seed), *by_inputs])
     # Samples have no say in what is said of their inputs, so these tell how many are wrong.
-    telling = [
+    speaking = [
         votes
         for votes, kind in zip((near, fitted), by_inputs, strict=True)
         if not kind.isnan().all()
     ]
+    telling = [votes[:n] for votes in speaking]
     rate, expected = (
         min((wrong_label_rate(of, label, seed, group, level) for of in telling), default=1.0)
         for level in (LIMIT, LIKELY if are_grouped(group) else LIMIT)
     )
-    votes = near + fitted.clamp(0, 1) + one_hot(traces.final_prediction, n_classes)
+    votes = (near + fitted.clamp(0, 1))[:n] + one_hot(traces.final_prediction, n_classes)
     counts = (1.0, 1.0 if kinds[2].isnan().all() else BESIDE_REGRESSION, 1.0)
-    return _Evidence(kinds, counts, is_far(distance, distance), votes, rate, expected)
+    usual = (kinds[0] <= 0) & ~_beyond_usual(speaking, said, kinds[0] <= 0)
+    return _Evidence(kinds, counts, is_far(distance, distance), usual, votes, rate, expected)
+
+
+def _held_out(view: TrainingView, seed: int) -> Traces | None:
+    """Return some of the samples that the network was not trained on."""
+    if view.held_out is None or len(view.held_out) <= HELD_OUT:
+        return view.held_out
+    generator = torch_generator(seed, "held-out samples")
+    drawn = torch.randperm(len(view.held_out), generator=generator)[:HELD_OUT]
+    return view.held_out.select(drawn.sort().values)
+
+
+def _beyond_usual(votes: list[Tensor], said: Tensor, confirmed: Tensor) -> Tensor:
+    """Return (N,) bool: labels that inputs speak against more than against right ones.
+
+    Args:
+        votes: (N + M, C) of each kind that tells something, of held-out samples too.
+        said: (N + M,) labels of training samples, and what the network says of held-out ones.
+        confirmed: (N,) bool, labels that the network confirms.
+    """
+    n = len(confirmed)
+    beyond = torch.ones(n, dtype=torch.bool)
+    if votes and len(said) > n:
+        against = _best_other(torch.stack(votes).clamp(0, 1).sum(0), said)
+        trained = against[:n][confirmed], said[:n][confirmed]
+        beyond[confirmed] = beyond_usual(*trained, against[n:], said[n:])
+    return beyond
 
 
 def _doubted(odds: Tensor, kinds: Tensor, label: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from rnnrepair.abstraction import AbstractModel, LastStates, ReducedStates
 from rnnrepair.influence.dynamics import TrainingDynamics
 from rnnrepair.influence.trajectory import Trajectory
 from rnnrepair.network import TracedNetwork
+from rnnrepair.protocols import Split
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -35,6 +36,16 @@ def labelled_together(index: Tensor, label: Tensor, groups: Tensor | None) -> Te
     return torch.stack([group, label], 1).unique(dim=0, return_inverse=True)[1]
 
 
+def held_out_of(traces: Mapping[Split, Traces]) -> Traces | None:
+    """Return the traces of the larger one of val and test; None where there is neither.
+
+    A network may have been trained on samples of the repair split, and further test splits are
+    unlike the data on purpose.
+    """
+    there = [traces[split] for split in ("val", "test") if split in traces and len(traces[split])]
+    return max(there, key=len, default=None)
+
+
 @dataclass(frozen=True)
 class TrainingView:
     """The training data, as the network of an analysed epoch sees them.
@@ -56,6 +67,7 @@ class TrainingView:
         groups: what each sample of all splits belongs to, looked up by index: copies, windows of
             one recording; None where each stands alone.
         checked: (k,) int64 indices of samples of any split whose label a person has looked at.
+        held_out: traces of samples that the network was not trained on; None where there are none.
     """
 
     traces: Traces
@@ -70,6 +82,7 @@ class TrainingView:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     groups: Tensor | None = None
     checked: Tensor = field(default_factory=_nothing)
+    held_out: Traces | None = None
 
     def __len__(self) -> int:
         return len(self.traces)

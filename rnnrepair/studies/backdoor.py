@@ -131,7 +131,7 @@ class Backdoor:
             return StudyResult(
                 {}, ["No test sample could be attacked: none is right, or has room."]
             )
-        view = run.training_view(model, fit)
+        view = run.training_view(model, traces)
         found, left_out = self._search(view, poison, seed)
         cues = SegmentCues(seed).fit(view).cues(TOLD)
         before = measured(run.network, run, poison, attacks)

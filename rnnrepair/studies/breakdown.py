@@ -216,7 +216,7 @@ class Breakdown:
 def _view(run: FinishedRun) -> TrainingView:
     """Return the training samples by the traces that the run's settings make."""
     chosen = run.chosen()
-    return run.training_view(chosen.model, chosen.traces["fit"])
+    return run.training_view(chosen.model, chosen.traces)
 
 
 def _members(patterns: Sequence[Pattern]) -> Tensor:

@@ -24,7 +24,7 @@ from rnnrepair.abstraction import (
     sample_steps,
 )
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.influence import Need, TrainingDynamics, TrainingView, Trajectory
+from rnnrepair.influence import Need, TrainingDynamics, TrainingView, Trajectory, held_out_of
 from rnnrepair.network import TracedNetwork
 from rnnrepair.progress import Progress, silent
 from rnnrepair.protocols import (
@@ -86,13 +86,14 @@ class FinishedRun:
             if recorded is None and need not in self.recorded
         }
 
-    def training_view(self, model: AbstractModel, fit: Traces) -> TrainingView:
+    def training_view(self, model: AbstractModel, traces: Mapping[Split, Traces]) -> TrainingView:
         """Return what influence methods read of the training samples.
 
         Args:
             model: that made the traces, as ``abstraction`` returns it.
-            fit: of all training samples.
+            traces: of every split.
         """
+        fit = traces["fit"]
         return TrainingView(
             *(fit, model, len(fit), self.network, self.data.fetch),
             dynamics=self.dynamics,
@@ -102,6 +103,7 @@ class FinishedRun:
             columns=columns_of_samples(self.data),
             groups=groups_of_samples(self.data),
             checked=checked_labels(self.data),
+            held_out=held_out_of(traces),
         )
 
     @property

@@ -102,7 +102,7 @@ class Mislabel:
         data, wrong = planted_of(run)
         model, traces = run.abstraction(self.n_components)
         fit, test = traces["fit"], traces["test"]
-        view = run.training_view(model, fit)
+        view = run.training_view(model, traces)
         failed = test.select(~test.correct)
         targets = self._targets(run, data, fit, failed)
         kinds = {"all": wrong, "fitted": wrong & fit.correct}

@@ -149,7 +149,7 @@ class Validity:
             return StudyResult({}, ["The network has no failures on the test split."])
         failures = failures.select(tie_order(failures.index, run.settings.seed))
         failures = failures.between(0, min(max(self.compared, self.failures), len(failures)))
-        view = run.training_view(model, fit)
+        view = run.training_view(model, traces)
         halves = self._retrained_on_halves(run, train, fit, failures)
         exact = _exact(run, view, failures)
         order = tie_order(fit.index, run.settings.seed)

@@ -10,12 +10,14 @@ from rnnrepair.influence.labels.parts import are_grouped, grouped_size
 from rnnrepair.influence.labels.rate import wrong_label_rate
 from rnnrepair.influence.labels.regression import regression_labels
 from rnnrepair.influence.labels.shared_values import SharedValue, shared_values
+from rnnrepair.influence.labels.usual import beyond_usual
 
 __all__ = [
     "BagOfWords",
     "Features",
     "SharedValue",
     "are_grouped",
+    "beyond_usual",
     "grouped_size",
     "input_features",
     "is_far",

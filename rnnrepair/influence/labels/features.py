@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, vstack
 from torch import Tensor
 
 from rnnrepair.influence.inputs import token_bags, tokens_of
@@ -21,14 +21,17 @@ VALUES = 1024
 # Sequences fetched at a time.
 FETCHED = 2000
 
-# (N, k) float32, or (N, V) sparse with rows of length one.
+# (n, k) float32, or (n, V) sparse with rows of length one.
 Features: TypeAlias = np.ndarray | csr_array
 
 
 def input_features(
-    traces: Traces, fetch: Callable[[Tensor], SequenceBatch], seed: int = 0
+    traces: Traces,
+    fetch: Callable[[Tensor], SequenceBatch],
+    seed: int = 0,
+    others: Traces | None = None,
 ) -> Features:
-    """Return N vectors: tf-idf of the tokens of a text, principal components of features.
+    """Return N + M vectors: tf-idf of the tokens of a text, principal components of features.
 
     A series is cut into as many equal parts as keep it at 1,024 values, and averaged over each, so
     that series of different lengths and speeds can be compared.
@@ -37,16 +40,21 @@ def input_features(
         traces: N training samples, one at least.
         fetch: returns the sequences with some indices.
         seed: of the samples that components are found on.
+        others: M samples that are described by what the training samples have in common; none
+            where None.
     """
+    every = [traces] if others is None else [traces, others]
     first = fetch(traces.index[:1]).inputs
     if not first.is_floating_point():
-        token, offsets = tokens_of(traces, fetch)
-        counts = token_bags(token, offsets, 1 + int(token.max()))
-        return tf_idf(counts, idf(counts))
+        read = [tokens_of(texts, fetch) for texts in every]
+        n_tokens = 1 + max(int(token.max()) for token, _ in read)
+        counts = [token_bags(token, offsets, n_tokens) for token, offsets in read]
+        weight = idf(counts[0])
+        return csr_array(vstack([tf_idf(count, weight) for count in counts]))
     n_parts = max(1, min(int(traces.lengths.max()), VALUES // first.shape[2]))
-    batches = (fetch(index) for index in traces.index.split(FETCHED))
+    batches = (fetch(index) for of in every for index in of.index.split(FETCHED))
     values = torch.cat([_averaged(batch, n_parts).flatten(1) for batch in batches])
-    return _principal(values, seed).numpy()
+    return _principal(values, len(traces), seed).numpy()
 
 
 def idf(counts: csr_array) -> np.ndarray:
@@ -84,9 +92,9 @@ def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
     return (at_edge.diff(dim=1) * (n_parts / batch.lengths)[:, None, None]).float()
 
 
-def _principal(values: Tensor, seed: int) -> Tensor:
-    """Return the (N, k) first principal components of (N, D) values."""
-    order = torch.randperm(len(values), generator=torch_generator(seed, "components of inputs"))
+def _principal(values: Tensor, n: int, seed: int) -> Tensor:
+    """Return the (N + M, k) values along the first principal components of the first ``n`` rows."""
+    order = torch.randperm(n, generator=torch_generator(seed, "components of inputs"))
     sample = values[order[:FOUND_ON]].double()
     mean = sample.mean(0)
     direction = torch.linalg.eigh((sample - mean).T @ (sample - mean)).eigenvectors

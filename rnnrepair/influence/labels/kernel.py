@@ -7,7 +7,7 @@ import torch
 from scipy.linalg import solve
 from torch import Tensor
 
-from rnnrepair.influence.labels.parts import PARTS, random_parts
+from rnnrepair.influence.labels.parts import PARTS, parts_of_others, random_parts
 
 # Samples that have a kernel around them, and samples of all parts that models are fitted on.
 CENTRES = 500
@@ -29,7 +29,7 @@ def kernel_labels(
     seed: int = 0,
     group: Tensor | None = None,
 ) -> Tensor:
-    """Return (N, C) float32 scores of each class, about 1 for the class that a model sees.
+    """Return (N + M, C) float32 scores of each class, about 1 for the class that a model sees.
 
     Ridge regression from Gaussian kernels around 500 samples to indicators of the classes. No
     sample has a say in the fit that judges it, nor in its damping. What is far from all centres is
@@ -38,21 +38,24 @@ def kernel_labels(
     Source: Williams and Seeger, "Using the Nystroem Method to Speed Up Kernel Machines", 2000.
 
     Args:
-        values: (N, k) float32 of the samples.
+        values: (N + M, k) float32 of the samples; the last M have no label, and no model is fitted
+            on them.
         label: (N,) int64.
         n_classes: C.
         seed: of the centres, of the samples that models are fitted on and of the parts.
-        group: (N,) int64, equal where samples belong together: no group is in two parts. None where
-            each stands alone.
+        group: (N + M,) int64, equal where samples belong together: no group is in two parts. None
+            where each stands alone.
     """
-    group = torch.arange(len(label)) if group is None else group
-    parts = random_parts(group, "kernel model of labels", seed)
+    n, n_judged = len(label), len(values)
+    group = torch.arange(n_judged) if group is None else group
+    parts = random_parts(group[:n], "kernel model of labels", seed)
+    others = parts_of_others(parts, group, n)
     kernels = _Kernels.around(values[torch.cat([part[: CENTRES // PARTS] for part in parts])])
     wanted = torch.eye(n_classes)[label] - 1 / n_classes
     fitted = [part[: FITTED_ON // PARTS] for part in parts]
     seen = [kernels.of(values[rows]) for rows in fitted]
     sums = [_Sums.of(kernel, wanted[rows]) for kernel, rows in zip(seen, fitted, strict=True)]
-    scores = torch.empty(len(label), n_classes)
+    scores = torch.empty(n_judged, n_classes)
     for p, part in enumerate(parts):
         # The damping is chosen on the next part.
         q = (p + 1) % PARTS
@@ -61,7 +64,7 @@ def kernel_labels(
         damping = DAMPINGS[int(error.argmin())]
         (weights,) = kernels.weights(_Sums.over(sums, without=(p,)), (damping,))
         scores[fitted[p]] = seen[p] @ weights
-        for rows in part[len(fitted[p]) :].split(AT_A_TIME):
+        for rows in torch.cat([part[len(fitted[p]) :], others[p]]).split(AT_A_TIME):
             scores[rows] = kernels.of(values[rows]) @ weights
     return scores + 1 / n_classes
 

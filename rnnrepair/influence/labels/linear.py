@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence.labels.features import Features
-from rnnrepair.influence.labels.parts import random_parts
+from rnnrepair.influence.labels.parts import parts_of_others, random_parts
 
 # Of the squared sizes of all samples; chosen on SST and digits with planted flips, where a tenth
 # and ten times as much do nearly as well.
@@ -22,30 +22,32 @@ def linear_labels(
     seed: int = 0,
     group: Tensor | None = None,
 ) -> Tensor:
-    """Return (N, C) float32 scores of each class, about 1 for the class that a model sees.
+    """Return (N + M, C) float32 scores of each class, about 1 for the class that a model sees.
 
     Ridge regression to indicators of the classes, each sample left out of the fit that judges it.
 
     Args:
-        features: of N samples, see ``input_features``.
+        features: of N samples, and of M that have no label, see ``input_features``.
         label: (N,) int64.
         n_classes: C.
         seed: of the parts.
-        group: (N,) int64, equal where samples belong together: no group is in two parts. None where
-            each stands alone.
+        group: (N + M,) int64, equal where samples belong together: no group is in two parts. None
+            where each stands alone.
     """
-    n = len(label)
+    n, n_judged = len(label), features.shape[0]
     wanted = np.eye(n_classes)[label.numpy()]
-    scores = np.zeros((n, n_classes))
-    group = torch.arange(n) if group is None else group
-    for part in random_parts(group, "parts of the linear model", seed):
-        here = np.ones(n, dtype=bool)
-        here[part.numpy()] = False
-        if not here.any() or here.all():
+    scores = np.zeros((n_judged, n_classes))
+    group = torch.arange(n_judged) if group is None else group
+    parts = random_parts(group[:n], "parts of the linear model", seed)
+    for part, others in zip(parts, parts_of_others(parts, group, n), strict=True):
+        judged = np.zeros(n_judged, dtype=bool)
+        judged[torch.cat([part, others]).numpy()] = True
+        here = ~judged[:n]
+        if not here.any() or not judged.any():
             continue
         usual = wanted[here].mean(0)
-        weight = ridge(features[here], wanted[here] - usual)
-        scores[~here] = features[~here] @ weight + usual
+        weight = ridge(features[:n][here], wanted[here] - usual)
+        scores[judged] = features[judged] @ weight + usual
     return torch.from_numpy(scores).float()
 
 

@@ -32,25 +32,25 @@ def neighbour_labels(
     Others are samples of other groups: windows of one recording have one label, right or wrong.
 
     Args:
-        features: of N samples, see ``input_features``.
+        features: of N samples, and of M that have no vote, see ``input_features``.
         label: (N,) int64.
         n_classes: C.
         seed: of the samples that neighbours are looked for among, and of the order of ties.
-        group: (N,) int64, equal where samples belong together; None where each stands alone.
+        group: (N + M,) int64, equal where samples belong together; None where each stands alone.
 
     Returns:
-        (N, C) float32 shares of their labels, and (N,) float32 means of their distances, 0 where
-        there are no others.
+        (N + M, C) float32 shares of their labels, and (N + M,) float32 means of their distances, 0
+        where there are no others.
     """
-    n = len(label)
+    n, n_judged = len(label), features.shape[0]
     drawn = torch.randperm(n, generator=torch_generator(seed, "samples that vote"))
     order = tie_order(torch.arange(n), seed)
     asked = torch.zeros(n, dtype=torch.bool)
     asked[drawn[:LOOKED_AMONG]] = True
     order = order[asked[order]]
-    group = torch.arange(n) if group is None else group
+    group = torch.arange(n_judged) if group is None else group
     voters, shares, far = features[order.numpy()], list[Tensor](), list[Tensor]()
-    for rows in torch.arange(n).split(AT_A_TIME):
+    for rows in torch.arange(n_judged).split(AT_A_TIME):
         apart = _distances(features[rows.numpy()], voters)
         apart.masked_fill_(group[rows][:, None] == group[order], torch.inf)
         nearest = smallest_of_rows(apart, NEAREST)

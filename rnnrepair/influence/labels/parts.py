@@ -35,6 +35,25 @@ def random_parts(group: Tensor, name: str, seed: int = 0) -> list[Tensor]:
     return [order[part == number] for number in range(PARTS)]
 
 
+def parts_of_others(parts: list[Tensor], group: Tensor, n: int) -> list[Tensor]:
+    """Return which rows from ``n`` on are judged by the model that was fitted without each part.
+
+    That of their group, where it has rows before; others take turns.
+
+    Args:
+        parts: of the first n rows, see ``random_parts``.
+        group: (n + m,) int64, equal where rows belong together.
+        n: rows that models are fitted on.
+    """
+    number = group.unique(return_inverse=True)[1]
+    of_group = torch.full((int(number.max()) + 1 if len(number) else 0,), -1)
+    for p, rows in enumerate(parts):
+        of_group[number[rows]] = p
+    turn = torch.arange(len(group) - n) % PARTS
+    place = torch.where(of_group[number[n:]] >= 0, of_group[number[n:]], turn)
+    return [n + (place == p).nonzero()[:, 0] for p in range(PARTS)]
+
+
 def are_grouped(group: Tensor) -> bool:
     """Return whether rows stand mostly in groups, so that counts are those of groups."""
     return grouped_size(group) >= GROUPED

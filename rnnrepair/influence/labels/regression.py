@@ -16,7 +16,7 @@ def regression_labels(
     seed: int = 0,
     group: Tensor | None = None,
 ) -> Tensor:
-    """Return (N, C) float32 scores of each class, see ``kernel_labels`` and ``linear_labels``.
+    """Return (N + M, C) float32 scores of each class, see ``kernel_labels`` and ``linear_labels``.
 
     Few principal components bear a smooth function; of thousands of words, most of them rare, a
     linear one is as much as can be fitted.

@@ -1,0 +1,178 @@
+"""Right labels that inputs speak against: held-out samples tell how usual that is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from rnnrepair.influence import TrainingDynamics, held_out_of, suspect_labels
+from rnnrepair.influence.labels import (
+    beyond_usual,
+    input_features,
+    kernel_labels,
+    linear_labels,
+    neighbour_labels,
+)
+from rnnrepair.influence.labels.parts import PARTS, parts_of_others, random_parts
+from rnnrepair.sequences import SequenceBatch
+from rnnrepair.traces import Traces
+from tests.conftest import random_model, view_of
+
+N, M, C, T = 1200, 500, 3, 60
+
+
+def judged(seed=0, wrong=None, told=False, held_out=True):
+    """A view of waves, a part of which is undisturbed, damped or noisy; a network that is right.
+
+    Waves of any phase do not resemble those of their class, so neighbours by the inputs tell
+    little.
+
+    Args:
+        seed: of the waves.
+        wrong: (N,) bool, training samples with a label that the network has learnt by heart.
+        told: a channel that says the class, so that inputs tell much.
+        held_out: whether the view has held-out samples.
+    """
+    g = torch.Generator().manual_seed(seed)
+    n = N + M
+    true = torch.arange(n) % C
+    step = torch.arange(T)
+    phase = 6.28 * torch.rand(n, 1, generator=g)
+    wave = (0.3 * step + phase).sin()
+    begin = torch.randint(10, 30, (n, 1), generator=g)
+    part = (step >= begin) & (step < begin + 20)
+    damped = torch.where(part & (true == 1)[:, None], 0.5 + 0.35 * torch.rand(n, 1, generator=g), 1)
+    noise = torch.randn(2, n, T, generator=g)
+    wave = wave * damped + 0.25 * noise[0] * (part & (true == 2)[:, None]) + 0.05 * noise[1]
+    level = 1.5 * true[:, None] * told + 0.3 * torch.randn(n, T, generator=g)
+    inputs = torch.stack([wave, level], 2)
+    label = true.clone()
+    if wrong is not None:
+        label[:N][wrong] = (label[:N][wrong] + 1) % C
+    said = label.to(torch.uint8).repeat_interleave(T)
+    index = torch.arange(n)
+    traces = Traces(said * 0, said, torch.arange(n + 1) * T, index, label, 5, C)
+    dynamics = TrainingDynamics(n)
+    logits = 3.0 * one_hot(label, C) + torch.randn(n, C, generator=g)
+    dynamics.update(index, logits, label)
+    dynamics.end_epoch()
+
+    def fetch(asked):
+        return SequenceBatch(asked, inputs[asked], torch.full((len(asked),), T), label[asked])
+
+    view = replace(view_of(random_model(), traces.between(0, N)), fetch=fetch, dynamics=dynamics)
+    return replace(view, held_out=traces.between(N, n) if held_out else None)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_right_labels_of_inputs_that_do_not_resemble_each_other_are_not_suspect(seed):
+    alone = suspect_labels(judged(seed, held_out=False))
+    found = suspect_labels(judged(seed))
+    assert alone.suspect.sum() >= 2 * found.suspect.sum()
+    assert alone.suspect.float().mean() > 0.015
+    assert found.suspect.float().mean() <= 0.01
+    # It is a matter of what is called suspect, not of the order.
+    assert torch.equal(alone.score, found.score)
+    assert found.rate == alone.rate
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("share", [0.05, 0.1])
+def test_wrong_labels_that_were_learnt_by_heart_are_found_where_inputs_tell(seed, share):
+    wrong = torch.rand(N, generator=torch.Generator().manual_seed(seed + 5)) < share
+    alone = suspect_labels(judged(seed, wrong, told=True, held_out=False))
+    found = suspect_labels(judged(seed, wrong, told=True))
+    assert found.suspect[wrong].float().mean() > 0.9 * alone.suspect[wrong].float().mean() > 0.7
+    assert wrong[found.suspect].float().mean() > 0.9
+
+
+def test_labels_that_the_network_does_not_confirm_are_asked_as_before():
+    view = judged()
+    against = torch.arange(N) % 10 == 0
+    index, label = view.traces.index, view.traces.label
+    logits = one_hot(label, C) * torch.where(against, -3.0, 3.0)[:, None]
+    dynamics = TrainingDynamics(N + M)
+    dynamics.update(index, logits, label)
+    dynamics.end_epoch()
+    view = replace(view, dynamics=dynamics)
+    alone = suspect_labels(replace(view, held_out=None)).suspect
+    found = suspect_labels(view).suspect
+    assert alone[against].any()
+    assert torch.equal(found[against], alone[against])
+
+
+def brute(against, label, usual, usual_label):
+    """The evidence above which most are left, by trying all of them."""
+    known = np.isin(label, usual_label)
+    weight = np.array([(label == c).sum() / (usual_label == c).sum() for c in usual_label])
+
+    def left(least):
+        return (against[known] >= least).sum() - 2 * weight[usual >= least].sum()
+
+    # Of equally many, as few as possible are called suspect no more than usual.
+    every = np.unique(np.concatenate([against[known], usual]))
+    best = max(every, key=lambda least: (round(left(least), 9), -least))
+    return ~known | (against >= best)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_limit_is_that_of_brute_force(seed):
+    rng = np.random.default_rng(seed)
+    label, usual_label = rng.integers(0, 4, 900), rng.integers(0, 3, 300)
+    against, usual = rng.normal(size=900).round(2), rng.normal(size=300).round(2)
+    against[:90] += 5
+    found = beyond_usual(*map(torch.from_numpy, (against, label, usual, usual_label)))
+    np.testing.assert_array_equal(found.numpy(), brute(against, label, usual, usual_label))
+    # Nobody has said the last class of a held-out sample.
+    assert found[torch.from_numpy(label) == 3].all()
+    order = rng.permutation(900)
+    again = beyond_usual(*map(torch.from_numpy, (against[order], label[order], usual, usual_label)))
+    assert torch.equal(again, found[torch.from_numpy(order)])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_of_labels_that_are_all_right_hardly_one_is_beyond(seed):
+    g = torch.Generator().manual_seed(seed)
+    against, usual = torch.randn(1000, generator=g), torch.randn(400, generator=g)
+    label, usual_label = (torch.randint(0, 3, (n,), generator=g) for n in (1000, 400))
+    assert beyond_usual(against, label, usual, usual_label).sum() <= 12
+
+
+@pytest.mark.parametrize("judge", [linear_labels, neighbour_labels, kernel_labels])
+def test_held_out_samples_are_judged_and_have_no_say(judge):
+    view = judged(told=True)
+    traces = view.traces
+    features = input_features(traces, view.fetch, 0, view.held_out)
+    alone = input_features(traces, view.fetch, 0)
+    np.testing.assert_array_equal(features[:N], alone)
+    if judge is kernel_labels:
+        features, alone = torch.from_numpy(features), torch.from_numpy(alone)
+    both, one = (judge(of, traces.label, C) for of in (features, alone))
+    both, one = (of[0] if isinstance(of, tuple) else of for of in (both, one))
+    assert both.shape == (N + M, C)
+    torch.testing.assert_close(both[:N], one, atol=1e-5, rtol=0)
+    assert (both[N:].argmax(1) == view.held_out.label).float().mean() > 0.75
+
+
+def test_held_out_samples_are_judged_without_their_group():
+    group = torch.arange(60) // 3
+    # The first five held-out samples are of groups that models are fitted on.
+    every = torch.cat([group, group[:5], 100 + torch.arange(10)])
+    parts = random_parts(group, "test")
+    others = parts_of_others(parts, every, 60)
+    assert sorted(torch.cat(others).tolist()) == list(range(60, 75))
+    of_part = {int(row): p for p, rows in enumerate(parts) for row in rows}
+    for p, rows in enumerate(others):
+        assert all(of_part[int(row) - 60] == p for row in rows if row < 65)
+    assert max(len(rows) for rows in others) <= 2 + 5
+    assert len(others) == PARTS
+
+
+def test_the_larger_one_of_val_and_test_is_held_out():
+    traces = judged().traces
+    small, large = traces.between(0, 10), traces.between(10, 100)
+    assert held_out_of({"fit": traces, "val": small, "test": large}) is large
+    assert held_out_of({"fit": traces, "val": large, "repair": traces}) is large
+    assert held_out_of({"fit": traces, "repair": large}) is None
