@@ -17,6 +17,11 @@ class Base(Protocol):
         """(N,) int64 steps of each."""
         ...
 
+    @property
+    def in_front(self) -> int | None:
+        """Token that shorter texts begin with; None where nothing stands in front."""
+        ...
+
     def copies(self) -> Tensor:
         """Return (N,) int64, equal where two sequences have the same steps, bit for bit."""
         ...

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.datamodules.item_form import check_form, form_of, item_described
-from rnnrepair.datamodules.sample_format import Key, SampleFormat, keys_of, value_at
-from rnnrepair.datamodules.sequence_ends import find_ends
+from rnnrepair.datamodules.sample_format import Ends, Key, SampleFormat, keys_of, value_at
+from rnnrepair.datamodules.sequence_ends import find_ends, token_in_front
 from rnnrepair.datamodules.values import as_tensor, described
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import Kind
@@ -92,6 +92,7 @@ def find_format(
         column=first.dim() == 1 and first.is_floating_point(),
         names=tuple(named.items()),
         steps_last=steps_last,
+        in_front=token_in_front(sequences) if ends is Ends.WHOLE else None,
     )
 
 

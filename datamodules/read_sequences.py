@@ -93,6 +93,11 @@ class ReadSequences:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @property
+    def in_front(self) -> int | None:
+        """Token that shorter texts begin with; None where nothing stands in front."""
+        return self.form.in_front
+
     def copies(self) -> Tensor:
         """Return (N,) int64, equal where two sequences had the same steps when they were read."""
         return self._copies

@@ -63,6 +63,8 @@ class SampleFormat:
         column: whether inputs are floats (T,), one a step.
         names: of further inputs that are not called by their places.
         steps_last: whether inputs are (F, T).
+        in_front: token that shorter texts begin with; it is read like any other. None where nothing
+            stands in front.
     """
 
     kind: Kind
@@ -79,6 +81,7 @@ class SampleFormat:
     column: bool = False
     names: tuple[tuple[Key, str], ...] = ()
     steps_last: bool = False
+    in_front: int | None = None
 
     def name_of(self, key: Key) -> str:
         """Return what a further input is called."""
@@ -97,7 +100,10 @@ class SampleFormat:
         steps = f"of {self.width} steps" if self.width else "of any number of steps"
         unpadded = self.ends is Ends.WHOLE and (self.width or not self.padding)
         padded = "" if unpadded else f", padded with {self.padding:g}"
-        return f"{', '.join(parts)}; {steps}{padded}, {self.ends.value}"
+        told = f"{', '.join(parts)}; {steps}{padded}, {self.ends.value}"
+        if self.in_front is not None:
+            told += f"; texts are compared without the {self.in_front} that stand in front of them"
+        return told
 
     def read(self, item: Any) -> Sample:
         """Return what an analysis reads of an item.

@@ -40,6 +40,18 @@ def find_ends(
     return (Ends.WHOLE, 0) if found is None else (Ends.PADDING, found)
 
 
+def token_in_front(sequences: list[Tensor]) -> int | None:
+    """Return the token that most texts begin with, and that stands nowhere else; None without one.
+
+    Args:
+        sequences: (W, F) or (W,) steps of some items.
+    """
+    if any(s.is_floating_point() or s.dim() > 1 for s in sequences):
+        return None
+    found = _constant_tail([s.flip(0) for s in sequences])
+    return None if found is None else int(found)
+
+
 def _filling(tails: list[Tensor], padding: float | None) -> float:
     if padding is not None or not tails:
         return padding or 0

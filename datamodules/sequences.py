@@ -68,6 +68,10 @@ class Sequences(Ragged):
             values = inputs[torch.arange(n_steps) < lengths[:, None]]
         return cls(values if values.is_floating_point() else values.int(), offsets, padding)
 
+    @property
+    def in_front(self) -> None:
+        """Nothing stands in front of sequences."""
+
     @cached_property
     def _common_length(self) -> int | None:
         """The one length of all sequences, None where there are several."""

@@ -119,7 +119,8 @@ class Store:
         else:
             inputs, lengths = self._mixed(index, new)
         static, beside = self.base.further(self.origin_of(index), inputs.shape[1])
-        return SequenceBatch(index, inputs, lengths, self.label_of(index), static, beside)
+        label = self.label_of(index)
+        return SequenceBatch(index, inputs, lengths, label, static, beside, self.base.in_front)
 
     def origin_of(self, index: Tensor) -> Tensor:
         """Return the (n,) sequences of the base that these are, or were made from."""

@@ -81,13 +81,13 @@ def token_bags(token: Tensor, offsets: Tensor, n_tokens: int) -> csr_array:
 
 
 def tokens_of(texts: Traces, fetch: Callable[[Tensor], SequenceBatch]) -> tuple[Tensor, Tensor]:
-    """Return the (S,) tokens of N texts and their (N + 1,) offsets.
+    """Return the (S,) tokens of N texts and their (N + 1,) offsets, without what stands in front.
 
     Traces hold them where the network makes a step for each.
     """
-    if texts.token is not None:
+    if texts.token is not None and fetch(texts.index[:1]).in_front is None:
         return texts.token, texts.offsets
-    parts = [fetch(index) for index in texts.index.split(BLOCK)]
+    parts = [fetch(index).without_front() for index in texts.index.split(BLOCK)]
     lengths = torch.cat([part.lengths for part in parts])
     return torch.cat([part.inputs[part.mask] for part in parts]), offsets_of(lengths)
 

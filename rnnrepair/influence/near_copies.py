@@ -26,8 +26,8 @@ def nearly_same(view: TrainingView, failures: Traces, row: Tensor, share: float)
     same = torch.zeros(row.shape, dtype=torch.bool)
     for asked in (row >= 0).nonzero().split(PAIRS):
         failure, place = asked.T
-        here = view.fetch(failures.index[failure])
-        there = view.fetch(view.traces.index[row[failure, place]])
+        here = view.fetch(failures.index[failure]).without_front()
+        there = view.fetch(view.traces.index[row[failure, place]]).without_front()
         at_most = (share * torch.maximum(here.lengths, there.lengths)).long()
         texts = here.inputs, here.lengths, there.inputs, there.lengths
         same[failure, place] = nearly_equal(*texts, at_most)

@@ -11,7 +11,7 @@ from torch import Tensor
 from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.pattern import Alike, Candidate
-from rnnrepair.sequences import Names
+from rnnrepair.sequences import Names, SequenceBatch
 
 CLASS, LENGTH = "class", "length"
 # Parts of about equal size that lengths are cut into.
@@ -49,7 +49,7 @@ class GroupPatterns:
         lengths = torch.empty(0, dtype=torch.int64)
         if parameters.get("group") == LENGTH:
             parts = index.split(FETCHED)
-            lengths = torch.cat([lengths, *(context.fetch(part).lengths for part in parts)])
+            lengths = torch.cat([lengths, *(_lengths_of(context.fetch(part)) for part in parts)])
         own = _has(context, index, context.original_label, lengths, parameters)
         return replace(candidate, samples=index[own])
 
@@ -59,7 +59,7 @@ class GroupPatterns:
 
 
 def _inside(context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
-    return _has(context, context.index, context.label, context.batch.lengths, parameters)
+    return _has(context, context.index, context.label, _lengths_of(context.batch), parameters)
 
 
 def _has(
@@ -86,6 +86,10 @@ def _has(
     return (lengths >= low) & (lengths <= high)
 
 
+def _lengths_of(batch: SequenceBatch) -> Tensor:
+    return batch.without_front().lengths
+
+
 def _candidate(told: str, inside: Tensor, parameters: dict[str, float | str]) -> Candidate:
     alike = Alike.DIFFICULTY if parameters.get("group") == CLASS else Alike.CLASS
     return Candidate("group", told, inside, parameters, alike=alike)
@@ -101,7 +105,7 @@ def _classes(context: PatternContext) -> list[Candidate]:
 
 def _lengths(context: PatternContext) -> list[Candidate]:
     """Return the shortest, ... and the longest samples, where they differ in length."""
-    lengths = context.batch.lengths
+    lengths = _lengths_of(context.batch)
     parts = torch.linspace(0, 1, LENGTHS + 1, dtype=torch.float64)[1:-1]
     ends = lengths.double().quantile(parts).round().long().unique()
     # Where most are the shortest, the others are a group too.

@@ -67,6 +67,7 @@ class WordPatterns:
 
 def _held(batch: SequenceBatch, width: int) -> tuple[Tensor, Tensor]:
     """Return the (n,) numbers of the words, or pairs, of B texts, and the (n,) rows of each."""
+    batch = batch.without_front()
     row, step = batch.mask.nonzero(as_tuple=True)
     number = batch.inputs.long()
     if width == 1:

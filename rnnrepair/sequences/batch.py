@@ -1,6 +1,6 @@
 """What goes into a recurrent classifier, and what comes out of it."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,8 @@ class SequenceBatch:
         label: (B,) int64 class.
         static: further inputs by name, (B, ...) each: what belongs to a sequence as a whole.
         beside: further inputs by name, (B, T, ...) each: what belongs to its steps.
+        in_front: token that shorter texts begin with, as many times as makes them equally long; a
+            network reads it. None where nothing stands in front.
     """
 
     index: Tensor
@@ -28,6 +30,7 @@ class SequenceBatch:
     label: Tensor
     static: dict[str, Tensor] = field(default_factory=dict)
     beside: dict[str, Tensor] = field(default_factory=dict)
+    in_front: int | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -38,7 +41,8 @@ class SequenceBatch:
         def moved(value: Any) -> Any:
             if isinstance(value, dict):
                 return {name: moved(each) for name, each in value.items()}
-            return value.to(device, non_blocking=non_blocking)
+            is_tensor = isinstance(value, Tensor)
+            return value.to(device, non_blocking=non_blocking) if is_tensor else value
 
         return SequenceBatch(*(moved(getattr(self, f.name)) for f in fields(self)))
 
@@ -57,6 +61,7 @@ class SequenceBatch:
             self.label[rows],
             {name: values[rows] for name, values in self.static.items()},
             {name: values[rows][:, :n_steps] for name, values in self.beside.items()},
+            self.in_front,
         )
 
     def single_steps(self, rows: Tensor, step: Tensor) -> "SequenceBatch":
@@ -68,6 +73,27 @@ class SequenceBatch:
             self.label[rows],
             {name: values[rows] for name, values in self.static.items()},
             {name: values[rows, step][:, None] for name, values in self.beside.items()},
+            self.in_front,
+        )
+
+    def without_front(self) -> "SequenceBatch":
+        """Return the texts alone, without what stands in front of them; of each one token at least.
+
+        Texts are compared so: what they begin with tells how long they are, and no more.
+        """
+        if self.in_front is None:
+            return self
+        n = (self.inputs == self.in_front).cumprod(1).sum(1)
+        n = torch.minimum(n, self.lengths - 1)
+        step = torch.arange(self.inputs.shape[1], device=n.device) + n[:, None]
+        step = step.clamp_max(self.inputs.shape[1] - 1)
+        rows = torch.arange(len(self), device=n.device)[:, None]
+        return replace(
+            self,
+            inputs=self.inputs[rows, step],
+            lengths=self.lengths - n,
+            beside={name: values[rows, step] for name, values in self.beside.items()},
+            in_front=None,
         )
 
     @property
