@@ -14,6 +14,7 @@ from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.labels import fault_of_shape
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.options import refuse_unknown
+from rnnrepair.datamodules.precision import tell_merged
 from rnnrepair.datamodules.sample_format import Key, stacked
 from rnnrepair.datamodules.splits import PartShare, split_training
 from rnnrepair.datamodules.values import as_tensor, described
@@ -97,6 +98,7 @@ class ArrayDataModule(DatasetDataModule):
             }
             others["lengths"] = _column(lengths_test, "lengths_test")
             others["static"] = _column(static_test, "static_test")
+        channels = _channels_of_frames(x, x_test)
         for labels, name in ((columns["y"], "y"), (others.get("y", []), "y_test")):
             _refuse_missing(labels, name)
             _refuse_wide(labels, name)
@@ -133,6 +135,7 @@ class ArrayDataModule(DatasetDataModule):
                 "class_names": names or class_names,
                 "source": "arrays",
                 "group": group,
+                "channel_names": channels,
                 **options,
             },
         )
@@ -215,9 +218,32 @@ class _Padded:
         return [stacked(inputs, padding=self.padding), *map(default_collate, others)]
 
 
+def _channels_of_frames(x: Any, x_test: Any) -> list[str]:
+    """Return the names of the columns where sequences are frames; none of anything else.
+
+    Raises:
+        DataError: frames have other columns, or the same in another order.
+    """
+    first: list[str] = []
+    for values, name in ((x, "x"), (x_test, "x_test")):
+        if not isinstance(values, Sequence):
+            continue
+        for number, frame in enumerate(values):
+            found = [str(column) for column in getattr(frame, "columns", ())]
+            first = first or found
+            if found and found != first:
+                raise DataError(
+                    f"{name}[{number}] has the columns {found[:10]}, and another sequence "
+                    f"{first[:10]}: give all the same, in the order in which the network reads "
+                    "them (frame[columns])."
+                )
+    return first
+
+
 def _sequences(x: Any, name: str, *, steps_last: bool) -> list[Tensor]:
     """Return n (T, F) or (T,) sequences, or (F, T) where steps come last."""
-    found = []
+    found: list[Tensor] = []
+    given: list[Tensor] = []
     for number, value in enumerate(_column(x, name)):
         numbers = as_tensor(_plain(value))
         if numbers is None or numbers.dim() not in {1, 2, 3}:
@@ -228,11 +254,13 @@ def _sequences(x: Any, name: str, *, steps_last: bool) -> list[Tensor]:
         # Bytes stay what they are: they are pixels or tokens, and their form tells.
         single = numbers.float() if numbers.is_floating_point() else numbers
         found.append(single)
+        given.append(numbers)
         if not steps_last and single.shape[1:] != found[0].shape[1:]:
             raise DataError(
                 f"{name}[{number}] is {described(value)}, {name}[0] {described(found[0])}: every "
                 "sequence must have the same features, only the number of steps may differ."
             )
+    tell_merged(given, name)
     return found
 
 

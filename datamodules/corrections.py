@@ -1,5 +1,6 @@
 """Labels that somebody has looked at: a table that says which to change, and what to drop."""
 
+import codecs
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import torch
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
+from rnnrepair.datamodules.files import kind_of, read_bytes
 from rnnrepair.datamodules.tables import open_table
 from rnnrepair.errors import DataError
 from rnnrepair.protocols import Split
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 ACTIONS = ("relabel", "drop", "keep")
 # Rows that a message names.
 TOLD = 3
+# What spreadsheets save tables as, where it is not utf-8.
+OF_SPREADSHEETS = "cp1252"
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def read_corrections(
     Raises:
         DataError: names the rows that are wrong, and what to write.
     """
-    file = open_table(path, [("corrections", "action")], tell=False)
+    file = open_table(path, [("corrections", "action")], encoding=_encoding_of(path), tell=False)
     table = file.texts().fillna("")
     if not {"name", "index"} & set(table.columns):
         raise DataError(
@@ -142,6 +146,19 @@ def read_corrections(
         torch.tensor([new for _, new in of["relabel"]], dtype=torch.int64),
         *(torch.tensor([i for i, _ in of[action]], dtype=torch.int64) for action in ACTIONS[1:]),
     )
+
+
+def _encoding_of(path: Path) -> str:
+    """Return how a table is encoded: the data have an encoding of their own."""
+    content = b"" if kind_of(path) == ".parquet" else read_bytes(path)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        log.warning("%s is not utf-8: it is read as %s.", path, OF_SPREADSHEETS)
+        return OF_SPREADSHEETS
+    return "utf-8"
 
 
 def _change(

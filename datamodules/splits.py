@@ -89,13 +89,20 @@ def tell_shared(groups: Groups, n_train: int, n_val: int) -> None:
 
     shared = held(groups.copies)
     of_groups = 0 if groups.named is None else held(groups.named)
-    if shared or of_groups:
+    # A network that is only explained has been trained on all of them.
+    if shared:
         log.warning(
-            "A val or test set holds the same as %d training and val sequences%s. They stay, as a "
-            "network that is only explained (repair_share=0) has been trained on them: it knows "
-            "these samples of that set, by the labels that training has.",
+            "A val or test set holds the same as %d training and val sequences. They stay "
+            "(repair_share=0): the network knows them by the labels that training has, and its "
+            "accuracy on that set is too good.",
             shared,
-            f", and others of the groups of {of_groups}" if of_groups else "",
+        )
+    if of_groups:
+        log.warning(
+            "%d training and val sequences belong to groups that a val or test set has too. They "
+            "stay (repair_share=0): the network knows these groups, and accuracy on that set says "
+            "nothing of groups that it does not know.",
+            of_groups,
         )
 
 

@@ -238,3 +238,41 @@ def test_an_argument_that_there_is_not_is_told_with_the_one_that_is_meant():
     with pytest.raises(TypeError, match=r"it takes augmentation, .*columns, "):
         ArrayDataModule(X, Y, qqq=1)
     assert ArrayDataModule(X, Y, repair_share=0.3, loading={}).repair_share == 0.3
+
+
+def frames(x, names):
+    return [pd.DataFrame(sequence, columns=list(names)) for sequence in x]
+
+
+def test_columns_of_frames_are_channels_and_the_same_in_all():
+    data = module_of(frames(X[:70], "abcd"), Y[:70], frames(X[70:], "abcd"), Y[70:])
+    assert list(data.spec.channel_names) == list("abcd")
+    named = module_of(frames(X, "abcd"), Y, channel_names=["u", "v", "w", "z"])
+    assert list(named.spec.channel_names) == ["u", "v", "w", "z"]
+    with pytest.raises(DataError, match=r"x_test\[0\] has the columns \['b', 'a', 'c', 'd'\]"):
+        module_of(frames(X[:70], "abcd"), Y[:70], frames(X[70:], "bacd"), Y[70:])
+    mixed = [*frames(X[:40], "abcd"), *frames(X[40:], "abdc")]
+    with pytest.raises(DataError, match=r"x\[40\] has the columns"):
+        module_of(mixed, Y)
+
+
+@pytest.mark.parametrize(("first", "told"), [(1.7e9, True), (0.0, False)])
+def test_times_that_single_precision_cannot_tell_apart_are_warned_of(first, told, recwarn):
+    rng = np.random.default_rng(0)
+    times = first + 1e6 * np.arange(N)[:, None] * (first > 0)
+    times = times + np.cumsum(rng.exponential(1, (N, 20)), 1)
+    module_of(np.stack([times, times * 0], 2), Y)
+    warned = [str(w.message) for w in recwarn if "single precision" in str(w.message)]
+    assert bool(warned) == told
+    assert all(message.startswith("x: ") for message in warned)
+
+
+def test_whole_numbers_below_zero_are_no_tokens():
+    waves = np.random.default_rng(0).integers(-3000, 3000, (N, 20)).astype(np.int16)
+    with pytest.raises(DataError, match=r"below 0: whole numbers are tokens.*floats"):
+        module_of(waves, Y)
+    assert module_of(waves.astype(np.float32), Y).spec.step_width == 1
+    # What stands behind the end may be anything.
+    tokens = np.abs(waves)
+    tokens[:, 15:] = -1
+    assert module_of(tokens, Y, lengths=np.full(N, 15), padding=-1).spec.kind == "tokens"

@@ -217,3 +217,12 @@ def test_items_of_a_users_own_are_trained_on_with_the_corrected_label(tmp_path):
     for index in data.indices("fit").tolist():
         x, y = train[index]
         assert found[tuple(x.flatten().tolist())] == (1 - y if index == chosen else y)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_tables_are_read_as_spreadsheets_save_them(make_data, tmp_path, caplog, encoding):
+    path = tmp_path / "corrections.csv"
+    path.write_text("index,action,column_city\n3,drop,Köln\n", encoding=encoding)
+    data = make_data(corrections=str(path))
+    assert not torch.isin(torch.tensor([3]), data.indices("fit")).any()
+    assert ("is read as cp1252" in caplog.text) == (encoding == "cp1252")

@@ -96,21 +96,25 @@ def test_a_class_of_few_samples_is_not_doubted_for_that_and_one_of_many_gets_no_
 
 
 @pytest.mark.parametrize(
-    ("place", "among", "rate", "too_many"),
+    ("place", "among", "rate", "suspects", "too_many"),
     [
         # Twenty of a hundred labels are doubted, at inputs like those of the class that is said.
-        ("alike", 100, 0.01, False),
+        ("alike", 100, 0.01, 0, False),
         # All at one input: these are none of its samples.
-        ("odd", 100, 0.01, True),
+        ("odd", 100, 0.01, 0, True),
         # One in two is wrong, nobody knows how many are, or of what these are a part.
-        ("odd", 100, 0.5, False),
-        ("odd", 100, None, False),
-        ("odd", None, 0.01, False),
+        ("odd", 100, 0.5, 60, False),
+        ("odd", 100, None, 0, False),
+        ("odd", None, 0.01, 0, False),
+        # Nobody knows how many may be wrong, but none is suspect in training.
+        ("odd", 60, 0.5, 0, True),
         # No more than training lets expect.
-        ("odd", 2000, 0.01, False),
+        ("odd", 2000, 0.01, 0, False),
     ],
 )
-def test_more_doubts_than_wrong_labels_explain_at_odd_inputs_are_none(place, among, rate, too_many):
+def test_more_doubts_than_wrong_labels_explain_at_odd_inputs_are_none(
+    place, among, rate, suspects, too_many
+):
     g = torch.Generator().manual_seed(0)
     label = torch.arange(200) % 2
     inputs = 20 * label + torch.randn(200, generator=g)
@@ -118,7 +122,7 @@ def test_more_doubts_than_wrong_labels_explain_at_odd_inputs_are_none(place, amo
     values = torch.cat([inputs, failing])
     fit, failures = traces_of(label.tolist(), label.tolist()), traces_of([0] * 20, [1] * 20, 200)
     zero = torch.zeros(200)
-    suspicion = Suspicion(torch.arange(200), zero, label, zero > 0, rate=rate)
+    suspicion = Suspicion(torch.arange(200), zero, label, torch.arange(200) < suspects, rate=rate)
     view = replace(
         view_of(random_model(), fit),
         fetch=on_a_line(values.tolist()),

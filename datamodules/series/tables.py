@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from rnnrepair.datamodules.tables import TableFile, open_table
+from rnnrepair.datamodules.tables import COMMA_NUMBER, TableFile, open_table
 from rnnrepair.errors import DataError
 
 # How whole numbers and others are written, without leading zeros.
@@ -88,9 +88,14 @@ def check_numbers(
         if column.dtype.kind in "fiub":
             continue
         wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+        # Where most have a decimal comma, what has none is wrong, and not all others.
+        with_comma = column.astype(str).str.fullmatch(COMMA_NUMBER)
+        if file.separator != "," and bool((with_comma & wrong).sum() * 2 > column.notna().sum()):
+            wrong = column.notna() & ~with_comma
         row = int(wrong.to_numpy().argmax())
         raise DataError(
             f"{file.path}{read_as}: {name!r} holds '{column.iloc[row]}' in {file.place(row)}, "
             "expected numbers with a decimal point or, where commas do not separate columns, all "
-            "with a decimal comma: name the channels (channels=[...]), or correct the file."
+            "with a decimal comma (empty where a value is missing): name the channels "
+            "(channels=[...]), or correct the file."
         )

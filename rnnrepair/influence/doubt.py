@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from scipy.stats import binom, ks_2samp, mannwhitneyu
+from scipy.stats import beta, binom, ks_2samp, mannwhitneyu
 from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
@@ -28,6 +28,8 @@ FAR_OF = 200
 # Wrong labels do not explain doubts that are so many times as many as training lets expect, at this
 # level of a binomial test.
 TIMES, LEVEL = 2, 0.001
+# Wrong labels for one that is suspect, at most, where inputs tell little.
+OVERLOOKED = 3
 # Training samples that each doubted failure is compared with, at most.
 ALIKE = 20
 
@@ -166,7 +168,7 @@ def doubt_labels(
     doubted = (odds >= doubting.odds) & ~checked
     explained_by[~(doubted | neighbours | (copies[:, 0] >= 0))] = -1
     own = doubted & (explained_by < 0) & ~far
-    too_many = _too_many(int(own.sum()), among, suspicion.rate)
+    too_many = _too_many(int(own.sum()), among, suspicion)
     # Wrong labels are those of inputs like any others.
     if too_many and not _differ(view, fit, failures.select(own.nonzero()[:, 0]), order):
         apart = mannwhitneyu(_mean(near.distance)[own].numpy(), usual_far.numpy())
@@ -175,15 +177,23 @@ def doubt_labels(
     return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared, too_many)
 
 
-def _too_many(n_doubted: int, among: float | None, rate: float | None) -> int:
+def _too_many(n_doubted: int, among: float | None, suspicion: Suspicion) -> int:
     """Return how many labels are doubted where wrong labels do not explain so many, else 0.
+
+    As many of them are expected as in training: no more than may be wrong at most, nor many times
+    as many as are suspect.
 
     Args:
         n_doubted: of them.
         among: see ``doubt_labels``.
-        rate: share of the training labels that is wrong at most.
+        suspicion: of the training labels.
     """
-    if among is None or rate is None or n_doubted <= TIMES * rate * among:
+    if among is None or suspicion.rate is None:
+        return 0
+    n = len(suspicion.suspect)
+    found = beta.ppf(1 - LEVEL, int(suspicion.suspect.sum()) + 1, n)
+    rate = min(suspicion.rate, OVERLOOKED * float(found))
+    if n_doubted <= TIMES * rate * among:
         return 0
     return n_doubted if binom.sf(n_doubted - 1, round(among), rate) <= LEVEL else 0
 

@@ -5,7 +5,8 @@ from torch import nn
 from rnnrepair.errors import ConfigurationError
 
 ADVICE = """    def trace(self, batch):
-        # batch.inputs (B, T, F) or (B, T), batch.lengths (B,)
+        # batch.inputs (B, T, F) or (B, T), batch.lengths (B,); further inputs by their names:
+        # batch.static[name] (B, ...) of a sequence, batch.beside[name] (B, T, ...) of its steps
         hidden = ...       # (B, T, d) states
         step_logits = ...  # (B, T, C) what the network would answer after each step
         logits = ...       # (B, C) what it answers
