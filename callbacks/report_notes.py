@@ -51,8 +51,8 @@ def found_notes(
         )
     if still_rising(val_accuracies, len(data.indices("val"))):
         told.append(
-            "val accuracy was still rising when the repair began: raise "
-            f"{base_length}, for the strategy none would gain too."
+            "val accuracy was still rising when the repair began, so part of the gain is that of "
+            f"longer training, which needs no repair: raise {base_length}."
         )
     return (*told, *_planted(data), *_poisoned(data))
 
