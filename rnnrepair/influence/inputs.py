@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from rnnrepair.influence.ranking import Ranking, smallest
+from rnnrepair.influence.static_inputs import StaticInputs
 from rnnrepair.sequences import SequenceBatch, offsets_of, steps_of
 from rnnrepair.traces import Traces
 
@@ -26,20 +27,47 @@ def input_distances(
     """Return how far training samples are from queries by their inputs alone.
 
     Euclidean distance of the padded features, or one minus the cosine of the counts of tokens.
+    Static inputs of a sequence count as much as the sequence.
 
     Args:
         fit: N training samples.
         queries: M sequences of the same data.
         fetch: returns the sequences with some indices.
     """
-    there = fetch(queries.index).zero_padded
+    asked = fetch(queries.index)
+    there = asked.zero_padded
     if not there.is_floating_point():
-        return _cosine_of_counts(*tokens_of(fit, fetch), *tokens_of(queries, fetch))
+        of_texts = _cosine_of_counts(*tokens_of(fit, fetch), *tokens_of(queries, fetch))
+        return _with_static(of_texts, fit, asked, fetch) if asked.static else of_texts
+    scale = None
+    if asked.static:
+        some = fetch(fit.index[:BLOCK])
+        scale = StaticInputs.of(some, float(some.zero_padded.flatten(1).var(0).sum()))
 
     def distances(rows: Tensor) -> Tensor:
-        here = fetch(fit.index[rows]).zero_padded
+        batch = fetch(fit.index[rows])
+        here = batch.zero_padded
         n_steps = max(here.shape[1], there.shape[1])
-        return torch.cdist(_flat(here, n_steps), _flat(there, n_steps))
+        own, wanted = _flat(here, n_steps), _flat(there, n_steps)
+        if scale is not None:
+            own = torch.cat([own, scale.vectors(batch)], 1)
+            wanted = torch.cat([wanted, scale.vectors(asked)], 1)
+        return torch.cdist(own, wanted)
+
+    return distances
+
+
+def _with_static(
+    of_texts: ToQueries, fit: Traces, asked: SequenceBatch, fetch: Callable[[Tensor], SequenceBatch]
+) -> ToQueries:
+    """Return one minus the cosine of texts and their static inputs together."""
+    scale = StaticInputs.of(fetch(fit.index[:BLOCK]), 1.0)
+    there = scale.vectors(asked)
+
+    def distances(rows: Tensor) -> Tensor:
+        here = scale.vectors(fetch(fit.index[rows]))
+        lengths = [(1 + of.square().sum(1)).sqrt() for of in (here, there)]
+        return 1 - (1 - of_texts(rows) + here @ there.T) / torch.outer(*lengths)
 
     return distances
 

@@ -5,10 +5,11 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array, diags_array, vstack
+from scipy.sparse import csr_array, diags_array, hstack, vstack
 from torch import Tensor
 
 from rnnrepair.influence.inputs import token_bags, tokens_of
+from rnnrepair.influence.static_inputs import StaticInputs
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -34,7 +35,8 @@ def input_features(
     """Return N + M vectors: tf-idf of the tokens of a text, principal components of features.
 
     A series is cut into as many equal parts as keep it at 1,024 values, and averaged over each, so
-    that series of different lengths and speeds can be compared.
+    that series of different lengths and speeds can be compared. Static inputs of a sequence count
+    as much as the sequence.
 
     Args:
         traces: N training samples, one at least.
@@ -50,11 +52,33 @@ def input_features(
         n_tokens = 1 + max(int(token.max()) for token, _ in read)
         counts = [token_bags(token, offsets, n_tokens) for token, offsets in read]
         weight = idf(counts[0])
-        return csr_array(vstack([tf_idf(count, weight) for count in counts]))
+        words = csr_array(vstack([tf_idf(count, weight) for count in counts]))
+        beside = _static(every, fetch, 1.0)
+        return of_length_one(csr_array(hstack([words, beside]))) if beside.shape[1] else words
     n_parts = max(1, min(int(traces.lengths.max()), VALUES // first.shape[2]))
     batches = (fetch(index) for of in every for index in of.index.split(FETCHED))
     values = torch.cat([_averaged(batch, n_parts).flatten(1) for batch in batches])
-    return _principal(values, len(traces), seed).numpy()
+    found = _principal(values, len(traces), seed).numpy()
+    spread = float(found[: len(traces)].var(0).sum())
+    return np.concatenate([found, _static(every, fetch, spread)], 1)
+
+
+def _static(
+    every: list[Traces], fetch: Callable[[Tensor], SequenceBatch], spread: float
+) -> np.ndarray:
+    """Return (N + M, S) static inputs, see ``StaticInputs``; S is 0 where there are none.
+
+    Args:
+        every: traces of N training samples, and of M others.
+        fetch: returns the sequences with some indices.
+        spread: of the sequences.
+    """
+    n = sum(map(len, every))
+    if not fetch(every[0].index[:1]).static:
+        return np.empty((n, 0), dtype=np.float32)
+    scale = StaticInputs.of(fetch(every[0].index[:FOUND_ON]), spread)
+    batches = (fetch(index) for of in every for index in of.index.split(FETCHED))
+    return torch.cat([scale.vectors(batch) for batch in batches]).numpy()
 
 
 def idf(counts: csr_array) -> np.ndarray:
@@ -65,9 +89,13 @@ def idf(counts: csr_array) -> np.ndarray:
 
 def tf_idf(counts: csr_array, weight: np.ndarray) -> csr_array:
     """Return whether each text holds each token, by the (V,) weights; rows have length one."""
-    weighted = _held(counts) @ diags_array(weight)
-    length = np.sqrt(weighted.power(2).sum(1)).clip(np.finfo(np.float32).tiny)
-    return csr_array(diags_array((1 / length).astype(np.float32)) @ weighted)
+    return of_length_one(_held(counts) @ diags_array(weight))
+
+
+def of_length_one(rows: csr_array) -> csr_array:
+    """Return rows of length one; those of nothing stay."""
+    length = np.sqrt(rows.power(2).sum(1)).clip(np.finfo(np.float32).tiny)
+    return csr_array(diags_array((1 / length).astype(np.float32)) @ rows)
 
 
 def _held(counts: csr_array) -> csr_array:
