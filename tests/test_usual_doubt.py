@@ -11,7 +11,6 @@ from rnnrepair.influence import TrainingDynamics, held_out_of, suspect_labels
 from rnnrepair.influence.labels import (
     beyond_usual,
     input_features,
-    kernel_labels,
     linear_labels,
     neighbour_labels,
 )
@@ -20,40 +19,37 @@ from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 from tests.conftest import random_model, view_of
 
-N, M, C, T = 1200, 500, 3, 60
+N, M, C, T = 1200, 500, 3, 12
+# Words of which each class uses its own, and all words.
+OWN, WORDS = 8, 80
 
 
-def judged(seed=0, wrong=None, told=False, held_out=True):
-    """A view of waves, a part of which is undisturbed, damped or noisy; a network that is right.
+def judged(seed=0, wrong=None, told=0.4, held_out=True):
+    """A view of texts whose class mostly their order tells, and of a network that is right.
 
-    Waves of any phase do not resemble those of their class, so neighbours by the inputs tell
-    little.
+    Which words stand in a text tells little, and that is all that neighbours and regression see.
 
     Args:
-        seed: of the waves.
+        seed: of the texts.
         wrong: (N,) bool, training samples with a label that the network has learnt by heart.
-        told: a channel that says the class, so that inputs tell much.
+        told: share of the texts that hold a word of their class.
         held_out: whether the view has held-out samples.
     """
     g = torch.Generator().manual_seed(seed)
     n = N + M
     true = torch.arange(n) % C
-    step = torch.arange(T)
-    phase = 6.28 * torch.rand(n, 1, generator=g)
-    wave = (0.3 * step + phase).sin()
-    begin = torch.randint(10, 30, (n, 1), generator=g)
-    part = (step >= begin) & (step < begin + 20)
-    damped = torch.where(part & (true == 1)[:, None], 0.5 + 0.35 * torch.rand(n, 1, generator=g), 1)
-    noise = torch.randn(2, n, T, generator=g)
-    wave = wave * damped + 0.25 * noise[0] * (part & (true == 2)[:, None]) + 0.05 * noise[1]
-    level = 1.5 * true[:, None] * told + 0.3 * torch.randn(n, T, generator=g)
-    inputs = torch.stack([wave, level], 2)
+    inputs = torch.randint(2 + C * OWN, WORDS, (n, T), generator=g)
+    own = 2 + OWN * true[:, None] + torch.randint(0, OWN, (n, 3), generator=g)
+    other = 2 + torch.randint(0, C * OWN, (n, 3), generator=g)
+    tells = torch.rand(n, 1, generator=g) < told
+    inputs[:, :3] = torch.where(tells, own, other)
     label = true.clone()
     if wrong is not None:
         label[:N][wrong] = (label[:N][wrong] + 1) % C
     said = label.to(torch.uint8).repeat_interleave(T)
     index = torch.arange(n)
-    traces = Traces(said * 0, said, torch.arange(n + 1) * T, index, label, 5, C)
+    token = inputs.flatten().int()
+    traces = Traces(said * 0, said, torch.arange(n + 1) * T, index, label, 5, C, token)
     dynamics = TrainingDynamics(n)
     logits = 3.0 * one_hot(label, C) + torch.randn(n, C, generator=g)
     dynamics.update(index, logits, label)
@@ -67,12 +63,12 @@ def judged(seed=0, wrong=None, told=False, held_out=True):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_right_labels_of_inputs_that_do_not_resemble_each_other_are_not_suspect(seed):
+def test_right_labels_of_inputs_that_tell_little_are_not_suspect(seed):
     alone = suspect_labels(judged(seed, held_out=False))
     found = suspect_labels(judged(seed))
     assert alone.suspect.sum() >= 2 * found.suspect.sum()
     assert alone.suspect.float().mean() > 0.015
-    assert found.suspect.float().mean() <= 0.01
+    assert found.suspect.float().mean() <= 0.015
     # It is a matter of what is called suspect, not of the order.
     assert torch.equal(alone.score, found.score)
     assert found.rate == alone.rate
@@ -82,8 +78,8 @@ def test_right_labels_of_inputs_that_do_not_resemble_each_other_are_not_suspect(
 @pytest.mark.parametrize("share", [0.05, 0.1])
 def test_wrong_labels_that_were_learnt_by_heart_are_found_where_inputs_tell(seed, share):
     wrong = torch.rand(N, generator=torch.Generator().manual_seed(seed + 5)) < share
-    alone = suspect_labels(judged(seed, wrong, told=True, held_out=False))
-    found = suspect_labels(judged(seed, wrong, told=True))
+    alone = suspect_labels(judged(seed, wrong, told=1.0, held_out=False))
+    found = suspect_labels(judged(seed, wrong, told=1.0))
     assert found.suspect[wrong].float().mean() > 0.9 * alone.suspect[wrong].float().mean() > 0.7
     assert wrong[found.suspect].float().mean() > 0.9
 
@@ -140,15 +136,13 @@ def test_of_labels_that_are_all_right_hardly_one_is_beyond(seed):
     assert beyond_usual(against, label, usual, usual_label).sum() <= 12
 
 
-@pytest.mark.parametrize("judge", [linear_labels, neighbour_labels, kernel_labels])
+@pytest.mark.parametrize("judge", [linear_labels, neighbour_labels])
 def test_held_out_samples_are_judged_and_have_no_say(judge):
-    view = judged(told=True)
+    view = judged(told=1.0)
     traces = view.traces
     features = input_features(traces, view.fetch, 0, view.held_out)
     alone = input_features(traces, view.fetch, 0)
-    np.testing.assert_array_equal(features[:N], alone)
-    if judge is kernel_labels:
-        features, alone = torch.from_numpy(features), torch.from_numpy(alone)
+    np.testing.assert_array_equal(features[:N].toarray(), alone.toarray())
     both, one = (judge(of, traces.label, C) for of in (features, alone))
     both, one = (of[0] if isinstance(of, tuple) else of for of in (both, one))
     assert both.shape == (N + M, C)

@@ -172,12 +172,12 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
 def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     label, n_classes, n = traces.label, traces.n_classes, len(traces)
     held_out = _held_out(view, seed)
-    features = input_features(traces, view.fetch, seed, held_out)
     index, said = traces.index, label
     if held_out is not None:
         index = torch.cat([index, held_out.index])
         said = torch.cat([said, held_out.final_prediction.long()])
     group = labelled_together(index, said, view.groups)
+    features = input_features(traces, view.fetch, seed, held_out, group[:n])
     near, distance = neighbour_labels(features, label, n_classes, seed, group)
     fitted = regression_labels(features, label, n_classes, seed, group)
     group, distance = group[:n], distance[:n]

@@ -1,14 +1,18 @@
 """Training samples as vectors of their inputs alone, whatever their lengths."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array, diags_array, hstack, vstack
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from rnnrepair.influence.inputs import token_bags, tokens_of
+from rnnrepair.influence.labels.convolutions import RandomConvolutions
+from rnnrepair.influence.labels.kernel import kernel_labels
 from rnnrepair.influence.static_inputs import StaticInputs
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SequenceBatch
@@ -21,6 +25,11 @@ FOUND_ON = 2000
 VALUES = 1024
 # Sequences fetched at a time.
 FETCHED = 2000
+# Training samples from which on convolutions may be chosen, and how much smaller the error of a
+# regression must be for that.
+CHOSEN_ON, CLEARLY = 200, 0.9
+# Steps of the samples that the choice is made on, about: fewer long series do.
+CHOSEN_STEPS = 500_000
 
 # (n, k) float32, or (n, V) sparse with rows of length one.
 Features: TypeAlias = np.ndarray | csr_array
@@ -31,23 +40,26 @@ def input_features(
     fetch: Callable[[Tensor], SequenceBatch],
     seed: int = 0,
     others: Traces | None = None,
+    group: Tensor | None = None,
 ) -> Features:
     """Return N + M vectors: tf-idf of the tokens of a text, principal components of features.
 
-    A series is cut into as many equal parts as keep it at 1,024 values, and averaged over each, so
-    that series of different lengths and speeds can be compared. Static inputs of a sequence count
-    as much as the sequence.
+    Components are those of a series cut into as many equal parts as keep it at 1,024 values, and
+    averaged over each, so that series of different lengths and speeds can be compared; or those of
+    ``RandomConvolutions``, where these tell labels of other samples clearly better: what matters
+    may occur anywhere. Static inputs of a sequence count as much as the sequence.
 
     Args:
         traces: N training samples, one at least.
         fetch: returns the sequences with some indices.
-        seed: of the samples that components are found on.
+        seed: of the samples that components are found on, and of convolutions.
         others: M samples that are described by what the training samples have in common; none
             where None.
+        group: (N,) int64, equal where training samples belong together; None where each stands
+            alone.
     """
     every = [traces] if others is None else [traces, others]
-    first = fetch(traces.index[:1]).inputs
-    if not first.is_floating_point():
+    if not fetch(traces.index[:1]).inputs.is_floating_point():
         read = [tokens_of(texts, fetch) for texts in every]
         n_tokens = 1 + max(int(token.max()) for token, _ in read)
         counts = [token_bags(token, offsets, n_tokens) for token, offsets in read]
@@ -55,12 +67,76 @@ def input_features(
         words = csr_array(vstack([tf_idf(count, weight) for count in counts]))
         beside = _static(every, fetch, 1.0)
         return of_length_one(csr_array(hstack([words, beside]))) if beside.shape[1] else words
-    n_parts = max(1, min(int(traces.lengths.max()), VALUES // first.shape[2]))
+    components = _chosen(traces, fetch, seed, group)
     batches = (fetch(index) for of in every for index in of.index.split(FETCHED))
-    values = torch.cat([_averaged(batch, n_parts).flatten(1) for batch in batches])
-    found = _principal(values, len(traces), seed).numpy()
+    found = torch.cat([components.of(batch) for batch in batches]).numpy()
     spread = float(found[: len(traces)].var(0).sum())
     return np.concatenate([found, _static(every, fetch, spread)], 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Components:
+    """The first principal components of what is seen of series.
+
+    Attributes:
+        seen: of B sequences, (B, D).
+        mean: (D,).
+        direction: (D, k).
+    """
+
+    seen: Callable[[SequenceBatch], Tensor]
+    mean: Tensor
+    direction: Tensor
+
+    @classmethod
+    def found_on(
+        cls, batch: SequenceBatch, seen: Callable[[SequenceBatch], Tensor], *, alike: bool = False
+    ) -> "_Components":
+        """Find them on some training samples.
+
+        Args:
+            batch: of them.
+            seen: what is seen of sequences.
+            alike: whether all that is seen counts as much, whatever its variance.
+        """
+        sample = seen(batch).double()
+        mean = sample.mean(0)
+        deviation = sample.std(0, correction=0)
+        weight = torch.where(deviation > 0, 1 / deviation, 0) if alike else torch.ones_like(mean)
+        away = (sample - mean) * weight
+        direction = torch.linalg.eigh(away.T @ away).eigenvectors
+        kept = weight[:, None] * direction.flip(1)[:, :COMPONENTS]
+        return cls(seen, mean.float(), kept.float())
+
+    def of(self, batch: SequenceBatch) -> Tensor:
+        """Return (B, k) float32."""
+        return (self.seen(batch) - self.mean) @ self.direction
+
+
+def _chosen(
+    traces: Traces,
+    fetch: Callable[[Tensor], SequenceBatch],
+    seed: int,
+    group: Tensor | None,
+) -> _Components:
+    """Return the components by which a regression tells the labels of other samples better."""
+    order = torch.randperm(len(traces), generator=torch_generator(seed, "components of inputs"))
+    rows = order[:FOUND_ON]
+    batch, label = fetch(traces.index[rows]), traces.label[rows]
+    n_parts = max(1, min(int(traces.lengths.max()), VALUES // batch.inputs.shape[2]))
+    averaged = _Components.found_on(batch, lambda of: _averaged(of, n_parts).flatten(1))
+    if len(rows) < CHOSEN_ON:
+        return averaged
+    few = rows[: max(CHOSEN_ON, CHOSEN_STEPS // batch.inputs.shape[1])]
+    batch, label = fetch(traces.index[few]), traces.label[few]
+    convolutions = RandomConvolutions.of(batch, seed)
+    convolved = _Components.found_on(batch, convolutions.features, alike=True)
+    errors = []
+    for components in (averaged, convolved):
+        together = None if group is None else group[few]
+        said = kernel_labels(components.of(batch), label, traces.n_classes, seed, together)
+        errors.append(float((said - one_hot(label, traces.n_classes)).square().sum()))
+    return convolved if errors[1] < CLEARLY * errors[0] else averaged
 
 
 def _static(
@@ -118,13 +194,3 @@ def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
     ]
     at_edge = sums[0] + (edge - before)[..., None] * (sums[1] - sums[0])
     return (at_edge.diff(dim=1) * (n_parts / batch.lengths)[:, None, None]).float()
-
-
-def _principal(values: Tensor, n: int, seed: int) -> Tensor:
-    """Return the (N + M, k) values along the first principal components of the first ``n`` rows."""
-    order = torch.randperm(n, generator=torch_generator(seed, "components of inputs"))
-    sample = values[order[:FOUND_ON]].double()
-    mean = sample.mean(0)
-    direction = torch.linalg.eigh((sample - mean).T @ (sample - mean)).eigenvectors
-    kept = direction.flip(1)[:, :COMPONENTS].float()
-    return (values - mean.float()) @ kept
