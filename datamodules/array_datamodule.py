@@ -135,7 +135,7 @@ class ArrayDataModule(DatasetDataModule):
                 "class_names": names or class_names,
                 "source": "arrays",
                 "group": group,
-                "channel_names": channels,
+                "channel_names": [] if steps_last else channels,
                 **options,
             },
         )
@@ -226,18 +226,21 @@ def _channels_of_frames(x: Any, x_test: Any) -> list[str]:
     """
     first: list[str] = []
     for values, name in ((x, "x"), (x_test, "x_test")):
-        if not isinstance(values, Sequence):
-            continue
-        for number, frame in enumerate(values):
+        whole = hasattr(values, "columns")
+        # A frame that holds a sequence a row has the steps as columns.
+        numbers = isinstance(values, Tensor | np.ndarray) and values.dtype != np.object_
+        listed = hasattr(values, "__getitem__") and not numbers
+        frames = [values] if whole else values if listed else ()
+        for number, frame in enumerate(frames):
             found = [str(column) for column in getattr(frame, "columns", ())]
             first = first or found
             if found and found != first:
                 raise DataError(
-                    f"{name}[{number}] has the columns {found[:10]}, and another sequence "
-                    f"{first[:10]}: give all the same, in the order in which the network reads "
-                    "them (frame[columns])."
+                    f"{name}{'' if whole else f'[{number}]'} has the columns {found[:10]}, and "
+                    f"another frame {first[:10]}: give all the same, in the order in which the "
+                    "network reads them (frame[columns])."
                 )
-    return first
+    return [] if hasattr(x, "columns") else first
 
 
 def _sequences(x: Any, name: str, *, steps_last: bool) -> list[Tensor]:
@@ -260,7 +263,7 @@ def _sequences(x: Any, name: str, *, steps_last: bool) -> list[Tensor]:
                 f"{name}[{number}] is {described(value)}, {name}[0] {described(found[0])}: every "
                 "sequence must have the same features, only the number of steps may differ."
             )
-    tell_merged(given, name)
+    tell_merged((of.mT if steps_last and of.dim() == 2 else of for of in given), name)
     return found
 
 

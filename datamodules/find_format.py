@@ -76,9 +76,7 @@ def find_format(
     free = [key for key in free if key != label]
     _check_names(named, free)
     beside = tuple(key for key in free if _goes_beside(numbers[key], sequences))
-    if not steps_last:
-        tell_merged(numbers[inputs], f"inputs {inputs!r}")
-    _check_tokens(sequences, inputs)
+    tell_merged(sequences, f"inputs {inputs!r}")
     ends, padded_with = find_ends(sequences, numbers, length, mask, padding)
     first = numbers[inputs][0]
     return SampleFormat(
@@ -263,20 +261,6 @@ def _label(keys: list[Key], numbers: Numbers, example: Any) -> Key:
 
 def _goes_beside(values: list[Tensor], sequences: list[Tensor]) -> bool:
     return all(v.dim() > 0 and len(v) == len(s) > 1 for v, s in zip(values, sequences, strict=True))
-
-
-def _check_tokens(sequences: list[Tensor], key: Key) -> None:
-    """Refuse whole numbers that are no tokens; what stands behind the end may be any number.
-
-    Raises:
-        DataError: some are below 0.
-    """
-    if not sequences[0].is_floating_point() and any(bool((s[:1] < 0).any()) for s in sequences):
-        raise DataError(
-            f"inputs {key!r} are whole numbers, some of them below 0: whole numbers are tokens, "
-            "which begin at 0. Give readings of a series as floats (x.float(), numpy: "
-            "x.astype('float32'))."
-        )
 
 
 def _kind(kind: Kind | str | None, first: Tensor, key: Key) -> Kind:

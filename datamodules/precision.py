@@ -8,6 +8,8 @@ from torch import Tensor
 
 # Share of the values that differ from the one before, from which on that is told.
 MERGED = 0.01
+# Differences that count, in standard deviations of the channel in its sequence.
+SEEN = 1e-3
 
 
 def tell_merged(sequences: Iterable[Tensor], name: str) -> None:
@@ -16,19 +18,27 @@ def tell_merged(sequences: Iterable[Tensor], name: str) -> None:
     So it is with times that are counted from 1970.
 
     Args:
-        sequences: (T, ...) each; those that are not in double precision are passed over.
+        sequences: (T, ...) each, steps first; what is not in double precision is passed over.
         name: of them, for the message.
     """
-    n_merged = n_differ = 0
+    counts: Tensor | None = None
     for values in sequences:
-        if values.dtype == torch.float64:
-            differ = values.diff(dim=0) != 0
-            n_merged += int((differ & (values.float().diff(dim=0) == 0)).sum())
-            n_differ += int(differ.sum())
-    if n_merged > MERGED * n_differ:
+        if values.dtype != torch.float64 or len(values) < 2:
+            continue
+        values = values.flatten(1) if values.dim() > 1 else values[:, None]
+        step = values.diff(dim=0)
+        # Last digits that differ where hardly anything does are no matter.
+        counted = step.abs() > SEEN * values.std(0, correction=0)
+        merged = counted & (values.float().diff(dim=0) == 0)
+        told = torch.stack([merged.sum(0), counted.sum(0)])
+        counts = told if counts is None else counts + told
+    if counts is None:
+        return
+    share = counts[0] / counts[1].clamp_min(1)
+    if float(share.max()) > MERGED:
         rank_zero_warn(
-            f"{name}: {n_merged / n_differ:.1%} of the values that differ from the one before them "
-            "are the same in single precision, in which they are read here. If the network reads "
-            "double precision, subtract what all have in common (of times: the first), for "
-            "training too."
+            f"{name}: {float(share.max()):.1%} of the values of channel {int(share.argmax())} that "
+            "differ from the one before them are the same in single precision, in which they are "
+            "read here. If the network reads double precision, subtract what all have in common "
+            "(of times: the first), for training too."
         )

@@ -123,6 +123,13 @@ class SampleFormat:
             raise DataError(
                 f"its inputs hold {where}, before their end: fill it in, or leave the sequence out"
             )
+        if not sequence.is_floating_point() and bool((sequence < 0).any()):
+            step = int((sequence < 0).nonzero()[0, 0])
+            raise DataError(
+                f"its inputs hold {int(sequence[step])} at step {step + 1}, before their end: "
+                "whole numbers are tokens, which begin at 0. Give readings of a series as floats "
+                "(x.float(), numpy: x.astype('float32')), and pad tokens with 0 or more"
+            )
         return Sample(
             sequence,
             _single(item, self.label, "label"),

@@ -48,7 +48,7 @@ def token_in_front(sequences: list[Tensor]) -> int | None:
     """
     if any(s.is_floating_point() or s.dim() > 1 for s in sequences):
         return None
-    found = _constant_tail([s.flip(0) for s in sequences])
+    found = _constant_tail([s.flip(0) for s in sequences if len(s.unique()) > 1])
     return None if found is None else int(found)
 
 

@@ -252,8 +252,17 @@ def test_columns_of_frames_are_channels_and_the_same_in_all():
     with pytest.raises(DataError, match=r"x_test\[0\] has the columns \['b', 'a', 'c', 'd'\]"):
         module_of(frames(X[:70], "abcd"), Y[:70], frames(X[70:], "bacd"), Y[70:])
     mixed = [*frames(X[:40], "abcd"), *frames(X[40:], "abdc")]
-    with pytest.raises(DataError, match=r"x\[40\] has the columns"):
-        module_of(mixed, Y)
+    held = np.empty(N, dtype=object)
+    held[:] = mixed
+    for x in (mixed, pd.Series(mixed), held):
+        with pytest.raises(DataError, match=r"x\[40\] has the columns"):
+            module_of(x, Y)
+    # Where steps come last, columns are steps.
+    turned = module_of(frames(X.transpose(0, 2, 1), "abcdef"), Y, steps_last=True)
+    assert not turned.spec.channel_names
+    whole = pd.DataFrame(X[..., 0])
+    with pytest.raises(DataError, match="x_test has the columns"):
+        module_of(whole[:70], Y[:70], whole.iloc[70:, ::-1], Y[70:])
 
 
 @pytest.mark.parametrize(("first", "told"), [(1.7e9, True), (0.0, False)])
@@ -264,14 +273,31 @@ def test_times_that_single_precision_cannot_tell_apart_are_warned_of(first, told
     module_of(np.stack([times, times * 0], 2), Y)
     warned = [str(w.message) for w in recwarn if "single precision" in str(w.message)]
     assert bool(warned) == told
-    assert all(message.startswith("x: ") for message in warned)
+    assert all("x: " in message and "channel 0" in message for message in warned)
+
+
+@pytest.mark.parametrize("form", ["wide", "steps last", "saturated"])
+def test_one_channel_of_many_is_seen_and_what_hardly_differs_is_not(form, recwarn):
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, (N, 20, 50))
+    values[..., 7] = 1.7e9 + 1e6 * np.arange(N)[:, None] + rng.exponential(1, (N, 20)).cumsum(1)
+    if form == "saturated":
+        values = np.tanh(rng.normal(0, 12, (N, 20, 5)))
+    last = form == "steps last"
+    module_of(values.transpose(0, 2, 1) if last else values, Y, steps_last=last)
+    warned = [str(w.message) for w in recwarn if "single precision" in str(w.message)]
+    assert bool(warned) == (form != "saturated")
+    assert all("channel 7" in message for message in warned)
 
 
 def test_whole_numbers_below_zero_are_no_tokens():
     waves = np.random.default_rng(0).integers(-3000, 3000, (N, 20)).astype(np.int16)
-    with pytest.raises(DataError, match=r"below 0: whole numbers are tokens.*floats"):
+    with pytest.raises(DataError, match=r"whole numbers are tokens, which begin at 0.*floats"):
         module_of(waves, Y)
     assert module_of(waves.astype(np.float32), Y).spec.step_width == 1
+    waves[:, :3] = np.abs(waves[:, :3])
+    with pytest.raises(DataError, match=r"at step \d+, before their end"):
+        module_of(waves, Y)
     # What stands behind the end may be anything.
     tokens = np.abs(waves)
     tokens[:, 15:] = -1

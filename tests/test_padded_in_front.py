@@ -38,8 +38,12 @@ def data_of(words, front, **options):
     return data
 
 
-def test_the_token_that_stands_in_front_is_found_and_told():
-    data = data_of(texts(), front=True)
+@pytest.mark.parametrize("empty", [False, True])
+def test_the_token_that_stands_in_front_is_found_and_told(empty):
+    words = texts()
+    if empty:
+        words[3] = [0] * WIDTH
+    data = data_of(words, front=True)
     assert data.form.in_front == 0
     assert "texts are compared without the 0 that stand in front" in data.form.told
     # The network reads it.

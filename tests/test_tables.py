@@ -176,6 +176,7 @@ def test_recordings_in_a_folder_may_have_a_decimal_comma(tmp_path, caplog):
             "id;time;x;label\n1;0;1,5;a\n1;1;2,5;a\n1;2;n/a;a\n1;3;0,5;a\n",
             "'x' holds 'n/a' in line 4, .*empty where a value is missing",
         ),
+        ("id;time;x;label\n1;0;5;a\n1;1;6;a\n1;2;3,5;a\n1;3;n/a;a\n", "'n/a' in line 5"),
         ("id,time,x,label\n1,0,1,5,a\n1,1,2,5,a\n", "set separator"),
         ("id,time,x,label\n1,0,1,a\n1,1,2,5,a\n", "line 3, saw 5"),
         ('id,time,x,label\n1,0,"1,5",a\n', "'x' holds '1,5'"),

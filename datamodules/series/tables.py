@@ -88,9 +88,10 @@ def check_numbers(
         if column.dtype.kind in "fiub":
             continue
         wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
-        # Where most have a decimal comma, what has none is wrong, and not all others.
+        # Where more have a decimal comma than a point, what has neither is wrong, and not all.
         with_comma = column.astype(str).str.fullmatch(COMMA_NUMBER)
-        if file.separator != "," and bool((with_comma & wrong).sum() * 2 > column.notna().sum()):
+        points = ~with_comma & ~wrong & column.notna()
+        if file.separator != "," and bool((with_comma & wrong).sum() > points.sum()):
             wrong = column.notna() & ~with_comma
         row = int(wrong.to_numpy().argmax())
         raise DataError(

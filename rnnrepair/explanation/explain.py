@@ -156,7 +156,11 @@ def explain(
     missing = {n: UNKNOWN[n] for n in UNKNOWN if n != Need.DYNAMICS or dynamics is None}
     check_method(method, network, data, missing)
     # K is chosen on val, where there are several.
-    splits = list(dict.fromkeys(["fit", split, *(["val"] if len(settings.sizes) > 1 else [])]))
+    # Right labels are told from wrong ones by samples that the network has not seen: a network of
+    # one's own may have been trained on all but the test set.
+    splits = list(
+        dict.fromkeys(["fit", split, *(["val"] if len(settings.sizes) > 1 else []), "test"])
+    )
     name = None
     if keep_in is not None and call is None:
         name = states_name(network, data, splits, settings, tap)
@@ -178,7 +182,7 @@ def explain(
         columns=columns_of_samples(data),
         groups=groups,
         checked=checked_labels(data),
-        held_out=held_out_of(abstraction.traces),
+        held_out=held_out_of({"test": abstraction.traces["test"]}),
     )
     suspicion = suspect_labels(view, settings.seed)
     undoubted = _without_doubted(trained_on, suspicion)

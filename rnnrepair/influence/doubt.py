@@ -191,8 +191,9 @@ def _too_many(n_doubted: int, among: float | None, suspicion: Suspicion) -> int:
     if among is None or suspicion.rate is None:
         return 0
     n = len(suspicion.suspect)
-    found = beta.ppf(1 - LEVEL, int(suspicion.suspect.sum()) + 1, n)
-    rate = min(suspicion.rate, OVERLOOKED * float(found))
+    n_suspect = int(suspicion.suspect.sum())
+    found = float(beta.ppf(1 - LEVEL, n_suspect + 1, n - n_suspect)) if n_suspect < n else 1.0
+    rate = min(suspicion.rate, OVERLOOKED * found)
     if n_doubted <= TIMES * rate * among:
         return 0
     return n_doubted if binom.sf(n_doubted - 1, round(among), rate) <= LEVEL else 0

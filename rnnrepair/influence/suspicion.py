@@ -106,8 +106,8 @@ class _Evidence:
         kinds: (V, N) float64, see ``wrong_label_odds``.
         counts: (V,) how much each of them counts.
         far: (N,) bool, samples that are far from all others.
-        usual: (N,) bool, samples whose label the network confirms, and which inputs speak against
-            no more than against labels that are right.
+        usual: (N,) bool, labels that the first kind confirms, and that inputs speak against no more
+            than against right ones.
         votes: (N, C) for each class, of all kinds together.
         rate: share of the labels that is wrong at most, 1 where the inputs do not tell.
         expected: share that is wrong as far as labels are called suspect.
@@ -146,16 +146,17 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     traces = view.traces.between(0, view.n_original)
     label, found = traces.label, _evidence(view, traces, seed)
     odds = wrong_label_odds(found.kinds, label, found.expected, found.counts)
-    open_ = ~torch.isin(traces.index, view.checked) & ~found.usual
+    open_ = ~torch.isin(traces.index, view.checked)
     doubted = _doubted(odds, found.kinds, label) & open_
-    # Labels that are known, or that nothing speaks against, are no draws of the test.
+    # Labels that a person has looked at are no draws of the test.
     looked_at = (of[open_] for of in (traces.index, label, doubted, view.labelled_together))
     shared = shared_values(view.columns, *looked_at)
     kinds = _within_values(found.kinds, shared, view, traces)
-    explained = doubted & ~found.far & _have(shared, view, traces)
+    explained = doubted & ~found.far & ~found.usual & _have(shared, view, traces)
     if shared:
         odds = wrong_label_odds(kinds, label, found.expected, found.counts)
         doubted = _doubted(odds, kinds, label) & open_
+    doubted &= ~found.usual
     suspect = doubted & ~found.far
     explained &= ~suspect
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
@@ -196,7 +197,8 @@ def _evidence(view: TrainingView, traces: Traces, seed: int) -> _Evidence:
     )
     votes = (near + fitted.clamp(0, 1))[:n] + one_hot(traces.final_prediction, n_classes)
     counts = (1.0, 1.0 if kinds[2].isnan().all() else BESIDE_REGRESSION, 1.0)
-    usual = (kinds[0] <= 0) & ~_beyond_usual(speaking, said, kinds[0] <= 0)
+    confirmed = kinds[0] <= 0
+    usual = confirmed & ~_beyond_usual(speaking, label, held_out, confirmed, grouped_size(group))
     return _Evidence(kinds, counts, is_far(distance, distance), usual, votes, rate, expected)
 
 
@@ -209,20 +211,33 @@ def _held_out(view: TrainingView, seed: int) -> Traces | None:
     return view.held_out.select(drawn.sort().values)
 
 
-def _beyond_usual(votes: list[Tensor], said: Tensor, confirmed: Tensor) -> Tensor:
+def _beyond_usual(
+    votes: list[Tensor], label: Tensor, held_out: Traces | None, confirmed: Tensor, alike: float
+) -> Tensor:
     """Return (N,) bool: labels that inputs speak against more than against right ones.
+
+    Of a held-out sample that the network gets wrong, its label is wrong or what the network says:
+    the one counts that the votes speak against less.
 
     Args:
         votes: (N + M, C) of each kind that tells something, of held-out samples too.
-        said: (N + M,) labels of training samples, and what the network says of held-out ones.
+        label: (N,) of training samples.
+        held_out: M samples that the network was not trained on.
         confirmed: (N,) bool, labels that the network confirms.
+        alike: training samples that tell as much as one.
     """
     n = len(confirmed)
     beyond = torch.ones(n, dtype=torch.bool)
-    if votes and len(said) > n:
-        against = _best_other(torch.stack(votes).clamp(0, 1).sum(0), said)
-        trained = against[:n][confirmed], said[:n][confirmed]
-        beyond[confirmed] = beyond_usual(*trained, against[n:], said[n:])
+    if not votes or held_out is None:
+        return beyond
+    every = torch.stack(votes).clamp(0, 1).sum(0)
+    against = _best_other(every[:n], label)
+    two = torch.stack([held_out.final_prediction.long(), held_out.label])
+    usual, which = torch.stack([_best_other(every[n:], of) for of in two]).min(0)
+    usual_label = two.gather(0, which[None])[0]
+    beyond[confirmed] = beyond_usual(
+        against[confirmed], label[confirmed], usual, usual_label, alike
+    )
     return beyond
 
 

@@ -14,6 +14,9 @@ from rnnrepair.protocols import Split
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
 
+# Held-out samples that tell how often inputs speak against a right label, at least.
+ENOUGH = 100
+
 
 def _nothing() -> Tensor:
     return torch.empty(0, dtype=torch.int64)
@@ -37,13 +40,13 @@ def labelled_together(index: Tensor, label: Tensor, groups: Tensor | None) -> Te
 
 
 def held_out_of(traces: Mapping[Split, Traces]) -> Traces | None:
-    """Return the traces of the larger one of val and test; None where there is neither.
+    """Return the traces of val, or of test where val is small; None where both are.
 
-    A network may have been trained on samples of the repair split, and further test splits are
-    unlike the data on purpose.
+    Val is drawn from the same data as training; test may be of others, and is not looked at while a
+    network is trained. Samples of the repair split may have been trained on.
     """
-    there = [traces[split] for split in ("val", "test") if split in traces and len(traces[split])]
-    return max(there, key=len, default=None)
+    there = [traces[split] for split in ("val", "test") if split in traces]
+    return next((of for of in there if len(of) >= ENOUGH), None)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Whether labels of training samples are wrong: evidence from inputs alone, and how it adds up."""
 
 from rnnrepair.influence.labels.bag_of_words import BagOfWords
-from rnnrepair.influence.labels.features import Features, input_features
+from rnnrepair.influence.labels.features import input_features
 from rnnrepair.influence.labels.kernel import kernel_labels
 from rnnrepair.influence.labels.linear import linear_labels
 from rnnrepair.influence.labels.neighbours import is_far, neighbour_labels
@@ -11,6 +11,7 @@ from rnnrepair.influence.labels.rate import wrong_label_rate
 from rnnrepair.influence.labels.regression import regression_labels
 from rnnrepair.influence.labels.shared_values import SharedValue, shared_values
 from rnnrepair.influence.labels.usual import beyond_usual
+from rnnrepair.influence.labels.vectors import Features
 
 __all__ = [
     "BagOfWords",

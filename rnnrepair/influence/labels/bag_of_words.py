@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.influence.inputs import token_bags
-from rnnrepair.influence.labels.features import idf, tf_idf
 from rnnrepair.influence.labels.linear import ridge
+from rnnrepair.influence.labels.text_features import idf, tf_idf
 from rnnrepair.sequences import offsets_of
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnrepair.influence.labels.features import Features
 from rnnrepair.influence.labels.parts import parts_of_others, random_parts
+from rnnrepair.influence.labels.vectors import Features
 
 # Of the squared sizes of all samples; chosen on SST and digits with planted flips, where a tenth
 # and ten times as much do nearly as well.

@@ -5,7 +5,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from rnnrepair.influence.labels.features import Features
+from rnnrepair.influence.labels.vectors import Features
 from rnnrepair.influence.ranking import smallest_of_rows
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.seeding import torch_generator

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnrepair.influence.labels.features import Features
 from rnnrepair.influence.labels.kernel import kernel_labels
 from rnnrepair.influence.labels.linear import linear_labels
+from rnnrepair.influence.labels.vectors import Features
 
 
 def regression_labels(

@@ -6,9 +6,13 @@ from torch import Tensor
 
 # Of a binomial test: training samples are denser than held-out ones beyond chance.
 LEVEL = 0.001
+# Held-out samples that tell something, at least: in all, and of a class.
+FEWEST, FEWEST_OF_CLASS = 100, 20
 
 
-def beyond_usual(against: Tensor, label: Tensor, usual: Tensor, usual_label: Tensor) -> Tensor:
+def beyond_usual(
+    against: Tensor, label: Tensor, usual: Tensor, usual_label: Tensor, alike: float = 1.0
+) -> Tensor:
     """Return (n,) bool: evidence against a label that right labels do not explain as well.
 
     Votes of inputs that tell little speak against many right labels. How many, samples show that a
@@ -23,18 +27,21 @@ def beyond_usual(against: Tensor, label: Tensor, usual: Tensor, usual_label: Ten
     Args:
         against: (n,) evidence against the labels of training samples, the larger the more.
         label: (n,) int64.
-        usual: (m,) the same of held-out samples, against what the network says of them.
-        usual_label: (m,) int64 what it says.
+        usual: (m,) the same of held-out samples, against labels that are probably right.
+        usual_label: (m,) int64 of those.
+        alike: samples that tell as much as one, where they stand in groups.
 
     Returns:
-        True where nothing is known of a class: nobody has said it of a held-out sample.
+        True where nothing is known: fewer than 100 held-out samples, or 20 of the class.
     """
     n_classes = 1 + int(torch.cat([label, usual_label]).max())
     here, there = (of.bincount(minlength=n_classes) for of in (label, usual_label))
-    known = there[label] > 0
-    asked, stands_for = against[known], (here / there.clamp_min(1))[usual_label].double()
-    if len(asked) == 0:
-        return ~known
+    told = there >= FEWEST_OF_CLASS
+    known, usable = told[label], told[usual_label]
+    asked, usual, usual_label = against[known], usual[usable], usual_label[usable]
+    if len(asked) == 0 or len(usual) < FEWEST * alike:
+        return torch.ones_like(known)
+    stands_for = (here / there.clamp_min(1))[usual_label].double()
     value, place = torch.cat([asked, usual]).unique(return_inverse=True)
     count = torch.zeros(2, len(value), dtype=torch.float64)
     count[0].index_add_(0, place[: len(asked)], torch.ones(len(asked), dtype=torch.float64))
@@ -43,7 +50,8 @@ def beyond_usual(against: Tensor, label: Tensor, usual: Tensor, usual_label: Ten
     best = int((found - 2 * expected).argmax())
     share = len(asked) / (len(asked) + len(usual))
     of_usual = float(expected[best]) * len(usual) / len(asked)
-    by_chance = binom.sf(float(found[best]) - 1, round(float(found[best]) + of_usual), share)
+    n_found, n_usual = (round(n / alike) for n in (float(found[best]), of_usual))
+    by_chance = binom.sf(n_found - 1, n_found + n_usual, share)
     if found[best] <= 2 * expected[best] or by_chance > LEVEL:
         return ~known | (against > usual.max())
     return ~known | (against >= value[best])
