@@ -5,8 +5,7 @@ from torch import nn
 from rnnrepair.errors import ConfigurationError
 
 ADVICE = """    def trace(self, batch):
-        # batch.inputs (B, T, F) or (B, T), batch.lengths (B,); further inputs by their names:
-        # batch.static[name] (B, ...) of a sequence, batch.beside[name] (B, T, ...) of its steps
+        # batch.inputs (B, T, F) or (B, T), .lengths (B,), further .static[name], .beside[name]
         hidden = ...       # (B, T, d) states
         step_logits = ...  # (B, T, C) what the network would answer after each step
         logits = ...       # (B, C) what it answers
