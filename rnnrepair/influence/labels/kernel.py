@@ -28,10 +28,11 @@ def kernel_labels(
     n_classes: int,
     seed: int = 0,
     group: Tensor | None = None,
+    n_centres: int = CENTRES,
 ) -> Tensor:
     """Return (N + M, C) float32 scores of each class, about 1 for the class that a model sees.
 
-    Ridge regression from Gaussian kernels around 500 samples to indicators of the classes. No
+    Ridge regression from Gaussian kernels around some samples to indicators of the classes. No
     sample has a say in the fit that judges it, nor in its damping. What is far from all centres is
     of no class more than of another.
 
@@ -45,12 +46,13 @@ def kernel_labels(
         seed: of the centres, of the samples that models are fitted on and of the parts.
         group: (N + M,) int64, equal where samples belong together: no group is in two parts. None
             where each stands alone.
+        n_centres: samples that have a kernel around them, at most.
     """
     n, n_judged = len(label), len(values)
     group = torch.arange(n_judged) if group is None else group
     parts = random_parts(group[:n], "kernel model of labels", seed)
     others = parts_of_others(parts, group, n)
-    kernels = _Kernels.around(values[torch.cat([part[: CENTRES // PARTS] for part in parts])])
+    kernels = _Kernels.around(values[torch.cat([part[: n_centres // PARTS] for part in parts])])
     wanted = torch.eye(n_classes)[label] - 1 / n_classes
     fitted = [part[: FITTED_ON // PARTS] for part in parts]
     seen = [kernels.of(values[rows]) for rows in fitted]

@@ -21,6 +21,10 @@ VALUES = 1024
 # Training samples from which on convolutions may be chosen, and how much smaller the error of a
 # regression must be for that.
 CHOSEN_ON, CLEARLY = 200, 0.9
+# Samples that this is judged on, at most, and kernels of the regression.
+CHOSEN_AMONG, CHOSEN_BY = 1000, 250
+# Share of the error of a guess below which nothing else is tried.
+WELL = 0.25
 # Steps of the samples that the choice is made on, about: fewer long series do.
 CHOSEN_STEPS = 500_000
 
@@ -78,16 +82,22 @@ def series_components(
     averaged = Components.found_on(batch, lambda of: _averaged(of, n_parts).flatten(1))
     if len(rows) < CHOSEN_ON:
         return averaged
-    few = rows[: max(CHOSEN_ON, CHOSEN_STEPS // batch.inputs.shape[1])]
+    few = rows[: min(CHOSEN_AMONG, max(CHOSEN_ON, CHOSEN_STEPS // batch.inputs.shape[1]))]
     batch, label = fetch(traces.index[few]), traces.label[few]
+    together = None if group is None else group[few]
+    wanted = one_hot(label, traces.n_classes).float()
+
+    def error(components: Components) -> float:
+        values, n_classes = components.of(batch), traces.n_classes
+        said = kernel_labels(values, label, n_classes, seed, together, CHOSEN_BY)
+        return float((said - wanted).square().sum())
+
+    of_averaged = error(averaged)
+    if of_averaged < WELL * float((wanted - wanted.mean(0)).square().sum()):
+        return averaged
     convolutions = RandomConvolutions.of(batch, seed)
     convolved = Components.found_on(batch, convolutions.features, alike=True)
-    errors = []
-    for components in (averaged, convolved):
-        together = None if group is None else group[few]
-        said = kernel_labels(components.of(batch), label, traces.n_classes, seed, together)
-        errors.append(float((said - one_hot(label, traces.n_classes)).square().sum()))
-    return convolved if errors[1] < CLEARLY * errors[0] else averaged
+    return convolved if error(convolved) < CLEARLY * of_averaged else averaged
 
 
 def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
