@@ -10,7 +10,7 @@ from rnnrepair.influence.inputs import token_bags
 from rnnrepair.influence.labels.linear import linear_labels
 from rnnrepair.influence.labels.series_components import CHOSEN_ON, CLEARLY, FOUND_ON
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import offsets_of
+from rnnrepair.sequences import offsets_of, steps_of
 
 # Texts of training that a pair of words must stand in: a pair of one text tells nothing of others.
 HELD_BY = 2
@@ -41,20 +41,28 @@ def text_features(
         group: (N,) int64, equal where training texts belong together; None where each stands alone.
     """
     every = [texts] if others is None else [texts, others]
-    n_tokens = 1 + max(int(token.max()) for token, _ in every)
-    words = _weighted([token_bags(token, offsets, n_tokens) for token, offsets in every])
     order = torch.randperm(len(label), generator=torch_generator(seed, "texts of a choice"))
     rows = order[:FOUND_ON]
     if len(rows) < CHOSEN_ON:
-        return words
-    pairs = _weighted(_pairs(every, n_tokens))
-    both = of_length_one(csr_array(hstack([words, pairs])))
+        return _words(every)
+    token, offsets = texts
+    steps, own = steps_of(offsets, rows)
+    some = [(token[steps], own)]
     together = None if group is None else group[rows]
     wanted, errors = one_hot(label[rows], n_classes), []
-    for features in (words, both):
-        said = linear_labels(features[rows.numpy()], label[rows], n_classes, seed, together)
+    for seen in (_words, _words_and_pairs):
+        said = linear_labels(seen(some), label[rows], n_classes, seed, together)
         errors.append(float((said - wanted).square().sum()))
-    return both if errors[1] < CLEARLY * errors[0] else words
+    return (_words_and_pairs if errors[1] < CLEARLY * errors[0] else _words)(every)
+
+
+def _words(every: list[Texts]) -> csr_array:
+    n_tokens = 1 + max(int(token.max()) for token, _ in every)
+    return _weighted([token_bags(token, offsets, n_tokens) for token, offsets in every])
+
+
+def _words_and_pairs(every: list[Texts]) -> csr_array:
+    return of_length_one(csr_array(hstack([_words(every), _weighted(_pairs(every))])))
 
 
 def _weighted(counts: list[csr_array]) -> csr_array:
@@ -63,13 +71,16 @@ def _weighted(counts: list[csr_array]) -> csr_array:
     return csr_array(vstack([tf_idf(count, weight) for count in counts]))
 
 
-def _pairs(every: list[Texts], n_tokens: int) -> list[csr_array]:
+def _pairs(every: list[Texts]) -> list[csr_array]:
     """Return (n, P) counts of two words of which one stands behind the other, of each texts."""
+    n_tokens = 1 + max(int(token.max()) for token, _ in every)
     codes = [_codes(token, offsets, n_tokens) for token, offsets in every]
     code, row = codes[0]
-    held = torch.stack([code, row]).unique(dim=1)[0]
-    known, n_texts = held.unique(return_counts=True)
-    known = known[n_texts >= HELD_BY]
+    every_pair, number = code.unique(return_inverse=True)
+    n_rows = len(every[0][1]) - 1
+    # Each pair once a text.
+    held = (number * n_rows + row).unique() // n_rows
+    known = every_pair[held.bincount(minlength=len(every_pair)) >= HELD_BY]
     bags = []
     for (code, row), (_, offsets) in zip(codes, every, strict=True):
         place = torch.searchsorted(known, code).clamp_max(max(len(known) - 1, 0))
