@@ -254,3 +254,23 @@ def test_planted_wrong_labels_are_found(planted, make_data):
     assert recall > 0.7
     # Naming every failure would not do.
     assert is_wrong.mean() < 0.6
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_wrong_labels_of_a_class_that_lies_closer_than_others_are_no_odd_inputs(seed):
+    """Samples of one class are nearer to each other than usual, and a fifth of its labels wrong."""
+    g = torch.Generator().manual_seed(seed)
+    label = torch.arange(200) % 2
+    inputs = 20 * label + torch.where(label == 0, 0.05, 2.0) * torch.randn(200, generator=g)
+    values = torch.cat([inputs, 0.05 * torch.randn(20, generator=g)])
+    fit, failures = traces_of(label.tolist(), label.tolist()), traces_of([1] * 20, [0] * 20, 200)
+    zero = torch.zeros(200)
+    suspicion = Suspicion(torch.arange(200), zero, label, zero > 0, rate=0.01)
+    view = replace(
+        view_of(random_model(), fit),
+        fetch=on_a_line(values.tolist()),
+        ends=LastStates(torch.arange(220), values[:, None]),
+    )
+    found = doubt_labels(view, failures, suspicion, Doubting(nearest=5), among=100)
+    assert found.too_many == 0
+    assert found.own.sum() >= 18

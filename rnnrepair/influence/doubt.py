@@ -155,7 +155,7 @@ def doubt_labels(
     # The most surprising, which is the first, is told where several do.
     for place, value in reversed(list(enumerate(suspicion.shared))):
         explained_by[value.explains(view.columns, failures.index, failures.label)] = place
-    usual_far = _usual_distances(view, fit, order, doubting.nearest)
+    usual_far = _usual_distances(view, fit, order[:FAR_OF], order, doubting.nearest)
     far = is_far(_mean(near.distance), usual_far)
     checked = torch.isin(failures.index, view.checked)
     usual = by_inputs(order[:USUAL_OF]).median(0).values
@@ -170,9 +170,14 @@ def doubt_labels(
     own = doubted & (explained_by < 0) & ~far
     too_many = _too_many(int(own.sum()), among, suspicion)
     # Wrong labels are those of inputs like any others.
-    if too_many and not _differ(view, fit, failures.select(own.nonzero()[:, 0]), order):
-        apart = mannwhitneyu(_mean(near.distance)[own].numpy(), usual_far.numpy())
-        too_many *= int(apart.pvalue <= LEVEL)
+    if too_many:
+        alike = _of_the_predicted(fit, failures.final_prediction[own].long(), order)
+        doubted_ones = failures.select(own.nonzero()[:, 0])
+        if not _differ(view, fit, doubted_ones, alike):
+            some = alike[torch.linspace(0, len(alike) - 1, min(FAR_OF, len(alike))).long()]
+            theirs = _usual_distances(view, fit, some, order, doubting.nearest)
+            differs = len(some) > 0 and _are_unlike(_mean(near.distance)[own], theirs)
+            too_many *= int(differs)
     own &= too_many == 0
     return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared, too_many)
 
@@ -199,7 +204,23 @@ def _too_many(n_doubted: int, among: float | None, suspicion: Suspicion) -> int:
     return n_doubted if binom.sf(n_doubted - 1, round(among), rate) <= LEVEL else 0
 
 
-def _differ(view: TrainingView, fit: Traces, doubted: Traces, order: Tensor) -> bool:
+def _of_the_predicted(fit: Traces, said: Tensor, order: Tensor) -> Tensor:
+    """Return (n,) rows of training samples of the predicted classes, each as frequent as there.
+
+    None where training has fewer of a class than were predicted.
+
+    Args:
+        fit: N original samples.
+        said: (m,) int64 predicted classes.
+        order: (N,) of the samples of ``fit``, at random.
+    """
+    wanted, label = said.bincount(minlength=fit.n_classes), fit.label[order]
+    there = label.bincount(minlength=fit.n_classes)
+    times = int((there[wanted > 0] // wanted[wanted > 0]).min().clamp(0, ALIKE))
+    return torch.cat([order[label == c][: times * n] for c, n in enumerate(wanted.tolist())])
+
+
+def _differ(view: TrainingView, fit: Traces, doubted: Traces, alike: Tensor) -> bool:
     """Return whether values are unlike those of training samples of the predicted classes.
 
     Means and spreads of the channels are compared, by Kolmogorov's and Smirnov's test: samples that
@@ -209,28 +230,25 @@ def _differ(view: TrainingView, fit: Traces, doubted: Traces, order: Tensor) -> 
         view: of the training data.
         fit: its N original samples.
         doubted: failures.
-        order: (N,) of the samples of ``fit``, at random.
+        alike: (n,) rows of samples of ``fit`` to compare with.
     """
     batch = view.fetch(doubted.index)
-    if not batch.inputs.is_floating_point():
+    if not batch.inputs.is_floating_point() or len(alike) == 0:
         return False
-    said = doubted.final_prediction.long()
-    wanted, label = said.bincount(minlength=fit.n_classes), fit.label[order]
-    there = label.bincount(minlength=fit.n_classes)
-    # As many times as many of each class, so that classes are as frequent in both.
-    times = int((there[wanted > 0] // wanted[wanted > 0]).min().clamp(0, ALIKE))
-    if times == 0:
-        return False
-    alike = torch.cat([order[label == c][: times * n] for c, n in enumerate(wanted.tolist())])
     theirs = summaries_of(view.fetch(fit.index[alike]), Kind.SERIES)
     found = zip(summaries_of(batch, Kind.SERIES).T.numpy(), theirs.T.numpy(), strict=True)
     p = [ks_2samp(own, other).pvalue for own, other in found]
     return min(p) * len(p) <= LEVEL
 
 
-def _usual_distances(view: TrainingView, fit: Traces, order: Tensor, nearest: int) -> Tensor:
-    """Return (n,) mean distances by inputs of some training samples to their nearest others."""
-    rows = order[:FAR_OF]
+def _are_unlike(distance: Tensor, theirs: Tensor) -> bool:
+    return bool(mannwhitneyu(distance.numpy(), theirs.numpy()).pvalue <= LEVEL)
+
+
+def _usual_distances(
+    view: TrainingView, fit: Traces, rows: Tensor, order: Tensor, nearest: int
+) -> Tensor:
+    """Return (n,) mean distances by inputs of training samples in some rows to their nearest."""
     near = nearest_by(input_distances(fit, fit.select(rows), view.fetch), order, nearest + 1)
     other = near.row != rows[:, None]
     other &= other.cumsum(1) <= nearest
