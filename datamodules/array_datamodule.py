@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
+from rnnrepair.datamodules.frames import channels_of_frames
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.labels import fault_of_shape
 from rnnrepair.datamodules.loaded import LoadedData
@@ -98,7 +99,7 @@ class ArrayDataModule(DatasetDataModule):
             }
             others["lengths"] = _column(lengths_test, "lengths_test")
             others["static"] = _column(static_test, "static_test")
-        channels = _channels_of_frames(x, x_test)
+        channels = channels_of_frames(x, x_test)
         for labels, name in ((columns["y"], "y"), (others.get("y", []), "y_test")):
             _refuse_missing(labels, name)
             _refuse_wide(labels, name)
@@ -216,31 +217,6 @@ class _Padded:
     def __call__(self, items: list[tuple[Any, ...]]) -> list[Any]:
         inputs, *others = map(list, zip(*items, strict=True))
         return [stacked(inputs, padding=self.padding), *map(default_collate, others)]
-
-
-def _channels_of_frames(x: Any, x_test: Any) -> list[str]:
-    """Return the names of the columns where sequences are frames; none of anything else.
-
-    Raises:
-        DataError: frames have other columns, or the same in another order.
-    """
-    first: list[str] = []
-    for values, name in ((x, "x"), (x_test, "x_test")):
-        whole = hasattr(values, "columns")
-        # A frame that holds a sequence a row has the steps as columns.
-        numbers = isinstance(values, Tensor | np.ndarray) and values.dtype != np.object_
-        listed = hasattr(values, "__getitem__") and not numbers
-        frames = [values] if whole else values if listed else ()
-        for number, frame in enumerate(frames):
-            found = [str(column) for column in getattr(frame, "columns", ())]
-            first = first or found
-            if found and found != first:
-                raise DataError(
-                    f"{name}{'' if whole else f'[{number}]'} has the columns {found[:10]}, and "
-                    f"another frame {first[:10]}: give all the same, in the order in which the "
-                    "network reads them (frame[columns])."
-                )
-    return [] if hasattr(x, "columns") else first
 
 
 def _sequences(x: Any, name: str, *, steps_last: bool) -> list[Tensor]:

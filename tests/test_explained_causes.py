@@ -44,7 +44,14 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert suspect
     told = doubted.suspect_told(suspect[0])
     assert told.startswith("What it shares (device d7) may be why training samples like it")
+    assert told.endswith("look at that first; or its label is wrong")
     assert not doubted[suspect[0]].label_suspect
+    # The same input with another label is explained by nothing.
+    copies = doubted.doubt.copies.clone()
+    copies[suspect[0], 0] = 3
+    copied = replace(doubted, doubt=replace(doubted.doubt, copies=copies))
+    assert copied.is_suspect(suspect[0])
+    assert copied.suspect_told(suspect[0]).startswith("LABEL SUSPECT")
     assert found[0].pattern == "device d7"
     # All failures of the split are looked through, whichever are asked about.
     asked = explained(network, data, finders=None, index=failing[:2])

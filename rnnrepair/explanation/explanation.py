@@ -221,8 +221,12 @@ class Explanation:
         ]
 
     def is_suspect(self, row: int) -> bool:
-        """Return whether a label at a failure is suspect; not where it shares a pattern."""
-        return bool(self.doubt.suspect[row]) and not self._patterns_of(self.failures[row].index)
+        """Return whether a label at a failure is suspect; a pattern may explain that.
+
+        It does not explain that the same input has another label in training.
+        """
+        shared = self._patterns_of(self.failures[row].index)
+        return bool(self.doubt.suspect[row] & (self.doubt.copied[row] or not shared))
 
     def suspect_told(self, row: int) -> str:
         """Say which labels are suspect at a failure and why, or why none is; empty for nothing."""
@@ -236,10 +240,10 @@ class Explanation:
             return ""
         own = bool(self.doubt.own[row] | self.doubt.copied[row])
         shared = self._patterns_of(self.failures[row].index)
-        if shared:
+        if not self.is_suspect(row):
             return (
                 f"What it shares ({', '.join(shared)}) may be why {self.why_suspect(row)}: look at "
-                "that first"
+                "that first; or its label is wrong"
             )
         whose = "LABEL SUSPECT" if own else "LABELS OF NEIGHBOURS SUSPECT"
         return f"{whose}: {self.why_suspect(row)}"
@@ -283,9 +287,9 @@ class Explanation:
         is none), nearest, parents, opponents, contexts (lists of training samples, most influential
         first), nearest_names and so on (what these are called; of injected ones what they were made
         of), pattern (what it shares with other failures; empty for nothing), label_suspect (not
-        where it has a pattern), why_suspect, odds (see ``LabelDoubt``), copies (training samples
-        that are near copies with another label), copies_names, x, y (a place in the plane), text,
-        and the columns of the user's data as column_NAME. Lists stay lists in parquet.
+        where a pattern may explain it), why_suspect, odds (see ``LabelDoubt``), copies (training
+        samples that are near copies with another label), copies_names, x, y (a place in the
+        plane), text, and the columns of the user's data as column_NAME. Lists stay lists in parquet.
         """
         named = [f"{role}_names" for role in _ROLES]
         columns = [*_COLUMNS, *_ROLES, *named, "pattern", *_DOUBT, "x", "y", "text"]

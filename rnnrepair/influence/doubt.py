@@ -4,18 +4,21 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from scipy.stats import beta, binom, ks_2samp, mannwhitneyu
 from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
 from rnnrepair.influence.labels import SharedValue, is_far
 from rnnrepair.influence.near_copies import nearly_same
+from rnnrepair.influence.odd_failures import (
+    FAR_OF,
+    beyond_wrong_labels,
+    mean_of_known,
+    usual_distances,
+)
 from rnnrepair.influence.reduced_views import ends_of
 from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.sequences import Kind
-from rnnrepair.sequences.summaries import summaries_of
 from rnnrepair.settings import Count, Size, at_least, check_settings
 from rnnrepair.traces import Traces
 
@@ -23,15 +26,6 @@ from rnnrepair.traces import Traces
 ASKED = 5
 # Training samples that the usual distance from a failure is measured on.
 USUAL_OF = 2000
-# Those whose own nearest samples tell from which distance on a failure is far from all of them.
-FAR_OF = 200
-# Wrong labels do not explain doubts that are so many times as many as training lets expect, at this
-# level of a binomial test.
-TIMES, LEVEL = 2, 0.001
-# Wrong labels for one that is suspect, at most, where inputs tell little.
-OVERLOOKED = 3
-# Training samples that each doubted failure is compared with, at most.
-ALIKE = 20
 
 
 @dataclass(frozen=True)
@@ -155,8 +149,8 @@ def doubt_labels(
     # The most surprising, which is the first, is told where several do.
     for place, value in reversed(list(enumerate(suspicion.shared))):
         explained_by[value.explains(view.columns, failures.index, failures.label)] = place
-    usual_far = _usual_distances(view, fit, order[:FAR_OF], order, doubting.nearest)
-    far = is_far(_mean(near.distance), usual_far)
+    usual_far = usual_distances(view, fit, order[:FAR_OF], order, doubting.nearest)
+    far = is_far(mean_of_known(near.distance), usual_far)
     checked = torch.isin(failures.index, view.checked)
     usual = by_inputs(order[:USUAL_OF]).median(0).values
     other = (votes[1] != failures.label[:, None]) & (near.row >= 0)
@@ -168,97 +162,11 @@ def doubt_labels(
     doubted = (odds >= doubting.odds) & ~checked
     explained_by[~(doubted | neighbours | (copies[:, 0] >= 0))] = -1
     own = doubted & (explained_by < 0) & ~far
-    too_many = _too_many(int(own.sum()), among, suspicion)
-    # Wrong labels are those of inputs like any others.
-    if too_many:
-        alike = _of_the_predicted(fit, failures.final_prediction[own].long(), order)
-        doubted_ones = failures.select(own.nonzero()[:, 0])
-        if not _differ(view, fit, doubted_ones, alike):
-            some = alike[torch.linspace(0, len(alike) - 1, min(FAR_OF, len(alike))).long()]
-            theirs = _usual_distances(view, fit, some, order, doubting.nearest)
-            differs = len(some) > 0 and _are_unlike(_mean(near.distance)[own], theirs)
-            too_many *= int(differs)
+    too_many = beyond_wrong_labels(
+        view, failures, own, suspicion, among, mean_of_known(near.distance), doubting.nearest, order
+    )
     own &= too_many == 0
     return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared, too_many)
-
-
-def _too_many(n_doubted: int, among: float | None, suspicion: Suspicion) -> int:
-    """Return how many labels are doubted where wrong labels do not explain so many, else 0.
-
-    As many of them are expected as in training: no more than may be wrong at most, nor many times
-    as many as are suspect.
-
-    Args:
-        n_doubted: of them.
-        among: see ``doubt_labels``.
-        suspicion: of the training labels.
-    """
-    if among is None or suspicion.rate is None:
-        return 0
-    n = len(suspicion.suspect)
-    n_suspect = int(suspicion.suspect.sum())
-    found = float(beta.ppf(1 - LEVEL, n_suspect + 1, n - n_suspect)) if n_suspect < n else 1.0
-    rate = min(suspicion.rate, OVERLOOKED * found)
-    if n_doubted <= TIMES * rate * among:
-        return 0
-    return n_doubted if binom.sf(n_doubted - 1, round(among), rate) <= LEVEL else 0
-
-
-def _of_the_predicted(fit: Traces, said: Tensor, order: Tensor) -> Tensor:
-    """Return (n,) rows of training samples of the predicted classes, each as frequent as there.
-
-    None where training has fewer of a class than were predicted.
-
-    Args:
-        fit: N original samples.
-        said: (m,) int64 predicted classes.
-        order: (N,) of the samples of ``fit``, at random.
-    """
-    wanted, label = said.bincount(minlength=fit.n_classes), fit.label[order]
-    there = label.bincount(minlength=fit.n_classes)
-    times = int((there[wanted > 0] // wanted[wanted > 0]).min().clamp(0, ALIKE))
-    return torch.cat([order[label == c][: times * n] for c, n in enumerate(wanted.tolist())])
-
-
-def _differ(view: TrainingView, fit: Traces, doubted: Traces, alike: Tensor) -> bool:
-    """Return whether values are unlike those of training samples of the predicted classes.
-
-    Means and spreads of the channels are compared, by Kolmogorov's and Smirnov's test: samples that
-    only carry a wrong label are like these. Of texts nothing is.
-
-    Args:
-        view: of the training data.
-        fit: its N original samples.
-        doubted: failures.
-        alike: (n,) rows of samples of ``fit`` to compare with.
-    """
-    batch = view.fetch(doubted.index)
-    if not batch.inputs.is_floating_point() or len(alike) == 0:
-        return False
-    theirs = summaries_of(view.fetch(fit.index[alike]), Kind.SERIES)
-    found = zip(summaries_of(batch, Kind.SERIES).T.numpy(), theirs.T.numpy(), strict=True)
-    p = [ks_2samp(own, other).pvalue for own, other in found]
-    return min(p) * len(p) <= LEVEL
-
-
-def _are_unlike(distance: Tensor, theirs: Tensor) -> bool:
-    return bool(mannwhitneyu(distance.numpy(), theirs.numpy()).pvalue <= LEVEL)
-
-
-def _usual_distances(
-    view: TrainingView, fit: Traces, rows: Tensor, order: Tensor, nearest: int
-) -> Tensor:
-    """Return (n,) mean distances by inputs of training samples in some rows to their nearest."""
-    near = nearest_by(input_distances(fit, fit.select(rows), view.fetch), order, nearest + 1)
-    other = near.row != rows[:, None]
-    other &= other.cumsum(1) <= nearest
-    return _mean(near.distance.masked_fill(~other, torch.inf))
-
-
-def _mean(distance: Tensor) -> Tensor:
-    """Return (n,) means of the finite ones of (n, top) distances."""
-    known = distance.isfinite()
-    return distance.masked_fill(~known, 0).sum(1) / known.sum(1).clamp_min(1)
 
 
 def _suspect_neighbours(row: Tensor, fit: Traces, failures: Traces, suspicion: Suspicion) -> Tensor:

@@ -1,5 +1,7 @@
 """Texts as vectors: which words, or pairs of words, stand in them."""
 
+from typing import TypeAlias
+
 import numpy as np
 import torch
 from scipy.sparse import csr_array, diags_array, hstack, vstack
@@ -16,7 +18,7 @@ from rnnrepair.sequences import offsets_of, steps_of
 HELD_BY = 2
 
 # (S,) tokens of n texts, and their (n + 1,) offsets.
-Texts = tuple[Tensor, Tensor]
+Texts: TypeAlias = tuple[Tensor, Tensor]
 
 
 def text_features(
