@@ -289,7 +289,8 @@ class Explanation:
         of), pattern (what it shares with other failures; empty for nothing), label_suspect (not
         where a pattern may explain it), why_suspect, odds (see ``LabelDoubt``), copies (training
         samples that are near copies with another label), copies_names, x, y (a place in the
-        plane), text, and the columns of the user's data as column_NAME. Lists stay lists in parquet.
+        plane), text, and the columns of the user's data as column_NAME. Lists stay lists in
+        parquet.
         """
         named = [f"{role}_names" for role in _ROLES]
         columns = [*_COLUMNS, *_ROLES, *named, "pattern", *_DOUBT, "x", "y", "text"]
