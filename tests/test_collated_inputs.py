@@ -139,3 +139,37 @@ def test_lengths_that_no_batch_holds_are_given_to_no_option():
         expected = module(torch.from_numpy(x[120:]), torch.from_numpy(lengths[120:]))
     found = read(module, data).predict([data.fetch(data.indices("test"))]).logits
     torch.testing.assert_close(found, expected)
+
+
+class ToldByName(Counts):
+    """Takes the state at the last step, of which it is told by a name of the user's own."""
+
+    def forward(self, x, n):
+        return self.head(self.gru(self.embedding(x))[0][torch.arange(len(x)), n - 1])
+
+
+def telling(count):
+    def collate(items):
+        x, y = zip(*items, strict=True)
+        padded = nn.utils.rnn.pad_sequence(x, True, 1)
+        return {"x": padded, "n": count(x), "y": torch.tensor(y)}
+
+    return collate
+
+
+def test_an_argument_is_given_what_stands_under_its_name():
+    collate = telling(lambda x: torch.tensor([len(each) for each in x]))
+    data = data_of(collate)
+    torch.manual_seed(0)
+    module = ToldByName().eval()
+    network = read(module, data)
+    whole = collate(Texts(40, 1).items)
+    with torch.no_grad():
+        expected = module(whole["x"], whole["n"])
+    torch.testing.assert_close(network.predict([data.fetch(data.indices("test"))]).logits, expected)
+
+
+def test_an_argument_whose_name_holds_nothing_that_is_known_is_refused():
+    data = data_of(telling(lambda x: torch.randint(1, 3, (len(x),))))
+    with pytest.raises(ConfigurationError, match=r"wants \['n'\].*call="):
+        read(ToldByName(), data)

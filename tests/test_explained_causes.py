@@ -39,12 +39,18 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert found.to_dataframe()["pattern"].tolist() == ["device d7"] * len(failing)
     assert str(found[0]).count("; shares device d7") == 1
     # Labels of failures that share something look wrong easily.
-    doubted = explained(network, data, finders=None, doubting=Doubting(odds=1.5))
+    doubted = explained(network, data, finders=None, doubting=Doubting(odds=1.0))
     suspect = doubted.doubt.suspect.nonzero()[:, 0].tolist()
     assert suspect
     told = doubted.suspect_told(suspect[0])
     assert told.startswith("What it shares (device d7) may be why training samples like it")
     assert told.endswith("look at that first; or its label is wrong")
+    n_doubted = int(doubted.doubt.suspect.sum())
+    both = f"Or wrong labels: {n_doubted} of its {len(failing)} that are told look, as they are,"
+    assert both in str(doubted)
+    page = Page(write_explanation(doubted, data, tmp_path / "doubted.html").read_text()).text
+    assert both in page
+    assert "Or wrong labels" not in str(found)
     assert not doubted[suspect[0]].label_suspect
     # The same input with another label is explained by nothing.
     copies = doubted.doubt.copies.clone()
@@ -52,6 +58,8 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     copied = replace(doubted, doubt=replace(doubted.doubt, copies=copies))
     assert copied.is_suspect(suspect[0])
     assert copied.suspect_told(suspect[0]).startswith("LABEL SUSPECT")
+    already = int(doubted.doubt.copied.sum())
+    assert f"Labels suspect at {already + 1} of the {len(failing)} failures told" in str(copied)
     assert found[0].pattern == "device d7"
     # All failures of the split are looked through, whichever are asked about.
     asked = explained(network, data, finders=None, index=failing[:2])

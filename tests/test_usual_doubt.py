@@ -99,6 +99,24 @@ def test_labels_that_the_network_does_not_confirm_are_asked_as_before():
     assert torch.equal(found[against], alone[against])
 
 
+@pytest.mark.parametrize(
+    ("answered", "caution"),
+    [(0.95, ""), (0.7, "The network is wrong on 30% of held-out samples"), (None, "it takes 100")],
+)
+def test_many_suspect_labels_are_told_with_what_they_are_worth(answered, caution):
+    wrong = torch.rand(N, generator=torch.Generator().manual_seed(5)) < 0.1
+    view = judged(0, wrong, told=1.0, held_out=answered is not None)
+    if answered is not None:
+        held_out = view.held_out
+        failing = (torch.arange(M) >= round(answered * M)).repeat_interleave(T)
+        said = torch.where(failing, (held_out.prediction + 1) % C, held_out.prediction)
+        view = replace(view, held_out=replace(held_out, prediction=said))
+    told = suspect_labels(view).told
+    assert "labels are suspect" in told
+    assert (caution in told) if caution else told.endswith("are wrong.")
+    assert ("hard samples" in told) == bool(caution)
+
+
 def brute(against, label, usual, usual_label):
     """The evidence above which most are left, by trying all of them."""
     told = [c for c in range(4) if (usual_label == c).sum() >= 20]

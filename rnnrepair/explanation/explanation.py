@@ -183,6 +183,9 @@ class Explanation:
             head += f"\nbehind the number of a sample: {self.sample_names.told}"
         doubted = [f"{value.told}." for value in self.doubt.shared]
         doubted += [self.doubt.too_many_told] if self.doubt.too_many else []
+        suspect = sum(self.is_suspect(row) for row in range(len(self)))
+        if suspect:
+            doubted.append(f"Labels suspect at {suspect} of the {len(self)} failures told.")
         lines = (self._line(row) for row in range(len(self)))
         training = [self.suspicion.told] if self.suspicion.told else []
         mistaken = [self.mistaken] if self.mistaken else []
@@ -208,7 +211,26 @@ class Explanation:
             )
             gathered = (f"Where they gather: {of.name} (p {of.p:.3f})." for of in self.gathered)
             return [nothing, *gathered, *self._perhaps_told()]
-        return [f"What failures share: {found.name} (p {found.p:.3f})." for found in self.patterns]
+        return [self._pattern_told(found) for found in self.patterns]
+
+    def _pattern_told(self, found: Pattern) -> str:
+        told = f"What failures share: {found.name} (p {found.p:.3f})."
+        wrong = self.or_wrong_labels(found)
+        return f"{told} {wrong}" if wrong else told
+
+    def or_wrong_labels(self, found: Pattern) -> str:
+        """Say where wrong labels would explain most failures of a pattern as well, else empty."""
+        rows = [
+            row for row, of in enumerate(self.failures) if bool((found.members == of.index).any())
+        ]
+        doubted = sum(bool(self.doubt.suspect[row]) for row in rows)
+        # Of a few, their own lines say so.
+        if not rows or 2 * doubted < len(rows):
+            return ""
+        return (
+            f"Or wrong labels: {doubted} of its {len(rows)} that are told look, as they "
+            "are, like training samples of the class that was predicted."
+        )
 
     def _perhaps_told(self) -> list[str]:
         """Say what comes near to a pattern, if anything does."""

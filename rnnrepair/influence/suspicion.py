@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from rnnrepair.influence.caution import caution
 from rnnrepair.influence.label_evidence import label_evidence
 from rnnrepair.influence.labels import (
     SharedValue,
@@ -16,6 +17,9 @@ from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.traces import Traces
+
+# Share of labels that are suspect, from which on it is told that right ones may be among them.
+MANY = 0.005
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Suspicion:
         rate: share of all labels that is wrong at most, by estimate; None where there is none.
         explained: (N,) bool, samples that would be suspect if no value in ``shared`` explained
             that; empty where there is none.
+        caution: why many of the suspect labels may be right; empty where few are.
     """
 
     index: Tensor
@@ -45,17 +50,19 @@ class Suspicion:
     n_far: int = 0
     rate: float | None = None
     explained: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+    caution: str = ""
 
     @property
     def told(self) -> str:
-        """How many labels are suspect, for people; empty where none is."""
+        """How many labels are suspect, and how sure that is, for people; empty where none is."""
         n_suspect = int(self.suspect.sum())
         if n_suspect == 0:
             return ""
         told = f"Training: {n_suspect} of {len(self.index)} labels are suspect"
         if self.rate is not None:
             told += f"; if wrong ones are spread at random, at most {self.rate:.1%} are wrong"
-        return f"{told}."
+        many = self.caution and n_suspect >= MANY * len(self.index)
+        return f"{told}. {self.caution}." if many else f"{told}."
 
     def suspects_among(self, index: Tensor) -> Tensor:
         """Return bool of the shape of ``index``: those that are suspect; -1 is no sample."""
@@ -122,6 +129,7 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
         int((doubted & found.far).sum()),
         found.rate if found.rate < 1 else None,
         explained,
+        caution(view.held_out),
     )
     return judged.without(view.checked, label)
 

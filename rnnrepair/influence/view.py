@@ -8,14 +8,12 @@ from torch import Tensor
 
 from rnnrepair.abstraction import AbstractModel, LastStates, ReducedStates
 from rnnrepair.influence.dynamics import TrainingDynamics
+from rnnrepair.influence.labels import FEWEST_HELD_OUT
 from rnnrepair.influence.trajectory import Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
-
-# Held-out samples that tell how often inputs speak against a right label, at least.
-ENOUGH = 100
 
 
 def _nothing() -> Tensor:
@@ -46,7 +44,7 @@ def held_out_of(traces: Mapping[Split, Traces]) -> Traces | None:
     network is trained. Samples of the repair split may have been trained on.
     """
     there = [traces[split] for split in ("val", "test") if split in traces]
-    return next((of for of in there if len(of) >= ENOUGH), None)
+    return next((of for of in there if len(of) >= FEWEST_HELD_OUT), None)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rnnrepair.errors import ConfigurationError
-from rnnrepair.network.given_views import given_views
+from rnnrepair.network.given_views import given_views, views_by_key
 from rnnrepair.network.names import inputs_among, role_of
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.training_call import Given, first_of_layers, given_in_training
@@ -126,6 +126,7 @@ def _of_plain(module: nn.Module, batch: SequenceBatch, form: Form) -> FoundCall:
     name = type(module).__name__
     try:
         held = given_views(batch, form)
+        keys = views_by_key(batch, form)
     except Exception as error:
         raise ConfigurationError(
             f"What makes batches of items (collate_fn) raised {type(error).__name__} ({error}), so "
@@ -134,7 +135,8 @@ def _of_plain(module: nn.Module, batch: SequenceBatch, form: Form) -> FoundCall:
     if held is None:
         return _by_name(module, batch)
     # A network that need not be told where sequences end is not, where batches do not tell.
-    found = _by_name(module, batch, ends=any(what.startswith(ENDS) for what in held))
+    ends = any(what.startswith(ENDS) for what in held)
+    found = _by_name(module, batch, ends=ends, keys=keys)
     key = next((key for key, what in found.names.items() if what == "inputs"), None)
     if key is None:
         return found
@@ -238,9 +240,24 @@ def _role(name: str, inputs: str | None, views: Mapping[str, View]) -> str | Non
     return "inputs" if name == inputs else role_of(name)
 
 
-def _by_name(module: nn.Module, batch: SequenceBatch, *, ends: bool = True) -> FoundCall:
-    """Return the call that names tell; without ``ends``, no option says where sequences end."""
-    views = views_of(batch)
+def _by_name(
+    module: nn.Module,
+    batch: SequenceBatch,
+    *,
+    ends: bool = True,
+    keys: Mapping[str, tuple[str, View]] | None = None,
+) -> FoundCall:
+    """Return the call that names tell.
+
+    Args:
+        module: to be called.
+        batch: see ``find_call``.
+        ends: whether options may say where sequences end.
+        keys: which views the user's batches hold, by their keys: an argument whose name says
+            nothing is given what stands under that key.
+    """
+    of_key = {key: what for key, (what, _) in (keys or {}).items()}
+    views = {**views_of(batch), **dict((keys or {}).values())}
     arguments: list[View] = []
     options: dict[str, View] = {}
     names: dict[int | str, str] = {}
@@ -250,7 +267,7 @@ def _by_name(module: nn.Module, batch: SequenceBatch, *, ends: bool = True) -> F
     for place, (name, parameter) in enumerate(parameters.items()):
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
             continue
-        role = _role(name, inputs, views)
+        role = _role(name, inputs, views) or of_key.get(name)
         required = parameter.default is parameter.empty
         if role is None or role == "None":
             if required and role is None:

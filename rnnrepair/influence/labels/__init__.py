@@ -10,10 +10,11 @@ from rnnrepair.influence.labels.parts import are_grouped, grouped_size
 from rnnrepair.influence.labels.rate import wrong_label_rate
 from rnnrepair.influence.labels.regression import regression_labels
 from rnnrepair.influence.labels.shared_values import SharedValue, shared_values
-from rnnrepair.influence.labels.usual import beyond_usual
+from rnnrepair.influence.labels.usual import FEWEST_HELD_OUT, beyond_usual
 from rnnrepair.influence.labels.vectors import Features
 
 __all__ = [
+    "FEWEST_HELD_OUT",
     "BagOfWords",
     "Features",
     "SharedValue",

@@ -7,7 +7,7 @@ from torch import Tensor
 # Of a binomial test: training samples are denser than held-out ones beyond chance.
 LEVEL = 0.001
 # Held-out samples that tell something, at least: in all, and of a class.
-FEWEST, FEWEST_OF_CLASS = 100, 20
+FEWEST_HELD_OUT, FEWEST_OF_CLASS = 100, 20
 
 
 def beyond_usual(
@@ -39,7 +39,7 @@ def beyond_usual(
     told = there >= FEWEST_OF_CLASS
     known, usable = told[label], told[usual_label]
     asked, usual, usual_label = against[known], usual[usable], usual_label[usable]
-    if len(asked) == 0 or len(usual) < FEWEST * alike:
+    if len(asked) == 0 or len(usual) < FEWEST_HELD_OUT * alike:
         return torch.ones_like(known)
     stands_for = (here / there.clamp_min(1))[usual_label].double()
     value, place = torch.cat([asked, usual]).unique(return_inverse=True)
