@@ -1,6 +1,6 @@
 """Arrays, tensors, frames and lists of arrays, as items of a data set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from rnnrepair.datamodules.argument_order import refuse_order
 from rnnrepair.datamodules.dataset_datamodule import DatasetDataModule
 from rnnrepair.datamodules.frames import channels_of_frames
 from rnnrepair.datamodules.items import Items
@@ -77,14 +78,12 @@ class ArrayDataModule(DatasetDataModule):
         """
         check_settings(ArrayDataModule, locals())
         refuse_unknown(type(self), options)
-        if (x_test is None) != (y_test is None):
-            raise DataError("x_test and y_test belong together: give both, or neither.")
-        of_test = {"lengths_test": lengths_test, "static_test": static_test}
-        alone = [name for name, given in of_test.items() if given is not None and x_test is None]
-        if alone:
-            raise DataError(f"{' and '.join(alone)}: give x_test and y_test too.")
-        if group is not None and x_test is None:
-            raise DataError("group: give x_test and y_test too, of groups that x has not.")
+        refuse_order(x, y, x_test, y_test)
+        _refuse_one_sided(
+            {"x": (x, x_test), "y": (y, y_test)},
+            {"lengths": (lengths, lengths_test), "static": (static, static_test)},
+            group,
+        )
         columns = {
             "x": _sequences(x, "x", steps_last=steps_last),
             "lengths": _column(lengths, "lengths"),
@@ -247,6 +246,11 @@ def _column(values: Any, name: str) -> list[Any]:
     """Return the n entries of an array, a tensor, a frame or a list; none of None."""
     if values is None:
         return []
+    if isinstance(values, Mapping):
+        raise DataError(
+            f"{name} is a mapping of {list(values)}: expected one array with an entry for each "
+            "sequence. Several further inputs are fields of items: DatasetDataModule(train, test)."
+        )
     try:
         return list(_plain(values))
     except TypeError as error:
@@ -255,6 +259,37 @@ def _column(values: Any, name: str) -> list[Any]:
 
 def _plain(values: Any) -> Any:
     return values.to_numpy() if hasattr(values, "to_numpy") else values
+
+
+def _refuse_one_sided(
+    needed: Mapping[str, tuple[Any, Any]], further: Mapping[str, tuple[Any, Any]], group: Any
+) -> None:
+    """Refuse what is given for one of training and test.
+
+    Args:
+        needed: of training, and of a test set where one is given.
+        further: which may be given, of both.
+        group: entries of both.
+
+    Raises:
+        DataError: names what is missing.
+    """
+    tested = [there is not None for _, there in needed.values()]
+    if any(tested) != all(tested):
+        raise DataError("x_test and y_test belong together: give both, or neither.")
+    if not any(tested):
+        alone = [f"{name}_test" for name, (_, there) in further.items() if there is not None]
+        if alone:
+            raise DataError(f"{' and '.join(alone)}: give x_test and y_test too.")
+        if group is not None:
+            raise DataError("group: give x_test and y_test too, of groups that x has not.")
+        return
+    for name, (here, there) in further.items():
+        if (here is None) != (there is None):
+            has, missing, of = ("x", f"{name}_test", "x_test")
+            if here is None:
+                has, missing, of = ("x_test", name, "x")
+            raise DataError(f"{name} is given for {has} alone: give {missing} too, for {of}.")
 
 
 def _refuse_missing(labels: list[Any], name: str) -> None:

@@ -2,7 +2,7 @@
 
 import codecs
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from rnnrepair.sequences import Corrected, SampleNames
 log = logging.getLogger(__name__)
 
 ACTIONS = ("relabel", "drop", "keep")
-# Rows that a message names.
-TOLD = 3
+# Rows that a message names, and classes.
+TOLD, CLASSES_TOLD = 3, 10
 # What spreadsheets save tables as, where it is not utf-8.
 OF_SPREADSHEETS = "cp1252"
 
@@ -85,6 +85,7 @@ def read_corrections(
     names: SampleNames,
     label: Tensor,
     class_of: Callable[[str], int | None],
+    classes: Sequence[str],
 ) -> Corrections:
     """Read a table with the columns ``action``, ``name`` or ``index``, and ``label``.
 
@@ -99,12 +100,18 @@ def read_corrections(
         names: of the n samples.
         label: (n,) they have.
         class_of: number of a class by its name, None for none.
+        classes: their names, for people.
 
     Raises:
         DataError: names the rows that are wrong, and what to write.
     """
-    file = open_table(path, [("corrections", "action")], encoding=_encoding_of(path), tell=False)
+    file = open_table(path, encoding=_encoding_of(path), tell=False)
     table = file.texts().fillna("")
+    if "action" not in table.columns:
+        raise DataError(
+            f"{path} has the columns {list(table.columns)}: one called action must say what to do "
+            f"with a row ({', '.join(ACTIONS)}, or nothing)."
+        )
     if not {"name", "index"} & set(table.columns):
         raise DataError(
             f"{path} has the columns {list(table.columns)}: one called name or index must say "
@@ -133,9 +140,11 @@ def read_corrections(
         except ValueError as error:
             wrong.append((number, error))
     if wrong:
+        unknown = any(isinstance(error, _UnknownClassError) for _, error in wrong)
+        known = f" {_known(classes)}" if unknown else ""
         more = f" and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
         told = [f"{file.place(number)} ({error})" for number, error in wrong[:TOLD]]
-        raise DataError(f"{path}: {'; '.join(told)}{more}.")
+        raise DataError(f"{path}: {'; '.join(told)}{more}.{known}")
     of = {
         action: [(index, new) for index, (its, new, _) in said.items() if its == action]
         for action in ACTIONS
@@ -146,6 +155,15 @@ def read_corrections(
         torch.tensor([new for _, new in of["relabel"]], dtype=torch.int64),
         *(torch.tensor([i for i, _ in of[action]], dtype=torch.int64) for action in ACTIONS[1:]),
     )
+
+
+class _UnknownClassError(ValueError):
+    """A label that the data do not have."""
+
+
+def _known(classes: Sequence[str]) -> str:
+    more = ", ..." if len(classes) > CLASSES_TOLD else ""
+    return f"The classes are {', '.join(map(repr, classes[:CLASSES_TOLD]))}{more}."
 
 
 def _encoding_of(path: Path) -> str:
@@ -205,7 +223,7 @@ def _class(
     written = row.get(column, "")
     found = class_of(written) if class_of(written) is not None else class_of(_whole(written))
     if written and found is None:
-        raise ValueError(f"{column} {written!r} is no class of these data")
+        raise _UnknownClassError(f"{column} {written!r} is no class of these data")
     return found
 
 

@@ -15,7 +15,7 @@ from rnnrepair.datamodules.collating import Collate, check_collate, filling_of
 from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.find_format import find_format
 from rnnrepair.datamodules.formed_batches import EditedFormedBatches, FormedBatches, Forming
-from rnnrepair.datamodules.groups import group_numbers
+from rnnrepair.datamodules.groups import group_numbers, with_groups
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.options import refuse_unknown
@@ -77,7 +77,7 @@ class DatasetDataModule(SequenceDataModule):
             test: is only reported.
             val: chooses; carved from ``train`` where None.
             group: an entry for each item of train, then val, then test; no group stands in two
-                splits.
+                splits. What they are called is a column, ``group``, where none says it.
             batch_size: training items a step.
             collate_fn: makes a batch of a list of items; torch's where None.
             num_classes: C; as many as there are where None.
@@ -181,6 +181,10 @@ class DatasetDataModule(SequenceDataModule):
         self._chance = chances_of(self._sampler, n_train)
         rank_zero_info(f"Items of {self._called} are read so: {self._read.form.told}.")
         n_val = len(items.parts["val"]) if "val" in items.parts else 0
+        groups = None
+        if self._group is not None:
+            groups = group_numbers(self._group, len(items), "group")
+            self._columns = with_groups(self._columns, self._group, groups)
         return LoadedData(
             self._read,
             self._read.label,
@@ -188,7 +192,7 @@ class DatasetDataModule(SequenceDataModule):
             self._called,
             form.kind,
             n_val=n_val,
-            groups=None if self._group is None else group_numbers(self._group, len(items), "group"),
+            groups=groups,
             class_names=self._class_names,
             token_names=self._token_names,
             between_tokens=self._between_tokens,

@@ -1,7 +1,7 @@
 """Sequences that belong together: copies of one another, and what a user says is one group."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.errors import DataError
+
+# The column of groups that a user gives by themselves.
+OWN = "group"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,30 @@ def group_numbers(
             "another group, or None."
         )
     return torch.from_numpy(number.astype(np.int64))
+
+
+def with_groups(
+    columns: Mapping[str, list[str]], given: Any, number: Tensor
+) -> dict[str, list[str]]:
+    """Return the columns of n sequences, with what their groups are called.
+
+    It stands there already where a column parts them in the same way; groups of one sequence each
+    say nothing.
+
+    Args:
+        columns: n values each, by name.
+        given: n names or numbers of groups.
+        number: (n,) int64 of the same, see ``group_numbers``.
+    """
+    n_groups = len(number.unique())
+    told = any(
+        len(set(values)) == n_groups == len(set(zip(values, number.tolist(), strict=True)))
+        for values in columns.values()
+        if len(values) == len(number)
+    )
+    if told or OWN in columns or 2 * n_groups > len(number):
+        return dict(columns)
+    return {**columns, **column_values({OWN: given}, OWN)}
 
 
 def content_numbers(values: Tensor, offsets: Tensor) -> Tensor:

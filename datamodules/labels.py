@@ -81,6 +81,10 @@ def fault_of_shape(label: Tensor, n_classes: int | None = None) -> str:
     )
 
 
+def _these(number: int) -> str:
+    return "it" if number == 1 else "these"
+
+
 def _odd(label: Tensor) -> float:
     return float(label[(label != label.round()).nonzero()[0, 0]])  # NaN differs from itself
 
@@ -94,8 +98,10 @@ def _out(label: Tensor, n_classes: int) -> str:
     if low == 1 and high == n_classes:
         return f"{found}: they begin with 1; give labels - 1."
     if low >= 0:
+        beyond = int((label >= n_classes).sum())
         return (
-            f"{found}: there are more classes than num_classes={n_classes}; set it to {high + 1}."
+            f"{found}, with {beyond} of {len(label)} above {n_classes - 1}: mend {_these(beyond)}, "
+            f"or, if there are so many classes, set num_classes={high + 1}."
         )
     return (
         f"{found}: leave out sequences without a label where {low} stands for that, else number "

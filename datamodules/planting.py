@@ -74,8 +74,9 @@ def _with_trigger(made: Prepared, trigger: PlantedTrigger) -> Prepared:
 def _corrected(made: Prepared, table: Path) -> Prepared:
     """Relabel and drop what somebody has looked at; see ``read_corrections``."""
     names = made.data.names or SampleNames(np.arange(len(made.label)))
-    of_class = Names.of(made.spec).number_of(made.spec.n_classes)
-    found = read_corrections(table, names, made.label, of_class)
+    called, n_classes = Names.of(made.spec), made.spec.n_classes
+    classes = [called.of_class(number) for number in range(n_classes)]
+    found = read_corrections(table, names, made.label, called.number_of(n_classes), classes)
     label, splits = found.apply(made.label, made.splits)
     poison = None if made.poison is None else made.poison.left_in(splits["fit"], label)
     return replace(made, label=label, splits=splits, poison=poison, said=found.said)

@@ -7,6 +7,7 @@ import torch
 
 from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.errors import ConfigurationError, DataError
+from rnnrepair.network import verified
 from rnnrepair.sequences import Names
 
 N, T, F, C = 90, 6, 4, 3
@@ -302,3 +303,49 @@ def test_whole_numbers_below_zero_are_no_tokens():
     tokens = np.abs(waves)
     tokens[:, 15:] = -1
     assert module_of(tokens, Y, lengths=np.full(N, 15), padding=-1).spec.kind == "tokens"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "told"),
+    [
+        ((X[:70], X[70:], Y[:70], Y[70:]), {}, "x, y, x_test, y_test in this order"),
+        ((list(X[:70]), list(X[70:]), Y[:70], Y[70:]), {}, "train_test_split returns"),
+        ((X[:70], Y[:70], X[70:], Y[70:]), {"lengths": [6] * 70}, "give lengths_test too"),
+        ((X[:70], Y[:70], X[70:], Y[70:]), {"static_test": X[70:, 0]}, "give static too, for x"),
+        ((X[:70], Y[:70], X[70:]), {}, "give both, or neither"),
+        ((X, Y), {"static_test": X[:, 0]}, "static_test: give x_test and y_test too"),
+        ((X, Y), {"static": {"age": Y}}, r"static is a mapping of \['age'\].*DatasetDataModule"),
+    ],
+)
+def test_what_is_given_for_one_set_or_in_another_order_is_refused(arrays, options, told):
+    with pytest.raises(DataError, match=told):
+        ArrayDataModule(*arrays, **options)
+
+
+class WithAge(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru, self.head = torch.nn.GRU(F, 5, batch_first=True), torch.nn.Linear(5 + F, C)
+
+    def forward(self, x, age):
+        return self.head(torch.cat([self.gru(x)[0][:, -1], age], 1))
+
+
+class WithMore(WithAge):
+    def forward(self, x, age, height):
+        return super().forward(x, age + height)
+
+
+def test_static_inputs_go_to_the_one_argument_that_nothing_else_is_known_for():
+    age = X[:, 0] + 1
+    arrays, static = (X[:70], Y[:70], X[70:], Y[70:]), {"static": age[:70], "static_test": age[70:]}
+    module = WithAge().eval()
+    data = module_of(*arrays, **static)
+    found = verified(module, data).predict([data.fetch(torch.arange(70, N))]).logits
+    with torch.no_grad():
+        expected = module(*(torch.tensor(of[70:]).float() for of in (X, age)))
+    torch.testing.assert_close(found, expected)
+    with pytest.raises(ConfigurationError, match=r"wants \['age'\].*static= and static_test="):
+        verified(module, module_of(*arrays))
+    with pytest.raises(ConfigurationError, match=r"wants \['age', 'height'\]"):
+        verified(WithMore().eval(), data)

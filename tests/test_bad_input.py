@@ -72,7 +72,7 @@ PER_STEP = torch.arange(N * T).reshape(N, T) % C
         (PER_STEP, C, ["one label a step", "(n,)"]),
         (PER_STEP[:, :C], C, ["one label a step", "(n,)"]),  # as many steps as classes
         (torch.zeros(N, T, C), C, ["expected (n,)"]),
-        (CLASSES, 2, ["num_classes=2", "set it to 3"]),
+        (CLASSES, 2, ["40 of 120 above 1", "mend these", "num_classes=3"]),
         (CLASSES[:-1], C, ["120 sequences and 119 labels"]),
     ],
 )

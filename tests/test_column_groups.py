@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import torch
@@ -71,6 +72,32 @@ def test_quarters_part_all_samples_and_those_of_other_splits():
     assert inside[0, 1000]
     assert inside[-1, 1001]
     json.dumps([group for _, group in groups], allow_nan=False)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+02:00"])
+def test_dates_are_cut_into_quarters_as_they_are_written(form):
+    first = datetime(2023, 11, 20, tzinfo=UTC)
+    days = [(first + timedelta(days=i)).strftime(form) for i in range(400)]
+    order = torch.randperm(400, generator=torch.Generator().manual_seed(0)).tolist()
+    values = [days[i] for i in order] + ["1999-12-31", "2030-01-01T00:00:00Z", "soon"]
+    groups = groups_of(values, torch.arange(400))
+    told = [told for told, _ in groups]
+    assert told[0] == f"before {days[100]}"
+    assert told[1] == f"{days[100]} to before {days[200]}"
+    assert told[-1] == f"{days[300]} or later"
+    inside = torch.stack([is_in(values, torch.arange(403), group) for _, group in groups])
+    assert inside.sum(0).tolist() == [1] * 402 + [0]
+    assert inside[:, :400].sum(1).tolist() == [100] * 4
+    assert inside[0, 400]
+    assert inside[-1, 401]
+    json.dumps([group for _, group in groups], allow_nan=False)
+
+
+def test_ends_of_quarters_have_as_few_digits_as_part_the_samples():
+    values = [f"{20 + i * 0.0173205:.8f}" for i in range(801)]
+    assert [told for told, _ in groups_of(values, torch.arange(801))] == [
+        *("below 23.46", "23.46 to below 26.928", "26.928 to below 30.39", "30.39 or more")
+    ]
 
 
 def test_what_fails_hardly_more_than_samples_alike_is_not_named():

@@ -123,7 +123,10 @@ def test_what_a_run_suspects_comes_back_as_corrections(make_data, tmp_path):
         ({"name": "walk", "action": "drop"}, r"name 'walk' is of 0 samples.*'0'"),
         ({"index": 3, "name": "4", "action": "drop"}, "index 3 is called '3' and not '4'"),
         ({"index": 3, "action": "delete"}, r"'delete'.*relabel, drop, keep"),
-        ({"index": 3, "action": "relabel", "label": "cat"}, "label 'cat' is no class"),
+        (
+            {"index": 3, "action": "relabel", "label": "cat"},
+            "label 'cat' is no class.*are '0', '1', '2'",
+        ),
         ({"index": 3, "action": "relabel", "label": ""}, "write it into the column label"),
         ({"index": 3, "action": "relabel", "label": "0"}, "without another label"),
         ({"index": 3, "action": "keep", "label_was": "1"}, "was 1 when the table was written"),
@@ -137,7 +140,7 @@ def test_what_a_run_suspects_comes_back_as_corrections(make_data, tmp_path):
             "has the suggested label already",
         ),
         ({"row": 3, "action": "drop"}, "one called name or index"),
-        ({"index": 3, "do": "drop"}, "action"),
+        ({"index": 3, "do": "drop"}, "called action must say.*relabel, drop, keep"),
     ],
 )
 def test_rows_that_make_no_sense_are_refused(make_data, tmp_path, row, told):

@@ -15,6 +15,7 @@ from rnnrepair.at_chance import at_chance, constant_score
 from rnnrepair.atomic import make_folder
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation.asked import asked_about, told_rows
+from rnnrepair.explanation.by_group import failures_by_group
 from rnnrepair.explanation.explanation import Explanation
 from rnnrepair.explanation.states import states_name, states_of
 from rnnrepair.influence import (
@@ -214,6 +215,7 @@ def explain(
         learnt="" if warnings or more_is_told else learnt_told(traces, undoubted, split),
         confused=confusion(traces.label, traces.final_prediction),
         failing=(failing := traces.index[~traces.correct]),
+        by_group=failures_by_group(traces.index, ~traces.correct, groups, view.columns),
         n_apart=len((failing if groups is None else groups[failing]).unique()),
         patterns=patterns,
         perhaps=perhaps,

@@ -18,6 +18,8 @@ from rnnrepair.sequences import DataSpec, Names, SampleNames, table_columns
 
 # Training samples told of a failure in a line of text.
 TOLD = 3
+# How much rarer a group is in training than in the split, from which on that is told.
+RARE = 0.5
 # Characters of a text that are shown around its responsible segment.
 AROUND = 100
 
@@ -45,6 +47,7 @@ class Explanation:
             the whole split.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
         n_apart: groups that these are of; copies, or windows of one recording, count as one.
+        by_group: which groups most failures are of, in a line; empty where they stand alone.
         patterns: what failures of the split have in common, told or not; None where nobody has
             looked.
         perhaps: what they may have in common where there are none of these: chance explains it, but
@@ -77,6 +80,7 @@ class Explanation:
     confused: Tensor
     failing: Tensor
     n_apart: int
+    by_group: str
     patterns: tuple[Pattern, ...] | None
     perhaps: Pattern | None
     gathered: tuple[Pattern, ...]
@@ -195,6 +199,9 @@ class Explanation:
         """Say what the failures of the split have in common, a line each."""
         if self.patterns is None or self.n_failures == 0:
             return []
+        return [*self._in_common(), *([self.by_group] if self.by_group else [])]
+
+    def _in_common(self) -> list[str]:
         if self.n_apart < LEAST_FAILURES:
             apart = (
                 ""
@@ -209,14 +216,30 @@ class Explanation:
                 "more than chance explains."
                 f"{few_groups_told(self.n_failures, self.n_apart)}"
             )
-            gathered = (f"Where they gather: {of.name} (p {of.p:.3f})." for of in self.gathered)
+            gathered = (
+                f"Where they gather: {of.name} (p {of.p:.3f}). {self.rare_in_training(of)}".strip()
+                for of in self.gathered
+            )
             return [nothing, *gathered, *self._perhaps_told()]
         return [self._pattern_told(found) for found in self.patterns]
 
     def _pattern_told(self, found: Pattern) -> str:
-        told = f"What failures share: {found.name} (p {found.p:.3f})."
-        wrong = self.or_wrong_labels(found)
-        return f"{told} {wrong}" if wrong else told
+        rare, wrong = self.rare_in_training(found), self.or_wrong_labels(found)
+        return (
+            f"What failures share: {found.name} (p {found.p:.3f})."
+            f"{f' {rare}' if rare else ''}{f' {wrong}' if wrong else ''}"
+        )
+
+    def rare_in_training(self, found: Pattern) -> str:
+        """Say how few training samples are of a group, where these are few; else empty."""
+        if found.kind != "group":
+            return ""
+        n, n_split = len(found.samples), int(self.confused.sum())
+        here, there = n / self.searched, len(found.inside) / n_split
+        if here > RARE * there:
+            return ""
+        has = "no sample has" if n == 0 else "1 sample has" if n == 1 else f"{n} samples have"
+        return f"In training {has} it ({here:.1%}, {there:.1%} of {self.split})."
 
     def or_wrong_labels(self, found: Pattern) -> str:
         """Say where wrong labels would explain most failures of a pattern as well, else empty."""

@@ -39,6 +39,9 @@ Form = Callable[[SequenceBatch], tuple[Any, SequenceBatch]]
 # Views that tell where sequences end.
 ENDS = ("lengths", "the longest length", "the mask")
 
+# Of arrays, whose further input has no name that its user has chosen.
+UNNAMED = further_input("static")
+
 SAY = "say how the network is called with call=lambda module, batch: module(...)."
 
 
@@ -240,6 +243,25 @@ def _role(name: str, inputs: str | None, views: Mapping[str, View]) -> str | Non
     return "inputs" if name == inputs else role_of(name)
 
 
+def _of_the_unnamed(
+    parameters: Mapping[str, inspect.Parameter],
+    inputs: str | None,
+    views: Mapping[str, View],
+    known: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the one argument that takes the further input to which nobody could give a name."""
+    if UNNAMED not in views:
+        return {}
+    unknown = [
+        name
+        for name, of in parameters.items()
+        if of.default is of.empty and of.kind not in {of.VAR_POSITIONAL, of.VAR_KEYWORD}
+        if name not in known and _role(name, inputs, views) is None
+    ]
+    taken = any(further_input(name) == UNNAMED for name in parameters)
+    return {unknown[0]: UNNAMED} if len(unknown) == 1 and not taken else {}
+
+
 def _by_name(
     module: nn.Module,
     batch: SequenceBatch,
@@ -264,6 +286,7 @@ def _by_name(
     unknown = []
     parameters = inspect.signature(module.forward).parameters
     inputs = inputs_among(list(parameters))
+    of_key |= _of_the_unnamed(parameters, inputs, views, of_key)
     for place, (name, parameter) in enumerate(parameters.items()):
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
             continue
@@ -283,8 +306,11 @@ def _by_name(
     if unknown or not names:
         name = type(module).__name__
         if unknown:
-            reason = f"{name}.forward wants {unknown}, and nobody can know what to give it"
-            raise ConfigurationError(f"{reason}: {SAY}")
+            raise ConfigurationError(
+                f"{name}.forward wants {unknown}, and nobody can know what to give it. Where the "
+                "data do not hold that yet, give it to them: static= and static_test= of "
+                f"ArrayDataModule, or an entry of this name in each item. Else {SAY}"
+            )
         part = next((part for part, _ in module.named_children()), "network")
         raise ConfigurationError(
             f"{name} has no forward of its own: say what is called, such as "

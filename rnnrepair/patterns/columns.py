@@ -1,4 +1,4 @@
-"""Groups that a user's own columns make: common values, and quarters of numbers."""
+"""Groups that a user's own columns make: common values, and quarters of numbers and dates."""
 
 import math
 from collections import Counter
@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from rnnrepair.patterns.ordered_values import numbers, shortest, time_of, times
 from rnnrepair.patterns.pattern import LEAST_INSIDE
 
 # Parts of about equal size that numbers are cut into.
@@ -22,7 +23,8 @@ def groups_of(values: Sequence[str], index: Tensor) -> list[tuple[str, dict[str,
     """Return the groups that a column makes of samples: what each is called, and what it is.
 
     A number may have as many values as there are samples: these are cut into quarters, of which
-    the first and the last have no ends, for other samples may lie beyond these.
+    the first and the last have no ends, for other samples may lie beyond these. So are dates and
+    times, whose ends are told as they are written.
 
     Args:
         values: of the column, of all samples of all splits.
@@ -34,17 +36,37 @@ def groups_of(values: Sequence[str], index: Tensor) -> list[tuple[str, dict[str,
         (value, {"value": value}) for value, n in sorted(counts.items()) if n >= LEAST_INSIDE
     ]
     number = numbers(own)
+    if _has_order(own, number):
+        known = number[~number.isnan()]
+        cuts = [shortest(edge, known) for edge in _edges(known, "linear")]
+        return [*found, *_cut_at(cuts)]
+    time = times(own)
+    if _has_order(own, time):
+        written = dict(zip(time.tolist(), own, strict=True))
+        edges = _edges(time[~time.isnan()], "higher")
+        return [*found, *_cut_at([written[edge] for edge in edges])]
+    return found
+
+
+def _has_order(values: Sequence[str], number: Tensor) -> bool:
+    """Return whether a column is one of numbers (or dates), and not of kinds.
+
+    Args:
+        values: (n,) of it.
+        number: (n,) float64, NaN for what is none.
+    """
     known = number[~number.isnan()]
     # What is no number says that one is missing, and is a value of its own.
-    others = {value for value, n in zip(own, number.tolist(), strict=True) if n != n}
-    names_kinds = len(others) > 1 and len(known) < MOSTLY * len(own)
-    if names_kinds or len(known.unique()) <= FEW:
-        return found
+    others = {value for value, n in zip(values, number.tolist(), strict=True) if n != n}
+    names_kinds = len(others) > 1 and len(known) < MOSTLY * len(values)
+    return not names_kinds and len(known.unique()) > FEW
+
+
+def _edges(known: Tensor, interpolation: str) -> list[float]:
+    """Return the ends of the quarters of numbers, in order, each once."""
     parts = torch.linspace(0, 1, QUARTERS + 1, dtype=torch.float64)[1:-1]
-    edges = [-math.inf, *known.quantile(parts).unique().tolist(), math.inf]
-    return found + [
-        (_told(low, high), _finite({"low": low, "high": high})) for low, high in pairwise(edges)
-    ]
+    edges: list[float] = known.quantile(parts, interpolation=interpolation).unique().tolist()
+    return edges
 
 
 def members_of_groups(
@@ -60,23 +82,39 @@ def members_of_groups(
     own = [values[i] for i in index.tolist()]
     codes = {value: code for code, value in enumerate(dict.fromkeys(own))}
     code = torch.tensor([codes[value] for value in own], dtype=torch.int64)
-    # Of values that are numbers, each read once.
-    number = numbers(list(codes))[code] if codes else torch.empty(0, dtype=torch.float64)
-    return [
-        code == codes.get(str(group["value"]), -1) if "value" in group else _between(number, group)
-        for group in groups
-    ]
+    # Of values that are numbers or dates, each is read once.
+    read: dict[bool, Tensor] = {}
+    found = []
+    for group in groups:
+        if "value" in group:
+            found.append(code == codes.get(str(group["value"]), -1))
+            continue
+        dated = any(isinstance(group.get(end), str) for end in ("low", "high"))
+        if dated not in read:
+            every = (times if dated else numbers)(list(codes))
+            read[dated] = every[code] if codes else every
+        found.append(_between(read[dated], group))
+    return found
 
 
-def _finite(ends: dict[str, float | str]) -> dict[str, float | str]:
-    """Return the ends that there are: JSON knows no infinite numbers."""
-    return {name: end for name, end in ends.items() if math.isfinite(float(end))}
+def _cut_at(cuts: Sequence[float | str]) -> list[tuple[str, dict[str, float | str]]]:
+    """Return the groups between two cuts each, and those before the first and behind the last."""
+    ends = [None, *dict.fromkeys(cuts), None]
+    return [(_told(*each), _there(*each)) for each in pairwise(ends)]
 
 
-def _told(low: float, high: float) -> str:
-    if low == -math.inf:
-        return f"below {high:.10g}"
-    return f"{low:.10g} or more" if high == math.inf else f"{low:.10g} to below {high:.10g}"
+def _there(low: float | str | None, high: float | str | None) -> dict[str, float | str]:
+    """Return the ends that there are."""
+    return {name: end for name, end in (("low", low), ("high", high)) if end is not None}
+
+
+def _told(low: float | str | None, high: float | str | None) -> str:
+    first, last = (f"{end:.10g}" if isinstance(end, float) else end for end in (low, high))
+    dated = isinstance(low, str) or isinstance(high, str)
+    below, more = ("before", "or later") if dated else ("below", "or more")
+    if first is None:
+        return f"{below} {last}"
+    return f"{first} {more}" if last is None else f"{first} to {below} {last}"
 
 
 def columns_without_groups(columns: Mapping[str, Sequence[str]], index: Tensor) -> list[str]:
@@ -96,18 +134,8 @@ def is_in(values: Sequence[str], index: Tensor, group: Mapping[str, float | str]
 
 
 def _between(number: Tensor, group: Mapping[str, float | str]) -> Tensor:
-    low, high = (float(group.get(end, at)) for end, at in (("low", -math.inf), ("high", math.inf)))
+    low, high = (
+        time_of(end) if isinstance(end, str) else float(end)
+        for end in (group.get("low", -math.inf), group.get("high", math.inf))
+    )
     return (number >= low) & (number < high)
-
-
-def numbers(values: Sequence[str]) -> Tensor:
-    """Return (n,) float64, NaN for what is no finite number."""
-
-    def one(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            return math.nan
-        return number if math.isfinite(number) else math.nan
-
-    return torch.tensor([one(value) for value in values], dtype=torch.float64)

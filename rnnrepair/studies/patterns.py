@@ -180,9 +180,9 @@ def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> lis
     if (apart := context.failures_apart()) < LEAST_FAILURES:
         few = (
             f"{n_failures} failures on the {split} split"
-            + (f", of {apart} groups (copies count as one)" if apart < n_failures else "")
+            + (f", of {apart} groups (recordings, copies)" if apart < n_failures else "")
             + ": what failures have in common is looked for where there are "
-            f"{LEAST_FAILURES} or more."
+            f"{LEAST_FAILURES} or more{' groups' if apart < n_failures else ''}."
         )
         return [few, *told]
     if len(table) == 0:

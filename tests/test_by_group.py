@@ -1,0 +1,87 @@
+"""Which groups failures are of, and of which groups training has few samples."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rnnrepair.datamodules import ArrayDataModule
+from rnnrepair.explanation.by_group import failures_by_group
+from rnnrepair.report import write_explanation
+from tests.conftest import trained
+from tests.explaining import Counting, explained
+from tests.report_page import Page
+
+INDEX = torch.arange(100, 112)
+PEOPLE = ["-"] * 100 + [name for name in ("ann", "bob", "cho") for _ in range(4)]
+GROUPS = torch.cat([torch.zeros(100), torch.arange(12) // 4 + 1]).long()
+FAILED = torch.tensor([0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0]).bool()
+
+
+def test_the_groups_with_most_failures_come_first_whatever_their_numbers():
+    told = "Failures by person: bob 4 of 4, ann 1 of 4; 1 other of 3 has none."
+    assert failures_by_group(INDEX, FAILED, GROUPS, {"person": PEOPLE}) == told
+    assert failures_by_group(INDEX, FAILED, 9 - GROUPS, {"person": PEOPLE}) == told
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
+    columns = {"day": ["1"] * 112, "person": PEOPLE}
+    assert failures_by_group(INDEX[order], FAILED[order], GROUPS, columns) == told
+
+
+@pytest.mark.parametrize(
+    ("failed", "groups", "columns"),
+    [
+        (FAILED, None, {"person": PEOPLE}),
+        (FAILED & False, GROUPS, {"person": PEOPLE}),
+        (FAILED, torch.arange(112), {"id": [str(i) for i in range(112)]}),  # each stands alone
+        (FAILED, GROUPS * 0, {"person": PEOPLE}),
+        (FAILED, GROUPS, {"team": ["x" if name == "cho" else "y" for name in PEOPLE]}),
+        (FAILED, GROUPS, {}),
+    ],
+)
+def test_nothing_is_told_where_no_column_says_what_the_groups_are(failed, groups, columns):
+    assert failures_by_group(INDEX, failed, groups, columns) == ""
+
+
+def recordings(options):
+    """Twelve people with as many recordings each, of whom the last two wear the sensor reversed."""
+    g = np.random.default_rng(0)
+    label = np.arange(240) % 2
+    x = g.normal(0, 0.3, (240, 8, 2)) + np.where(label == 1, 1, -1)[:, None, None]
+    person = np.repeat(np.arange(12), 20)
+    x[200:] *= -1
+    arrays = (x[:160], label[:160], x[160:], label[160:])
+    return ArrayDataModule(*arrays, repair_share=0, val_share=0, progress=False, **options(person))
+
+
+def test_what_groups_are_called_is_a_column_and_rare_ones_are_told(tmp_path):
+    named = recordings(lambda person: {"group": [f"P{p}" for p in person]})
+    named.setup()
+    assert set(named.sample_columns) == {"group"}
+    network = trained(Counting(2, 2, hidden_size=8), named)
+    found = explained(network, named, finders=None)
+    line = "Failures by group: P10 20 of 20, P11 20 of 20; 2 other of 4 have none."
+    assert found.by_group == line
+    assert line in str(found)
+    page = Page(write_explanation(found, named, tmp_path / "page.html").read_text()).text
+    assert line in page
+    # A column that says the same is not told twice.
+    both = recordings(
+        lambda person: {"group": person, "columns": {"who": [f"P{p}" for p in person]}}
+    )
+    both.setup()
+    assert set(both.sample_columns) == {"who"}
+    # Of the two people that fail, training has no recording; by place it has many.
+    kinds = recordings(lambda person: {"columns": {"reversed": person >= 10, "place": person % 2}})
+    kinds.setup()
+    found = explained(network, kinds, finders=None)
+    (shared,) = found.patterns
+    assert shared.told == "reversed True"
+    told = "In training no sample has it (0.0%, 50.0% of test)."
+    assert any(told in line for line in found.shared_told())
+    assert told in Page(write_explanation(found, kinds, tmp_path / "k.html").read_text()).text
+    often = replace(shared, samples=torch.arange(80))
+    assert found.rare_in_training(often) == ""
+    assert found.rare_in_training(replace(shared, kind="edit")) == ""
+    few = replace(shared, samples=torch.arange(1))
+    assert "In training 1 sample has it (0.6%" in found.rare_in_training(few)
