@@ -1,6 +1,7 @@
 """The search for patterns: what it names, and what is left to look at then."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from rnnrepair.patterns.difficulty import difficulty
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.pattern import Candidate, Pattern
 from rnnrepair.patterns.tried import LEAST_FAILURES, Passed, Tried
+from rnnrepair.patterns.within import told_within
 from rnnrepair.seeding import torch_generator
 
 # p from which down a pattern is named, corrected over all that is tried.
@@ -83,7 +85,10 @@ class Search:
                 others = (tried.closer(other, rows, rest, own) for other in passed.others)
                 same = [o for o in others if o is not None and _same(refined, o, rest)]
                 also = tuple(o.trait for o in same)
-                found.append(Pattern.of(refined, rest.index, rest.failed, passed.p[number], also))
+                groups = [replace(g, inside=g.inside[rows]) for g in tried.groups]
+                within = told_within(refined, groups, rest)
+                p = passed.p[number]
+                found.append(Pattern.of(refined, rest.index, rest.failed, p, also, within))
                 gone[rows[refined.inside]] = True
             open_ &= ~gone
             searches += 1

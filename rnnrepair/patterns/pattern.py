@@ -91,6 +91,8 @@ class Pattern:
         samples: (k,) int64 training samples that have it too, the nearest first.
         also: what else most of the same failures have in common: the most surprising of each other
             kind, where it has passed the same test.
+        within: which value of a column most of its failures have, and few of its other samples; see
+            ``told_within``. Empty for none.
     """
 
     kind: str
@@ -103,6 +105,7 @@ class Pattern:
     parameters: dict[str, float | str]
     samples: Tensor
     also: tuple[Trait, ...] = ()
+    within: str = ""
 
     @property
     def size(self) -> int:
@@ -115,6 +118,7 @@ class Pattern:
         failures = "failure" if self.size == 1 else "failures"
         told = ", ".join(trait.told for trait in self.also)
         also = f"; most of these failures also: {told}" if told else ""
+        also += f"; {self.within}" if self.within else ""
         return (
             f"{self.told}: {self.size} {failures}, error {self.error_inside:.0%} inside, "
             f"{self.error_outside:.1%} outside{also}"
@@ -150,6 +154,7 @@ class Pattern:
         failed: Tensor,
         p: float,
         also: tuple[Trait, ...] = (),
+        within: str = "",
     ) -> "Pattern":
         """Name what a candidate's samples have in common.
 
@@ -159,6 +164,7 @@ class Pattern:
             failed: (S,) bool.
             p: of the test.
             also: see ``Pattern``.
+            within: see ``Pattern``.
         """
         inside = candidate.inside
         return cls(
@@ -172,6 +178,7 @@ class Pattern:
             candidate.parameters,
             candidate.samples,
             also,
+            within,
         )
 
 

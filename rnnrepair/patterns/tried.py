@@ -94,6 +94,11 @@ class Tried:
             torch.tensor([candidate.wide for _, candidate in found], dtype=torch.bool),
         )
 
+    @property
+    def groups(self) -> list[Candidate]:
+        """Those that the user's own columns make."""
+        return [each for _, each in self.candidates if "column" in each.parameters]
+
     def passed(
         self,
         context: PatternContext,

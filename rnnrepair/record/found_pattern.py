@@ -46,6 +46,7 @@ class FoundPattern:
         injected: samples that were made for failures with it.
         splits: by split, what became of the samples that have it.
         also: what else most of the failures have in common.
+        within: which value of a column most of them have within it; empty for none.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class FoundPattern:
     injected: int
     splits: Mapping[Split, PatternErrors]
     also: tuple[Trait, ...] = ()
+    within: str = ""
 
     @classmethod
     def of(
@@ -88,6 +90,7 @@ class FoundPattern:
             injected=injected,
             splits={split: _errors(index, answers[split]) for split, index in inside.items()},
             also=tuple(replace(one, samples=one.samples[:SAMPLES]) for one in pattern.also),
+            within=pattern.within,
         )
 
     @property

@@ -35,6 +35,7 @@ class PatternView:
         samples: training samples nearest to it.
         taught: those near to the edit that was taught, with it; none where no edit explains it.
         also: what else most of its failures have in common.
+        within: see ``Pattern``.
     """
 
     told: str
@@ -48,6 +49,7 @@ class PatternView:
     samples: tuple[Sample, ...]
     taught: tuple[Sample, ...]
     also: tuple[str, ...]
+    within: str
 
 
 def pattern_views(
@@ -67,6 +69,7 @@ def pattern_views(
             samples=_shown(pattern.samples, data, names, samples, "training sample near to it"),
             taught=_taught(pattern, data, names, samples),
             also=tuple(trait.told for trait in pattern.also),
+            within=pattern.within,
         )
         for pattern in patterns
     ]

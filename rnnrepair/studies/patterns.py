@@ -35,7 +35,8 @@ from rnnrepair.traces import Traces
 OTHER = {"test": "val", "val": "test"}
 # Columns of the table of patterns, which stands there without patterns too.
 COLUMNS = (
-    *("pattern", "kind", "also", "failures", "samples", "error_inside", "error_outside", "p"),
+    *("pattern", "kind", "also", "within"),
+    *("failures", "samples", "error_inside", "error_outside", "p"),
     *("other_split", "other_samples", "other_error_inside", "other_error_outside"),
 )
 
@@ -115,6 +116,7 @@ def _row(
         "pattern": pattern.told,
         "kind": pattern.kind,
         "also": ", ".join(trait.told for trait in pattern.also),
+        "within": pattern.within,
         "failures": pattern.size,
         "samples": len(pattern.inside),
         "error_inside": pattern.error_inside,
@@ -194,7 +196,8 @@ def _conclusion(table: pd.DataFrame, context: PatternContext, split: str) -> lis
     return told + [
         f"{row.pattern}: {row.failures} of {n_failures} failures on the {split} split, error "
         f"{row.error_inside:.1%} inside, {row.error_outside:.1%} outside (p {row.p:.3f})"
-        + (f", most of these failures also: {row.also}; " if row.also else "; ")
+        + (f", most of these failures also: {row.also}" if row.also else "")
+        + (f"; {row.within}; " if row.within else "; ")
         + (
             f"on {row.other_split} {row.other_error_inside:.1%} of {row.other_samples} inside, "
             f"{row.other_error_outside:.1%} outside."

@@ -1,0 +1,55 @@
+"""Where the failures of a pattern gather within it: a device, but with one firmware alone."""
+
+from collections.abc import Sequence
+
+import torch
+from scipy.stats import hypergeom
+from torch import Tensor
+
+from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate
+
+# Of an exact test, corrected over all values that are tried.
+LEVEL = 0.01
+# Share of the failures that have the value, and times as often as those without it they fail.
+MOST, TIMES = 0.8, 2.0
+
+
+def told_within(pattern: Candidate, groups: Sequence[Candidate], context: PatternContext) -> str:
+    """Tell which value most failures of a pattern have, and few of its other samples; else empty.
+
+    A cause may need two things at once. Each alone is then named with a low error rate, or one is
+    named and the other is what narrows it. Fisher's exact test among the samples of the pattern,
+    Bonferroni's correction over the values. Samples that stand in groups would count too often:
+    nothing is told of them.
+
+    Args:
+        pattern: of the R samples of the context.
+        groups: of the same samples.
+        context: of them.
+    """
+    inside, failed = pattern.inside, context.failed
+    n, n_failed = int(inside.sum()), int((inside & failed).sum())
+    if len(context.group[inside].unique()) < n or n_failed == n:
+        return ""
+    compared = [g for g in groups if _parts(g.inside & inside, n)]
+    best, told = LEVEL, ""
+    for group in compared:
+        own = group.inside & inside
+        size, having = int(own.sum()), int((own & failed).sum())
+        error, elsewhere = having / size, (n_failed - having) / (n - size)
+        if having < MOST * n_failed or error < TIMES * elsewhere:
+            continue
+        p = len(compared) * float(hypergeom.sf(having - 1, n, n_failed, size))
+        if p < best:
+            best = p
+            told = (
+                f"within it {group.told}: {having} of the {n_failed} failures, error {error:.0%}, "
+                f"{elsewhere:.1%} of the other {n - size}"
+            )
+    return told
+
+
+def _parts(own: Tensor, n: int) -> bool:
+    """Return whether enough samples of a pattern have a value, and enough have not."""
+    return LEAST_INSIDE <= int(torch.count_nonzero(own)) <= n - LEAST_INSIDE
