@@ -27,7 +27,7 @@ from rnnrepair.studies.breakdown import FailureKind
 
 # What names a cause: the kinds of failures, and how the pattern must be called.
 NAMED = {
-    "labels": {FailureKind.LABEL, FailureKind.NEIGHBOURS},
+    "labels": {FailureKind.LABEL, FailureKind.NEIGHBOURS, FailureKind.CORRECTED},
     "trigger": {FailureKind.TRIGGER},
     "pattern": {FailureKind.PATTERN},
     "scarcity": {FailureKind.CLASS},

@@ -111,6 +111,28 @@ def test_failures_that_another_run_has_not_are_new(run, tmp_path):
     assert "another label" not in line
 
 
+def test_what_is_right_once_labels_were_corrected_is_a_kind_of_its_own(run, tmp_path):
+    """By the labels that failures have here: the other run may have corrected those, too."""
+    n = len(run.data.indices("test"))
+    right = torch.rand(n, generator=torch.Generator().manual_seed(5)) < 0.5
+    said = another_run(run, tmp_path, right)
+    study = Breakdown(odds=4, corrected=str(tmp_path))
+    study.check(run)
+    failures = study(run).tables["failures"]
+    before = Breakdown(odds=4)(run).tables["failures"]
+    expected = set(said.index[right & ~said.correct].tolist())
+    kind = "wrong training labels"
+    assert set(failures["index"][failures[kind]]) == expected
+    assert not before[kind].any()
+    # What is found before it keeps its kind, the rest of them has this one.
+    sooner = ["part of a pattern", "near copy with another label", "label suspect"]
+    for new, old in zip(failures.to_dict("records"), before.to_dict("records"), strict=True):
+        earlier = old["kind"] in {*sooner, "trigger", "labels of neighbours suspect"}
+        found = new["index"] in expected and not earlier
+        assert new["kind"] == (kind if found else old["kind"])
+    assert kind in set(failures["kind"])
+
+
 def test_a_run_with_other_labels_is_told_of(run, tmp_path):
     n = len(run.data.indices("test"))
     label = run.data.fetch(run.data.indices("test")).label.clone()
@@ -128,6 +150,8 @@ def test_runs_that_cannot_be_compared_are_refused(run, tmp_path):
     another_run(run, tmp_path, torch.ones(n, dtype=torch.bool), torch.arange(n) + 10_000)
     with pytest.raises(ConfigurationError, match="test split has 30 samples, this one 30, or"):
         study.check(run)
+    with pytest.raises(ConfigurationError, match=r"corrected=.*test split has 30 samples"):
+        Breakdown(corrected=str(tmp_path)).check(run)
     with pytest.raises(ConfigurationError, match="val split has 0 samples"):
         Breakdown(split="val", against=str(tmp_path)).check(run)
 

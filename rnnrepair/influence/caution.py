@@ -23,6 +23,6 @@ def caution(held_out: Traces | None) -> str:
     if wrong < WRONG_OFTEN:
         return ""
     return (
-        f"The network is wrong on {wrong:.0%} of held-out samples, and cannot tell wrong labels "
-        "from hard samples well: many of these may be right, look before anything is changed"
+        f"The network is wrong on {wrong:.0%} of held-out samples, or their labels are: if it is, "
+        "right labels of hard samples look wrong too, so look before anything is changed"
     )

@@ -48,6 +48,7 @@ class FailureKind(StrEnum):
     COPY = "near copy with another label"
     LABEL = "label suspect"
     NEIGHBOURS = "labels of neighbours suspect"
+    CORRECTED = "wrong training labels"
     WORD = "rare or unknown word"
     CLASS = "rare class"
     BOUNDARY = "near the boundary"
@@ -70,7 +71,10 @@ REMEDIES: dict[FailureKind, str] = {
     FailureKind.NEIGHBOURS: "Look at the labels of the training samples nearest to these failures, "
     "and correct them; nothing speaks against the labels of the failures themselves. Which "
     "failures wrong labels cause only a network without them shows: train one (the strategy "
-    "clean_from_start), and count here against it.",
+    "clean_from_start), and give its folder here as corrected.",
+    FailureKind.CORRECTED: "Correct the suspect training labels (table suspects): a network "
+    "that was trained without them is right here. Of failures with other causes some are right "
+    "after any new training, too.",
     FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
     FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
     "balanced accuracy or macro F1.",
@@ -103,6 +107,7 @@ class Breakdown:
         margin: Share = 0.2,
         simple_from: Count = 20_000,
         against: str | None = None,
+        corrected: str | None = None,
     ) -> None:
         """Keep the thresholds.
 
@@ -118,6 +123,9 @@ class Breakdown:
             simple_from: training samples that the model without order is fitted on, at most.
             against: folder of another run of the same data and split: failures that its final
                 network gets right are counted apart as new. None for none.
+            corrected: folder of a run that has trained a new network on corrected labels of the
+                same data (the strategy clean_from_start): what that gets right, wrong labels of
+                training are why. None where there is none.
 
         Raises:
             SettingsError: a value out of range.
@@ -131,12 +139,16 @@ class Breakdown:
         self.rare_class = rare_class
         self.margin = margin
         self.simple_from = simple_from
-        self.against = None if against is None else Path(against).expanduser()
+        self.against, self.corrected = (
+            None if folder is None else Path(folder).expanduser() for folder in (against, corrected)
+        )
 
     def check(self, run: FinishedRun) -> None:
         """Accept every network and all data, and refuse another run that is not there."""
-        if self.against is not None:
-            answers_of(self.against, self.split, run.data.indices(self.split))
+        index = run.data.indices(self.split)
+        for argument in ("against", "corrected"):
+            if getattr(self, argument) is not None:
+                answers_of(getattr(self, argument), self.split, index, argument)
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Sort the failures."""
@@ -159,6 +171,7 @@ class Breakdown:
             FailureKind.COPY: doubt.copied,
             FailureKind.LABEL: doubt.own,
             FailureKind.NEIGHBOURS: doubt.neighbours,
+            FailureKind.CORRECTED: self._right_once_corrected(run, failures),
             FailureKind.WORD: self._rare_words(run, fit, failures),
             FailureKind.CLASS: self._rare_classes(fit, failures),
             FailureKind.BOUNDARY: margin <= self.margin,
@@ -196,6 +209,14 @@ class Breakdown:
             tables["planted"] = score = found_of_planted(doubt.own, planted)
             told.append(told_of_planted(score))
         return StudyResult(tables, told)
+
+    def _right_once_corrected(self, run: FinishedRun, failures: Traces) -> Tensor:
+        """Return (M,) bool: whether a network is right that was trained on corrected labels."""
+        if self.corrected is None:
+            return torch.zeros(len(failures), dtype=torch.bool)
+        index = run.data.indices(self.split)
+        answers = answers_of(self.corrected, self.split, index, "corrected")
+        return answers.after[torch.searchsorted(answers.index, failures.index)] == failures.label
 
     def _rare_words(self, run: FinishedRun, fit: Traces, failures: Traces) -> Tensor:
         """Return (M,) bool: whether the responsible step reads a rare or unknown word."""

@@ -12,20 +12,23 @@ from rnnrepair.record import RunRecord, SplitAnswers
 from rnnrepair.traces import Traces
 
 
-def answers_of(folder: Path, split: Split, index: Tensor) -> SplitAnswers:
+def answers_of(
+    folder: Path, split: Split, index: Tensor, argument: str = "against"
+) -> SplitAnswers:
     """Return what the networks of a finished run have answered on the same split.
 
     Args:
         folder: of the run.
         split: its name.
         index: (N,) its samples here.
+        argument: that names the folder, for messages.
 
     Raises:
         ConfigurationError: there is no finished run, or its split has other samples.
     """
     if not RunRecord.is_in(folder):
         raise ConfigurationError(
-            f"against={folder}: expected the folder of a run that has ended, and it holds no "
+            f"{argument}={folder}: expected the folder of a run that has ended, and it holds no "
             "record/: give one (outputs/<experiment>/<time>), or null to compare with none."
         )
     repair = RunRecord.load(folder).repair
@@ -33,8 +36,8 @@ def answers_of(folder: Path, split: Split, index: Tensor) -> SplitAnswers:
     if answers is None or not torch.equal(answers.index, index):
         n = 0 if answers is None else len(answers.index)
         raise ConfigurationError(
-            f"against={folder}: its {split} split has {n} samples, this one {len(index)}, or they "
-            "are other ones: give a run of the same data and split."
+            f"{argument}={folder}: its {split} split has {n} samples, this one {len(index)}, or "
+            "they are other ones: give a run of the same data and split."
         )
     return answers
 
