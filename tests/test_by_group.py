@@ -1,13 +1,13 @@
 """Which groups failures are of, and of which groups training has few samples."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.explanation.by_group import failures_by_group
+from rnnrepair.explanation.pattern_notes import or_wrong_labels, rare_in_training
+from rnnrepair.patterns import Pattern
 from rnnrepair.report import write_explanation
 from tests.conftest import trained
 from tests.explaining import Counting, explained
@@ -80,8 +80,31 @@ def test_what_groups_are_called_is_a_column_and_rare_ones_are_told(tmp_path):
     told = "In training no sample has it (0.0%, 50.0% of test)."
     assert any(told in line for line in found.shared_told())
     assert told in Page(write_explanation(found, kinds, tmp_path / "k.html").read_text()).text
-    often = replace(shared, samples=torch.arange(80))
-    assert found.rare_in_training(often) == ""
-    assert found.rare_in_training(replace(shared, kind="edit")) == ""
-    few = replace(shared, samples=torch.arange(1))
-    assert "In training 1 sample has it (0.6%" in found.rare_in_training(few)
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_training", "told"),
+    [
+        ("group", 0, "In training no sample has it (0.0%, 50.0% of test)."),
+        ("group", 1, "In training 1 sample has it (0.6%, 50.0% of test)."),
+        ("group", 40, "In training 40 samples have it (25.0%, 50.0% of test)."),
+        ("group", 41, ""),
+        ("edit", 0, ""),
+    ],
+)
+def test_groups_that_are_rare_in_training_are_told(kind, n_training, told):
+    members, inside, samples = (torch.arange(n) for n in (30, 40, n_training))
+    pattern = Pattern(kind, "device d7", members, inside, 0.75, 0.0, 0.002, {}, samples)
+    assert rare_in_training(pattern, 160, 80, "test") == told
+
+
+@pytest.mark.parametrize(("doubted", "told"), [(10, True), (5, True), (4, False), (0, False)])
+def test_both_readings_are_told_where_most_failures_told_are_doubted(doubted, told):
+    none = torch.empty(0, dtype=torch.int64)
+    pattern = Pattern("edit", "reversed", torch.arange(30), torch.arange(30), 1, 0, 0.01, {}, none)
+    # Ten of its failures are told, and five others whose labels are suspect all the same.
+    index, suspect = [*range(10), *range(50, 55)], torch.arange(15) >= 10 - doubted
+    line = f"Or wrong labels: {doubted} of its 10 that are told"
+    assert or_wrong_labels(pattern, index, suspect).startswith(line) is told
+    assert bool(or_wrong_labels(pattern, index, suspect)) is told
+    assert or_wrong_labels(pattern, index[10:], suspect[10:]) == ""

@@ -8,20 +8,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rnnrepair.explanation.around import around
 from rnnrepair.explanation.mistaken import mistaken
+from rnnrepair.explanation.pattern_notes import or_wrong_labels, rare_in_training
 from rnnrepair.explanation.told_failure import ToldFailure
 from rnnrepair.influence import Evidence, LabelDoubt, Role, Suspicion
 from rnnrepair.patterns import LEAST_FAILURES, LEVEL, Pattern, few_groups_told
 from rnnrepair.protocols import Split
-from rnnrepair.record import Failure, Span, Suspect, story, suspect_columns
+from rnnrepair.record import Failure, Suspect, story, suspect_columns
 from rnnrepair.sequences import DataSpec, Names, SampleNames, table_columns
 
 # Training samples told of a failure in a line of text.
 TOLD = 3
-# How much rarer a group is in training than in the split, from which on that is told.
-RARE = 0.5
-# Characters of a text that are shown around its responsible segment.
-AROUND = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,44 +214,21 @@ class Explanation:
                 "more than chance explains."
                 f"{few_groups_told(self.n_failures, self.n_apart)}"
             )
-            gathered = (
-                f"Where they gather: {of.name} (p {of.p:.3f}). {self.rare_in_training(of)}".strip()
-                for of in self.gathered
-            )
+            gathered = (self._told("Where they gather", found) for found in self.gathered)
             return [nothing, *gathered, *self._perhaps_told()]
-        return [self._pattern_told(found) for found in self.patterns]
+        return [self._told("What failures share", found) for found in self.patterns]
 
-    def _pattern_told(self, found: Pattern) -> str:
-        rare, wrong = self.rare_in_training(found), self.or_wrong_labels(found)
-        return (
-            f"What failures share: {found.name} (p {found.p:.3f})."
-            f"{f' {rare}' if rare else ''}{f' {wrong}' if wrong else ''}"
-        )
-
-    def rare_in_training(self, found: Pattern) -> str:
-        """Say how few training samples are of a group, where these are few; else empty."""
-        if found.kind != "group":
-            return ""
-        n, n_split = len(found.samples), int(self.confused.sum())
-        here, there = n / self.searched, len(found.inside) / n_split
-        if here > RARE * there:
-            return ""
-        has = "no sample has" if n == 0 else "1 sample has" if n == 1 else f"{n} samples have"
-        return f"In training {has} it ({here:.1%}, {there:.1%} of {self.split})."
-
-    def or_wrong_labels(self, found: Pattern) -> str:
-        """Say where wrong labels would explain most failures of a pattern as well, else empty."""
-        rows = [
-            row for row, of in enumerate(self.failures) if bool((found.members == of.index).any())
+    def notes_on(self, found: Pattern) -> str:
+        """Say of a pattern how rare it is in training, and what else may be why; or nothing."""
+        index = [failure.index for failure in self.failures]
+        notes = [
+            rare_in_training(found, self.searched, int(self.confused.sum()), self.split),
+            or_wrong_labels(found, index, self.doubt.suspect),
         ]
-        doubted = sum(bool(self.doubt.suspect[row]) for row in rows)
-        # Of a few, their own lines say so.
-        if not rows or 2 * doubted < len(rows):
-            return ""
-        return (
-            f"Or wrong labels: {doubted} of its {len(rows)} that are told look, as they "
-            "are, like training samples of the class that was predicted."
-        )
+        return " ".join(note for note in notes if note)
+
+    def _told(self, how: str, found: Pattern) -> str:
+        return f"{how}: {found.name} (p {found.p:.3f}). {self.notes_on(found)}".strip()
 
     def _perhaps_told(self) -> list[str]:
         """Say what comes near to a pattern, if anything does."""
@@ -425,31 +400,3 @@ def _real(index: Tensor) -> list[int]:
     """Leave the places out in which there is no sample."""
     found: list[int] = index[index >= 0].tolist()
     return found
-
-
-def around(words: Sequence[str], segment: Span, separator: str) -> str:
-    """Return a text in one line: the segment in brackets, and what stands around it.
-
-    Words are added on both sides in turn while ``AROUND`` characters hold them.
-
-    Example:
-        >>> around("it was not great".split(), (2, 3), " ")
-        'it was [not] great'
-    """
-    first, end = segment
-    start, stop = segment
-    room = AROUND - sum(len(word) for word in words[first:end])
-    while start > 0 or stop < len(words):
-        before = words[start - 1] if start > 0 else ""
-        behind = words[stop] if stop < len(words) else ""
-        room -= len(before) + len(behind) + 2 * len(separator)
-        if room < 0:
-            break
-        start, stop = max(start - 1, 0), min(stop + 1, len(words))
-    parts = [
-        separator.join(words[start:first]),
-        f"[{separator.join(words[first:end])}]",
-        separator.join(words[end:stop]),
-    ]
-    told = separator.join(part for part in parts if part)
-    return f"{'... ' if start > 0 else ''}{told}{' ...' if stop < len(words) else ''}"
