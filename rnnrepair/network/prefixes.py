@@ -100,7 +100,7 @@ def find_readout(
         unlike = [cut for cut in cuts if not _same(replay, seen, cut)]
         if not unlike or all(_both_ways_only(replay, seen, cut) for cut in unlike):
             return replay, _cheapest(replay, seen), BOTH_WAYS if unlike else None
-        failed = "its states hang on inputs that come later"
+        failed = "recorded states do not tell what it answers to inputs that end there"
     if replay is not None and not cuts_inputs and _ignores_later_inputs(replay, seen):
         both = "" if _into_both_ways(seen) is None else f"; {BOTH_WAYS}"
         return replay, _cheapest(replay, seen), f"{reason}{both}"
