@@ -91,14 +91,15 @@ def test_the_unrepaired_network_is_explained_by_what_it_was_trained_on(run):
 
 def test_other_networks_and_settings_leave_table_and_page_alone(run):
     folder, _ = run
-    explained(configured(f"run={folder}", "at_most=4", "output=" + str(folder / "apart")))
+    apart = ("patterns=false", "output=" + str(folder / "apart"))
+    explained(configured(f"run={folder}", "at_most=4", *apart))
     first = (folder / "apart" / "test.html").read_bytes()
     epochs = FinishedFolder.open(folder).checkpoint()["epoch"] + 1
     told = f"Of the network checkpoints/last.ckpt, the final network, after {epochs} epochs."
     assert told in first.decode()
     for change in ("checkpoint=best", "at_most=2", "at_most=4"):
         at_most = () if change.startswith("at_most") else ("at_most=4",)
-        explained(configured(f"run={folder}", change, *at_most, "output=" + str(folder / "apart")))
+        explained(configured(f"run={folder}", change, *at_most, *apart))
     pages = {path.name for path in (folder / "apart").glob("*.html")}
     assert pages == {"test.html", "test_best.html", "test-2.html"}
     assert (folder / "apart" / "test.html").read_bytes() == first
@@ -117,7 +118,7 @@ def test_labels_of_a_run_are_judged_by_what_its_training_has_shown(run, monkeypa
         return explain(*arguments, **options)
 
     monkeypatch.setattr("scripts.explain.explain", kept)
-    explained(configured(f"run={folder}", "at_most=3"))
+    explained(configured(f"run={folder}", "at_most=3", "patterns=false"))
     shown = given["dynamics"]
     saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=False)["callbacks"]
     recorded = TrainingDynamics.of_state(saved["TrainingDynamicsRecorder"])
