@@ -4,12 +4,16 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 
 from rnnrepair.patterns import GroupPatterns, Pattern, find_patterns, members_of
 from rnnrepair.patterns.chance import Chance
-from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups
+from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups, sharper_group
+from rnnrepair.patterns.pattern import Alike, Candidate
+from rnnrepair.patterns.sharpened import sharpened
 from tests.planted_patterns import images_with
 
 
@@ -23,12 +27,12 @@ def test_numbers_of_a_column_are_cut_into_quarters():
     failed = context.failed | (old & (torch.rand(len(old), generator=g) < 0.1))
     context = replace(context, failed=failed, columns={"length": values})
     pattern = find_patterns(context, [GroupPatterns(columns_only=True)])[0]
-    assert pattern.told.startswith("length 64.")
-    assert pattern.told.endswith(" or more")
-    quarter = torch.isin(context.index, pattern.inside)
-    assert torch.equal(quarter, age[context.index] >= age[context.index][quarter].min())
-    assert int(quarter.sum()) == pytest.approx(len(context) / 4, abs=2)
-    assert (age[pattern.samples] > 64).all()
+    # The quarter begins at 64.8; it is told from where on samples fail.
+    assert pattern.told == "length 65 or more"
+    assert torch.equal(torch.isin(context.index, pattern.inside), old)
+    assert bool((age[pattern.samples] > 65).all())
+    again = GroupPatterns(columns_only=True).again(context, pattern.parameters)
+    assert torch.equal(again, old)
     # A value that is missing is a group of its own; two kinds of words make no numbers.
     for i in context.index[:300].tolist():
         values[i] = "missing"
@@ -96,7 +100,7 @@ def test_dates_are_cut_into_quarters_as_they_are_written(form):
 def test_ends_of_quarters_have_as_few_digits_as_part_the_samples():
     values = [f"{20 + i * 0.0173205:.8f}" for i in range(801)]
     assert [told for told, _ in groups_of(values, torch.arange(801))] == [
-        *("below 23.46", "23.46 to below 26.928", "26.928 to below 30.39", "30.39 or more")
+        *("below 23.46", "23.46 to below 26.92", "26.92 to below 30.39", "30.39 or more")
     ]
 
 
@@ -192,3 +196,83 @@ def test_who_has_several_patterns_is_counted_with_the_first():
     found = members_of(context, [first, second], [GroupPatterns()])
     assert torch.equal(found[0], here)
     assert torch.equal(found[1], ~here)
+
+
+def brute_cut(number, failed, *, above):
+    """The likeliest of all cuts with eight samples on both sides and more failures inside."""
+    best, at = -np.inf, None
+    for cut in np.unique(number)[1:]:
+        inside = number >= cut if above else number < cut
+        parts = [failed[inside], failed[~inside]]
+        if min(map(len, parts)) < 8 or parts[0].mean() <= parts[1].mean():
+            continue
+        likely = sum(binom.logpmf(p.sum(), len(p), p.mean()) for p in parts)
+        # Without the coefficients: they differ from cut to cut, and say nothing of the rates.
+        likely -= sum(binom.logpmf(p.sum(), len(p), 0.5) - len(p) * np.log(0.5) for p in parts)
+        if likely > best:
+            best, at = likely, cut
+    return at
+
+
+@pytest.mark.parametrize("above", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_failures_part_best_at_the_likeliest_cut(seed, above):
+    g = np.random.default_rng(seed)
+    number = g.integers(0, 60, 400).astype(float)
+    rate = np.where((number >= 47) == above, 0.5, 0.05)
+    failed = g.random(400) < rate
+    cut = float(np.quantile(number, 0.75 if above else 0.25))
+    found = sharpened(torch.tensor(number), torch.tensor(failed), cut, above=above)
+    assert found == brute_cut(number, failed, above=above)
+    assert abs(found - 47) <= 2
+    # Samples without a number have no say, whatever becomes of them.
+    more = torch.cat([torch.tensor(number), torch.full((50,), torch.nan, dtype=torch.float64)])
+    flags = torch.cat([torch.tensor(failed), torch.ones(50, dtype=torch.bool)])
+    assert sharpened(more, flags, cut, above=above) == found
+    # A cut that is as good as any stays.
+    assert sharpened(torch.tensor(number), torch.tensor(failed), found, above=above) == found
+
+
+def test_the_end_of_a_quarter_is_told_as_the_column_is_written():
+    days = [f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(280)]
+    index, failed = torch.arange(280), torch.arange(280) >= 260
+    (_, last) = groups_of(days, index)[-1]
+    assert last == {"low": days[210]}
+    told, group = sharper_group(days, index, failed, last)
+    assert (told, group) == (f"{days[260]} or later", {"low": days[260]})
+    assert torch.equal(is_in(days, index, group), failed)
+    numbers = [f"{i / 7:.6f}" for i in range(280)]
+    (_, first) = groups_of(numbers, index)[0]
+    told, group = sharper_group(numbers, index, torch.arange(280) < 20, first)
+    assert (told, group) == ("below 2.8", {"high": 2.8})
+
+
+def test_what_was_taken_out_unnamed_counts_among_the_others():
+    """A first candidate passes, is not named, and is taken out with most failures."""
+    context, _ = images_with(None)
+    context = context.select(torch.arange(600))
+    failed = torch.arange(600) < 100
+    worst, other = torch.arange(600) < 90, (torch.arange(600) >= 85) & (torch.arange(600) < 250)
+
+    class Finder:
+        name = "group"
+
+        def candidates(self, context, difficulty):
+            return [
+                Candidate("group", told, inside, alike=Alike.DIFFICULTY)
+                for told, inside in (("worst", worst), ("other", other))
+            ]
+
+        def refined(self, context, candidate, stratum):
+            lost = candidate.told == "worst"
+            return replace(candidate, inside=candidate.inside & False) if lost else candidate
+
+    found = find_patterns(replace(context, failed=failed), [Finder()])
+    # Of those that were left, all failures are its own; of all others a fifth fails.
+    assert found == []
+    few = failed & (torch.arange(600) >= 70)
+    (named,) = find_patterns(replace(context, failed=few), [Finder()])
+    assert named.told == "other"
+    inside = torch.isin(context.index, named.inside)
+    assert named.error_inside == float(few[inside].double().mean())
+    assert named.error_outside == float(few[~inside].double().mean())

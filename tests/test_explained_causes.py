@@ -67,6 +67,11 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     page = Page(write_explanation(found, data, tmp_path / "page.html").read_text()).text
     assert "What failures have in common" in page
     assert "device d7" in page
+    # Where patterns explain few failures, inputs tell more.
+    odd = replace(found, gathered=(replace(shared, kind="input", told="spread below 3"),))
+    line = f"Where failures gather: spread below 3: {len(failing)} failures"
+    assert any(told.startswith(line) for told in odd.shared_told())
+    assert line in Page(write_explanation(odd, data, tmp_path / "odd.html").read_text()).text
     # Nobody has looked, or nothing was found.
     assert explained(network, plain).shared_told() == []
     looked = replace(explained(network, plain, finders=None), patterns=(), perhaps=None)

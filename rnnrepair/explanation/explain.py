@@ -337,11 +337,14 @@ def _patterns(
     originals = trained_on.index, trained_on.label
     context = PatternContext.of(data, originals, traces, seed)
     search = Search(replace(context, fit=trained_on), finders)
-    if found := tuple(search.named()):
+    found = tuple(search.named())
+    explained = sum(pattern.size for pattern in found)
+    if 2 * explained >= int(context.failed.sum()) > 0:
         return found, None, ()
-    uncertain = search.named(UNCERTAIN, at_most=1)
-    gathered = Search(replace(context, fit=trained_on), gathering_finders()).named()
-    return (), uncertain[0] if uncertain else None, tuple(gathered)
+    # What an edit comes near to may have another cause: where it explains few, inputs may tell.
+    gathered = tuple(Search(replace(context, fit=trained_on), gathering_finders()).named())
+    uncertain = () if found else search.named(UNCERTAIN, at_most=1)
+    return found, uncertain[0] if uncertain else None, gathered
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class Explanation:
         perhaps: what they may have in common where there are none of these: chance explains it, but
             not easily.
         gathered: classes, lengths and odd values of the inputs in which failures gather, where
-            there are no patterns: where they are, and not why.
+            patterns explain less than half of them: where they are, and not why.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
@@ -208,15 +208,17 @@ class Explanation:
             )
             needed = f"where there are {LEAST_FAILURES} or more{apart}."
             return [f"What failures share is looked for {needed}"]
+        where = "Where failures gather" if self.patterns else "Where they gather"
+        gathered = (self._told(where, found) for found in self.gathered)
         if not self.patterns:
             nothing = (
                 "The failures share nothing that was looked for (edits, words, values of columns) "
                 "more than chance explains."
                 f"{few_groups_told(self.n_failures, self.n_apart)}"
             )
-            gathered = (self._told("Where they gather", found) for found in self.gathered)
             return [nothing, *gathered, *self._perhaps_told()]
-        return [self._told("What failures share", found) for found in self.patterns]
+        shared = (self._told("What failures share", found) for found in self.patterns)
+        return [*shared, *gathered]
 
     def notes_on(self, found: Pattern) -> str:
         """Say of a pattern how rare it is in training, and what else may be why; or nothing."""

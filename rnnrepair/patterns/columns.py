@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rnnrepair.patterns.ordered_values import numbers, shortest, time_of, times
 from rnnrepair.patterns.pattern import LEAST_INSIDE
+from rnnrepair.patterns.sharpened import sharpened
 
 # Parts of about equal size that numbers are cut into.
 QUARTERS = 4
@@ -95,6 +96,35 @@ def members_of_groups(
             read[dated] = every[code] if codes else every
         found.append(_between(read[dated], group))
     return found
+
+
+def sharper_group(
+    values: Sequence[str], index: Tensor, failed: Tensor, group: Mapping[str, float | str]
+) -> tuple[str, dict[str, float | str]]:
+    """Return a first or last quarter with the end at which failures part best, see ``sharpened``.
+
+    Args:
+        values: of the column, of all samples of all splits.
+        index: (n,) int64 of the samples.
+        failed: (n,) bool.
+        group: that ``groups_of`` has made, with one end.
+
+    Returns:
+        What it is called, and what it is; the same group where no other end is clearly better.
+    """
+    (end,) = group
+    own, given = [values[i] for i in index.tolist()], group[end]
+    if isinstance(given, str):
+        number, cut = times(own), time_of(given)
+    else:
+        number, cut = numbers(own), given
+    best = sharpened(number, failed, cut, above=end == "low")
+    new: float | str = given
+    if best != cut:
+        written = dict(zip(number.tolist(), own, strict=True))
+        known = number[~number.isnan()]
+        new = written[best] if isinstance(given, str) else shortest(best, known)
+    return _told(*((new, None) if end == "low" else (None, new))), {end: new}
 
 
 def _cut_at(cuts: Sequence[float | str]) -> list[tuple[str, dict[str, float | str]]]:

@@ -10,7 +10,7 @@ from rnnrepair.patterns.chance import strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import difficulty
 from rnnrepair.patterns.finder import Finder
-from rnnrepair.patterns.pattern import Candidate, Pattern
+from rnnrepair.patterns.pattern import Candidate, Pattern, error_of
 from rnnrepair.patterns.tried import LEAST_FAILURES, Passed, Tried
 from rnnrepair.patterns.within import told_within
 from rnnrepair.seeding import torch_generator
@@ -69,6 +69,7 @@ class Search:
         """
         context, tried = self._context, self._tried
         open_, found, searches = torch.ones(len(context), dtype=torch.bool), list[Pattern](), 0
+        unnamed = open_.clone()
         while tried.candidates and len(found) < at_most:
             rows = open_.nonzero()[:, 0]
             rest, own = context.select(rows), self._stratum[rows]
@@ -79,33 +80,56 @@ class Search:
             passed = tried.passed(context, stratum, level, shuffles, generator)
             if not passed.first:
                 break
-            number, refined = self._first_that_holds(passed, rows, rest, own)
+            number, refined = self._first_that_holds(passed, rows, rest, own, unnamed)
             gone = tried.inside[number].clone()
             if refined is not None:
-                others = (tried.closer(other, rows, rest, own) for other in passed.others)
+                own_topic = tried.topic(number)
+                others = (
+                    tried.closer(other, rows, rest, own)
+                    for other in passed.others
+                    if tried.topic(other) != own_topic
+                )
                 same = [o for o in others if o is not None and _same(refined, o, rest)]
-                also = tuple(o.trait for o in same)
-                groups = [replace(g, inside=g.inside[rows]) for g in tried.groups]
-                within = told_within(refined, groups, rest)
-                p = passed.p[number]
-                found.append(Pattern.of(refined, rest.index, rest.failed, p, also, within))
-                gone[rows[refined.inside]] = True
+                inside = _among(rows, refined.inside, len(context))
+                found.append(
+                    Pattern.of(
+                        *(replace(refined, inside=inside), context.index, context.failed),
+                        *(unnamed & ~inside, passed.p[number]),
+                        tuple(other.trait for other in same),
+                        told_within(refined, tried.groups(rows), rest),
+                    )
+                )
+                unnamed &= ~inside
+                gone |= inside
             open_ &= ~gone
             searches += 1
         return found
 
     def _first_that_holds(
-        self, passed: Passed, rows: Tensor, rest: PatternContext, stratum: Tensor
+        self, passed: Passed, rows: Tensor, rest: PatternContext, stratum: Tensor, unnamed: Tensor
     ) -> tuple[int, Candidate | None]:
         """Return which of those that have passed holds when seen more closely, and how it is seen.
 
-        The most surprising one, and None, where none does; for the rest see ``Tried.closer``.
+        The most surprising one, and None, where none does; for the rest see ``Tried.closer``. What
+        was taken out without a name still counts: a pattern fails more than all other samples that
+        none is named for.
         """
+        failed = self._context.failed
         for number in passed.first[:LOOKS]:
             refined = self._tried.closer(number, rows, rest, stratum)
-            if refined is not None:
+            if refined is None:
+                continue
+            inside = _among(rows, refined.inside, len(failed))
+            if error_of(failed, inside) > error_of(failed, unnamed & ~inside):
                 return number, refined
         return passed.first[0], None
+
+
+def _among(rows: Tensor, inside: Tensor, n: int) -> Tensor:
+    """Return (n,) bool of all samples, given (R,) bool of some rows of them."""
+    found = torch.zeros(n, dtype=torch.bool)
+    found[rows[inside]] = True
+    return found
 
 
 def _same(one: Candidate, other: Candidate, context: PatternContext) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups
+from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups, sharper_group
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.sequences import Names, SequenceBatch
@@ -43,8 +43,9 @@ class GroupPatterns:
         return [*own, *_columns(context)]
 
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
-        """Add the training samples of the group."""
+        """Find the end of a quarter at which failures part best, and add the training samples."""
         del stratum
+        candidate = _sharper(context, candidate)
         index, parameters = context.originals, candidate.parameters
         lengths = torch.empty(0, dtype=torch.int64)
         if parameters.get("group") == LENGTH:
@@ -56,6 +57,18 @@ class GroupPatterns:
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: the samples of the same group."""
         return _inside(context, parameters)
+
+
+def _sharper(context: PatternContext, candidate: Candidate) -> Candidate:
+    """Return the first or last quarter of a column with another end; any other group as it is."""
+    column = str(candidate.parameters.get("column", ""))
+    ends = {name: end for name, end in candidate.parameters.items() if name in ("low", "high")}
+    if not column or len(ends) != 1:
+        return candidate
+    told, group = sharper_group(context.columns[column], context.index, context.failed, ends)
+    parameters = {"column": column, **group}
+    inside = _inside(context, parameters)
+    return replace(candidate, told=f"{column} {told}", parameters=parameters, inside=inside)
 
 
 def _inside(context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:

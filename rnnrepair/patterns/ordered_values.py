@@ -42,8 +42,13 @@ def shortest(edge: float, known: Tensor) -> float:
         known: (n,) float64.
     """
     above = known >= edge
-    rounded = (float(f"{edge:.{digits}g}") for digits in range(2, ALL_DIGITS))
-    return next((short for short in rounded if bool(((known >= short) == above).all())), edge)
+    for digits in range(2, ALL_DIGITS):
+        near = float(f"{edge:.{digits}g}")
+        step = 10.0 ** (math.floor(math.log10(abs(edge))) + 1 - digits) if edge else 1.0
+        for short in (near, float(f"{near - step:.{digits}g}")):
+            if bool(((known >= short) == above).all()):
+                return short
+    return edge
 
 
 def _read(values: Sequence[str], read: Callable[[str], float]) -> Tensor:

@@ -152,6 +152,7 @@ class Pattern:
         candidate: Candidate,
         index: Tensor,
         failed: Tensor,
+        outside: Tensor,
         p: float,
         also: tuple[Trait, ...] = (),
         within: str = "",
@@ -162,6 +163,7 @@ class Pattern:
             candidate: that has passed the test.
             index: (S,) of all samples.
             failed: (S,) bool.
+            outside: (S,) bool, the samples that it is told beside.
             p: of the test.
             also: see ``Pattern``.
             within: see ``Pattern``.
@@ -172,14 +174,19 @@ class Pattern:
             candidate.told,
             index[inside & failed],
             index[inside],
-            float(failed[inside].double().mean()),
-            float(failed[~inside].double().mean()) if bool((~inside).any()) else 0.0,
+            error_of(failed, inside),
+            error_of(failed, outside),
             p,
             candidate.parameters,
             candidate.samples,
             also,
             within,
         )
+
+
+def error_of(failed: Tensor, inside: Tensor) -> float:
+    """Return the share of some of (S,) samples that failed, 0 of none."""
+    return float(failed[inside].double().mean()) if bool(inside.any()) else 0.0
 
 
 # Attributes of patterns that are indices.

@@ -49,7 +49,7 @@ class Passed:
     Attributes:
         first: rows of those of one kind, the most surprising first; none where no candidate has
             passed.
-        others: of each other kind the row of the most surprising one.
+        others: of each topic the row of the most surprising one (see ``Tried.topic``).
         p: by row, corrected over all candidates.
     """
 
@@ -94,10 +94,15 @@ class Tried:
             torch.tensor([candidate.wide for _, candidate in found], dtype=torch.bool),
         )
 
-    @property
-    def groups(self) -> list[Candidate]:
-        """Those that the user's own columns make."""
-        return [each for _, each in self.candidates if "column" in each.parameters]
+    def groups(self, rows: Tensor) -> list[Candidate]:
+        """Return those that the user's own columns make, of some rows of the samples."""
+        own = (each for _, each in self.candidates if "column" in each.parameters)
+        return [replace(each, inside=each.inside[rows]) for each in own]
+
+    def topic(self, number: int) -> tuple[str, str]:
+        """Return what a candidate is about: one kind of things, and of columns which of them."""
+        finder, candidate = self.candidates[number]
+        return finder.name, str(candidate.parameters.get("column", ""))
 
     def passed(
         self,
@@ -142,9 +147,11 @@ class Tried:
                 return Passed((), (), ())
         ranked = excess.argsort(descending=True, stable=True)
         ranked = ranked[p[ranked] <= level]
-        of_kinds = [ranked[self.kind[ranked] == kind] for kind in self.kind[ranked].unique()]
-        first, *others = sorted(of_kinds, key=lambda rows: -float(excess[rows[0]]))
-        return Passed(first.tolist(), [int(rows[0]) for rows in others], p.tolist())
+        of_first = ranked[self.kind[ranked] == self.kind[ranked[0]]]
+        best_of: dict[tuple[str, str], int] = {}
+        for row in ranked.tolist():
+            best_of.setdefault(self.topic(row), row)
+        return Passed(of_first.tolist(), list(best_of.values()), p.tolist())
 
     def closer(
         self, number: int, rows: Tensor, rest: PatternContext, stratum: Tensor

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate
+from rnnrepair.sequences import Names
 
 # Of an exact test, corrected over all values that are tried.
 LEVEL = 0.01
@@ -18,6 +19,8 @@ MOST, TIMES = 0.8, 2.0
 def told_within(pattern: Candidate, groups: Sequence[Candidate], context: PatternContext) -> str:
     """Tell which value most failures of a pattern have, and few of its other samples; else empty.
 
+    A value of a column, and a class where one is concerned.
+
     A cause may need two things at once. Each alone is then named with a low error rate, or one is
     named and the other is what narrows it. Fisher's exact test among the samples of the pattern,
     Bonferroni's correction over the values. Samples that stand in groups would count too often:
@@ -25,9 +28,20 @@ def told_within(pattern: Candidate, groups: Sequence[Candidate], context: Patter
 
     Args:
         pattern: of the R samples of the context.
-        groups: of the same samples.
+        groups: of the same samples, by the values of columns.
         context: of them.
     """
+    names = Names.of(context.spec)
+    classes = [
+        Candidate("group", f"class {names.of_class(c)}", context.label == c)
+        for c in context.label.unique().tolist()
+    ]
+    told = [best for some in (groups, classes) if (best := _best_within(pattern, some, context))]
+    return f"within it {'; '.join(told)}" if told else ""
+
+
+def _best_within(pattern: Candidate, groups: Sequence[Candidate], context: PatternContext) -> str:
+    """Return the most surprising of some groups, for people; empty where none passes the test."""
     inside, failed = pattern.inside, context.failed
     n, n_failed = int(inside.sum()), int((inside & failed).sum())
     if len(context.group[inside].unique()) < n or n_failed == n:
@@ -44,7 +58,7 @@ def told_within(pattern: Candidate, groups: Sequence[Candidate], context: Patter
         if p < best:
             best = p
             told = (
-                f"within it {group.told}: {having} of the {n_failed} failures, error {error:.0%}, "
+                f"{group.told}: {having} of the {n_failed} failures, error {error:.0%}, "
                 f"{elsewhere:.1%} of the other {n - size}"
             )
     return told
