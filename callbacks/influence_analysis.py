@@ -247,7 +247,7 @@ def _tell_never_right(originals: Traces, failures: Traces, spec: DataSpec) -> No
     if concerned:
         names = Names.of(spec)
         log.warning(
-            "No training sample of class %s is classified correctly: repair samples for their "
-            "failures come from all training samples of the class.",
+            "No training sample of class %s is classified correctly: where samples are made from "
+            "training samples of the class, these are all of them.",
             ", ".join(names.of_class(c) for c in concerned),
         )

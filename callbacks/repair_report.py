@@ -21,7 +21,12 @@ from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.pattern_outcome import found_patterns
 from rnnrepair.callbacks.repair_effort import effort_of, seconds_of
 from rnnrepair.callbacks.repair_injection import RepairInjection
-from rnnrepair.callbacks.report_notes import ended_notes, found_notes, rounds_left
+from rnnrepair.callbacks.report_notes import (
+    ended_notes,
+    found_notes,
+    rounds_left,
+    unfinished_notes,
+)
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.callbacks.unrepaired import Unrepaired
@@ -201,9 +206,10 @@ class RepairReport(AnalysisCallback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._unrepaired is None:
             log.warning(
-                "No epoch was analysed, so there is nothing to report: training ended before "
-                "its first analysis, due after %d epochs (max_epochs=%s).",
-                upstream(trainer, TraceCollector, self).calendar.start,
+                "No epoch was analysed, so there is nothing to report: training ended after %d "
+                "epochs, before its first analysis, due after %d (max_epochs=%s; early stopping "
+                "and limits of the trainer end it sooner).",
+                *(trainer.current_epoch, upstream(trainer, TraceCollector, self).calendar.start),
                 trainer.max_epochs,
             )
             return
@@ -240,7 +246,12 @@ class RepairReport(AnalysisCallback):
             *(self.monitor, self._folder),
             [names.of_class(c) for c in range(data.spec.n_classes)],
         )
-        ended = (*injection.strategy.notes, *ended)
+        unfinished = unfinished_notes(
+            *(injection.ledger, trainer.current_epoch),
+            upstream(trainer, TraceCollector, self).calendar.start,
+            starts_anew=injection.strategy.starts_anew,
+        )
+        ended = (*injection.strategy.notes, *unfinished, *ended)
         for note in ended:
             log.warning("%s", note)
         return RunRecord(

@@ -94,6 +94,32 @@ def ended_notes(
     return tuple(told)
 
 
+def unfinished_notes(
+    ledger: Sequence[LedgerRow], completed: int, first: int, *, starts_anew: bool
+) -> tuple[str, ...]:
+    """Return what was to be trained and was not, or less than what it is compared with.
+
+    Args:
+        ledger: of the run.
+        completed: epochs at its end.
+        first: epochs of the unrepaired network.
+        starts_anew: whether a new network was trained instead.
+    """
+    told = []
+    unseen = [row for row in ledger if row.injected and row.holds and row.epoch >= completed]
+    if unseen:
+        told.append(
+            f"{len(unseen)} of the injected samples were never trained on (round "
+            f"{unseen[0].round}): training ended with the epoch in which they were made."
+        )
+    if starts_anew and 0 < completed - first < first:
+        told.append(
+            f"The new network was trained for {completed - first} epochs, the unrepaired one for "
+            f"{first}: where it is worse, that may be why. Train {2 * first} epochs or more in all."
+        )
+    return tuple(told)
+
+
 def _classes_lost(val: SplitAnswers, class_names: Sequence[str]) -> list[str]:
     """Tell the classes that the final network gets wrong far more often than the unrepaired one."""
     told = []

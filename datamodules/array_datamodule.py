@@ -24,6 +24,12 @@ from rnnrepair.errors import DataError
 from rnnrepair.sequences import SampleNames
 from rnnrepair.settings import check_settings
 
+# What to do with texts.
+AS_NUMBERS = (
+    " Give texts as the numbers of their words, as the network reads them (token_names= tells the "
+    "words), or read a file of them with rnnrepair.datamodules.text.CSVTextDataModule."
+)
+
 
 class ArrayDataModule(DatasetDataModule):
     """N sequences with their labels: training batches are ``(x, y)`` or ``(x, length, y)``.
@@ -227,7 +233,7 @@ def _sequences(x: Any, name: str, *, steps_last: bool) -> list[Tensor]:
         if numbers is None or numbers.dim() not in {1, 2, 3}:
             raise DataError(
                 f"{name}[{number}] is {described(value)}: expected a sequence of numbers, (steps, "
-                "features) or (steps,)."
+                f"features) or (steps,).{AS_NUMBERS if isinstance(value, str) else ''}"
             )
         # Bytes stay what they are: they are pixels or tokens, and their form tells.
         single = numbers.float() if numbers.is_floating_point() else numbers

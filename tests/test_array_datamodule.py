@@ -314,6 +314,7 @@ def test_whole_numbers_below_zero_are_no_tokens():
         ((X[:70], Y[:70], X[70:], Y[70:]), {"static_test": X[70:, 0]}, "give static too, for x"),
         ((X[:70], Y[:70], X[70:]), {}, "give both, or neither"),
         ((X, Y), {"static_test": X[:, 0]}, "static_test: give x_test and y_test too"),
+        ((["good film"] * 90, Y), {}, "numbers of their words.*CSVTextDataModule"),
         ((X, Y), {"static": {"age": Y}}, r"static is a mapping of \['age'\].*DatasetDataModule"),
     ],
 )

@@ -1,11 +1,12 @@
 """What a run says at its end: one line of its cleaning always, a warning where val has lost."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from rnnrepair.callbacks.report_notes import ended_notes
+from rnnrepair.callbacks.report_notes import ended_notes, unfinished_notes
 from rnnrepair.patterns import Pattern
 from rnnrepair.record import Cleaned, SplitAnswers
 from rnnrepair.repair import Action, LedgerRow
@@ -105,3 +106,27 @@ def test_the_line_tells_what_was_done_and_what_val_says():
     told = cleaning_line(Cleaned(0, 0, 0, 0, 0), answers(90, 90), "accuracy")
     assert "estimate" not in told
     assert "without samples" not in told
+
+
+@pytest.mark.parametrize(
+    ("epochs", "completed", "first", "anew", "told"),
+    [
+        ((4, 5, 6), 6, 4, False, ["1 of the injected samples were never trained on (round 3)"]),
+        ((4, 5, 5), 6, 4, False, []),
+        # What was taken back is in no epoch anyway.
+        ((4, 5, -6), 6, 4, False, []),
+        ((), 6, 4, True, ["trained for 2 epochs, the unrepaired one for 4"]),
+        ((), 6, 4, False, []),
+        ((), 8, 4, True, []),
+        ((), 4, 4, True, []),
+    ],
+)
+def test_what_was_not_trained_is_told(epochs, completed, first, anew, told):
+    """A round that is made at the very end, and a new network that is trained for less."""
+    ledger = [
+        replace(row(k, Action.ADD, 7 if epoch < 0 else -1), epoch=abs(epoch))
+        for k, epoch in enumerate(epochs, 1)
+    ]
+    found = unfinished_notes(ledger, completed, first, starts_anew=anew)
+    assert len(found) == len(told)
+    assert all(part in note for part, note in zip(told, found, strict=True))

@@ -24,6 +24,13 @@ from rnnrepair.runs import Schedule
 from rnnrepair.scores import Monitor
 from rnnrepair.settings import faults_of
 
+# Strategies that one kind of data has alone, and what does the same for others.
+OF_OTHER_DATA = {
+    "augment": "for images and series; of texts: all",
+    "pattern_augments": "for images and series; of texts: pattern_from_start",
+    "all": "for texts; of images and series: augment",
+}
+
 
 def check_config(cfg: DictConfig) -> None:
     """Refuse what cannot run, all in one message, before anything is loaded.
@@ -66,6 +73,8 @@ def check_config(cfg: DictConfig) -> None:
 def _no_choice(key: str, value: object, choices: list[str]) -> str:
     near = get_close_matches(str(value), choices, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
+    if key == "repair.strategy" and value in OF_OTHER_DATA:
+        meant = f" ({OF_OTHER_DATA[str(value)]})"
     return f"{key} must be one of {choices}, got {value!r}{meant}"
 
 

@@ -21,7 +21,7 @@ class StopReason(StrEnum):
             StopReason.ROUNDS_DONE: "all rounds were made",
             StopReason.NO_FAILURES: "the repair split holds no failures",
             StopReason.NO_GAIN_ON_VAL: "the score on val has not risen for too many rounds",
-            StopReason.SHARE_REACHED: "injected samples have reached their largest share",
+            StopReason.SHARE_REACHED: "planned samples have reached their largest share",
             StopReason.TRAINED_ANEW: "a new network was trained on all the data instead",
             StopReason.TRAINING_ENDED: "training ended before all rounds were made",
             StopReason.TAKEN_BACK: "rounds were taken back by hand",

@@ -215,3 +215,21 @@ def test_of_several_keys_the_message_tells_which(text, root, told):
     known = keys_by_name(composed(f"+experiment={experiment}", "+datamodule.columns=[]"))
     known["classes"] = ["datamodule.classes", "datamodule.planted.classes"]
     assert told in with_keys(text, keys_in(text, known, root))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "strategy", "told"),
+    [
+        (
+            "snippets_repair",
+            "pattern_augments",
+            "for images and series; of texts: pattern_from_start",
+        ),
+        ("snippets_repair", "augment", "for images and series; of texts: all"),
+        ("mnist_repair", "all", "for texts; of images and series: augment"),
+        ("mnist_repair", "guidd", "did you mean guided"),
+    ],
+)
+def test_strategies_of_other_data_are_told_with_what_does_the_same(experiment, strategy, told):
+    with pytest.raises(ConfigurationError, match=told):
+        check_config(composed(f"+experiment={experiment}", f"repair.strategy={strategy}"))
