@@ -46,10 +46,18 @@ def column_values(columns: Mapping[str, Iterable[Any]], source: str) -> dict[str
     return found
 
 
+def _dated(value: pd.Timestamp) -> str:
+    """Return a time as ISO 8601 has it, and of midnight the date alone."""
+    midnight = value == value.normalize()
+    return value.date().isoformat() if midnight else value.isoformat(sep=" ")
+
+
 def _written(value: Any) -> str:
     if isinstance(value, np.floating) and not value.is_integer():
         # As people read it: .3 in single precision is 0.3, not 0.30000001192092896.
         return MISSING if np.isnan(value) else str(value)
+    if isinstance(value, np.datetime64 | pd.Timestamp):
+        return MISSING if pd.isna(value) else _dated(pd.Timestamp(value))
     if isinstance(value, np.generic | torch.Tensor):
         value = value.item()
     if not isinstance(value, str):

@@ -15,7 +15,7 @@ from rnnrepair.datamodules.collating import Collate, check_collate, filling_of
 from rnnrepair.datamodules.column_values import column_values
 from rnnrepair.datamodules.find_format import find_format
 from rnnrepair.datamodules.formed_batches import EditedFormedBatches, FormedBatches, Forming
-from rnnrepair.datamodules.groups import group_numbers, with_groups
+from rnnrepair.datamodules.groups import group_names, group_numbers, with_groups
 from rnnrepair.datamodules.items import Items
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.options import refuse_unknown
@@ -129,7 +129,7 @@ class DatasetDataModule(SequenceDataModule):
         super().__init__(num_classes, batch_size, bucket_batches=bucket_batches, **options)
         self.collate_fn: Collate = collate_fn or default_collate
         self._parts = {"train": train, "val": val, "test": test}
-        self._group = group
+        self._group = None if group is None else group_names(group)
         self._kind, self._fields, self._padding = kind, fields, padding
         self._steps_last = steps_last
         self._sampler = sampler

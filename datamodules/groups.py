@@ -49,6 +49,22 @@ class Groups:
                 return own
 
 
+def group_names(given: Any) -> list[Any]:
+    """Return what groups are called, one of each sequence, as values that can be compared.
+
+    Tensors are equal to none but themselves, and a pair (a person and a session) is one name.
+
+    Args:
+        given: n names or numbers, in anything that can be read once.
+    """
+
+    def one(value: Any) -> Any:
+        value = value.tolist() if isinstance(value, np.ndarray | np.generic | Tensor) else value
+        return " ".join(map(str, value)) if isinstance(value, tuple | list) else value
+
+    return [one(value) for value in given]
+
+
 def group_numbers(
     given: Any, n: int, source: str, called: Callable[[int], str] = "number {} (from 0)".format
 ) -> Tensor:
@@ -63,7 +79,7 @@ def group_numbers(
     Raises:
         DataError: there are more or fewer, some are missing, or all are one.
     """
-    names = pd.Series(list(given), dtype=object).replace("", None)
+    names = pd.Series(group_names(given), dtype=object).replace("", None)
     if len(names) != n:
         raise DataError(f"{source} has {len(names)} entries for {n} sequences: give one for each.")
     number, _ = pd.factorize(names, sort=False)
@@ -91,7 +107,7 @@ def with_groups(
 
     Args:
         columns: n values each, by name.
-        given: n names or numbers of groups.
+        given: n names or numbers of groups, see ``group_names``.
         number: (n,) int64 of the same, see ``group_numbers``.
     """
     n_groups = len(number.unique())
@@ -102,7 +118,7 @@ def with_groups(
     )
     if told or OWN in columns or 2 * n_groups > len(number):
         return dict(columns)
-    return {**columns, **column_values({OWN: given}, OWN)}
+    return {**columns, **column_values({OWN: group_names(given)}, OWN)}
 
 
 def content_numbers(values: Tensor, offsets: Tensor) -> Tensor:

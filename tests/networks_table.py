@@ -162,7 +162,7 @@ def row(name: str, network: TracedNetwork, lines: int) -> tuple[str, ...]:
     notes = {
         BOTH_WAYS: "the other direction has read the whole sequence",
         "depend on the padding": "depends on the padding of a batch",
-        "inputs that come later": "a state depends on later inputs",
+        "recorded states do not tell": "recorded states are not those of cut inputs",
     }
     note = "; ".join(short for long, short in notes.items() if long in told)
     return name, f"`{layer}` ({kind})", how(network.readout), str(lines), note

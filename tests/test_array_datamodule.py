@@ -8,6 +8,7 @@ import torch
 from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.network import verified
+from rnnrepair.patterns.columns import groups_of
 from rnnrepair.sequences import Names
 
 N, T, F, C = 90, 6, 4, 3
@@ -308,7 +309,11 @@ def test_whole_numbers_below_zero_are_no_tokens():
 @pytest.mark.parametrize(
     ("arrays", "options", "told"),
     [
-        ((X[:70], X[70:], Y[:70], Y[70:]), {}, "x, y, x_test, y_test in this order"),
+        (
+            (X[:70], X[70:], Y[:70], Y[70:]),
+            {},
+            "third array have 70 .*x, y, x_test, y_test in this order",
+        ),
         ((list(X[:70]), list(X[70:]), Y[:70], Y[70:]), {}, "train_test_split returns"),
         ((X[:70], Y[:70], X[70:], Y[70:]), {"lengths": [6] * 70}, "give lengths_test too"),
         ((X[:70], Y[:70], X[70:], Y[70:]), {"static_test": X[70:, 0]}, "give static too, for x"),
@@ -350,3 +355,63 @@ def test_static_inputs_go_to_the_one_argument_that_nothing_else_is_known_for():
         verified(module, module_of(*arrays))
     with pytest.raises(ConfigurationError, match=r"wants \['age', 'height'\]"):
         verified(WithMore().eval(), data)
+
+
+class WithAgeMaybe(WithAge):
+    def forward(self, x, age=None):
+        return super().forward(x, torch.zeros(len(x), F) if age is None else age)
+
+
+class WithoutAge(WithAge):
+    def forward(self, x):
+        return super().forward(x, torch.zeros(len(x), F))
+
+
+def test_an_optional_argument_takes_static_inputs_and_none_at_all_is_told(caplog):
+    age = X[:, 0] + 1
+    arrays, static = (X[:70], Y[:70], X[70:], Y[70:]), {"static": age[:70], "static_test": age[70:]}
+    data = module_of(*arrays, **static)
+    module = WithAgeMaybe().eval()
+    found = verified(module, data).predict([data.fetch(torch.arange(70, N))]).logits
+    with torch.no_grad():
+        expected = module(*(torch.tensor(of[70:]).float() for of in (X, age)))
+    torch.testing.assert_close(found, expected)
+    assert "static=" not in caplog.text
+    verified(WithoutAge().eval(), data)
+    assert "No argument of forward takes further input 'static' (static=)." in caplog.text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda p: torch.tensor(p),
+        lambda p: list(torch.tensor(p)),
+        lambda p: [(int(i), "a") for i in p],
+        lambda p: map(str, p),
+        lambda p: np.array([f"P{i}" for i in p]),
+    ],
+    ids=["tensor", "tensors", "pairs", "once", "names"],
+)
+def test_groups_may_be_called_anything(form):
+    person = np.arange(N) // 5
+    data = module_of(X[:60], Y[:60], X[60:], Y[60:], group=form(person), repair_share=0.2)
+    assert torch.equal(
+        data.sample_groups[:, None] == data.sample_groups, torch.tensor(person[:, None] == person)
+    )
+    (values,) = data.sample_columns.values()
+    assert len(set(values)) == len(set(person.tolist()))
+    splits = [set(person[data.indices(s).numpy()].tolist()) for s in ("fit", "repair", "val")]
+    assert not any(a & b for i, a in enumerate(splits) for b in splits[i + 1 :])
+
+
+@pytest.mark.parametrize("unit", ["ns", "s", "D"])
+def test_times_of_frames_are_dates(unit):
+    start = np.datetime64("2024-05-01T00:00", unit)
+    step = np.timedelta64(1, "D") if unit == "D" else np.timedelta64(12, "h")
+    times = pd.Series([start + i * step for i in range(N)])
+    data = module_of(X[:60], Y[:60], X[60:], Y[60:], columns={"when": times.to_numpy()})
+    assert data.sample_columns["when"][0] == "2024-05-01"
+    assert data.sample_columns["when"][1] == (
+        "2024-05-02" if unit == "D" else "2024-05-01 12:00:00"
+    )
+    assert len(groups_of(data.sample_columns["when"], torch.arange(N))) == 4

@@ -80,14 +80,14 @@ def test_every_failure_is_in_exactly_one_kind_the_first_that_holds(given, reques
     assert failures["kind"].nunique() > 1
 
 
-def another_run(run, folder, right, index=None, label=None):
+def another_run(run, folder, right, index=None, label=None, strategy="clean_from_start"):
     """Save the record of a run that gets just these of the test samples right."""
     said = run.network.predict(run.data.loader("test"))
     if label is None:
         label = said.label if index is None else torch.zeros_like(index)
     after = torch.where(right, label, (label + 1) % 3)
     answers = SplitAnswers(said.index if index is None else index, label, label, after)
-    record_of(repair_of({"test": answers})).save(folder)
+    record_of(repair_of({"test": answers}), strategy=strategy).save(folder)
     return said
 
 
@@ -115,7 +115,11 @@ def test_what_is_right_once_labels_were_corrected_is_a_kind_of_its_own(run, tmp_
     """By the labels that failures have here: the other run may have corrected those, too."""
     n = len(run.data.indices("test"))
     right = torch.rand(n, generator=torch.Generator().manual_seed(5)) < 0.5
-    said = another_run(run, tmp_path, right)
+    said = run.network.predict(run.data.loader("test"))
+    # Of a few samples the other run has other labels, and predicts these: here it is wrong.
+    other = torch.arange(n) % 7 == 0
+    another_run(run, tmp_path, right | other, label=torch.where(other, said.predicted, said.label))
+    right = torch.where(other, said.predicted == said.label, right)
     study = Breakdown(odds=4, corrected=str(tmp_path))
     study.check(run)
     failures = study(run).tables["failures"]
@@ -152,6 +156,9 @@ def test_runs_that_cannot_be_compared_are_refused(run, tmp_path):
         study.check(run)
     with pytest.raises(ConfigurationError, match=r"corrected=.*test split has 30 samples"):
         Breakdown(corrected=str(tmp_path)).check(run)
+    another_run(run, tmp_path / "as they are", torch.ones(n, dtype=torch.bool), strategy="guided")
+    with pytest.raises(ConfigurationError, match=r"corrects labels .*strategy guided"):
+        Breakdown(corrected=str(tmp_path / "as they are")).check(run)
     with pytest.raises(ConfigurationError, match="val split has 0 samples"):
         Breakdown(split="val", against=str(tmp_path)).check(run)
 

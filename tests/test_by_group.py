@@ -28,6 +28,15 @@ def test_the_groups_with_most_failures_come_first_whatever_their_numbers():
     assert failures_by_group(INDEX[order], FAILED[order], GROUPS, columns) == told
 
 
+def test_a_copy_that_joins_two_groups_hides_neither():
+    people = ["-"] * 100 + [f"p{i // 4}" for i in range(80)]
+    groups = torch.cat([torch.zeros(100), torch.arange(80) // 4 + 1]).long()
+    groups[104:108] = groups[100]  # the second person has a recording of the first
+    index, failed = torch.arange(100, 180), torch.arange(80) < 6
+    told = failures_by_group(index, failed, groups, {"person": people})
+    assert told == "Failures by person: p0 4 of 4, p1 2 of 4; 18 other of 20 have none."
+
+
 @pytest.mark.parametrize(
     ("failed", "groups", "columns"),
     [

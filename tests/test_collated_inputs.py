@@ -173,3 +173,43 @@ def test_an_argument_whose_name_holds_nothing_that_is_known_is_refused():
     data = data_of(telling(lambda x: torch.randint(1, 3, (len(x),))))
     with pytest.raises(ConfigurationError, match=r"wants \['n'\].*call="):
         read(ToldByName(), data)
+
+
+class Scaled(Counts):
+    def forward(self, x, scale, mean):
+        return super().forward(x) * scale + mean
+
+
+class Classed(Counts):
+    def forward(self, x, cls=None):
+        return super().forward(x) if cls is None else super().forward(x) + cls[:, None]
+
+
+def test_arguments_that_look_alike_are_given_each_its_own():
+    scale, mean = torch.tensor([3.0, 2.0, 5.0]), torch.tensor([0.5, 7.0, 1.0])
+
+    def collate(items):
+        x, y = zip(*items, strict=True)
+        padded = nn.utils.rnn.pad_sequence(x, True, 1)
+        return {"x": padded, "scale": scale, "mean": mean, "y": torch.tensor(y)}
+
+    data = data_of(collate)
+    torch.manual_seed(0)
+    module = Scaled().eval()
+    network = read(module, data)
+    with torch.no_grad():
+        expected = module(collate(Texts(40, 1).items)["x"], scale, mean)
+    torch.testing.assert_close(network.predict([data.fetch(data.indices("test"))]).logits, expected)
+
+
+def test_labels_under_the_name_of_an_option_are_not_given():
+    def collate(items):
+        x, y = zip(*items, strict=True)
+        return {"x": nn.utils.rnn.pad_sequence(x, True, 1), "cls": torch.tensor(y)}
+
+    data = data_of(collate)
+    module = Classed().eval()
+    network = read(module, data)
+    with torch.no_grad():
+        expected = module(collate(Texts(40, 1).items)["x"])
+    torch.testing.assert_close(network.predict([data.fetch(data.indices("test"))]).logits, expected)

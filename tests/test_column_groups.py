@@ -173,6 +173,14 @@ def lengths_of(lengths):
     return [(c.told, c.inside) for c in found if c.parameters.get("group") == "length"]
 
 
+def test_ends_that_differ_in_the_last_of_many_digits_have_names_of_their_own():
+    values = [f"{1_700_000_000_000 + i}" for i in range(200)]
+    told = [told for told, _ in groups_of(values, torch.arange(200))]
+    assert len(set(told)) == 4
+    huge = ["1.6e308", "-1.6e308"] * 100 + [str(i) for i in range(40)]
+    json.dumps([group for _, group in groups_of(huge, torch.arange(240))], allow_nan=False)
+
+
 def test_one_reading_of_a_column_says_of_all_its_groups_who_belongs_to_them():
     values = ["a", "1.5", "b", "1.50", "2", "a", "nan"]
     groups = [{"value": "a"}, {"low": 1.5, "high": 2.0}, {"low": 2.0}, {"value": "c"}]

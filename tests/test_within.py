@@ -51,13 +51,30 @@ def test_one_cause_alone_has_nothing_within(seed):
     assert found.within == ""
 
 
-def test_samples_of_groups_are_not_counted_as_if_each_stood_alone():
+def test_one_sample_of_each_group_counts():
     context = failing_where(both=True)
     pattern = Candidate("group", "all", torch.ones(len(context), dtype=torch.bool))
     groups = GroupPatterns(columns_only=True).candidates(context, torch.zeros(len(context)))
-    assert told_within(pattern, groups, context).startswith("within it ")
-    in_pairs = replace(context, groups=torch.arange(5000) // 2)
-    assert told_within(pattern, groups, in_pairs) == ""
+    alone = told_within(pattern, groups, context)
+    assert alone.startswith("within it ")
+    # A copy or two change nothing.
+    number = torch.arange(5000)
+    number[context.index[1]] = number[context.index[0]]
+    assert told_within(pattern, groups, replace(context, groups=number)) == alone
+    # Of four recordings nothing can be told.
+    assert told_within(pattern, groups, replace(context, groups=torch.arange(5000) % 4)) == ""
+
+
+def test_the_least_likely_by_chance_is_told_where_all_are_nearly_impossible():
+    context, _ = images_with(None)
+    context = context.select(torch.arange(2000) % len(context))
+    failed = torch.arange(2000) < 700
+    whole = torch.ones(2000, dtype=torch.bool)
+    weak = torch.arange(2000) < 1100
+    groups = [Candidate("group", "weak", weak), Candidate("group", "own", failed.clone())]
+    context = replace(context, failed=failed, index=torch.arange(2000))
+    told = told_within(Candidate("group", "all", whole), groups, context)
+    assert told.startswith("within it own: 700 of the 700 failures, error 100%, 0.0%")
 
 
 @pytest.mark.parametrize(("value", "told"), [(9, True), (8, True), (7, False)])

@@ -27,7 +27,7 @@ _FAILURE: list[str | int] = [
 ]
 # Columns of the table of what failures have in common.
 _PATTERN: list[str | int] = [
-    *("pattern", "also", "failures", "error_inside", "error_outside", "p"),
+    *("pattern", "also", "within", "failures", "error_inside", "error_outside", "p"),
     *("injected", "became", "failing_samples", "training_samples"),
 ]
 
@@ -80,7 +80,8 @@ def _pattern(found: FoundPattern, samples: SampleNames) -> list[str | float]:
         for index in (found.failures, found.samples[:MAX_ALIKE])
     )
     return [
-        *(found.told, ", ".join(trait.told for trait in found.also), len(found.failures)),
+        *(found.told, ", ".join(trait.told for trait in found.also), found.within),
+        *(len(found.failures),),
         *(found.error_inside, found.error_outside, found.p),
         *(found.injected, "; ".join(became), failing, alike),
     ]

@@ -3,8 +3,8 @@
 from rnnrepair.influence.labels import FEWEST_HELD_OUT
 from rnnrepair.traces import Traces
 
-# Share of held-out samples that is wrong, from which on right labels are called suspect in numbers:
-# up to .13 it were 5 of 1,200, at .2 to .3 10 to 56 (docs/usage.md, Wrong labels).
+# Share of held-out samples that is wrong, from which on right labels are called suspect in numbers
+# (docs/results.md, Right labels that are called suspect).
 WRONG_OFTEN = 0.15
 
 

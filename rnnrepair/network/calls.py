@@ -10,15 +10,14 @@ import torch
 from torch import nn
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.arguments import arguments_of
 from rnnrepair.network.given_views import given_views, views_by_key
-from rnnrepair.network.names import inputs_among, role_of
 from rnnrepair.network.snapshot import unchanged
 from rnnrepair.network.training_call import Given, first_of_layers, given_in_training
 from rnnrepair.network.unknown_argument import likeness
 from rnnrepair.network.views import (
     View,
     always,
-    further_input,
     recognise,
     same_value,
     unlike_each,
@@ -38,9 +37,6 @@ Form = Callable[[SequenceBatch], tuple[Any, SequenceBatch]]
 
 # Views that tell where sequences end.
 ENDS = ("lengths", "the longest length", "the mask")
-
-# Of arrays, whose further input has no name that its user has chosen.
-UNNAMED = further_input("static")
 
 SAY = "say how the network is called with call=lambda module, batch: module(...)."
 
@@ -236,32 +232,6 @@ def _again(
     )
 
 
-def _role(name: str, inputs: str | None, views: Mapping[str, View]) -> str | None:
-    """Return the view that an argument is given; see ``role_of``."""
-    if further_input(name) in views:
-        return further_input(name)
-    return "inputs" if name == inputs else role_of(name)
-
-
-def _of_the_unnamed(
-    parameters: Mapping[str, inspect.Parameter],
-    inputs: str | None,
-    views: Mapping[str, View],
-    known: Mapping[str, str],
-) -> dict[str, str]:
-    """Return the one argument that takes the further input to which nobody could give a name."""
-    if UNNAMED not in views:
-        return {}
-    unknown = [
-        name
-        for name, of in parameters.items()
-        if of.default is of.empty and of.kind not in {of.VAR_POSITIONAL, of.VAR_KEYWORD}
-        if name not in known and _role(name, inputs, views) is None
-    ]
-    taken = any(further_input(name) == UNNAMED for name in parameters)
-    return {unknown[0]: UNNAMED} if len(unknown) == 1 and not taken else {}
-
-
 def _by_name(
     module: nn.Module,
     batch: SequenceBatch,
@@ -275,34 +245,26 @@ def _by_name(
         module: to be called.
         batch: see ``find_call``.
         ends: whether options may say where sequences end.
-        keys: which views the user's batches hold, by their keys: an argument whose name says
-            nothing is given what stands under that key.
+        keys: see ``arguments_of``.
     """
-    of_key = {key: what for key, (what, _) in (keys or {}).items()}
-    views = {**views_of(batch), **dict((keys or {}).values())}
+    views = views_of(batch)
     arguments: list[View] = []
     options: dict[str, View] = {}
     names: dict[int | str, str] = {}
     unknown = []
     parameters = inspect.signature(module.forward).parameters
-    inputs = inputs_among(list(parameters))
-    of_key |= _of_the_unnamed(parameters, inputs, views, of_key)
-    for place, (name, parameter) in enumerate(parameters.items()):
-        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
+    for place, given in enumerate(arguments_of(parameters, views, keys or {})):
+        if given.what is None or given.view is None:
+            if given.required and given.what is None:
+                unknown.append(given.name)
+            elif given.required:
+                options[given.name] = always(None)
+        elif given.what.startswith(ENDS) and not (given.required or ends):
             continue
-        role = _role(name, inputs, views) or of_key.get(name)
-        required = parameter.default is parameter.empty
-        if role is None or role == "None":
-            if required and role is None:
-                unknown.append(name)
-            elif required:
-                options[name] = always(None)
-        elif role.startswith(ENDS) and not (required or ends):
-            continue
-        elif place == 0 and parameter.kind != parameter.KEYWORD_ONLY:
-            arguments, names[0] = [views[role]], role
+        elif place == 0 and not given.keyword_only:
+            arguments, names[0] = [given.view], given.what
         else:
-            options[name], names[name] = views[role], role
+            options[given.name], names[given.name] = given.view, given.what
     if unknown or not names:
         name = type(module).__name__
         if unknown:

@@ -11,6 +11,7 @@ from torch import Tensor
 from rnnrepair.patterns.ordered_values import numbers, shortest, time_of, times
 from rnnrepair.patterns.pattern import LEAST_INSIDE
 from rnnrepair.patterns.sharpened import sharpened
+from rnnrepair.sequences import value_text
 
 # Parts of about equal size that numbers are cut into.
 QUARTERS = 4
@@ -66,8 +67,9 @@ def _has_order(values: Sequence[str], number: Tensor) -> bool:
 def _edges(known: Tensor, interpolation: str) -> list[float]:
     """Return the ends of the quarters of numbers, in order, each once."""
     parts = torch.linspace(0, 1, QUARTERS + 1, dtype=torch.float64)[1:-1]
-    edges: list[float] = known.quantile(parts, interpolation=interpolation).unique().tolist()
-    return edges
+    edges = known.quantile(parts, interpolation=interpolation)
+    found: list[float] = edges[edges.isfinite()].unique().tolist()
+    return found
 
 
 def members_of_groups(
@@ -139,7 +141,8 @@ def _there(low: float | str | None, high: float | str | None) -> dict[str, float
 
 
 def _told(low: float | str | None, high: float | str | None) -> str:
-    first, last = (f"{end:.10g}" if isinstance(end, float) else end for end in (low, high))
+    # All digits: two ends may differ in the last of many.
+    first, last = (value_text(end) if isinstance(end, float) else end for end in (low, high))
     dated = isinstance(low, str) or isinstance(high, str)
     below, more = ("before", "or later") if dated else ("below", "or more")
     if first is None:

@@ -91,8 +91,7 @@ class Pattern:
         samples: (k,) int64 training samples that have it too, the nearest first.
         also: what else most of the same failures have in common: the most surprising of each other
             kind, where it has passed the same test.
-        within: which value of a column most of its failures have, and few of its other samples; see
-            ``told_within``. Empty for none.
+        within: which value narrows it, see ``told_within``. Empty for none.
     """
 
     kind: str

@@ -70,9 +70,9 @@ def learnt_told(split: Traces, training: Traces, name: Split) -> str:
         )
     if unlearnt <= BY_HEART * wrong and is_behind(split, training):
         return (
-            f"{training.accuracy:.0%} of the training samples are right: what fails on {name} is "
-            "new to the network (more or more varied training data, augmentation, a smaller or "
-            "more regular network)."
+            "Nearly all training samples without a suspect label are right: what fails on "
+            f"{name} is new to the network (more or more varied training data, augmentation, a "
+            "smaller or more regular network)."
         )
     return ""
 

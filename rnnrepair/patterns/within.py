@@ -1,5 +1,6 @@
 """Where the failures of a pattern gather within it: a device, but with one firmware alone."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -17,14 +18,13 @@ MOST, TIMES = 0.8, 2.0
 
 
 def told_within(pattern: Candidate, groups: Sequence[Candidate], context: PatternContext) -> str:
-    """Tell which value most failures of a pattern have, and few of its other samples; else empty.
+    """Tell which value narrows a pattern: a value of a column, and a class; empty for none.
 
-    A value of a column, and a class where one is concerned.
+    Most of its failures have the value, and its samples without it fail at most half as often.
 
     A cause may need two things at once. Each alone is then named with a low error rate, or one is
     named and the other is what narrows it. Fisher's exact test among the samples of the pattern,
-    Bonferroni's correction over the values. Samples that stand in groups would count too often:
-    nothing is told of them.
+    one of each group, Bonferroni's correction over the values.
 
     Args:
         pattern: of the R samples of the context.
@@ -44,17 +44,22 @@ def _best_within(pattern: Candidate, groups: Sequence[Candidate], context: Patte
     """Return the most surprising of some groups, for people; empty where none passes the test."""
     inside, failed = pattern.inside, context.failed
     n, n_failed = int(inside.sum()), int((inside & failed).sum())
-    if len(context.group[inside].unique()) < n or n_failed == n:
+    if n_failed == n:
         return ""
+    apart = _one_of_each(context.group, inside)
+    n_apart, failed_apart = int(apart.sum()), int((apart & failed).sum())
     compared = [g for g in groups if _parts(g.inside & inside, n)]
-    best, told = LEVEL, ""
+    best, told = math.log(LEVEL), ""
     for group in compared:
         own = group.inside & inside
         size, having = int(own.sum()), int((own & failed).sum())
         error, elsewhere = having / size, (n_failed - having) / (n - size)
         if having < MOST * n_failed or error < TIMES * elsewhere:
             continue
-        p = len(compared) * float(hypergeom.sf(having - 1, n, n_failed, size))
+        drawn = apart & own
+        k, m = int((drawn & failed).sum()), int(drawn.sum())
+        # In logarithms: of two that are nearly impossible by chance one is less likely.
+        p = math.log(len(compared)) + float(hypergeom.logsf(k - 1, n_apart, failed_apart, m))
         if p < best:
             best = p
             told = (
@@ -62,6 +67,17 @@ def _best_within(pattern: Candidate, groups: Sequence[Candidate], context: Patte
                 f"{elsewhere:.1%} of the other {n - size}"
             )
     return told
+
+
+def _one_of_each(group: Tensor, inside: Tensor) -> Tensor:
+    """Return (R,) bool: the first of the samples of each group that are inside."""
+    rows = inside.nonzero()[:, 0]
+    number = group[rows].unique(return_inverse=True)[1]
+    n_groups = int(number.max()) + 1
+    first = torch.full((n_groups,), len(group)).scatter_reduce(0, number, rows, "amin")
+    found = torch.zeros_like(inside)
+    found[first] = True
+    return found
 
 
 def _parts(own: Tensor, n: int) -> bool:

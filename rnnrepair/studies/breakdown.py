@@ -28,6 +28,7 @@ from rnnrepair.studies.copy_table import copy_table
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.studies.new_failures import (
     answers_of,
+    check_corrected,
     n_other_labels,
     right_elsewhere,
     told_new,
@@ -125,7 +126,7 @@ class Breakdown:
                 network gets right are counted apart as new. None for none.
             corrected: folder of a run that has trained a new network on corrected labels of the
                 same data (the strategy clean_from_start): what that gets right, wrong labels of
-                training are why. None where there is none.
+                training may be why, and of any new network some. None where there is none.
 
         Raises:
             SettingsError: a value out of range.
@@ -149,6 +150,8 @@ class Breakdown:
         for argument in ("against", "corrected"):
             if getattr(self, argument) is not None:
                 answers_of(getattr(self, argument), self.split, index, argument)
+        if self.corrected is not None:
+            check_corrected(self.corrected)
 
     def __call__(self, run: FinishedRun) -> StudyResult:
         """Sort the failures."""

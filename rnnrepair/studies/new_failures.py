@@ -42,6 +42,21 @@ def answers_of(
     return answers
 
 
+def check_corrected(folder: Path) -> None:
+    """Refuse a run whose network was trained on the labels as they are.
+
+    Raises:
+        ConfigurationError: says what it did.
+    """
+    record = RunRecord.load(folder)
+    if not record.strategy.startswith("clean") and record.corrections is None:
+        raise ConfigurationError(
+            f"corrected={folder}: expected a run that corrects labels (the strategy "
+            f"clean_from_start, or with corrections), and this one has the strategy "
+            f"{record.strategy}."
+        )
+
+
 def right_elsewhere(failures: Traces, answers: SplitAnswers) -> Tensor:
     """Return (M,) bool: the failures that the final network of another run gets right.
 
