@@ -1,7 +1,9 @@
 """Values that doubted samples share, against draws by hand, and what they do to suspicion."""
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import fisher_exact
@@ -163,3 +165,32 @@ def test_what_is_far_from_all_others_is_not_suspect():
     found = suspect_labels(replace(view, fetch=fetch))
     assert found.suspect.nonzero()[:, 0].tolist() == [0, 25, 44, 59]
     assert found.n_far == 1
+
+
+def test_labels_that_mean_something_else_for_two_values_at_once_are_explained_there_alone():
+    """Mail from one region counts the other way round; other labels are wrong here and there."""
+    g = np.random.default_rng(0)
+    n = 2000
+    source = g.choice(["mail", "web", "app"], n)
+    region = g.choice(["us", "eu", "asia"], n)
+    label = torch.arange(n) % 2
+    both = (source == "mail") & (region == "us")
+    doubted = torch.from_numpy(np.where(both, g.random(n) < 0.7, g.random(n) < 0.01))
+    columns = {"source": source.tolist(), "region": region.tolist(), "day": ["1"] * n}
+    found = shared_values(columns, torch.arange(n), label, doubted)
+    assert [shared.pairs for shared in found] == [{("source", "mail"), ("region", "us")}]
+    for shared in found:
+        assert (shared.doubted, shared.having) == (int(doubted[both].sum()), int(both.sum()))
+        assert shared.classes == (0, 1)
+        assert shared.name in shared.told
+        explains = shared.explains(columns, torch.arange(n), label)
+        assert torch.equal(explains, torch.from_numpy(both))
+        assert SharedValue.of_plain(json.loads(json.dumps(shared.plain()))) == shared
+    # What records of earlier versions do not have is nothing.
+    old = found[0].plain()
+    old.pop("beside")
+    assert SharedValue.of_plain(old).beside is None
+    # A source that is often wrong, in no region more than in others, explains nothing.
+    often = torch.from_numpy(np.where(source == "mail", g.random(n) < 0.3, g.random(n) < 0.01))
+    (mail,) = shared_values(columns, torch.arange(n), label, often)
+    assert (mail.name, mail.classes) == ("source=mail", ())

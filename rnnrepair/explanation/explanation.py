@@ -255,7 +255,7 @@ class Explanation:
         if self.doubt.explained[row]:
             value = self.doubt.shared[int(self.doubt.explained_by[row])]
             return (
-                f"Most training samples with {value.column}={value.value} look mislabelled: they "
+                f"Most training samples with {value.name} look mislabelled: they "
                 "are, or what has this value differs"
             )
         if not self.doubt.suspect[row]:

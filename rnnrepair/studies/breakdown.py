@@ -332,7 +332,7 @@ def _true_labels(run: FinishedRun, failures: Traces) -> dict[str, list[str]]:
 
 def _explanations(doubt: LabelDoubt) -> list[str]:
     """Return the value that explains a doubt at each of M failures, empty for none."""
-    told = [f"{value.column} {value.value}" for value in doubt.shared]
+    told = [value.name.replace("=", " ") for value in doubt.shared]
     return [told[place] if place >= 0 else "" for place in doubt.explained_by.tolist()]
 
 

@@ -36,6 +36,7 @@ class SharedValue:
             number of values that were tried.
         classes: classes in which at least half of the samples with the value are doubted: there
             the value explains a doubt, and the doubt says nothing of the label.
+        beside: another column and its value, where only samples that have both are concerned.
     """
 
     column: str
@@ -46,6 +47,19 @@ class SharedValue:
     of_samples: int
     p: float
     classes: tuple[int, ...]
+    beside: tuple[str, str] | None = None
+
+    @property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """The columns with their values, in any order."""
+        both = ((self.column, self.value), self.beside)
+        return frozenset(pair for pair in both if pair is not None)
+
+    @property
+    def name(self) -> str:
+        """The value and its column, or both of them."""
+        second = "" if self.beside is None else f" and {self.beside[0]}={self.beside[1]}"
+        return f"{self.column}={self.value}{second}"
 
     @property
     def told(self) -> str:
@@ -54,7 +68,7 @@ class SharedValue:
         share = self.having / self.of_samples
         told = (
             f"{self.doubted} of {self.of_doubted} training samples whose label is doubted have "
-            f"{self.column}={self.value}, but only {share:.1%} of all {self.of_samples} that were "
+            f"{self.name}, but only {share:.1%} of all {self.of_samples} that were "
             f"looked at ({p}): "
         )
         if not self.classes:
@@ -81,6 +95,10 @@ class SharedValue:
         """
         values = columns[self.column]
         has = torch.tensor([values[i] == self.value for i in index.tolist()], dtype=torch.bool)
+        if self.beside is not None:
+            column, value = self.beside
+            others = columns[column]
+            has &= torch.tensor([others[i] == value for i in index.tolist()], dtype=torch.bool)
         return has & torch.isin(label, torch.tensor(self.classes, dtype=torch.int64))
 
     def plain(self) -> dict[str, Any]:
@@ -90,7 +108,10 @@ class SharedValue:
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "SharedValue":
         """Return the value that was told as plain values."""
-        return cls(**{**told, "classes": tuple(told["classes"])})
+        # Records of earlier versions have none.
+        beside = told.get("beside")
+        both = None if beside is None else (str(beside[0]), str(beside[1]))
+        return cls(**{**told, "classes": tuple(told["classes"]), "beside": both})
 
 
 def shared_values(
@@ -140,8 +161,51 @@ def shared_values(
             has = held[name] == value
             counts = (int((has & wrong).sum()), int(wrong.sum()), int(has.sum()), len(index))
             of = _classes_of(has, wrong, classes)
-            found.append(SharedValue(name, value, *counts, p, of))
-    return tuple(sorted(found, key=lambda shared: (shared.p, -shared.doubted)))
+            single = SharedValue(name, value, *counts, p, of)
+            found.append(single if of else _narrowed(single, held, wrong, classes) or single)
+    ranked = sorted(found, key=lambda shared: (shared.p, -shared.doubted))
+    # Two values that each narrow the other are told once.
+    told: dict[frozenset[tuple[str, str]], SharedValue] = {}
+    for shared in ranked:
+        told.setdefault(shared.pairs, shared)
+    return tuple(told.values())
+
+
+def _narrowed(
+    single: SharedValue, held: Mapping[str, np.ndarray], doubted: np.ndarray, classes: np.ndarray
+) -> SharedValue | None:
+    """Return the value with that of another column, where most samples with both are doubted.
+
+    Labels that mean something else for one source in one region look wrong there alone. Fisher's
+    exact test among the samples with the first value, Bonferroni's correction over the second.
+
+    Args:
+        single: a value that explains nothing by itself.
+        held: (n,) values by column.
+        doubted: (n,) bool.
+        classes: (n,).
+    """
+    first = held[single.column] == single.value
+    n, n_doubted = int(first.sum()), int((first & doubted).sum())
+    tried = [
+        (name, value)
+        for name, values in held.items()
+        if name != single.column
+        for value, k in sorted(Counter(values[first & doubted].tolist()).items())
+        if k >= LEAST_DOUBTED
+    ]
+    best: SharedValue | None = None
+    for name, value in tried:
+        both = first & (held[name] == value)
+        k, size = int((both & doubted).sum()), int(both.sum())
+        of = _classes_of(both, doubted, classes)
+        p = min(1.0, len(tried) * float(hypergeom.sf(k - 1, n, n_doubted, size)))
+        if of and size < n and p <= LEVEL and (best is None or p < best.p):
+            counts = (k, single.of_doubted, size, single.of_samples)
+            best = SharedValue(
+                *(single.column, single.value, *counts, max(p, single.p), of), (name, value)
+            )
+    return best
 
 
 def _units(values: np.ndarray, doubted: Tensor, group: Tensor) -> tuple[np.ndarray, np.ndarray]:
