@@ -89,8 +89,10 @@ class Sweep:
 
     def region(self, low: float, high: float) -> str:
         """Return what people read of the edits between two places."""
-        ends = self.at(torch.tensor([low, high])).tolist()
-        return self.told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
+        ends, told = self.at(torch.tensor([low, high])).tolist(), self.told
+        if "later by" in told and ends[1] <= 0:
+            ends, told = [-ends[1], -ends[0]], told.replace("later by", "earlier by")
+        return told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
 
 
 def drawn_in(region: EditRegion, n: int, spec: DataSpec, generator: torch.Generator) -> EditBatch:

@@ -103,8 +103,12 @@ def series_components(
 def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
     """Return (B, parts, F) means over equal parts of (B, T, F) sequences of any lengths.
 
-    The mean over a part is a difference of the running sum, which is linear between steps.
+    The mean over a part is a difference of the running sum, which is linear between steps. Where
+    every part is a step, nothing is averaged: most images are so, and it would be a third of the
+    time that their features take.
     """
+    if bool((batch.lengths == n_parts).all()):
+        return batch.inputs[:, :n_parts].float()
     inputs = batch.zero_padded.double()
     running = torch.nn.functional.pad(inputs.cumsum(1), (0, 0, 1, 0))
     edge = torch.linspace(0, 1, n_parts + 1, dtype=torch.float64) * batch.lengths[:, None]
