@@ -77,7 +77,8 @@ REMEDIES: dict[FailureKind, str] = {
     "that was trained without them is right here. Of failures with other causes some are right "
     "after any new training, too.",
     FailureKind.WORD: "Get more texts with these words, or word vectors that were trained on more.",
-    FailureKind.CLASS: "Get more samples of the class, or draw them more often, and choose by "
+    FailureKind.CLASS: "Get more samples of the class. Until then train a new network on edited "
+    "samples (images, series: the strategy augment), or draw the class more often, and choose by "
     "balanced accuracy or macro F1.",
     FailureKind.BOUNDARY: "Leave them: another seed turns many of them round. A mean of several "
     "networks helps more than a repair.",
