@@ -104,7 +104,7 @@ def test_a_column_of_another_length_in_npz_is_refused_with_both_lengths(tmp_path
     x, y = np.random.default_rng(0).random((24, 5, 2)), np.arange(24) % 2
     np.savez(tmp_path / "a.npz", x=x, y=y, device=np.arange(23))
     with pytest.raises(DataError, match=r"a\.npz.*'device'.*\(23,\).*24 recordings"):
-        read(tmp_path / "a.npz", Columns(more=["device"]))
+        read(tmp_path / "a.npz", Columns(more={"device": "columns"}))
     with pytest.raises(DataError, match=r"'device'.*\(23,\).*24"):
         read(tmp_path / "a.npz", Columns(split="device"))
     # Nobody has asked for it.
@@ -176,7 +176,7 @@ def test_long_table_is_read_as_it_was_written_whatever_the_order_of_its_rows(tmp
     made, label = recordings(missing=0.2)
     person = np.array([f"p{i % 4}" for i in range(24)])
     frame = long_frame(made, label, person=person)
-    columns = Columns(more=["person"])
+    columns = Columns(more={"person": "columns"})
     raws = []
     for rows in (frame, frame.sample(frac=1, random_state=1)):
         write_table(rows, tmp_path / name)
@@ -322,12 +322,12 @@ def test_wide_table_is_a_recording_a_row(tmp_path):
     rows = [[*one[:, 0].tolist(), *[np.nan] * (longest - len(one))] for one in made]
     frame = pd.DataFrame(rows, columns=[f"t{i}" for i in range(longest)])
     frame["label"], frame["person"] = label, np.arange(24) % 5
-    raw = read(write_table(frame, tmp_path / "a.csv"), Columns(more=["person"]))
+    raw = read(write_table(frame, tmp_path / "a.csv"), Columns(more={"person": "columns"}))
     assert same(raw, made, label)
     assert raw.columns["person"].tolist() == (np.arange(24) % 5).tolist()
     frame.loc[3, [f"t{i}" for i in range(longest)]] = np.nan
     with pytest.raises(DataError, match="line 5 holds no value"):
-        read(write_table(frame, tmp_path / "a.csv"), Columns(more=["person"]))
+        read(write_table(frame, tmp_path / "a.csv"), Columns(more={"person": "columns"}))
 
 
 def test_a_long_table_whose_columns_are_called_otherwise_is_not_read_as_wide(tmp_path):
@@ -361,7 +361,7 @@ def test_folder_of_recordings_is_read_in_the_order_of_names(tmp_path, caplog):
     made, label = recordings()
     table = recording_files(tmp_path, made, label)
     (tmp_path / "unknown.csv").write_text("x,y,z\n1,2,3\n")
-    raw = read(tmp_path, Columns(more=["person"]))
+    raw = read(tmp_path, Columns(more={"person": "columns"}))
     assert same(raw, made, label)
     assert raw.channel_names == ["x", "y", "z"]
     assert raw.columns["person"].tolist() == table["person"].tolist()
@@ -501,12 +501,12 @@ def test_labels_and_columns_keep_their_leading_zeros(tmp_path):
     frame = long_frame(made, label)
     frame["device"] = ["007" if int(name[1:]) % 2 else "7" for name in frame["id"]]
     frame.to_csv(tmp_path / "a.csv", index=False)
-    raw = read(tmp_path / "a.csv", Columns(more=["device"]))
+    raw = read(tmp_path / "a.csv", Columns(more={"device": "columns"}))
     assert raw.labels.tolist() == label.tolist()
     assert raw.columns["device"].tolist() == ["7", "007"] * 6
     frame["label"], frame["device"] = frame["label"].str.lstrip("0"), 0.5
     frame.to_csv(tmp_path / "a.csv", index=False)
-    raw = read(tmp_path / "a.csv", Columns(more=["device"]))
+    raw = read(tmp_path / "a.csv", Columns(more={"device": "columns"}))
     assert set(raw.labels) == {"1", "2"}
     assert raw.columns["device"].tolist() == [0.5] * 12
 

@@ -35,7 +35,7 @@ def read_series(path: Path, columns: Columns, labels: Path | None = None) -> Raw
     if kind == ".ts":
         return read_ts(path)
     if kind == ".npz":
-        return read_npz(path, columns.split, columns.more)
+        return read_npz(path, columns.split, list(columns.more))
     if kind == ".npy":
         return read_npy(path, labels)
     if kind in SUFFIXES:

@@ -48,7 +48,7 @@ def read_folder(path: Path, columns: Columns, labels: Path | None = None) -> Raw
         )
     named = [("id_column", columns.id), ("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
-    named += [("group, test_by or columns", name) for name in columns.more]
+    named += [(argument, name) for name, argument in columns.more.items()]
     of_labels = open_series_table(labels, columns, named)
     names = columns.texts_in(of_labels.header)
     table = of_labels.numbers([name for _, name in named], (), names)

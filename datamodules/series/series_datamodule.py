@@ -121,10 +121,15 @@ class SeriesDataModule(SequenceDataModule):
         self.path = None if path is None else Path(path).expanduser()
         self.labels = None if labels is None else Path(labels).expanduser()
         self.test_by = test_by or group
-        named = dict.fromkeys((group, self.test_by, *columns))
-        self.more_columns = [name for name in named if name is not None]
+        by_argument = (("group", [group]), ("test_by", [test_by]), ("columns", columns))
+        more: dict[str, str] = {}
+        for argument, names in by_argument:
+            for name in names:
+                if name is not None:
+                    more.setdefault(name, argument)
+        self.more_columns = list(more)
         self.columns = Columns(
-            *(id_column, time_column, label_column, split_column, self.more_columns, channels),
+            *(id_column, time_column, label_column, split_column, more, channels),
             separator=separator,
             encoding=encoding,
         )

@@ -1,7 +1,7 @@
 """What the readers of tables of series share: columns by their names, channels of numbers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class Columns:
         time: of a row in its recording.
         label: class of the recording.
         split: ``train``, ``val`` or ``test``; None for none.
-        more: columns that groups and test sets are chosen by.
+        more: columns that groups and test sets are chosen by, and patterns are looked for in, each
+            with the argument that names it.
         channels: the channels; None takes all other columns of numbers.
         separator: between two columns of csv; None finds it.
         encoding: of csv and tsv.
@@ -35,7 +36,7 @@ class Columns:
     time: str = "time"
     label: str = "label"
     split: str | None = None
-    more: Sequence[str] = ()
+    more: Mapping[str, str] = field(default_factory=dict)
     channels: Sequence[str] | None = None
     separator: str | None = None
     encoding: str = "utf-8"

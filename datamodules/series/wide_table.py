@@ -43,7 +43,7 @@ def read_wide(path: Path, columns: Columns) -> RawSeries:
     """
     named = [("label_column", columns.label)]
     named += [] if columns.split is None else [("split_column", columns.split)]
-    named += [("group, test_by or columns", name) for name in columns.more]
+    named += [(argument, name) for name, argument in columns.more.items()]
     named += [("channels", name) for name in columns.channels or ()]
     file = open_series_table(path, columns, named)
     apart = {columns.id, *columns.of_recordings()}

@@ -72,7 +72,7 @@ def read(path: Path) -> dict[str, float]:
     """Return seconds and megabytes of reading a file."""
     reset_peak()
     before, start = peak_mb(), time.perf_counter()
-    read_series(path, Columns("id", "time", "label", None, [], None))
+    read_series(path, Columns("id", "time", "label", None, {}, None))
     seconds = time.perf_counter() - start
     return {
         "seconds": seconds,
