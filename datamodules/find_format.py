@@ -1,5 +1,6 @@
 """Finds out where inputs, length and label stand in a user's items, by trying."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from rnnrepair.datamodules.sequence_ends import find_ends, token_in_front
 from rnnrepair.datamodules.values import as_tensor, described
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import Kind
+
+log = logging.getLogger(__name__)
 
 # Names of places, in small letters without underscores.
 INPUTS = {"x", "xs", "input", "inputs", "inputids", "ids", "tokens", "data", "features", "seq"}
@@ -76,6 +79,8 @@ def find_format(
     free = [key for key in free if key != label]
     _check_names(named, free)
     beside = tuple(key for key in free if _goes_beside(numbers[key], sequences))
+    if mask is None:
+        _tell_of_masks([key for key in beside if _plain(key) in MASKS])
     tell_merged(sequences, f"inputs {inputs!r}")
     ends, padded_with = find_ends(sequences, numbers, length, mask, padding)
     first = numbers[inputs][0]
@@ -173,6 +178,18 @@ def _as_steps(values: list[Tensor], key: Key, *, steps_last: bool) -> list[Tenso
             "nothing to turn; leave it out."
         )
     return [value.mT for value in values] if steps_last else values
+
+
+def _tell_of_masks(keys: Sequence[Key]) -> None:
+    """Warn of what is called a mask and does not end with what is masked."""
+    for key in keys:
+        log.warning(
+            "%r is called a mask, and its zeros do not stand behind the steps of a sequence. It is "
+            "read as a further input of each step, and padding in front as readings: edits change "
+            "these too, and an edited sample keeps the mask of the one that it was made from. Pad "
+            "behind the sequences, and give their mask or length.",
+            key,
+        )
 
 
 def _is_mask(key: Key, values: list[Tensor], sequences: list[Tensor]) -> bool:

@@ -364,3 +364,17 @@ def test_tokens_are_joined_as_the_user_says(between):
     tokens = data.fetch(torch.tensor([3])).inputs[0, :3]
     expected = between.join(names[token] for token in tokens.tolist())
     assert Names.of(data.spec).text_of(tokens) == expected
+
+
+@pytest.mark.parametrize(("in_front", "told"), [(True, True), (False, False)])
+def test_a_mask_of_padding_in_front_is_warned_of(caplog, in_front, told):
+    g = torch.Generator().manual_seed(0)
+    items = []
+    for i in range(60):
+        x, mask = torch.randn(9, F, generator=g), torch.zeros(9)
+        real = slice(3, None) if in_front else slice(None, 6)
+        mask[real] = 1
+        items.append({"x": x * mask[:, None], "mask": mask, "y": i % C})
+    data = DatasetDataModule(items[:N_TRAIN], items[N_TRAIN:], progress=False)
+    data.setup()
+    assert ("'mask' is called a mask, and its zeros do not stand behind" in caplog.text) is told
