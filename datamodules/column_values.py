@@ -47,8 +47,8 @@ def column_values(columns: Mapping[str, Iterable[Any]], source: str) -> dict[str
 
 
 def _dated(value: pd.Timestamp) -> str:
-    """Return a time as ISO 8601 has it, and of midnight the date alone."""
-    midnight = value == value.normalize()
+    """Return a time as ISO 8601 has it, and of midnight the date alone (not of one zone)."""
+    midnight = value.tz is None and value == value.normalize()
     return value.date().isoformat() if midnight else value.isoformat(sep=" ")
 
 

@@ -80,7 +80,7 @@ def find_format(
     _check_names(named, free)
     beside = tuple(key for key in free if _goes_beside(numbers[key], sequences))
     if mask is None:
-        _tell_of_masks([key for key in beside if _plain(key) in MASKS])
+        _tell_of_masks([key for key in beside if _masks_in_front(key, numbers[key])])
     tell_merged(sequences, f"inputs {inputs!r}")
     ends, padded_with = find_ends(sequences, numbers, length, mask, padding)
     first = numbers[inputs][0]
@@ -180,12 +180,21 @@ def _as_steps(values: list[Tensor], key: Key, *, steps_last: bool) -> list[Tenso
     return [value.mT for value in values] if steps_last else values
 
 
+def _masks_in_front(key: Key, values: list[Tensor]) -> bool:
+    """Whether values are called a mask, and are 0 on the first steps of items and 1 behind them."""
+    if _plain(key) not in MASKS or any(value.dim() != 1 for value in values):
+        return False
+    flags = [value.to(torch.uint8) for value in values]
+    rising = all(bool(f[-1:].any()) and bool((f[1:] >= f[:-1]).all()) for f in flags)
+    return rising and any(bool((f[:1] == 0).any()) for f in flags)
+
+
 def _tell_of_masks(keys: Sequence[Key]) -> None:
-    """Warn of what is called a mask and does not end with what is masked."""
+    """Warn of masks of padding that stands in front."""
     for key in keys:
         log.warning(
-            "%r is called a mask, and its zeros do not stand behind the steps of a sequence. It is "
-            "read as a further input of each step, and padding in front as readings: edits change "
+            "%r is called a mask, and its zeros stand in front of the steps of a sequence. It is "
+            "read as a further input of each step, and what it masks as readings: edits change "
             "these too, and an edited sample keeps the mask of the one that it was made from. Pad "
             "behind the sequences, and give their mask or length.",
             key,

@@ -59,8 +59,10 @@ def group_names(given: Any) -> list[Any]:
     """
 
     def one(value: Any) -> Any:
+        if isinstance(value, np.datetime64):
+            value = pd.Timestamp(value)
         value = value.tolist() if isinstance(value, np.ndarray | np.generic | Tensor) else value
-        return " ".join(map(str, value)) if isinstance(value, tuple | list) else value
+        return tuple(map(one, value)) if isinstance(value, tuple | list) else value
 
     return [one(value) for value in given]
 
@@ -118,7 +120,8 @@ def with_groups(
     )
     if told or OWN in columns or 2 * n_groups > len(number):
         return dict(columns)
-    return {**columns, **column_values({OWN: group_names(given)}, OWN)}
+    names = [str(name) if isinstance(name, tuple) else name for name in group_names(given)]
+    return {**columns, **column_values({OWN: names}, OWN)}
 
 
 def content_numbers(values: Tensor, offsets: Tensor) -> Tensor:

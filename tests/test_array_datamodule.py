@@ -9,6 +9,7 @@ from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.errors import ConfigurationError, DataError
 from rnnrepair.network import verified
 from rnnrepair.patterns.columns import groups_of
+from rnnrepair.patterns.ordered_values import times
 from rnnrepair.sequences import Names
 
 N, T, F, C = 90, 6, 4, 3
@@ -415,3 +416,35 @@ def test_times_of_frames_are_dates(unit):
         "2024-05-02" if unit == "D" else "2024-05-01 12:00:00"
     )
     assert len(groups_of(data.sample_columns["when"], torch.arange(N))) == 4
+
+
+class Switched(WithAge):
+    def forward(self, x, return_states=False):
+        hidden = self.gru(x)[0]
+        logits = self.head(torch.cat([hidden[:, -1], torch.zeros(len(x), F)], 1))
+        return (logits, hidden) if return_states else logits
+
+
+def test_static_inputs_go_to_no_switch(caplog):
+    age = X[:, 0] + 1
+    data = module_of(X[:70], Y[:70], X[70:], Y[70:], static=age[:70], static_test=age[70:])
+    module = Switched().eval()
+    found = verified(module, data).predict([data.fetch(torch.arange(70, N))]).logits
+    with torch.no_grad():
+        torch.testing.assert_close(found, module(torch.tensor(X[70:]).float()))
+    assert "No argument of forward takes" in caplog.text
+
+
+def test_zoned_times_keep_their_zone_at_midnight():
+    hours = pd.date_range("2024-05-01 23:00", periods=N, freq="h", tz="Europe/Paris")
+    data = module_of(X[:60], Y[:60], X[60:], Y[60:], columns={"when": pd.Series(hours)})
+    written = data.sample_columns["when"]
+    assert written[:2] == ["2024-05-01 23:00:00+02:00", "2024-05-02 00:00:00+02:00"]
+    assert times(written).diff().unique().tolist() == [3600.0]
+
+
+def test_days_are_groups_of_their_own():
+    days = pd.Series(np.datetime64("2024-05-01") + np.arange(N) // 9).to_numpy("datetime64[ns]")
+    data = module_of(X[:63], Y[:63], X[63:], Y[63:], group=days)
+    assert data.sample_columns["group"][0] == "2024-05-01"
+    assert len(set(data.sample_columns["group"])) == 10

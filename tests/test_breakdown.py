@@ -1,5 +1,7 @@
 """Each failure in exactly one kind, and each kind by an oracle."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from rnnrepair.datamodules import LoadedData, Sequences
 from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.models import SequenceClassifier
 from rnnrepair.network import verified
-from rnnrepair.record import SplitAnswers
+from rnnrepair.record import Cleaned, SplitAnswers
 from rnnrepair.report.studies import read_studies, write_study
 from rnnrepair.report.studies.breakdown import breakdown_figures
 from rnnrepair.studies import Breakdown, FinishedRun, StudyResult
@@ -87,7 +89,10 @@ def another_run(run, folder, right, index=None, label=None, strategy="clean_from
         label = said.label if index is None else torch.zeros_like(index)
     after = torch.where(right, label, (label + 1) % 3)
     answers = SplitAnswers(said.index if index is None else index, label, label, after)
-    record_of(repair_of({"test": answers}), strategy=strategy).save(folder)
+    made = repair_of({"test": answers})
+    cleaned = Cleaned(0, 1, 0, 0, 0) if strategy.startswith("clean") else None
+    made = replace(made, effort=replace(made.effort, cleaned=cleaned))
+    record_of(made, strategy=strategy).save(folder)
     return said
 
 

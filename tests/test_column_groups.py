@@ -24,7 +24,7 @@ def test_numbers_of_a_column_are_cut_into_quarters():
     # The column may have any name, that of a group of ours too.
     values = [f"{a:.3f}" for a in age.tolist()]
     old = age[context.index] > 65
-    failed = context.failed | (old & (torch.rand(len(old), generator=g) < 0.1))
+    failed = context.failed | (old & (torch.rand(len(old), generator=g) < 0.4))
     context = replace(context, failed=failed, columns={"length": values})
     pattern = find_patterns(context, [GroupPatterns(columns_only=True)])[0]
     # The quarter begins at 64.8; it is told from where on samples fail.
@@ -230,15 +230,40 @@ def test_failures_part_best_at_the_likeliest_cut(seed, above):
     rate = np.where((number >= 47) == above, 0.5, 0.05)
     failed = g.random(400) < rate
     cut = float(np.quantile(number, 0.75 if above else 0.25))
-    found = sharpened(torch.tensor(number), torch.tensor(failed), cut, above=above)
+    one = torch.zeros(400).long()
+    found = sharpened(torch.tensor(number), torch.tensor(failed), one, cut, above=above)
     assert found == brute_cut(number, failed, above=above)
     assert abs(found - 47) <= 2
     # Samples without a number have no say, whatever becomes of them.
     more = torch.cat([torch.tensor(number), torch.full((50,), torch.nan, dtype=torch.float64)])
     flags = torch.cat([torch.tensor(failed), torch.ones(50, dtype=torch.bool)])
-    assert sharpened(more, flags, cut, above=above) == found
+    assert sharpened(more, flags, torch.zeros(450).long(), cut, above=above) == found
     # A cut that is as good as any stays.
-    assert sharpened(torch.tensor(number), torch.tensor(failed), found, above=above) == found
+    assert sharpened(torch.tensor(number), torch.tensor(failed), one, found, above=above) == found
+
+
+def test_a_true_end_is_seldom_moved_however_many_are_tried():
+    """A fifth fails in the last quarter, a twentieth elsewhere."""
+    g = np.random.default_rng(0)
+    moved = 0
+    for _ in range(200):
+        number = torch.tensor(g.random(1000))
+        cut = float(number.quantile(0.75))
+        failed = torch.tensor(g.random(1000)) < torch.where(number >= cut, 0.2, 0.05)
+        moved += sharpened(number, failed, torch.zeros(1000).long(), cut, above=True) != cut
+    assert moved <= 10
+
+
+def test_a_class_that_fails_more_moves_no_end():
+    """Old samples are mostly of a hard class; within it, and within the other, those from 82 on."""
+    g = np.random.default_rng(1)
+    hard = torch.tensor(g.random(4000) < 0.5)
+    age = torch.where(hard, 50.0, 0.0) + torch.tensor(g.random(4000)) * torch.where(hard, 50, 100)
+    rate = torch.where(hard, 0.16, 0.02) * torch.where(age >= 82, 2, 1)
+    failed = torch.tensor(g.random(4000)) < rate
+    found = sharpened(age, failed, hard.long(), float(age.quantile(0.75)), above=True)
+    assert found > 75
+    assert sharpened(age, failed, hard.long() * 0, float(age.quantile(0.75)), above=True) < 60
 
 
 def test_the_end_of_a_quarter_is_told_as_the_column_is_written():
@@ -246,12 +271,12 @@ def test_the_end_of_a_quarter_is_told_as_the_column_is_written():
     index, failed = torch.arange(280), torch.arange(280) >= 260
     (_, last) = groups_of(days, index)[-1]
     assert last == {"low": days[210]}
-    told, group = sharper_group(days, index, failed, last)
+    told, group = sharper_group(days, index, failed, index * 0, last)
     assert (told, group) == (f"{days[260]} or later", {"low": days[260]})
     assert torch.equal(is_in(days, index, group), failed)
     numbers = [f"{i / 7:.6f}" for i in range(280)]
     (_, first) = groups_of(numbers, index)[0]
-    told, group = sharper_group(numbers, index, torch.arange(280) < 20, first)
+    told, group = sharper_group(numbers, index, torch.arange(280) < 20, index * 0, first)
     assert (told, group) == ("below 2.8", {"high": 2.8})
 
 

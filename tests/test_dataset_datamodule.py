@@ -377,4 +377,15 @@ def test_a_mask_of_padding_in_front_is_warned_of(caplog, in_front, told):
         items.append({"x": x * mask[:, None], "mask": mask, "y": i % C})
     data = DatasetDataModule(items[:N_TRAIN], items[N_TRAIN:], progress=False)
     data.setup()
-    assert ("'mask' is called a mask, and its zeros do not stand behind" in caplog.text) is told
+    assert ("'mask' is called a mask, and its zeros stand in front of" in caplog.text) is told
+
+
+def test_a_mask_of_readings_that_are_there_is_not_taken_for_padding(caplog):
+    g = torch.Generator().manual_seed(0)
+    items = [
+        {"x": torch.randn(9, F, generator=g), "mask": (torch.rand(9, F, generator=g) < 0.8).float()}
+        | {"y": i % C}
+        for i in range(60)
+    ]
+    DatasetDataModule(items[:N_TRAIN], items[N_TRAIN:], progress=False).setup()
+    assert "is called a mask" not in caplog.text

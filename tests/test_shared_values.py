@@ -194,3 +194,26 @@ def test_labels_that_mean_something_else_for_two_values_at_once_are_explained_th
     often = torch.from_numpy(np.where(source == "mail", g.random(n) < 0.3, g.random(n) < 0.01))
     (mail,) = shared_values(columns, torch.arange(n), label, often)
     assert (mail.name, mail.classes) == ("source=mail", ())
+
+
+def test_windows_of_one_recording_are_no_second_value():
+    """Of 40 recordings of a device eight are doubted: one person's are no more than one of them."""
+    group = torch.arange(1600) // 8
+    device = ["A" if i < 320 else "B" for i in range(1600)]
+    person = [f"p{i // 8}" for i in range(1600)]
+    doubted = (group < 40) & (group % 5 == 0) | (group == 77)
+    given = {"device": device, "person": person}, torch.arange(1600), torch.arange(1600) // 800
+    found = shared_values(*given, doubted, group)
+    assert [(shared.name, shared.classes) for shared in found] == [("device=A", ())]
+
+
+def test_a_value_that_explains_by_itself_is_told_alone():
+    g = np.random.default_rng(0)
+    n = 2000
+    device, firmware = g.choice(["A", "B"], n), g.choice(["1", "2", "3", "4", "5"], n)
+    doubted = torch.from_numpy(np.where(firmware == "2", g.random(n) < 0.8, g.random(n) < 0.01))
+    # Of device A most samples have the firmware.
+    firmware[(device == "A") & (g.random(n) < 0.2) & ~doubted.numpy()] = "1"
+    columns = {"device": device.tolist(), "firmware": firmware.tolist()}
+    found = shared_values(columns, torch.arange(n), torch.arange(n) % 2, doubted)
+    assert [shared.name for shared in found if shared.classes] == ["firmware=2"]

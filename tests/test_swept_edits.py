@@ -150,3 +150,12 @@ def test_kinds_that_are_named_are_drawn_alone():
         assert 0.2 < float(has.double().mean()) < 0.3
     turned = drawn["angle"][~inverted & ~blurred]
     assert (turned == 0).all()
+
+
+def test_a_lag_before_its_time_is_told_as_earlier():
+    spec = DataSpec(Kind.SERIES, 2, 2, max_steps=40)
+    (lag,) = (sweep for sweep in sweeps_of(spec) if sweep.name == "lag")
+    half = lag.at(torch.tensor([0.25])).abs().item()
+    assert lag.region(0, 0.25) == f"earlier by {half:.3g} to {-lag.low:.3g} steps"
+    assert lag.region(0, 0.5).startswith("earlier by 0 to ")
+    assert lag.region(0.25, 0.75).startswith("later by -")

@@ -91,7 +91,7 @@ class Sweep:
         """Return what people read of the edits between two places."""
         ends, told = self.at(torch.tensor([low, high])).tolist(), self.told
         if "later by" in told and ends[1] <= 0:
-            ends, told = [-ends[1], -ends[0]], told.replace("later by", "earlier by")
+            ends, told = [abs(ends[1]), abs(ends[0])], told.replace("later by", "earlier by")
         return told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
 
 

@@ -10,6 +10,8 @@ from rnnrepair.network.views import LABELS, View, further_input
 
 # Of arrays, whose further input has no name that its user has chosen.
 UNNAMED = further_input("static")
+# What holds everything.
+WHOLE = "the whole batch"
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ def arguments_of(
     """Return what each argument is given: by what its name says, else by what the data call so.
 
     The one argument that nothing is known for takes the further input of arrays, to which nobody
-    could give a name: a required one, where there is one.
+    could give a name: a required one, where there is one, else one that is None by default.
 
     Args:
         parameters: of ``forward``.
@@ -64,12 +66,14 @@ def arguments_of(
             found[name] = role, views.get(role)
         elif name in known and of.default is of.empty:
             found[name] = known[name]
-    if UNNAMED in views and all(what != UNNAMED for what, _ in found.values()):
+    if UNNAMED in views and not {what for what, _ in found.values()} & {UNNAMED, WHOLE}:
         unknown = [name for name in plain if name not in found]
         needed = [name for name in unknown if plain[name].default is inspect.Parameter.empty]
-        if len(needed or unknown) == 1:
-            found[(needed or unknown)[0]] = UNNAMED, views[UNNAMED]
-        elif not unknown:
+        # An option with a value of its own is a switch or a size.
+        open_ones = needed or [name for name in unknown if plain[name].default is None]
+        if len(open_ones) == 1:
+            found[open_ones[0]] = UNNAMED, views[UNNAMED]
+        elif not open_ones:
             log.warning("No argument of forward takes %s (static=).", UNNAMED)
     made = []
     for name, of in plain.items():

@@ -101,7 +101,11 @@ def members_of_groups(
 
 
 def sharper_group(
-    values: Sequence[str], index: Tensor, failed: Tensor, group: Mapping[str, float | str]
+    values: Sequence[str],
+    index: Tensor,
+    failed: Tensor,
+    part: Tensor,
+    group: Mapping[str, float | str],
 ) -> tuple[str, dict[str, float | str]]:
     """Return a first or last quarter with the end at which failures part best, see ``sharpened``.
 
@@ -109,6 +113,7 @@ def sharper_group(
         values: of the column, of all samples of all splits.
         index: (n,) int64 of the samples.
         failed: (n,) bool.
+        part: (n,) int64 of samples that are compared with each other.
         group: that ``groups_of`` has made, with one end.
 
     Returns:
@@ -120,7 +125,7 @@ def sharper_group(
         number, cut = times(own), time_of(given)
     else:
         number, cut = numbers(own), given
-    best = sharpened(number, failed, cut, above=end == "low")
+    best = sharpened(number, failed, part, cut, above=end == "low")
     new: float | str = given
     if best != cut:
         written = dict(zip(number.tolist(), own, strict=True))

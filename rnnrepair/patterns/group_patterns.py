@@ -8,9 +8,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from rnnrepair.patterns.chance import Chance, comparable
 from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups, sharper_group
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.pattern import Alike, Candidate
+from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import Names, SequenceBatch
 
 CLASS, LENGTH = "class", "length"
@@ -43,9 +45,18 @@ class GroupPatterns:
         return [*own, *_columns(context)]
 
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
-        """Find the end of a quarter at which failures part best, and add the training samples."""
-        del stratum
-        candidate = _sharper(context, candidate)
+        """Find the end of a quarter at which failures part best, and add the training samples.
+
+        What has passed the test is the quarter: another end is told where it exceeds chance by as
+        much. Of samples in groups, few values are many samples: there the quarter stays.
+        """
+        moved = _sharper(context, candidate)
+        if moved is not candidate:
+            alone = len(context.group.unique()) == len(context)
+            parts = comparable(stratum, candidate.alike, context.label)
+            chance = Chance(context.failed, parts, 0, torch_generator(0, "no shuffles"))
+            excess = chance.excess(torch.stack([moved.inside, candidate.inside]))
+            candidate = moved if alone and bool(excess[0] >= excess[1]) else candidate
         index, parameters = context.originals, candidate.parameters
         lengths = torch.empty(0, dtype=torch.int64)
         if parameters.get("group") == LENGTH:
@@ -65,7 +76,10 @@ def _sharper(context: PatternContext, candidate: Candidate) -> Candidate:
     ends = {name: end for name, end in candidate.parameters.items() if name in ("low", "high")}
     if not column or len(ends) != 1:
         return candidate
-    told, group = sharper_group(context.columns[column], context.index, context.failed, ends)
+    compared = context.failed, context.label
+    told, group = sharper_group(context.columns[column], context.index, *compared, ends)
+    if group == ends:
+        return candidate
     parameters = {"column": column, **group}
     inside = _inside(context, parameters)
     return replace(candidate, told=f"{column} {told}", parameters=parameters, inside=inside)

@@ -90,7 +90,7 @@ class Pattern:
         parameters: of what they have in common, plain values by name.
         samples: (k,) int64 training samples that have it too, the nearest first.
         also: what else most of the same failures have in common: the most surprising of each other
-            kind, where it has passed the same test.
+            kind and of each other column, where it has passed the same test.
         within: which value narrows it, see ``told_within``. Empty for none.
     """
 

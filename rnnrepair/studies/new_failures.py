@@ -49,7 +49,8 @@ def check_corrected(folder: Path) -> None:
         ConfigurationError: says what it did.
     """
     record = RunRecord.load(folder)
-    if not record.strategy.startswith("clean") and record.corrections is None:
+    cleaned = None if record.repair is None else record.repair.effort.cleaned
+    if cleaned is None and record.corrections is None:
         raise ConfigurationError(
             f"corrected={folder}: expected a run that corrects labels (the strategy "
             f"clean_from_start, or with corrections), and this one has the strategy "

@@ -162,8 +162,12 @@ def shared_values(
             counts = (int((has & wrong).sum()), int(wrong.sum()), int(has.sum()), len(index))
             of = _classes_of(has, wrong, classes)
             single = SharedValue(name, value, *counts, p, of)
-            found.append(single if of else _narrowed(single, held, wrong, classes) or single)
-    ranked = sorted(found, key=lambda shared: (shared.p, -shared.doubted))
+            units_of = (held, units[name], classes, wrong)
+            found.append(single if of else _narrowed(single, *units_of) or single)
+    explaining = {(of.column, of.value) for of in found if of.beside is None and of.classes}
+    # What one of two values explains by itself, both explain no better.
+    kept = [of for of in found if of.beside is None or not of.pairs & explaining]
+    ranked = sorted(kept, key=lambda shared: (shared.p, -shared.doubted))
     # Two values that each narrow the other are told once.
     told: dict[frozenset[tuple[str, str]], SharedValue] = {}
     for shared in ranked:
@@ -172,38 +176,46 @@ def shared_values(
 
 
 def _narrowed(
-    single: SharedValue, held: Mapping[str, np.ndarray], doubted: np.ndarray, classes: np.ndarray
+    single: SharedValue,
+    held: Mapping[str, np.ndarray],
+    units: tuple[np.ndarray, np.ndarray],
+    classes: np.ndarray,
+    doubted: np.ndarray,
 ) -> SharedValue | None:
     """Return the value with that of another column, where most samples with both are doubted.
 
-    Labels that mean something else for one source in one region look wrong there alone. Fisher's
-    exact test among the samples with the first value, Bonferroni's correction over the second.
+    Labels that mean something else for one source in one region look wrong there alone. The test is
+    that of ``shared_values``, among the samples with the first value, and corrected over the values
+    of other columns.
 
     Args:
         single: a value that explains nothing by itself.
         held: (n,) values by column.
-        doubted: (n,) bool.
+        units: rows that count once, and whether they are doubted, see ``_units``.
         classes: (n,).
+        doubted: (n,) bool.
     """
-    first = held[single.column] == single.value
-    n, n_doubted = int(first.sum()), int((first & doubted).sum())
+    first, together = units
+    own = held[single.column][first] == single.value
+    rows, wrong = first[own], together[own]
     tried = [
         (name, value)
         for name, values in held.items()
         if name != single.column
-        for value, k in sorted(Counter(values[first & doubted].tolist()).items())
+        for value, k in sorted(Counter(values[rows][wrong].tolist()).items())
         if k >= LEAST_DOUBTED
     ]
     best: SharedValue | None = None
     for name, value in tried:
-        both = first & (held[name] == value)
-        k, size = int((both & doubted).sum()), int(both.sum())
+        has = held[name][rows] == value
+        both = (held[single.column] == single.value) & (held[name] == value)
         of = _classes_of(both, doubted, classes)
-        p = min(1.0, len(tried) * float(hypergeom.sf(k - 1, n, n_doubted, size)))
-        if of and size < n and p <= LEVEL and (best is None or p < best.p):
-            counts = (k, single.of_doubted, size, single.of_samples)
+        p = min(1.0, len(tried) * _as_many_by_chance(has, wrong, classes[rows]))
+        if of and not has.all() and p <= LEVEL and (best is None or p < best.p):
+            counts = (int((both & doubted).sum()), single.of_doubted, int(both.sum()))
             best = SharedValue(
-                *(single.column, single.value, *counts, max(p, single.p), of), (name, value)
+                *(single.column, single.value, *counts, single.of_samples, max(p, single.p), of),
+                (name, value),
             )
     return best
 
