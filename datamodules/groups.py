@@ -1,7 +1,7 @@
 """Sequences that belong together: copies of one another, and what a user says is one group."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -100,7 +100,7 @@ def group_numbers(
 
 
 def with_groups(
-    columns: Mapping[str, list[str]], given: Any, number: Tensor
+    columns: Mapping[str, list[str]], given: Sequence[Any], number: Tensor
 ) -> dict[str, list[str]]:
     """Return the columns of n sequences, with what their groups are called.
 
@@ -109,7 +109,7 @@ def with_groups(
 
     Args:
         columns: n values each, by name.
-        given: n names or numbers of groups, see ``group_names``.
+        given: n of what ``group_names`` returns.
         number: (n,) int64 of the same, see ``group_numbers``.
     """
     n_groups = len(number.unique())
@@ -120,7 +120,7 @@ def with_groups(
     )
     if told or OWN in columns or 2 * n_groups > len(number):
         return dict(columns)
-    names = [str(name) if isinstance(name, tuple) else name for name in group_names(given)]
+    names = [str(name) if isinstance(name, tuple) else name for name in given]
     return {**columns, **column_values({OWN: names}, OWN)}
 
 

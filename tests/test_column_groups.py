@@ -280,6 +280,26 @@ def test_the_end_of_a_quarter_is_told_as_the_column_is_written():
     assert (told, group) == ("below 2.8", {"high": 2.8})
 
 
+def test_where_samples_stand_in_groups_the_quarter_stays():
+    context, _ = images_with(None)
+    g = torch.Generator().manual_seed(5)
+    age = 20 + 60 * torch.rand(5000, generator=g)
+    old = age[context.index] > 72
+    failed = old & (torch.rand(len(old), generator=g) < 0.6)
+    columns = {"age": [f"{a:.3f}" for a in age.tolist()]}
+    context = replace(context, failed=failed, columns=columns)
+    finder, stratum = GroupPatterns(columns_only=True), torch.zeros(len(context)).long()
+    last = finder.candidates(context, stratum)[-1]
+    moved = finder.refined(context, last, stratum)
+    # Up to the first of them that fails.
+    assert moved.told.startswith("age 72.")
+    assert bool((moved.inside <= old).all())
+    paired = replace(context, groups=torch.arange(5000) // 2)
+    stays = finder.refined(paired, last, stratum)
+    assert (stays.told, stays.parameters) == (last.told, last.parameters)
+    assert torch.equal(stays.inside, last.inside)
+
+
 def test_what_was_taken_out_unnamed_counts_among_the_others():
     """A first candidate passes, is not named, and is taken out with most failures."""
     context, _ = images_with(None)

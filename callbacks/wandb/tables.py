@@ -81,7 +81,7 @@ def _pattern(found: FoundPattern, samples: SampleNames) -> list[str | float]:
     )
     return [
         *(found.told, ", ".join(trait.told for trait in found.also), found.within),
-        *(len(found.failures),),
+        len(found.failures),
         *(found.error_inside, found.error_outside, found.p),
         *(found.injected, "; ".join(became), failing, alike),
     ]

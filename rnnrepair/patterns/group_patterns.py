@@ -45,18 +45,8 @@ class GroupPatterns:
         return [*own, *_columns(context)]
 
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
-        """Find the end of a quarter at which failures part best, and add the training samples.
-
-        What has passed the test is the quarter: another end is told where it exceeds chance by as
-        much. Of samples in groups, few values are many samples: there the quarter stays.
-        """
-        moved = _sharper(context, candidate)
-        if moved is not candidate:
-            alone = len(context.group.unique()) == len(context)
-            parts = comparable(stratum, candidate.alike, context.label)
-            chance = Chance(context.failed, parts, 0, torch_generator(0, "no shuffles"))
-            excess = chance.excess(torch.stack([moved.inside, candidate.inside]))
-            candidate = moved if alone and bool(excess[0] >= excess[1]) else candidate
+        """Find the end of a quarter at which failures part best, and add the training samples."""
+        candidate = _sharper(context, candidate, stratum)
         index, parameters = context.originals, candidate.parameters
         lengths = torch.empty(0, dtype=torch.int64)
         if parameters.get("group") == LENGTH:
@@ -70,11 +60,16 @@ class GroupPatterns:
         return _inside(context, parameters)
 
 
-def _sharper(context: PatternContext, candidate: Candidate) -> Candidate:
-    """Return the first or last quarter of a column with another end; any other group as it is."""
+def _sharper(context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
+    """Return the first or last quarter of a column with another end; any other group as it is.
+
+    What has passed the test is the quarter: another end is told where it exceeds chance by as much.
+    Of samples in groups, few values are many samples: there the quarter stays.
+    """
     column = str(candidate.parameters.get("column", ""))
     ends = {name: end for name, end in candidate.parameters.items() if name in ("low", "high")}
-    if not column or len(ends) != 1:
+    in_groups = len(context.group.unique()) < len(context)
+    if not column or len(ends) != 1 or in_groups:
         return candidate
     compared = context.failed, context.label
     told, group = sharper_group(context.columns[column], context.index, *compared, ends)
@@ -82,6 +77,11 @@ def _sharper(context: PatternContext, candidate: Candidate) -> Candidate:
         return candidate
     parameters = {"column": column, **group}
     inside = _inside(context, parameters)
+    parts = comparable(stratum, candidate.alike, context.label)
+    chance = Chance(context.failed, parts, 0, torch_generator(0, "no shuffles"))
+    now, before = chance.excess(torch.stack([inside, candidate.inside])).tolist()
+    if now < before:
+        return candidate
     return replace(candidate, told=f"{column} {told}", parameters=parameters, inside=inside)
 
 
