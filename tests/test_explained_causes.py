@@ -72,6 +72,10 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     line = f"Where failures gather: spread below 3: {len(failing)} failures"
     assert any(told.startswith(line) for told in odd.shared_told())
     assert line in Page(write_explanation(odd, data, tmp_path / "odd.html").read_text()).text
+    assert odd.shared_told()[0].startswith("What failures share")
+    # What more failures have, and fail more often with, is told first.
+    few = replace(shared, members=shared.members[1:], error_inside=shared.error_inside / 2)
+    assert replace(odd, patterns=(few,)).shared_told()[0].startswith(line)
     # Nobody has looked, or nothing was found.
     assert explained(network, plain).shared_told() == []
     looked = replace(explained(network, plain, finders=None), patterns=(), perhaps=None)

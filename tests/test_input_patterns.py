@@ -54,8 +54,47 @@ def test_channels_that_are_constant_in_training_too_are_no_oddity():
     inputs, place = waves()
     inputs[:, :, 2] = 0
     names = [c.told for c in InputPatterns().candidates(context(inputs, place < 0.1), place)]
-    assert "channel 2 constant" not in names
+    assert not [name for name in names if name.startswith("channel 2 constant")]
     assert "channel 1 constant" in names
+
+
+def test_blocks_of_missing_readings_are_found():
+    inputs, place = waves()
+    odd = (place < 0.2) & (torch.arange(N) >= FIT)
+    inputs[odd, 6:14, 1] = 0
+    # Where a reading is missing here and there, it is so in training too.
+    inputs[..., 1][torch.rand(N, 20, generator=torch.Generator().manual_seed(5)) < 0.1] = 0
+    found = find_patterns(context(inputs, odd & (place < 0.1)), gathering_finders())
+    assert found[0].told.startswith("longest run of one value in channel 1 above")
+    assert set(found[0].inside.tolist()) >= set(odd.nonzero()[:, 0].tolist())
+
+
+def test_channels_that_are_constant_in_few_training_samples_are():
+    inputs, place = waves()
+    inputs[:20, :, 2] = 7
+    inputs[:150, :, 1] = 0
+    names = [c.told for c in InputPatterns().candidates(context(inputs, place < 0.1), place)]
+    assert "channel 2 constant, as in 4.0% of training" in names
+    assert not [name for name in names if name.startswith("channel 1 constant")]
+
+
+def test_a_class_is_named_after_what_only_its_failures_have():
+    inputs, place = waves()
+    dead = (place < 0.2) & (torch.arange(N) >= FIT)
+    inputs[dead, :, 0] = 0
+    # A dead channel makes one class of two fail: so does the class, and more surely.
+    failed = dead & (torch.arange(N) % 2 == 0)
+    (found,) = find_patterns(context(inputs, failed), gathering_finders())
+    assert found.told == "channel 0 constant"
+    assert "class 0" in found.within
+    assert [trait.told for trait in found.also] == ["class 0"]
+
+
+def test_a_class_is_named_where_nothing_else_is():
+    inputs, place = waves()
+    failed = (place < 0.5) & (torch.arange(N) % 2 == 0)
+    (found,) = find_patterns(context(inputs, failed), gathering_finders())
+    assert found.told == "class 0"
 
 
 def test_nothing_is_named_where_failures_are_drawn():

@@ -1,5 +1,7 @@
 """Splits that are unlike training as a whole are told by their values, and by their classes."""
 
+from itertools import groupby
+
 import pytest
 import torch
 
@@ -22,16 +24,21 @@ def data_of(inputs, lengths=None):
 
 
 def test_summaries_are_those_of_the_steps_that_are_there():
-    inputs = torch.randn(5, 7, 2, generator=torch.Generator().manual_seed(0))
+    inputs = torch.randn(5, 7, 2, generator=torch.Generator().manual_seed(0)).round()
     lengths = torch.tensor([7, 3, 1, 5, 2])
     found = summaries_of(data_of(inputs, lengths)(torch.arange(5)), SERIES.kind)
     for row, n in zip(range(5), lengths.tolist(), strict=True):
         own = inputs[row, :n].double()
-        expected = torch.cat([own.mean(0), own.std(0, unbiased=False)])
+        runs = [max(len(list(run)) for _, run in groupby(c)) for c in own.T.tolist()]
+        expected = torch.cat([own.mean(0), own.std(0, unbiased=False), torch.tensor(runs)])
         torch.testing.assert_close(found[row], expected)
+    assert found[:, 4:].max() > 2
+    one_step = summaries_of(data_of(inputs[:, :1])(torch.arange(5)), SERIES.kind)
+    assert torch.equal(one_step[:, 4:], torch.ones(5, 2).double())
     assert names_of_summaries(SERIES) == [
         *("mean of channel heat", "mean of channel noise"),
         *("spread of channel heat", "spread of channel noise"),
+        *(f"longest run of one value in channel {name}" for name in ("heat", "noise")),
     ]
 
 

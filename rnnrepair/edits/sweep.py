@@ -47,6 +47,7 @@ class Sweep:
         fixed: parameters that are the same in all edits.
         by_factor: whether values are spread evenly by their logarithm.
         whole: whether they are whole numbers.
+        dead: channels that have no readings afterwards.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Sweep:
     fixed: dict[str, float] = field(default_factory=dict)
     by_factor: bool = False
     whole: bool = False
+    dead: tuple[int, ...] = ()
 
     def at(self, place: Tensor) -> Tensor:
         """Return the values at (n,) places between 0 (the least) and 1 (the largest)."""
@@ -196,7 +198,7 @@ def _is_of_parts(sweep: Sweep, *, whole: bool) -> bool:
         # Slow changes of many channels are those of a recording.
         return whole
     # Every odd recording is nearer to one without readings than to any other.
-    return not whole or sweep.fixed.get("magnitude") != 0
+    return not whole or not sweep.dead
 
 
 def _neighbours(n: int, width: int) -> list[range]:
@@ -251,7 +253,10 @@ def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
             *(f"magnitude_{name}", told + " times {low} to {high}", "magnitude", 0.2, 4, jitter),
             by_factor=True,
         ),
-        Sweep(f"dead_{name}", f"{told} dead", None, 0, 1, jitter, {"magnitude": 0.0}),
+        Sweep(
+            *(f"dead_{name}", f"{told} dead", None, 0, 1, jitter, {"magnitude": 0.0}),
+            dead=tuple(group),
+        ),
         Sweep(f"sign_{name}", f"{told} of opposite sign", None, 0, 1, jitter, {"magnitude": -1.0}),
         Sweep(f"drift_{name}", told + " drifting by {low} to {high}", "drift", -3, 3, jitter),
     ]

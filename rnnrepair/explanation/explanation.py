@@ -208,17 +208,34 @@ class Explanation:
             )
             needed = f"where there are {LEAST_FAILURES} or more{apart}."
             return [f"What failures share is looked for {needed}"]
-        where = "Where failures gather" if self.patterns else "Where they gather"
-        gathered = (self._told(where, found) for found in self.gathered)
         if not self.patterns:
             nothing = (
                 "The failures share nothing that was looked for (edits, words, values of columns) "
                 "more than chance explains."
                 f"{few_groups_told(self.n_failures, self.n_apart)}"
             )
+            gathered = self._gathered_told("Where they gather")
             return [nothing, *gathered, *self._perhaps_told()]
-        shared = (self._told("What failures share", found) for found in self.patterns)
-        return [*shared, *gathered]
+        shared = [self._told("What failures share", found) for found in self.patterns]
+        gathered = self._gathered_told("Where failures gather")
+        # What more failures have, and fail more often with, says more than what comes near to some.
+        n_first = int(bool(self.gathered) and self._says_more(self.gathered[0]))
+        return [*gathered[:n_first], *shared, *gathered[n_first:]]
+
+    def _says_more(self, gathered: Pattern) -> bool:
+        """Return whether more failures gather somewhere than share any pattern, and more surely."""
+        return all(
+            gathered.size > found.size and gathered.error_inside > found.error_inside
+            for found in self.patterns or ()
+        )
+
+    def _gathered_told(self, where: str) -> list[str]:
+        return [self._told(where, found) for found in self.gathered]
+
+    def elsewhere_told(self) -> list[str]:
+        """Say where failures gather beside patterns, and of which groups they are, a line each."""
+        by_group = [self.by_group] if self.by_group else []
+        return [*self._gathered_told("Where failures gather"), *by_group]
 
     def notes_on(self, found: Pattern) -> str:
         """Say of a pattern how rare it is in training, and what else may be why; or nothing."""

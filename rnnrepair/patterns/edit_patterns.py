@@ -10,6 +10,7 @@ from torch import Tensor
 from rnnrepair.edits.sweep import Sweep, still, sweeps_of
 from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.dead_channels import dead_channels, has_dead_channels, is_seen
 from rnnrepair.patterns.difficulty import harder_half
 from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.patterns.pools import Near, near, size_of_bins
@@ -71,7 +72,7 @@ class EditPatterns:
         hard = harder_half(difficulty)
         half = context.select(hard)
         plain = self._near(half, still(context.spec.kind))
-        found = []
+        found = dead_channels(context, sweeps)
         for sweep in sweeps:
             for candidate in _of_sweep(sweep, self._near(half, sweep), plain):
                 inside = torch.zeros(len(context), dtype=torch.bool)
@@ -81,6 +82,8 @@ class EditPatterns:
 
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Find the sizes of the edit again, and its members, among many more edits there."""
+        if is_seen(candidate.parameters):
+            return candidate
         sweep = _sweep(context, candidate.parameters)
         low, high = (float(candidate.parameters[end]) for end in ("from", "to"))
         # By difficulty alone: where its members end is seen better among all classes together.
@@ -111,8 +114,11 @@ class EditPatterns:
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: samples that come as near to edits of the region, or nearer."""
+        sweep = _sweep(context, parameters)
+        if is_seen(parameters):
+            return has_dead_channels(context.batch, sweep)
         low, high = float(parameters["from"]), float(parameters["to"])
-        _, ratio = self._in_region(context, _sweep(context, parameters), low, high)
+        _, ratio = self._in_region(context, sweep, low, high)
         return ratio <= float(parameters["ratio"])
 
     def _in_region(

@@ -1,5 +1,6 @@
 """Failures whose values are unlike those of training."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -10,6 +11,8 @@ from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.sequences.summaries import Usual, names_of_summaries, summaries_of
 
 ABOVE, BELOW, CONSTANT = "above", "below", "constant"
+# Shares of the training samples beyond a limit: of what is odd, training may hold a little itself.
+BEYOND = (0.01, 0.05)
 
 
 class InputPatterns:
@@ -27,19 +30,26 @@ class InputPatterns:
         """Return the samples beyond each limit that training has, and those with dead channels."""
         del difficulty
         usual = Usual.of(context.spec, context.fetch, context.originals)
+        # A constant channel is beyond limits, too: of the same samples, the first is told.
+        ends = [
+            (k, CONSTANT, 0.0, _constant(usual.names[k], share))
+            for k, share in enumerate(usual.constant.tolist())
+            if not math.isnan(share)
+        ]
+        for share in BEYOND:
+            for end, limits in zip((BELOW, ABOVE), usual.limits(share), strict=True):
+                for k, limit in enumerate(limits.tolist()):
+                    told = f"{usual.names[k]} {end} {limit:.3g}, as in {share:.0%} of training"
+                    ends.append((k, end, limit, told))
         values = summaries_of(context.batch, context.spec.kind)
-        found = []
-        for k, name in enumerate(usual.names):
-            low, high = float(usual.low[k]), float(usual.high[k])
-            told = f"{name} {{}} {{:.3g}}, as in 1 % of training"
-            ends = [(ABOVE, high, told.format(ABOVE, high)), (BELOW, low, told.format(BELOW, low))]
-            if bool(usual.varies[k]):
-                ends.append((CONSTANT, 0.0, f"{name.removeprefix('spread of ')} constant"))
-            for end, limit, text in ends:
-                parameters: dict[str, float | str] = {"summary": name, "end": end, "limit": limit}
-                inside = _beyond(values[:, k], end, limit)
-                found.append(Candidate(self.name, text, inside, parameters, alike=Alike.CLASS))
-        return found
+        return [
+            Candidate(
+                *(self.name, told, _beyond(values[:, k], end, limit)),
+                {"summary": usual.names[k], "end": end, "limit": limit},
+                alike=Alike.CLASS,
+            )
+            for k, end, limit, told in ends
+        ]
 
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Return the candidate as it is."""
@@ -51,6 +61,12 @@ class InputPatterns:
         k = names_of_summaries(context.spec).index(str(parameters["summary"]))
         values = summaries_of(context.batch, context.spec.kind)[:, k]
         return _beyond(values, str(parameters["end"]), float(parameters["limit"]))
+
+
+def _constant(name: str, share: float) -> str:
+    """Return what is said of a channel that never changes, in so many of the training samples."""
+    told = f"{name.removeprefix('spread of ')} constant"
+    return f"{told}, as in {share:.1%} of training" if share > 0 else told
 
 
 def _beyond(values: Tensor, end: str, limit: float) -> Tensor:

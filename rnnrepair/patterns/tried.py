@@ -47,8 +47,8 @@ class Passed:
     """Candidates that have passed the test.
 
     Attributes:
-        first: rows of those of one kind, the most surprising first; none where no candidate has
-            passed.
+        first: rows of those of one kind, the most surprising first, classes last; none where no
+            candidate has passed.
         others: of each topic the row of the most surprising one (see ``Tried.topic``).
         p: by row, corrected over all candidates.
     """
@@ -147,6 +147,9 @@ class Tried:
                 return Passed((), (), ())
         ranked = excess.argsort(descending=True, stable=True)
         ranked = ranked[p[ranked] <= level]
+        # A class is seen at once: what more of its failures have than its other samples tells more.
+        of_class = torch.tensor([not self.alike[row].by_class for row in ranked.tolist()])
+        ranked = torch.cat([ranked[~of_class], ranked[of_class]])
         of_first = ranked[self.kind[ranked] == self.kind[ranked[0]]]
         best_of: dict[tuple[str, str], int] = {}
         for row in ranked.tolist():

@@ -14,6 +14,8 @@ from rnnrepair.traces import Traces
 
 # Standard errors by which a split is behind training, and more.
 SURELY = 3
+# Share of the training samples beyond what is usual, on either side.
+BEYOND = 0.01
 # Training samples that tell what 99 % of them have.
 LEAST = 50
 # Share of a split that is beyond what 99 % of the training samples have, from which on it differs.
@@ -102,8 +104,9 @@ def shifted(
     if len(training) < LEAST:
         return ""
     usual = Usual.of(spec, fetch, training)
+    low, high = usual.limits(BEYOND)
     values = summaries_of(fetch(looked_at(index)), spec.kind)
-    sides = [("above", values > usual.high), ("below", values < usual.low)]
+    sides = [("above", values > high), ("below", values < low)]
     found = [
         (float(of.double().mean()), f"the {name} is {side} that of 99 % of the training samples")
         for side, beyond in sides

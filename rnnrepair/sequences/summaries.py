@@ -12,14 +12,15 @@ from rnnrepair.sequences.spec import DataSpec, Kind
 
 # Training samples that tell what is usual, and channels that are looked at, at most.
 LOOKED_AT, CHANNELS = 2000, 64
-# Share of the training samples beyond a limit, on either side.
-BEYOND = 0.01
+# Share of the training samples in which a channel is constant, up to which that is unusual.
+SELDOM = 0.2
 
 
 def summaries_of(batch: SequenceBatch, kind: Kind) -> Tensor:
-    """Return (B, 2 C) float64: the mean of each channel, then its standard deviation.
+    """Return (B, K) float64: the mean of each channel, its standard deviation, its longest run.
 
-    An image is one channel. Texts have none.
+    A run is of steps in a row with the same reading: it is long where readings are missing or a
+    sensor is stuck. An image is one channel without runs. Texts have none.
 
     Args:
         batch: B sequences.
@@ -36,7 +37,23 @@ def summaries_of(batch: SequenceBatch, kind: Kind) -> Tensor:
     values, n = values.masked_fill(~mask, 0), mask.sum(1)
     mean = values.sum(1) / n
     spread = ((values - mean[:, None]).masked_fill(~mask, 0).square().sum(1) / n).sqrt()
-    return torch.cat([mean, spread], 1)
+    runs = [_longest_run(values, mask)] if kind == Kind.SERIES else []
+    return torch.cat([mean, spread, *runs], 1)
+
+
+def _longest_run(values: Tensor, mask: Tensor) -> Tensor:
+    """Return (B, C) float64: steps of the longest run of one value.
+
+    Args:
+        values: (B, T, C).
+        mask: (B, T, 1) bool, real steps.
+    """
+    goes_on = (values[:, 1:] == values[:, :-1]) & mask[:, 1:] & mask[:, :-1]
+    step = torch.arange(1, values.shape[1])[:, None].expand(goes_on.shape)
+    # The step at which the run began that each step is of.
+    began = torch.where(goes_on, 0, step).cummax(1).values
+    so_far = torch.nn.functional.pad(step - began, (0, 0, 1, 0))
+    return 1.0 + so_far.amax(1).double()
 
 
 def looked_at(index: Tensor) -> Tensor:
@@ -53,7 +70,8 @@ def names_of_summaries(spec: DataSpec) -> list[str]:
         return ["brightness", "contrast"]
     names = Names.of(spec)
     channels = [f"channel {names.of_channel(c)}" for c in range(min(spec.step_width, CHANNELS))]
-    return [f"{what} of {channel}" for what in ("mean", "spread") for channel in channels]
+    said = ("mean of", "spread of", "longest run of one value in")
+    return [f"{what} {channel}" for what in said for channel in channels]
 
 
 @dataclass(frozen=True)
@@ -62,15 +80,14 @@ class Usual:
 
     Attributes:
         names: of K summaries.
-        low: (K,) that a hundredth of the training samples is below.
-        high: (K,) that a hundredth is above.
-        varies: (K,) bool, spreads of channels that are constant in no training sample looked at.
+        values: (n, K) float64 of the training samples looked at.
+        constant: (K,) float64, share of them in which a channel is constant, by its spread; NaN of
+            other summaries, and where more than ``SELDOM`` are.
     """
 
     names: list[str]
-    low: Tensor
-    high: Tensor
-    varies: Tensor
+    values: Tensor
+    constant: Tensor
 
     @classmethod
     def of(cls, spec: DataSpec, fetch: Callable[[Tensor], SequenceBatch], index: Tensor) -> "Usual":
@@ -83,9 +100,13 @@ class Usual:
         """
         values = summaries_of(fetch(looked_at(index)), spec.kind)
         names = names_of_summaries(spec)
-        if not names:
-            nothing = torch.empty(0, dtype=torch.float64)
-            return cls([], nothing, nothing, nothing.bool())
-        low, high = (values.quantile(at, 0) for at in (BEYOND, 1 - BEYOND))
-        is_spread = torch.arange(len(names)) >= len(names) // 2
-        return cls(names, low, high, is_spread & (values > 0).all(0))
+        n_channels = 1 if spec.kind == Kind.IMAGE else len(names) // 3
+        is_spread = torch.arange(len(names)) // max(n_channels, 1) == 1
+        constant = (values == 0).double().mean(0)
+        return cls(names, values, constant.where(is_spread & (constant <= SELDOM), torch.nan))
+
+    def limits(self, share: float) -> tuple[Tensor, Tensor]:
+        """Return (K,) that a share of the training samples is below, and (K,) that it is above."""
+        if not self.names:
+            return self.constant, self.constant
+        return self.values.quantile(share, 0), self.values.quantile(1 - share, 0)

@@ -1,0 +1,75 @@
+"""Dead channels are found where no other sample is as hard as those that have one."""
+
+import pytest
+import torch
+
+from rnnrepair.edits import apply_edits
+from rnnrepair.edits.sweep import drawn_in
+from rnnrepair.patterns import EditPatterns, PatternContext, find_patterns
+from rnnrepair.sequences import DataSpec, EditRegion, Kind, SequenceBatch
+
+FIT, N, N_STEPS = 1200, 1800, 30
+SPEC = DataSpec(Kind.SERIES, 3, 3, max_steps=N_STEPS)
+# Height of the bump in the first channel, and in the second, by class.
+BUMPS = torch.tensor([[1.5, 1.5], [1.5, 0.2], [0.2, 1.5]])
+
+
+def bumps(seed):
+    """Noise of three channels with a bump in each of the first two, which tell the class."""
+    g = torch.Generator().manual_seed(seed)
+    label = torch.randint(3, (N,), generator=g)
+    inputs = 0.35 * torch.randn(N, N_STEPS, 3, generator=g)
+    time = torch.arange(N_STEPS)
+    for channel, (first, last) in enumerate(((2, 12), (14, 24))):
+        start = torch.randint(first, last, (N, 1), generator=g)
+        inside = (time >= start) & (time < start + 5)
+        inputs[..., channel] += inside * BUMPS[label, channel][:, None]
+    return inputs, label, torch.rand(N, generator=g)
+
+
+def context(inputs, label, failed):
+    def fetch(index):
+        return SequenceBatch(index, inputs[index], torch.full((len(index),), N_STEPS), label[index])
+
+    fit, rest = torch.arange(FIT), torch.arange(FIT, N)
+    return PatternContext(SPEC, fetch, fit, label[fit], rest, label[rest], failed[rest])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_dead_channel_is_found_and_has_exactly_its_samples(seed):
+    inputs, label, place = bumps(seed)
+    dead = place < torch.where(torch.arange(N) < FIT, 0.01, 0.1)
+    inputs[dead, :, 1] = 0
+    # Without their second bump, samples of class 0 are like those of class 1; a few others fail.
+    failed = (dead & (label == 0)) | (place > 0.99)
+    given = context(inputs, label, failed)
+    (found,) = find_patterns(given, [EditPatterns()])
+    assert found.told == "channel 1 dead"
+    assert found.inside.tolist() == (dead.nonzero()[:, 0][dead.nonzero()[:, 0] >= FIT]).tolist()
+    assert found.samples.tolist() == dead[:FIT].nonzero()[:, 0].tolist()
+    assert torch.equal(EditPatterns().again(given, found.parameters), dead[FIT:])
+    # It can be taught: its edits silence that channel, and no other.
+    region = EditRegion(str(found.parameters["edit"]), 0.0, 1.0)
+    edits = drawn_in(region, 5, SPEC, torch.Generator().manual_seed(0))
+    some = given.fetch(torch.arange(FIT)[~dead[:FIT]][:5])
+    edited = apply_edits(some.inputs, edits, some.lengths)
+    assert (edited == 0).all(1).tolist() == [[False, True, False]] * 5
+
+
+def test_of_several_dead_channels_all_are_named():
+    inputs, label, place = bumps(5)
+    dead = (place < 0.1) & (torch.arange(N) >= FIT)
+    inputs[dead, :, :2] = 0
+    found = find_patterns(context(inputs, label, dead & (label > 0)), [EditPatterns()])
+    assert found[0].told == "channels 0 to 1 dead"
+    assert len(found) == 1
+
+
+def test_channels_that_are_silent_in_many_training_samples_are_not_dead():
+    inputs, label, place = bumps(6)
+    inputs[torch.rand(N, generator=torch.Generator().manual_seed(1)) < 0.3, :, 2] = 0
+    given = context(inputs, label, place < 0.05)
+    candidates = EditPatterns().candidates(given, place[FIT:])
+    told = {candidate.told for candidate in candidates if "seen" in candidate.parameters}
+    assert "channel 2 dead" not in told
+    assert "channel 1 dead" in told
