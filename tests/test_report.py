@@ -33,6 +33,7 @@ def test_page_tells_the_outcome(page_of):
     assert "Test accuracy went from 50.0% to 66.7%" in text
     assert "50.0% → 66.7% +16.7 points" in text
     assert "1,500 samples injected in 2 rounds; 47,680 candidates judged" in text
+    assert f"{repair_of().effort.steps:,} optimizer steps in all" in text
     assert StopReason.SHARE_REACHED.message in text
     assert "1 min 28 s in all (with the base training, also where an earlier run" in text
     assert "made it), 2.6 s for a training epoch" in text
@@ -84,7 +85,9 @@ def test_further_test_splits_are_shown_beside_the_test_split(page_of):
 def test_page_and_terminal_say_whether_the_repair_split_was_trained_on(page_of, capsys, trained_on):
     record = record_of(repair_of(trained_on=trained_on))
     print_summary(record, Sequences())
-    assert ("repair (trained on)" in capsys.readouterr().out) is trained_on
+    printed = capsys.readouterr().out
+    assert ("repair (trained on)" in printed) is trained_on
+    assert f"{record.repair.effort.steps:,} optimizer steps" in " ".join(printed.split())
     assert ("is trained on in the end" in page_of(record).text) is trained_on
 
 

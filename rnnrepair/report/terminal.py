@@ -37,8 +37,8 @@ def print_summary(record: RunRecord, data: ShownData, console: Console | None = 
         title=f"{summary['experiment'] or 'run'}, seed {summary['seed']}, "
         f"strategy {summary['strategy']}",
         caption=f"{count(summary['injected'], 'sample')} injected in "
-        f"{count(summary['rounds'], 'round')}; stopped: "
-        f"{escape(StopReason(summary['stop_reason']).message)}; data: "
+        f"{count(summary['rounds'], 'round')}; {count(summary['steps'], 'optimizer step')}; "
+        f"stopped: {escape(StopReason(summary['stop_reason']).message)}; data: "
         f"{escape(summary['data']['source'])}; "
         f"{summary['time_s']['total']:.0f} s",
     )
