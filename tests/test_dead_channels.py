@@ -73,3 +73,35 @@ def test_channels_that_are_silent_in_many_training_samples_are_not_dead():
     told = {candidate.told for candidate in candidates if "seen" in candidate.parameters}
     assert "channel 2 dead" not in told
     assert "channel 1 dead" in told
+
+
+def test_a_channel_that_is_silent_here_and_there_hides_no_other_edit():
+    inputs, label, place = bumps(0)
+    silent = torch.rand(N, generator=torch.Generator().manual_seed(1)) < 0.04
+    inputs[silent, :, 2] = 0
+    odd = (place < 0.06) & (torch.arange(N) >= FIT)
+    inputs[odd, :, 1] *= -1
+    failed = (odd & (place < 0.04)) | (place > 0.97)
+    given = context(inputs, label, failed)
+    assert "seen" in {
+        name for c in EditPatterns().candidates(given, place[FIT:]) for name in c.parameters
+    }
+    (found,) = find_patterns(given, [EditPatterns()])
+    assert found.told == "channel 1 of opposite sign"
+
+
+def test_channels_that_never_read_anything_are_not_the_dead_ones():
+    inputs, label, place = bumps(2)
+    inputs[..., 2] = 0
+    dead = (place < 0.1) & (torch.arange(N) >= FIT)
+    inputs[dead, :, 1] = 0
+    (found,) = find_patterns(context(inputs, label, dead), [EditPatterns()])
+    assert found.told == "channel 1 dead"
+
+
+def test_recordings_of_nothing_have_no_dead_channels():
+    inputs, label, place = bumps(3)
+    empty = (place < 0.1) & (torch.arange(N) >= FIT)
+    inputs[empty] = 0
+    found = find_patterns(context(inputs, label, empty), [EditPatterns()])
+    assert not [pattern for pattern in found if "dead" in pattern.told]

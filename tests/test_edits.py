@@ -29,6 +29,7 @@ FAMILIES = {
         dropped=0.3,
         rotation=40,
         drift=0.5,
+        offset=0.5,
         spared={"noise": [0, 27], "shift": [3], "local_warp": [4], "rotation": [8], "dropped": [1]},
     ),
     "known of images": RangedEdits(
@@ -523,6 +524,15 @@ def test_drift_moves_the_last_real_step_by_its_size_and_the_first_by_nothing():
     assert not moved[:, :, 2].any()  # spared
     assert not moved[1, 4:].any()
     assert not moved[2].any()
+
+
+def test_an_offset_moves_every_real_step_of_its_channels():
+    inputs = torch.rand(2, 6, 3, generator=torch.Generator().manual_seed(0))
+    edits = series_edit(2, offset=-0.7, spared_offset_0=4.0)
+    moved = SeriesEdits().apply(inputs, edits, torch.tensor([6, 4])) - inputs
+    expected = torch.zeros(2, 6, 3)
+    expected[0, :, :2] = expected[1, :4, :2] = -0.7
+    torch.testing.assert_close(moved, expected)
 
 
 def test_chosen_parameters_lie_in_their_ranges_in_their_share_of_the_edits():

@@ -63,6 +63,7 @@ def test_a_planted_edit_of_images_is_named_with_its_size(edit, sweep, region):
         ({"magnitude": 0.0, "spared_magnitude_0": 6.0}, "dead_0-0"),
         ({"warp": 1.7}, "speed"),
         ({"drift": 2.5, "spared_drift_0": 3.0}, "drift_2-2"),
+        ({"offset": -1.2, "spared_offset_0": 6.0}, "offset_0-0"),
         ({"shift": 4.0, "spared_shift_0": 5.0}, "lag_1-1"),
         ({"swapped": 0.0, "swapped_with": 1.0}, "swapped_0-1"),
         ({"magnitude": -1.0}, "sign_0-2"),

@@ -118,7 +118,7 @@ def test_channels_are_edited_one_by_one_in_parts_and_all_together():
     assert swept("sign_", 2) == {"0-0", "1-1", "0-1"}
     single = {f"{c}-{c}" for c in range(6)}
     assert swept("sign_", 6) == single | {"0-5", "0-2", "3-5", "0-1", "2-3", "4-5"}
-    assert swept("drift_", 6) == single | {"0-5"}
+    assert swept("drift_", 6) == swept("offset_", 6) == single | {"0-5"}
     # Nothing at all is the nearest to everything odd.
     assert swept("dead_", 6) == swept("sign_", 6) - {"0-5"}
     # Of twenty, which are looked at in pairs, the quarters are five wide.

@@ -1,10 +1,12 @@
 """Splits that are unlike training as a whole are told by their values, and by their classes."""
 
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
 import torch
 
+from rnnrepair.patterns import Pattern, unlike_inside
 from rnnrepair.patterns.unlike_training import is_behind, learnt_told, renumbered, shifted
 from rnnrepair.sequences import DataSpec, Kind, Names, SequenceBatch
 from rnnrepair.sequences.summaries import names_of_summaries, summaries_of
@@ -62,8 +64,8 @@ def test_an_image_is_one_channel_and_a_text_none():
     ("change", "told"),
     [
         (lambda x: x, ""),
-        (lambda x: x + torch.tensor([3.0, 0]), "mean of channel heat is above"),
-        (lambda x: x * 0.2, "spread of channel heat is below"),
+        (lambda x: x + torch.tensor([3.0, 0]), "mean of channel heat above"),
+        (lambda x: x * 0.2, "spread of channel heat below"),
         # A twentieth of the samples is no shift of the whole.
         (lambda x: torch.cat([x[:20] + 9, x[20:]]), ""),
     ],
@@ -75,6 +77,30 @@ def test_a_shift_is_told_by_channel_and_direction(change, told):
     found = shifted(SERIES, data_of(inputs), torch.arange(600), torch.arange(600, 1000), "test")
     assert told in found
     assert bool(found) == bool(told)
+
+
+def test_what_sets_the_samples_of_a_column_apart_is_told_with_shares():
+    g = torch.Generator().manual_seed(3)
+    inputs = torch.randn(1000, 12, 2, generator=g)
+    # Training has a few of them, too.
+    odd = torch.cat([torch.arange(18), torch.arange(600, 700)])
+    inputs[odd, 3:11, 1] = 0
+    found = Pattern(
+        *("group", "site 5", torch.arange(600, 650), torch.arange(600, 700), 0.5, 0.0, 0.002),
+        {"column": "site", "value": "5"},
+        torch.arange(18),
+    )
+    told = unlike_inside(SERIES, data_of(inputs), torch.arange(600), found)
+    runs = summaries_of(data_of(inputs)(torch.arange(600)), SERIES.kind)[:, 5]
+    limit = float(runs.quantile(0.95))
+    own = float((runs > limit).double().mean())
+    run = f"longest run of one value in channel noise above {limit:.3g} in 100% of its samples"
+    assert told.startswith("Unlike training: ")
+    assert f"{run} ({own:.1%} of training)" in told
+    assert "heat" not in told
+    # Of an edit, what it is says it.
+    edit = replace(found, kind="edit", parameters={"edit": "dead_0-0"})
+    assert unlike_inside(SERIES, data_of(inputs), torch.arange(600), edit) == ""
 
 
 def test_renamed_classes_are_told_where_far_more_would_be_right():

@@ -18,7 +18,10 @@ from rnnrepair.settings import Factors, Share, Size, at_least, at_most, check_se
 # Where in a series its speed changes, as a share of its steps.
 TURN = (1 / 3, 2 / 3)
 # Kinds of edits that can spare channels.
-KINDS = ("magnitude", "shift", "warp", "local_warp", "noise", "dropped", "rotation", "drift")
+KINDS = (
+    *("magnitude", "shift", "warp", "local_warp", "noise", "dropped", "rotation", "drift"),
+    "offset",
+)
 
 
 class SeriesEdits:
@@ -38,6 +41,7 @@ class SeriesEdits:
         "warp": 1,
         "noise": 0,
         "drift": 0,
+        "offset": 0,
         "swapped": 0,
         "swapped_with": 0,
     }
@@ -52,6 +56,7 @@ class SeriesEdits:
         dropped: Share | None = None,
         rotation: Annotated[float, at_least(0), at_most(180)] | None = None,
         drift: Size | None = None,
+        offset: Size | None = None,
         spared: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         """Set the limits.
@@ -70,6 +75,7 @@ class SeriesEdits:
                 that may be worn any way round.
             drift: largest change of the zero of a sensor from the first step to the last, up or
                 down, in units of the data, None for none.
+            offset: largest change of the zero of a sensor throughout, likewise.
             spared: channels (from 0) that a kind of edit leaves alone, by its name, such as
                 ``{"noise": [3]}``; a rotation leaves out every three that hold one.
 
@@ -85,6 +91,7 @@ class SeriesEdits:
         self.dropped = dropped
         self.rotation = rotation
         self.drift = drift
+        self.offset = offset
         self.spared = dict(spared or {})
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
@@ -108,6 +115,8 @@ class SeriesEdits:
             parameters["axis_angle"] = uniform(-180, 180, n, generator)
         if self.drift is not None:
             parameters["drift"] = uniform(-self.drift, self.drift, n, generator)
+        if self.offset is not None:
+            parameters["offset"] = uniform(-self.offset, self.offset, n, generator)
         return EditBatch("series", parameters | spared_channels(self.spared, n))
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
@@ -146,6 +155,8 @@ class SeriesEdits:
         edited = edited * magnitude + deviation * _noise(inputs, edits)
         if "drift" in p:
             edited = edited + (of("drift", 0.0) * steps / last.clamp_min(1)).to(inputs)
+        if "offset" in p:
+            edited = edited + of("offset", 0.0).to(inputs)
         if "dropped" in p:
             lost, chosen = held(edited, p["dropped"], p["dropped_seed"]), on("dropped")
             edited = lost if chosen is None else torch.where(chosen[:, None], lost, edited)

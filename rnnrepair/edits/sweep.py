@@ -21,14 +21,16 @@ CHANNEL_GROUPS = 12
 # Equal parts of all channels that are swept too, where they are wider than those groups: what is
 # wrong with a device or an axis is wrong with several channels, a gain with all.
 PARTS = (1, 2, 3, 4)
-KINDS_OF_CHANNELS = ("magnitude", "drift")
+KINDS_OF_CHANNELS = ("magnitude", "drift", "offset")
 # Channels of which neighbours, and those next but one, are swapped, at most: the axes of sensors.
 SWAPPED = 6
 
 
+# What is said of a positive size, and of a negative one.
+LATER, HIGHER = ("later by", "earlier by"), ("higher by", "lower by")
 # Values at which nothing is changed.
 UNCHANGED = {
-    **dict.fromkeys(("angle", "shear", "right", "down", "shift", "drift"), 0.0),
+    **dict.fromkeys(("angle", "shear", "right", "down", "shift", "drift", "offset"), 0.0),
     **dict.fromkeys(("scale", "contrast", "warp", "magnitude"), 1.0),
 }
 
@@ -48,6 +50,8 @@ class Sweep:
         by_factor: whether values are spread evenly by their logarithm.
         whole: whether they are whole numbers.
         dead: channels that have no readings afterwards.
+        opposite: what is said of a positive size, and what of a negative one; None where the sign
+            is told.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Sweep:
     by_factor: bool = False
     whole: bool = False
     dead: tuple[int, ...] = ()
+    opposite: tuple[str, str] | None = None
 
     def at(self, place: Tensor) -> Tensor:
         """Return the values at (n,) places between 0 (the least) and 1 (the largest)."""
@@ -92,8 +97,8 @@ class Sweep:
     def region(self, low: float, high: float) -> str:
         """Return what people read of the edits between two places."""
         ends, told = self.at(torch.tensor([low, high])).tolist(), self.told
-        if "later by" in told and ends[1] <= 0:
-            ends, told = [abs(ends[1]), abs(ends[0])], told.replace("later by", "earlier by")
+        if self.opposite is not None and ends[1] <= 0:
+            ends, told = [abs(ends[1]), abs(ends[0])], told.replace(*self.opposite)
         return told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
 
 
@@ -165,7 +170,11 @@ def _of_series(spec: DataSpec) -> list[Sweep]:
     lag = max(2.0, round(0.2 * longest))
     swept = [
         Sweep("speed", "speed times {low} to {high}", "warp", 0.5, 2, jitter, by_factor=True),
-        Sweep("lag", "later by {low} to {high} steps", "shift", -lag, lag, jitter, whole=True),
+        Sweep(
+            *("lag", "later by {low} to {high} steps", "shift", -lag, lag, jitter),
+            whole=True,
+            opposite=LATER,
+        ),
         Sweep("dropped", "{low} to {high} of the readings lost", "dropped", 0.1, 0.8, losing),
         Sweep("noise", "noise of {low} to {high}", "noise", 0.1, 2, jitter, by_factor=True),
     ]
@@ -194,8 +203,8 @@ def _channel_parts(spec: DataSpec) -> list[range]:
 
 def _is_of_parts(sweep: Sweep, *, whole: bool) -> bool:
     """Return whether an edit of channels is tried with parts of them, or with all."""
-    if sweep.parameter == "drift":
-        # Slow changes of many channels are those of a recording.
+    if sweep.parameter in ("drift", "offset"):
+        # Where many channels are moved, so is the recording.
         return whole
     # Every odd recording is nearer to one without readings than to any other.
     return not whole or not sweep.dead
@@ -227,6 +236,7 @@ def _late_channels(spec: DataSpec, group: range, lag: float) -> Sweep:
         _channels(spec, group) + " later by {low} to {high} steps",
         *("shift", -lag, lag, _jitter_of(spec, group, "shift")),
         whole=True,
+        opposite=LATER,
     )
 
 
@@ -259,4 +269,8 @@ def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
         ),
         Sweep(f"sign_{name}", f"{told} of opposite sign", None, 0, 1, jitter, {"magnitude": -1.0}),
         Sweep(f"drift_{name}", told + " drifting by {low} to {high}", "drift", -3, 3, jitter),
+        Sweep(
+            *(f"offset_{name}", told + " higher by {low} to {high}", "offset", -3, 3, jitter),
+            opposite=HIGHER,
+        ),
     ]

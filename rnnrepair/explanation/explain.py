@@ -45,6 +45,7 @@ from rnnrepair.patterns import (
     gathering_finders,
     learnt_told,
     teachable_finders,
+    unlike_inside,
     unlike_training,
 )
 from rnnrepair.progress import bars_if, bars_shown
@@ -220,6 +221,10 @@ def explain(
         patterns=patterns,
         perhaps=perhaps,
         gathered=gathered,
+        unlike={
+            found.told: unlike_inside(data.spec, data.fetch, trained_on.index, found)
+            for found in patterns or ()
+        },
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,
         doubt=doubt,

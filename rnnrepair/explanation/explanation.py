@@ -1,6 +1,6 @@
 """What is told of the failures of a trained network, as a typed result and as a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, overload
 
@@ -52,6 +52,7 @@ class Explanation:
             not easily.
         gathered: classes, lengths and odd values of the inputs in which failures gather, where
             patterns explain less than half of them: where they are, and not why.
+        unlike: by which values samples of a pattern differ from training, by what is told of it.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
@@ -82,6 +83,7 @@ class Explanation:
     patterns: tuple[Pattern, ...] | None
     perhaps: Pattern | None
     gathered: tuple[Pattern, ...]
+    unlike: Mapping[str, str]
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt
@@ -214,34 +216,35 @@ class Explanation:
                 "more than chance explains."
                 f"{few_groups_told(self.n_failures, self.n_apart)}"
             )
-            gathered = self._gathered_told("Where they gather")
+            gathered = (self._told("Where they gather", found) for found in self.gathered)
             return [nothing, *gathered, *self._perhaps_told()]
         shared = [self._told("What failures share", found) for found in self.patterns]
-        gathered = self._gathered_told("Where failures gather")
-        # What more failures have, and fail more often with, says more than what comes near to some.
-        n_first = int(bool(self.gathered) and self._says_more(self.gathered[0]))
-        return [*gathered[:n_first], *shared, *gathered[n_first:]]
+        return [*self.gathered_told(first=True), *shared, *self.gathered_told(first=False)]
 
-    def _says_more(self, gathered: Pattern) -> bool:
-        """Return whether more failures gather somewhere than share any pattern, and more surely."""
-        return all(
-            gathered.size > found.size and gathered.error_inside > found.error_inside
-            for found in self.patterns or ()
-        )
+    def gathered_told(self, *, first: bool) -> list[str]:
+        """Say where failures gather beside patterns, a line each.
 
-    def _gathered_told(self, where: str) -> list[str]:
-        return [self._told(where, found) for found in self.gathered]
-
-    def elsewhere_told(self) -> list[str]:
-        """Say where failures gather beside patterns, and of which groups they are, a line each."""
-        by_group = [self.by_group] if self.by_group else []
-        return [*self._gathered_told("Where failures gather"), *by_group]
+        Args:
+            first: of what more failures have, and fail more often with, than with any pattern: it
+                says more than what comes near to some. Else of the rest.
+        """
+        patterns = self.patterns or ()
+        return [
+            self._told("Where failures gather", found)
+            for found in self.gathered
+            if first
+            == all(
+                found.size > other.size and found.error_inside > other.error_inside
+                for other in patterns
+            )
+        ]
 
     def notes_on(self, found: Pattern) -> str:
         """Say of a pattern how rare it is in training, and what else may be why; or nothing."""
         index = [failure.index for failure in self.failures]
         notes = [
             rare_in_training(found, self.searched, int(self.confused.sum()), self.split),
+            self.unlike.get(found.told, ""),
             or_wrong_labels(found, index, self.doubt.suspect),
         ]
         return " ".join(note for note in notes if note)

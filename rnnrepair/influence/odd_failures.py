@@ -8,7 +8,7 @@ from rnnrepair.influence.inputs import input_distances, nearest_by
 from rnnrepair.influence.suspicion import Suspicion
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.sequences import Kind
-from rnnrepair.sequences.summaries import summaries_of
+from rnnrepair.sequences.summaries import means_and_spreads
 from rnnrepair.traces import Traces
 
 # Training samples whose own nearest ones tell which distances are usual.
@@ -115,8 +115,8 @@ def _differ(view: TrainingView, fit: Traces, doubted: Traces, alike: Tensor) -> 
     batch = view.fetch(doubted.index)
     if not batch.inputs.is_floating_point():
         return False
-    theirs = summaries_of(view.fetch(fit.index[alike]), Kind.SERIES)
-    found = zip(summaries_of(batch, Kind.SERIES).T.numpy(), theirs.T.numpy(), strict=True)
+    theirs = means_and_spreads(view.fetch(fit.index[alike]), Kind.SERIES)
+    found = zip(means_and_spreads(batch, Kind.SERIES).T.numpy(), theirs.T.numpy(), strict=True)
     p = [ks_2samp(own, other).pvalue for own, other in found]
     return min(p) * len(p) <= LEVEL
 

@@ -7,6 +7,7 @@ from rnnrepair.patterns.find import LEVEL, Search, find_patterns, members_of
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.input_patterns import InputPatterns
+from rnnrepair.patterns.odd_values import unlike_inside
 from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.teachable import gathering_finders, teachable_finders
@@ -39,5 +40,6 @@ __all__ = [
     "members_of",
     "taught_of",
     "teachable_finders",
+    "unlike_inside",
     "unlike_training",
 ]

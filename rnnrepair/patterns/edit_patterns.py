@@ -116,7 +116,7 @@ class EditPatterns:
         """Return (S,) bool: samples that come as near to edits of the region, or nearer."""
         sweep = _sweep(context, parameters)
         if is_seen(parameters):
-            return has_dead_channels(context.batch, sweep)
+            return has_dead_channels(context, sweep)
         low, high = float(parameters["from"]), float(parameters["to"])
         _, ratio = self._in_region(context, sweep, low, high)
         return ratio <= float(parameters["ratio"])

@@ -11,7 +11,7 @@ from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import difficulty
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.pattern import Candidate, Pattern, error_of
-from rnnrepair.patterns.tried import LEAST_FAILURES, Passed, Tried
+from rnnrepair.patterns.tried import LEAST_FAILURES, Passed, Tried, same_failures
 from rnnrepair.patterns.within import told_within
 from rnnrepair.seeding import torch_generator
 
@@ -19,8 +19,6 @@ from rnnrepair.seeding import torch_generator
 LEVEL = 0.01
 # Candidates that have passed are looked at more closely until one holds, so many at most.
 LOOKS = 5
-# Share of the failures with either of two things in common that have both: from there it is said.
-SAME = 0.5
 
 
 def find_patterns(
@@ -89,7 +87,8 @@ class Search:
                     for other in passed.others
                     if tried.topic(other) != own_topic
                 )
-                same = [o for o in others if o is not None and _same(refined, o, rest)]
+                seen = [other for other in others if other is not None]
+                same = [o for o in seen if same_failures(refined.inside, o.inside, rest.failed)]
                 inside = _among(rows, refined.inside, len(context))
                 found.append(
                     Pattern.of(
@@ -132,12 +131,6 @@ def _among(rows: Tensor, inside: Tensor, n: int) -> Tensor:
     found = torch.zeros(n, dtype=torch.bool)
     found[rows[inside]] = True
     return found
-
-
-def _same(one: Candidate, other: Candidate, context: PatternContext) -> bool:
-    """Return whether mostly the same failures have both."""
-    first, second = (some.inside & context.failed for some in (one, other))
-    return int((first & second).sum()) >= SAME * int((first | second).sum())
 
 
 def members_of(

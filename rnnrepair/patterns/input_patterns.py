@@ -39,7 +39,9 @@ class InputPatterns:
         for share in BEYOND:
             for end, limits in zip((BELOW, ABOVE), usual.limits(share), strict=True):
                 for k, limit in enumerate(limits.tolist()):
-                    told = f"{usual.names[k]} {end} {limit:.3g}, as in {share:.0%} of training"
+                    # Fewer than the share, where many have just this value.
+                    own = float(_beyond(usual.values[:, k], end, limit).double().mean())
+                    told = f"{usual.names[k]} {end} {limit:.3g}{_as_in(own)}"
                     ends.append((k, end, limit, told))
         values = summaries_of(context.batch, context.spec.kind)
         return [
@@ -65,8 +67,11 @@ class InputPatterns:
 
 def _constant(name: str, share: float) -> str:
     """Return what is said of a channel that never changes, in so many of the training samples."""
-    told = f"{name.removeprefix('spread of ')} constant"
-    return f"{told}, as in {share:.1%} of training" if share > 0 else told
+    return f"{name.removeprefix('spread of ')} constant{_as_in(share)}"
+
+
+def _as_in(share: float) -> str:
+    return f", as in {share:.1%} of training" if share > 0 else ", as nowhere in training"
 
 
 def _beyond(values: Tensor, end: str, limit: float) -> Tensor:

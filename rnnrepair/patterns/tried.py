@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -23,6 +24,9 @@ LEAST_RATIO = 1.5
 UNIT = 0.99
 # Least unit of a kind: one whose best never exceeds chance has none.
 LEAST_UNIT = 1e-6
+# Share of the failures with either of two things in common that have both: from there they are the
+# same.
+SAME = 0.5
 # What is told exceeds chance at least by this share of what its candidate does.
 AS_GOOD = 0.85
 
@@ -47,8 +51,8 @@ class Passed:
     """Candidates that have passed the test.
 
     Attributes:
-        first: rows of those of one kind, the most surprising first, classes last; none where no
-            candidate has passed.
+        first: rows of those of one kind, the most surprising first, and before a class what tells
+            its failures from its other samples; none where no candidate has passed.
         others: of each topic the row of the most surprising one (see ``Tried.topic``).
         p: by row, corrected over all candidates.
     """
@@ -67,7 +71,7 @@ class Tried:
         inside: (n, S) bool; the candidates hold its rows.
         weight: (n,), see ``Candidate``.
         alike: n times which samples it is compared with.
-        kind: (n,) int64, equal where the finder is.
+        kind: (n,) int64, equal where the finder is, and what samples are compared with.
         wide: (n,) bool, see ``Candidate``.
     """
 
@@ -83,14 +87,15 @@ class Tried:
         """Take candidates."""
         every = [candidate.inside for _, candidate in found]
         inside = torch.stack(every) if every else torch.empty(0, 0, dtype=torch.bool)
-        names = list(dict.fromkeys(finder.name for finder, _ in found))
+        kinds = [(finder.name, candidate.alike) for finder, candidate in found]
+        number = {kind: n for n, kind in enumerate(dict.fromkeys(kinds))}
         return cls(
             # Rows of the whole: nothing is held twice.
             [(f, replace(c, inside=row)) for (f, c), row in zip(found, inside, strict=True)],
             inside,
             torch.tensor([candidate.weight for _, candidate in found]),
             [candidate.alike for _, candidate in found],
-            torch.tensor([names.index(finder.name) for finder, _ in found]),
+            torch.tensor([number[kind] for kind in kinds]),
             torch.tensor([candidate.wide for _, candidate in found], dtype=torch.bool),
         )
 
@@ -147,14 +152,30 @@ class Tried:
                 return Passed((), (), ())
         ranked = excess.argsort(descending=True, stable=True)
         ranked = ranked[p[ranked] <= level]
-        # A class is seen at once: what more of its failures have than its other samples tells more.
-        of_class = torch.tensor([not self.alike[row].by_class for row in ranked.tolist()])
-        ranked = torch.cat([ranked[~of_class], ranked[of_class]])
         of_first = ranked[self.kind[ranked] == self.kind[ranked[0]]]
         best_of: dict[tuple[str, str], int] = {}
         for row in ranked.tolist():
             best_of.setdefault(self.topic(row), row)
-        return Passed(of_first.tolist(), list(best_of.values()), p.tolist())
+        first = [*self._within_class(ranked.tolist(), context.failed), *of_first.tolist()]
+        return Passed(first, list(best_of.values()), p.tolist())
+
+    def _within_class(self, ranked: Sequence[int], failed: Tensor) -> list[int]:
+        """Return what tells the failures of a class from its other samples, where a class is first.
+
+        That is the most surprising candidate of mostly the same failures that is compared within
+        classes; none where there is none. A dead channel may make one class fail, and then says
+        more than the class.
+
+        Args:
+            ranked: rows of those that have passed, the most surprising first.
+            failed: (S,) bool.
+        """
+        first = ranked[0]
+        if self.alike[first].by_class:
+            return []
+        own = (row for row in ranked[1:] if self.alike[row].by_class)
+        same = (row for row in own if same_failures(self.inside[first], self.inside[row], failed))
+        return list(islice(same, 1))
 
     def closer(
         self, number: int, rows: Tensor, rest: PatternContext, stratum: Tensor
@@ -233,6 +254,12 @@ class Tried:
         number = group.unique(return_inverse=True)[1]
         held = (held_by_groups(s & counts, number) > 0 for s in self.inside.split(AT_A_TIME))
         return torch.cat([of.sum(1) for of in held]) >= LEAST_INSIDE
+
+
+def same_failures(one: Tensor, other: Tensor, failed: Tensor) -> bool:
+    """Return whether mostly the same failures are inside of (S,) bool and of another."""
+    first, second = one & failed, other & failed
+    return int((first & second).sum()) >= SAME * int((first | second).sum())
 
 
 def units_of(by_chance: Tensor, best: Tensor) -> Tensor:

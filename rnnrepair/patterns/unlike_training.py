@@ -6,26 +6,22 @@ from collections.abc import Callable
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from rnnrepair.patterns.odd_values import odd_values
 from rnnrepair.protocols import RepairableData, Split
 from rnnrepair.scores import Scored, confusion
 from rnnrepair.sequences import DataSpec, Names, SequenceBatch
-from rnnrepair.sequences.summaries import Usual, looked_at, summaries_of
 from rnnrepair.traces import Traces
 
 # Standard errors by which a split is behind training, and more.
 SURELY = 3
 # Share of the training samples beyond what is usual, on either side.
 BEYOND = 0.01
-# Training samples that tell what 99 % of them have.
-LEAST = 50
 # Share of a split that is beyond what 99 % of the training samples have, from which on it differs.
 FAR_MORE = 0.25
 # So much more of a split would be right if classes were renamed, and so much of it in all.
 GAIN, MOST = 0.3, 0.7
 # Classes that are taken for others, at least.
 LEAST_MOVED = 2
-# Differences told.
-TOLD = 3
 # Errors on training samples, in those on the split: from which on the network has not learnt them,
 # and up to which it knows them by heart.
 UNLEARNT, BY_HEART = 0.7, 0.1
@@ -101,22 +97,7 @@ def shifted(
         index: (m,) int64 samples of the split.
         split: its name.
     """
-    if len(training) < LEAST:
-        return ""
-    usual = Usual.of(spec, fetch, training)
-    low, high = usual.limits(BEYOND)
-    values = summaries_of(fetch(looked_at(index)), spec.kind)
-    sides = [("above", values > high), ("below", values < low)]
-    found = [
-        (float(of.double().mean()), f"the {name} is {side} that of 99 % of the training samples")
-        for side, beyond in sides
-        for name, of in zip(usual.names, beyond.T, strict=True)
-    ]
-    told = [
-        f"{what} in {share:.0%} of its samples"
-        for share, what in sorted(found, key=lambda of: -of[0])[:TOLD]
-        if share >= FAR_MORE
-    ]
+    told = odd_values(spec, fetch, training, index, BEYOND, FAR_MORE)
     if not told:
         return ""
     question = "Was it scaled and recorded the same way, with classes and lengths as frequent?"

@@ -28,17 +28,35 @@ def summaries_of(batch: SequenceBatch, kind: Kind) -> Tensor:
     """
     if kind == Kind.TOKENS:
         return torch.empty(len(batch), 0, dtype=torch.float64)
+    values, mask = _channels_of(batch, kind)
+    runs = [_longest_run(values, mask)] if kind == Kind.SERIES else []
+    return torch.cat([_means_and_spreads(values, mask), *runs], 1)
+
+
+def means_and_spreads(batch: SequenceBatch, kind: Kind) -> Tensor:
+    """Return the first (B, 2 C) float64 of ``summaries_of``, not of texts."""
+    return _means_and_spreads(*_channels_of(batch, kind))
+
+
+def _channels_of(batch: SequenceBatch, kind: Kind) -> tuple[Tensor, Tensor]:
+    """Return (B, T, C) float64 values, and (B, T, 1) bool which are there."""
     values, mask = batch.inputs.double(), batch.mask[..., None]
     if kind == Kind.IMAGE:
         mask = mask.expand(values.shape).flatten(1)[..., None]
         values = values.flatten(1)[..., None]
     else:
         values = values[..., :CHANNELS]
-    values, n = values.masked_fill(~mask, 0), mask.sum(1)
+    return values.masked_fill(~mask, 0), mask
+
+
+def _means_and_spreads(values: Tensor, mask: Tensor) -> Tensor:
+    n = mask.sum(1)
     mean = values.sum(1) / n
     spread = ((values - mean[:, None]).masked_fill(~mask, 0).square().sum(1) / n).sqrt()
-    runs = [_longest_run(values, mask)] if kind == Kind.SERIES else []
-    return torch.cat([mean, spread, *runs], 1)
+    # Of a channel that never changes, rounding may leave a little.
+    least = values.masked_fill(~mask, torch.inf).amin(1)
+    largest = values.masked_fill(~mask, -torch.inf).amax(1)
+    return torch.cat([mean, spread.masked_fill(least == largest, 0)], 1)
 
 
 def _longest_run(values: Tensor, mask: Tensor) -> Tensor:
