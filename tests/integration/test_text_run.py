@@ -98,7 +98,7 @@ def test_who_can_pass_over_no_failure_is_refused_a_word_that_nobody_has_trained(
 
 
 def test_guided_run_leaves_everything_behind(quick, tmp_path, capsys):
-    summary, objects = train(quick())
+    summary, objects = train(quick("repair.strategy=guided"))
     folder = tmp_path / "run"
     assert summary == json.loads((folder / "summary.json").read_text())
     assert summary["strategy"] == "guided"
@@ -149,17 +149,23 @@ def test_hidden_words_that_repair_samples_alone_would_hold_are_refused(quick):
 
 
 def test_resumed_run_equals_an_uninterrupted_one(quick, tmp_path):
-    _, whole = train(quick("schedule.share_base=false", folder="whole"))
-    cut = quick("schedule.share_base=false", "+trainer.limit_val_batches=1.0", folder="cut")
+    own = ("repair.strategy=guided", "schedule.share_base=false")
+    _, whole = train(quick(*own, folder="whole"))
+    cut = quick(*own, "+trainer.limit_val_batches=1.0", folder="cut")
     OmegaConf.update(cut, "trainer.max_epochs", 5)
     train(cut)
-    rest = quick(f"ckpt_path={tmp_path}/cut/checkpoints/last.ckpt", folder="cut")
+    rest = quick(own[0], f"ckpt_path={tmp_path}/cut/checkpoints/last.ckpt", folder="cut")
     summary, resumed = train(rest)
     assert summary["injected"] > 0
     left, right = whole["model"].state_dict(), resumed["model"].state_dict()
     assert all(torch.equal(left[name], right[name]) for name in left)
     ledgers = [(tmp_path / f / "ledger.csv").read_text() for f in ("whole", "cut")]
     assert ledgers[0] == ledgers[1]
+
+
+def test_texts_are_taught_to_a_new_network_by_default(quick):
+    summary, _ = train(quick())
+    assert summary["strategy"] == "pattern_from_start"
 
 
 def test_checkpoint_loads_without_the_vectors(quick, tmp_path):
@@ -188,7 +194,7 @@ def test_contexts_of_features_are_refused_before_training(tmp_path):
 
 @pytest.mark.parametrize("influence", ["segment", "overlap"])
 def test_every_method_finds_what_the_strategy_needs(quick, tmp_path, influence):
-    summary, _ = train(quick(f"influence={influence}"))
+    summary, _ = train(quick("repair.strategy=guided", f"influence={influence}"))
     assert summary["injected"] > 0
     assert {row.strategy for row in read_ledger(tmp_path / "run" / "ledger.csv")} == {"contrast"}
     assert summary["strategy"] == summary["arm"] == "guided"
