@@ -535,6 +535,16 @@ def test_an_offset_moves_every_real_step_of_its_channels():
     torch.testing.assert_close(moved, expected)
 
 
+def test_a_reversed_series_runs_backwards_and_its_padding_stays():
+    inputs = torch.rand(3, 6, 2, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([6, 4, 1])
+    found = SeriesEdits().apply(inputs, series_edit(reversed=1.0), lengths)
+    assert torch.equal(found[0], inputs[0].flip(0))
+    assert torch.equal(found[1], torch.cat([inputs[1, :4].flip(0), inputs[1, 4:]]))
+    assert torch.equal(found[2], inputs[2])
+    assert torch.equal(SeriesEdits().apply(inputs, series_edit(reversed=0.0), lengths), inputs)
+
+
 def test_chosen_parameters_lie_in_their_ranges_in_their_share_of_the_edits():
     usual = ImageEdits()
     family = RangedEdits({"angle": (60, 90), "contrast": (0.4, 0.6)}, usual, 0.3)

@@ -62,6 +62,7 @@ def test_a_planted_edit_of_images_is_named_with_its_size(edit, sweep, region):
         ({"magnitude": -1.0, "spared_magnitude_0": 5.0}, "sign_1-1"),
         ({"magnitude": 0.0, "spared_magnitude_0": 6.0}, "dead_0-0"),
         ({"warp": 1.7}, "speed"),
+        ({"reversed": 1.0}, "reversed"),
         ({"drift": 2.5, "spared_drift_0": 3.0}, "drift_2-2"),
         ({"offset": -1.2, "spared_offset_0": 6.0}, "offset_0-0"),
         ({"shift": 4.0, "spared_shift_0": 5.0}, "lag_1-1"),

@@ -34,7 +34,8 @@ class SeriesEdits:
     name = "series"
     fits = frozenset({Kind.SERIES, Kind.IMAGE})
     # Parameters that may be given values of one's own, with the values that change nothing.
-    # Channels ``swapped`` and ``swapped_with`` take each other's place, by no draw of this class.
+    # By no draw of this class: channels ``swapped`` and ``swapped_with`` take each other's place, a
+    # series with ``reversed`` at 1 runs backwards.
     neutral: ClassVar[dict[str, float]] = {
         "magnitude": 1,
         "shift": 0,
@@ -44,6 +45,7 @@ class SeriesEdits:
         "offset": 0,
         "swapped": 0,
         "swapped_with": 0,
+        "reversed": 0,
     }
 
     def __init__(
@@ -148,6 +150,8 @@ class SeriesEdits:
             turn, chosen = p["turn"][:, None, None], on("local_warp")
             local = local_origin(origin, p["local_warp"][:, None, None], turn, last)
             origin = local if chosen is None else torch.where(chosen[:, None], local, origin)
+        if "reversed" in p:
+            origin = torch.where(p["reversed"][:, None, None] > 0, last - origin, origin)
         edited = resampled(inputs, origin, last)
         if "rotation" in p:
             edited = rotated(edited, p, on("rotation"))

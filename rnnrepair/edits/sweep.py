@@ -177,6 +177,7 @@ def _of_series(spec: DataSpec) -> list[Sweep]:
         ),
         Sweep("dropped", "{low} to {high} of the readings lost", "dropped", 0.1, 0.8, losing),
         Sweep("noise", "noise of {low} to {high}", "noise", 0.1, 2, jitter, by_factor=True),
+        Sweep("reversed", "reversed in time", None, 0, 1, jitter, {"reversed": 1.0}),
     ]
     groups = _channel_groups(spec)
     if len(groups) > 1:
