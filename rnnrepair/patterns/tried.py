@@ -156,7 +156,8 @@ class Tried:
         best_of: dict[tuple[str, str], int] = {}
         for row in ranked.tolist():
             best_of.setdefault(self.topic(row), row)
-        first = [*self._within_class(ranked.tolist(), context.failed), *of_first.tolist()]
+        failed = context.failed & (stratum >= 0)
+        first = [*self._within_class(ranked.tolist(), failed), *of_first.tolist()]
         return Passed(first, list(best_of.values()), p.tolist())
 
     def _within_class(self, ranked: Sequence[int], failed: Tensor) -> list[int]:
@@ -168,7 +169,7 @@ class Tried:
 
         Args:
             ranked: rows of those that have passed, the most surprising first.
-            failed: (S,) bool.
+            failed: (S,) bool, of the samples that count.
         """
         first = ranked[0]
         if self.alike[first].by_class:
