@@ -29,6 +29,7 @@ from rnnrepair.report.studies import read_studies, write_study
 from rnnrepair.sequences import EVERY_KIND, Changes
 from rnnrepair.studies import FinishedRun, Mislabel, Retraining, mislabel_tables
 from rnnrepair.studies.found_labels import LOOKED_AT, found_labels, most_suspicious_first
+from rnnrepair.studies.mislabel import told_of_restored
 from rnnrepair.studies.restored_labels import restored_labels
 from tests.conftest import trained
 from tests.test_validity import FullBatch
@@ -218,6 +219,34 @@ def test_the_study_trains_the_best_and_is_told_with_figures(run, tmp_path):
     write_study(tmp_path, "mislabel", found)
     (written,) = read_studies(tmp_path)
     assert set(written.figures) == {"mislabel", "mislabel_restored"}
+
+
+@pytest.mark.parametrize(
+    ("on_true", "n", "told"),
+    [(0.55, 2000, True), (0.55, 8, False), (0.94, 2000, False), (0.99, 2000, False)],
+)
+def test_a_training_on_true_labels_that_collapses_is_told(on_true, n, told):
+    rows = [("nothing", 0.0, 0.97), ("everything", 1.0, on_true), ("suspicion", 0.1, 0.9)]
+    curve = pd.DataFrame(rows, columns=["method", "share", "accuracy"])
+    said = told_of_restored(curve, n)
+    assert said.startswith("Trained again on the labels as they are 0.9700 of test is right, on")
+    assert ("CAUTION: trained again on the true labels 0.5500" in said) is told
+
+
+def test_failures_of_a_training_that_collapses_are_told_to_be_chance(run, wrong):
+    train = run.train
+
+    class Collapsing:
+        def __call__(self, trainings, **options):
+            networks = train(trainings, **options)
+            for network in networks:
+                for weights in network.module.parameters():
+                    weights.data.zero_()
+            return networks
+
+    study = Mislabel(METHODS, n_components=6, targets="caused")
+    said = study(replace(run, train=Collapsing())).conclusion
+    assert any("CAUTION: trained again on the true labels 0.3333" in one for one in said)
 
 
 def test_data_without_wrong_labels_are_refused(make_run):

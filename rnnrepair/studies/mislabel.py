@@ -1,5 +1,6 @@
 """Who finds labels that were made wrong on purpose."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
@@ -16,6 +17,7 @@ from rnnrepair.influence import (
     tie_order,
 )
 from rnnrepair.protocols import KnowsWrongLabels
+from rnnrepair.scores import Scored
 from rnnrepair.sequences import Changes
 from rnnrepair.settings import (
     NOT_EMPTY,
@@ -35,6 +37,9 @@ from rnnrepair.traces import Traces
 
 # Which failures methods that need some are shown.
 TARGETS = ("failures", "caused")
+# By how much a training on true labels may end below one on wrong labels, at least, and in standard
+# errors.
+UNSTABLE, SURELY = 0.05, 3
 LookedAt = Annotated[float, above(0), at_most(1)]
 
 
@@ -104,7 +109,7 @@ class Mislabel:
         fit, test = traces["fit"], traces["test"]
         view = run.training_view(model, traces)
         failed = test.select(~test.correct)
-        targets = self._targets(run, data, fit, failed)
+        targets, caution = self._targets(run, data, fit, test)
         kinds = {"all": wrong, "fitted": wrong & fit.correct}
         order = tie_order(fit.index, run.settings.seed)
         rows, ranked = [], {}
@@ -125,27 +130,30 @@ class Mislabel:
                 began = time.perf_counter()
         tables = {"mislabel": pd.DataFrame(rows)}
         shown = (len(targets), len(failed))
-        said = _conclusion(tables["mislabel"], kinds, len(fit), shown)
+        said = [*_conclusion(tables["mislabel"], kinds, len(fit), shown), *caution]
         if self.best > 0 and run.train is not None:
             names = _best(tables["mislabel"], self.best)
             orders = {name: ranked[name] for name in names}
             curve = restored_labels(run, run.train, orders, self.shares, data.true_labels)
             tables["restored"] = curve.assign(seed=run.settings.seed)
-            said.append(_told_of_restored(curve))
+            said.append(told_of_restored(curve, len(test)))
         return StudyResult(tables, said)
 
     def _targets(
-        self, run: FinishedRun, data: KnowsWrongLabels, fit: Traces, failures: Traces
-    ) -> Traces:
-        """Return the failures that methods are shown."""
-        if self.targets == "failures" or run.train is None or len(failures) == 0:
-            return failures
+        self, run: FinishedRun, data: KnowsWrongLabels, fit: Traces, test: Traces
+    ) -> tuple[Traces, list[str]]:
+        """Return the failures that methods are shown, and what speaks against the choice."""
+        failed = test.select(~test.correct)
+        if self.targets == "failures" or run.train is None or len(failed) == 0:
+            return failed, []
         true = data.true_labels(fit.index)
         changed = true != fit.label
         truth = Changes(relabelled=fit.index[changed], new_label=true[changed])
         (clean,) = run.train([Retraining(truth, run.settings.seed)])
-        said = clean.predict(run.data.fetch(part) for part in failures.index.split(AT_ONCE))
-        return failures.select(said.predicted == said.label)
+        said = clean.predict(run.data.fetch(part) for part in test.index.split(AT_ONCE))
+        right = said.predicted == said.label
+        targets = failed.select(right[~test.correct])
+        return targets, _unstable(float(right.double().mean()), test.accuracy, len(test))
 
 
 def planted_of(run: FinishedRun) -> tuple[KnowsWrongLabels, Tensor]:
@@ -203,12 +211,31 @@ def _conclusion(
     return said
 
 
-def _told_of_restored(curve: pd.DataFrame) -> str:
+def told_of_restored(curve: pd.DataFrame, n: int) -> str:
+    """Say what training again on what was found has brought.
+
+    Args:
+        curve: see ``restored_labels``.
+        n: test samples.
+    """
     accuracy = curve.set_index("method")["accuracy"]
     some = curve[~curve["method"].isin(["nothing", "everything"])]
     best = some.loc[some["accuracy"].idxmax()]
-    return (
+    told = (
         f"Trained again on the labels as they are {accuracy['nothing']:.4f} of test is right, on "
         f"the true ones {accuracy['everything']:.4f}; on what {best['method']} finds in the first "
         f"{best['share']:.0%} of the samples {best['accuracy']:.4f}."
     )
+    return " ".join([told, *_unstable(accuracy["everything"], accuracy["nothing"], n)])
+
+
+def _unstable(on_true: float, on_wrong: float, n: int) -> list[str]:
+    """Say where training on true labels ends lower than on wrong ones, of n; else nothing."""
+    true, wrong = (Scored.share(round(share * n), n) for share in (on_true, on_wrong))
+    if wrong.value - true.value <= max(UNSTABLE, SURELY * math.hypot(true.error, wrong.error)):
+        return []
+    return [
+        f"CAUTION: trained again on the true labels {on_true:.4f} of test is right, {on_wrong:.4f} "
+        "on the wrong ones. Such a training is not stable, and its figures tell where it happened "
+        "to end: let it settle (schedule.settle_epochs=6)."
+    ]
