@@ -237,5 +237,5 @@ def _unstable(on_true: float, on_wrong: float, n: int) -> list[str]:
     return [
         f"CAUTION: trained again on the true labels {on_true:.4f} of test is right, {on_wrong:.4f} "
         "on the wrong ones. Such a training is not stable, and its figures tell where it happened "
-        "to end: let it settle (schedule.settle_epochs=6)."
+        "to end: lower its rate in the last epochs."
     ]
