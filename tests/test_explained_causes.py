@@ -77,7 +77,7 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     few = replace(shared, members=shared.members[1:], error_inside=shared.error_inside / 2)
     led = replace(odd, patterns=(few,))
     assert led.shared_told()[0].startswith(line)
-    page = Page(write_explanation(led, data, tmp_path / "led.html").read_text()).text
+    page = Page(write_explanation(led, data, f"{tmp_path}/led.html").read_text()).text
     assert page.index(line) < page.index(few.told)
     # Nobody has looked, or nothing was found.
     assert explained(network, plain).shared_told() == []

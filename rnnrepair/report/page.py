@@ -124,7 +124,7 @@ def _sequences(repair: Repair, data: ShownData, names: Names) -> dict[str, Any]:
 
 
 def write_explanation(
-    explanation: Explanation, data: ShownData, path: Path, network: str = ""
+    explanation: Explanation, data: ShownData, path: Path | str, network: str = ""
 ) -> Path:
     """Write the page of what is told of the failures of a trained network; return its path.
 
@@ -157,9 +157,10 @@ def write_explanation(
         shown=_shown(cards),
         studies=(),
     )
-    with write_file(path) as draft:
+    page = Path(path)
+    with write_file(page) as draft:
         draft.write_text(text, encoding="utf-8")
-    return path
+    return page
 
 
 def _shown(cards: Sequence[CardView]) -> int:
