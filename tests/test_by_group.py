@@ -98,6 +98,7 @@ def test_what_groups_are_called_is_a_column_and_rare_ones_are_told(tmp_path):
         ("group", 1, "In training 1 sample has it (0.6%, 50.0% of test)."),
         ("group", 40, "In training 40 samples have it (25.0%, 50.0% of test)."),
         ("group", 41, ""),
+        ("word", 3, "In training 3 samples have it (1.9%, 50.0% of test)."),
         ("edit", 0, ""),
     ],
 )

@@ -11,7 +11,7 @@ RARE = 0.5
 
 
 def rare_in_training(found: Pattern, searched: int, n_split: int, split: str) -> str:
-    """Say how few training samples are of a group, where these are few; else empty.
+    """Say how few training samples are of a group or read a word, where these are few; else empty.
 
     Args:
         found: in a split.
@@ -19,7 +19,8 @@ def rare_in_training(found: Pattern, searched: int, n_split: int, split: str) ->
         n_split: samples of the split.
         split: its name.
     """
-    if found.kind != "group":
+    # Of others, the training samples that have it are not counted.
+    if found.kind not in ("group", "word"):
         return ""
     n = len(found.samples)
     here, there = n / searched, len(found.inside) / n_split
