@@ -264,14 +264,14 @@ def test_columns_stand_beside_numbers_few_and_cut():
     columns = {
         "device": ["a", "b"],
         "site": ["n" * 30, "south"],
-        "day": ["1", "2"],
+        "day": ["0.26857147572045237", "2"],
         "more": ["x", "y"],
     }
     origin = torch.tensor([1, -1])
     names = SampleNames(np.array(["r0", "r1"]), "recording", origin=origin, columns=columns)
     index = torch.arange(4)
     told = names.numbered(index)
-    assert told[0] == f"0 (recording r0, device=a, site={'n' * 19}…, day=1)"
+    assert told[0] == f"0 (recording r0, device=a, site={'n' * 19}…, day=0.268571)"
     made = "injected, made of recording r1, device=b, site=south, day=2"
     assert told[1] == "1 (recording r1, device=b, site=south, day=2)"
     assert told[2:] == [f"2 ({made})", "3 (injected)"]

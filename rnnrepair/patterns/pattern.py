@@ -111,6 +111,10 @@ class Pattern:
         """Failures."""
         return len(self.members)
 
+    def __repr__(self) -> str:
+        """Return its name: hundreds of indices tell nobody anything."""
+        return f"Pattern({self.name!r})"
+
     @property
     def name(self) -> str:
         """What a person reads: what it is, how many failures, the error inside and outside."""

@@ -1,5 +1,6 @@
 """What samples are called where they came from."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,7 @@ SampleName = int | str
 # Columns of the user's told beside a sample, at most, and characters of a value.
 COLUMNS = 3
 CHARACTERS = 20
+DECIMAL = re.compile(r"-?\d+\.\d+(e-?\d+)?")
 
 
 def _no_numbers() -> Tensor:
@@ -151,6 +153,9 @@ def names_from(values: Iterable[object], noun: str, told: str) -> SampleNames:
 
 
 def _cut(value: str) -> str:
+    # Seventeen digits of a measurement are noise.
+    if DECIMAL.fullmatch(value):
+        value = min(value, f"{float(value):.6g}", key=len)
     return value if len(value) <= CHARACTERS else f"{value[: CHARACTERS - 1]}…"
 
 
