@@ -22,6 +22,7 @@ from rnnrepair.callbacks.pattern_outcome import found_patterns
 from rnnrepair.callbacks.repair_effort import effort_of, seconds_of
 from rnnrepair.callbacks.repair_injection import RepairInjection
 from rnnrepair.callbacks.report_notes import (
+    behind_notes,
     ended_notes,
     found_notes,
     rounds_left,
@@ -251,7 +252,8 @@ class RepairReport(AnalysisCallback):
             upstream(trainer, TraceCollector, self).calendar.start,
             starts_anew=injection.strategy.starts_anew,
         )
-        ended = (*injection.strategy.notes, *unfinished, *ended)
+        behind = behind_notes(repair.answers["val"], repair.answers["test"])
+        ended = (*injection.strategy.notes, *unfinished, *ended, *behind)
         for note in ended:
             log.warning("%s", note)
         return RunRecord(

@@ -1,5 +1,6 @@
 """Warnings that stand in every output of a run."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from rnnrepair.sequences import Names
 FEW_VAL = 30
 # Share of a class that turns wrong, from which on that is told by itself.
 LOST = 0.2
+# By how much test is behind val, at least, and in standard errors, from which on that is told.
+BEHIND, SURELY = 0.1, 3
 
 
 def found_notes(
@@ -92,6 +95,29 @@ def ended_notes(
     else:
         told += _classes_lost(val, class_names)
     return tuple(told)
+
+
+def behind_notes(val: SplitAnswers, test: SplitAnswers) -> tuple[str, ...]:
+    """Return that the final network is far worse on test than on val; nothing where it is not.
+
+    A repair reads failures of the repair split, which comes from the training data: what test alone
+    has is nothing that it can find.
+
+    Args:
+        val: what the networks say of it.
+        test: likewise.
+    """
+    here, there = (
+        Scored.share(int((of.after == of.label).sum()), len(of.label)) for of in (test, val)
+    )
+    gap, error = there.value - here.value, math.hypot(here.error, there.error)
+    if gap <= max(BEHIND, SURELY * error):
+        return ()
+    return (
+        f"{here.value:.1%} of test is right and {there.value:.1%} of val: test differs from what "
+        "was trained on, and a repair reads failures of the training data alone. What test "
+        "failures have in common: python scripts/explain.py run=FOLDER, or rnnrepair.explain.",
+    )
 
 
 def unfinished_notes(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnnrepair.callbacks.report_notes import ended_notes, unfinished_notes
+from rnnrepair.callbacks.report_notes import behind_notes, ended_notes, unfinished_notes
 from rnnrepair.patterns import Pattern
 from rnnrepair.record import Cleaned, SplitAnswers
 from rnnrepair.repair import Action, LedgerRow
@@ -38,6 +38,14 @@ def run(tmp_path, monkeypatch):
 
 def notes(ledger, val, given_up=()):
     return ended_notes(val, given_up, ledger, Monitor.ACCURACY, Path("outputs/run"), ["no", "yes"])
+
+
+def test_a_test_split_that_is_far_behind_val_is_told():
+    (told,) = behind_notes(answers(90, 100), answers(60, 64))
+    assert told.startswith("64.0% of test is right and 100.0% of val")
+    assert behind_notes(answers(90, 100), answers(60, 92)) == ()
+    # Of few, chance may do that.
+    assert behind_notes(answers(9, 10, 10), answers(6, 7, 10)) == ()
 
 
 RELABELLED = [row(2, Action.RELABEL), row(3, Action.RELABEL)]
