@@ -24,8 +24,8 @@ LEAST_RATIO = 1.5
 UNIT = 0.99
 # Least unit of a kind: one whose best never exceeds chance has none.
 LEAST_UNIT = 1e-6
-# Share of the failures with either of two things in common that have both: from there they are the
-# same.
+# Share of the failures with either of two things in common that have both: of more than that it is
+# said that they are the same.
 SAME = 0.5
 # What is told exceeds chance at least by this share of what its candidate does.
 AS_GOOD = 0.85
@@ -260,7 +260,7 @@ class Tried:
 def same_failures(one: Tensor, other: Tensor, failed: Tensor) -> bool:
     """Return whether mostly the same failures are inside of (S,) bool and of another."""
     first, second = one & failed, other & failed
-    return int((first & second).sum()) >= SAME * int((first | second).sum())
+    return int((first & second).sum()) > SAME * int((first | second).sum())
 
 
 def units_of(by_chance: Tensor, best: Tensor) -> Tensor:
