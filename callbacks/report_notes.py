@@ -1,6 +1,5 @@
 """Warnings that stand in every output of a run."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from rnnrepair.sequences import Names
 FEW_VAL = 30
 # Share of a class that turns wrong, from which on that is told by itself.
 LOST = 0.2
-# By how much test is behind val, at least, and in standard errors, from which on that is told.
-BEHIND, SURELY = 0.1, 3
+# By how much test is behind val, from which on that is told.
+BEHIND = 0.1
 
 
 def found_notes(
@@ -110,8 +109,7 @@ def behind_notes(val: SplitAnswers, test: SplitAnswers) -> tuple[str, ...]:
     here, there = (
         Scored.share(int((of.after == of.label).sum()), len(of.label)) for of in (test, val)
     )
-    gap, error = there.value - here.value, math.hypot(here.error, there.error)
-    if gap <= max(BEHIND, SURELY * error):
+    if not here.is_surely_below(there, BEHIND):
         return ()
     return (
         f"{here.value:.1%} of test is right and {there.value:.1%} of val: test differs from what "

@@ -1,5 +1,6 @@
 """What decides how good predictions are: one number, from how often what is taken for what."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,8 @@ from torch import Tensor
 
 # From so many times the smallest class on, accuracy hardly sees it.
 UNEQUAL = 5
+# Standard errors by which one score is surely below another.
+SURELY = 3
 
 
 class Monitor(StrEnum):
@@ -106,6 +109,22 @@ class Scored:
             True
         """
         return self.value - after.value > 2 * self.error
+
+    def is_surely_below(self, other: "Scored", least: float = 0.0) -> bool:
+        """Return whether this is lower than a score of other samples, by three standard errors.
+
+        Args:
+            other: that it is compared with.
+            least: by which it is lower at least.
+
+        Example:
+            >>> Scored.share(64, 100).is_surely_below(Scored.share(100, 100), 0.1)
+            True
+            >>> Scored.share(7, 10).is_surely_below(Scored.share(10, 10), 0.1)
+            False
+        """
+        gap = other.value - self.value
+        return gap > max(least, SURELY * math.hypot(self.error, other.error))
 
 
 def _gains(counts: Tensor, monitor: Monitor | str) -> Tensor:

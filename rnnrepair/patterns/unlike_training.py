@@ -1,6 +1,5 @@
 """How a whole split differs from the training data, where a network does far worse on it."""
 
-import math
 from collections.abc import Callable
 
 from scipy.optimize import linear_sum_assignment
@@ -12,8 +11,6 @@ from rnnrepair.scores import Scored, confusion
 from rnnrepair.sequences import DataSpec, Names, SequenceBatch
 from rnnrepair.traces import Traces
 
-# Standard errors by which a split is behind training, and more.
-SURELY = 3
 # Share of the training samples beyond what is usual, on either side.
 BEYOND = 0.01
 # Share of a split that is beyond what 99 % of the training samples have, from which on it differs.
@@ -78,7 +75,7 @@ def learnt_told(split: Traces, training: Traces, name: Split) -> str:
 def is_behind(split: Traces, training: Traces) -> bool:
     """Return whether a split is answered far worse than training, by three standard errors."""
     here, there = (Scored.share(int(of.correct.sum()), len(of)) for of in (split, training))
-    return here.value < there.value - SURELY * math.hypot(here.error, there.error)
+    return here.is_surely_below(there)
 
 
 def shifted(

@@ -1,6 +1,5 @@
 """Who finds labels that were made wrong on purpose."""
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
@@ -37,9 +36,8 @@ from rnnrepair.traces import Traces
 
 # Which failures methods that need some are shown.
 TARGETS = ("failures", "caused")
-# By how much a training on true labels may end below one on wrong labels, at least, and in standard
-# errors.
-UNSTABLE, SURELY = 0.05, 3
+# By how much a training on true labels may end below one on wrong labels.
+UNSTABLE = 0.05
 LookedAt = Annotated[float, above(0), at_most(1)]
 
 
@@ -108,7 +106,6 @@ class Mislabel:
         model, traces = run.abstraction(self.n_components)
         fit, test = traces["fit"], traces["test"]
         view = run.training_view(model, traces)
-        failed = test.select(~test.correct)
         targets, caution = self._targets(run, data, fit, test)
         kinds = {"all": wrong, "fitted": wrong & fit.correct}
         order = tie_order(fit.index, run.settings.seed)
@@ -129,7 +126,7 @@ class Mislabel:
                     ranked[name] = fit.index[most_suspicious_first(scores, order)]
                 began = time.perf_counter()
         tables = {"mislabel": pd.DataFrame(rows)}
-        shown = (len(targets), len(failed))
+        shown = (len(targets), int((~test.correct).sum()))
         said = [*_conclusion(tables["mislabel"], kinds, len(fit), shown), *caution]
         if self.best > 0 and run.train is not None:
             names = _best(tables["mislabel"], self.best)
@@ -232,7 +229,7 @@ def told_of_restored(curve: pd.DataFrame, n: int) -> str:
 def _unstable(on_true: float, on_wrong: float, n: int) -> list[str]:
     """Say where training on true labels ends lower than on wrong ones, of n; else nothing."""
     true, wrong = (Scored.share(round(share * n), n) for share in (on_true, on_wrong))
-    if wrong.value - true.value <= max(UNSTABLE, SURELY * math.hypot(true.error, wrong.error)):
+    if not true.is_surely_below(wrong, UNSTABLE):
         return []
     return [
         f"CAUTION: trained again on the true labels {on_true:.4f} of test is right, {on_wrong:.4f} "
