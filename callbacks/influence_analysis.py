@@ -231,6 +231,7 @@ class InfluenceAnalysis(AnalysisCallback):
             groups=groups_of_samples(data),
             checked=checked_labels(data),
             held_out=held_out_of(abstraction.traces),
+            scale=data.spec.scale,
         )
 
     def _evidence(self, trainer: pl.Trainer, view: TrainingView, failures: Traces) -> Evidence:

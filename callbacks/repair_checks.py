@@ -14,7 +14,7 @@ from rnnrepair.callbacks.epoch_steps import epoch_steps
 from rnnrepair.callbacks.final_average import FinalAverage
 from rnnrepair.callbacks.trace_collector import TraceCollector
 from rnnrepair.callbacks.trajectory_recorder import steps_recorder_of
-from rnnrepair.edits import EditFamily, TokenEdits, check_hidden, check_known
+from rnnrepair.edits import EditFamily, TokenEdits, check_hidden, check_known, fitted
 from rnnrepair.patterns import LEAST_INSIDE, columns_without_groups
 from rnnrepair.protocols import RepairableData, columns_of_samples, phrases_of
 from rnnrepair.repair import RepairStrategy
@@ -106,7 +106,7 @@ def check_edits(strategy: RepairStrategy, edits: EditFamily | None, data: Repair
                 "repair_chain(edit=...) or RepairInjection(edits=...), with ImageEdits(), "
                 "SeriesEdits() or TokenEdits(), whatever keeps the labels of the data."
             )
-        check_known(edits.draw(1, torch.Generator()))
+        check_known(fitted(edits, data.spec).draw(1, torch.Generator()))
     if edits is not None:
         # Those that the strategy does not draw from too: whoever gives them means them to be used.
         parts.append(("edits", edits))

@@ -13,7 +13,7 @@ from rnnrepair.callbacks.analysis import upstream
 from rnnrepair.callbacks.influence_analysis import InfluenceAnalysis
 from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
-from rnnrepair.edits import EditFamily
+from rnnrepair.edits import EditFamily, fitted
 from rnnrepair.influence import Evidence
 from rnnrepair.network import logits_of, margin_of
 from rnnrepair.patterns import PatternContext
@@ -47,7 +47,7 @@ def repair_context(
         repair=data.indices("repair"),
         fetch=data.fetch,
         judge=partial(trace_inputs, collector.network, model),
-        edits=edits,
+        edits=None if edits is None else fitted(edits, data.spec),
         seed=seed,
         unknown=data.spec.unknown,
         token_names=data.spec.token_names,

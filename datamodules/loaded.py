@@ -11,7 +11,10 @@ from rnnrepair.datamodules.groups import Groups, refuse_labels
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.values import LARGEST, are_readable
 from rnnrepair.errors import DataError
-from rnnrepair.sequences import DataSpec, Kind, SampleNames
+from rnnrepair.sequences import DataSpec, Kind, RoughScale, SampleNames
+
+# Training series that tell of what size their values are, evenly spread.
+SCALED_BY = 200
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class LoadedData:
             padding=int(nothing.padding) if padded and self.kind == Kind.TOKENS else None,
             channel_names=self.channel_names,
             units=self.units,
+            scale=self._scale(),
         )
         if (spec.kind == Kind.TOKENS) == values.is_floating_point():
             raise DataError(
@@ -113,6 +117,14 @@ class LoadedData:
                 "255)."
             )
         return spec
+
+    def _scale(self) -> RoughScale | None:
+        """Return that of the training series; None of other data."""
+        if self.kind != Kind.SERIES or not self.sequences.none().values.is_floating_point():
+            return None
+        rows = torch.linspace(0, self.n_train - 1, min(self.n_train, SCALED_BY)).long()
+        inputs, lengths = self.sequences.take(rows)
+        return RoughScale.of(inputs[torch.arange(inputs.shape[1]) < lengths[:, None]])
 
 
 def check_loaded(data: LoadedData) -> None:

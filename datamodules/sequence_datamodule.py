@@ -33,7 +33,7 @@ from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out, tell_shared
 from rnnrepair.datamodules.store import Store
 from rnnrepair.datamodules.training_set import TrainingSet
-from rnnrepair.edits import EditFamily, check_hidden
+from rnnrepair.edits import EditFamily, check_hidden, fitted
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
 from rnnrepair.progress import are_bars_shown
@@ -368,7 +368,8 @@ class SequenceDataModule(pl.LightningDataModule):
         """What edits training batches, None where nothing does."""
         if self.augmentation is None or not self.augments:
             return None
-        return Augmentation(self.augmentation.share, self._edits or self.augmentation.edits)
+        edits = fitted(self._edits or self.augmentation.edits, self.spec)
+        return Augmentation(self.augmentation.share, edits)
 
     def trains_unknown(self) -> bool:
         """Return whether training meets the token of unknown words; true where there is none."""

@@ -3,19 +3,20 @@
 import pytest
 import torch
 
-from rnnrepair.edits import ImageEdits, RangedEdits, SeriesEdits, SweptEdits
+from rnnrepair.edits import ImageEdits, RangedEdits, SeriesEdits, SweptEdits, fitted
 from rnnrepair.edits.sweep import sweeps_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind
 
 N = 6000
 STILL = ImageEdits(0, 0, (1, 1), 0)
+IMAGES = DataSpec(Kind.IMAGE, 28, 2, max_steps=28)
 
 
 def test_each_kind_is_drawn_as_often_and_over_its_whole_range():
     g = torch.Generator().manual_seed(0)
-    drawn = SweptEdits(STILL, 28, 28, share=0.6).draw(N, g).parameters
-    sweeps = sweeps_of(DataSpec(Kind.IMAGE, 28, 2, max_steps=28))
+    drawn = SweptEdits(STILL, share=0.6).fitted(IMAGES).draw(N, g).parameters
+    sweeps = sweeps_of(IMAGES)
     each = 0.6 * N / len(sweeps)
     assert int((drawn["inverted"] == 1).sum()) == pytest.approx(each, rel=0.2)
     assert int((drawn["covered"] > 0).sum()) == pytest.approx(4 * each, rel=0.2)
@@ -39,7 +40,7 @@ def test_each_kind_is_drawn_as_often_and_over_its_whole_range():
 def test_every_edit_is_applied_as_its_own_family_does():
     g = torch.Generator().manual_seed(1)
     images = torch.rand(200, 28, 28, generator=g)
-    family = SweptEdits(ImageEdits(), 28, 28)
+    family = SweptEdits(ImageEdits()).fitted(IMAGES)
     drawn = family.draw(200, g)
     assert torch.equal(family.apply(images, drawn), ImageEdits().apply(images, drawn))
     one = family.apply(images[7:8], drawn.select(torch.tensor([7])))
@@ -49,7 +50,7 @@ def test_every_edit_is_applied_as_its_own_family_does():
 
 def test_series_have_sweeps_of_their_own_and_steps_keep_their_number():
     g = torch.Generator().manual_seed(2)
-    family = SweptEdits(SeriesEdits(), 3, 20, share=1.0)
+    family = SweptEdits(SeriesEdits(), share=1.0).fitted(DataSpec(Kind.SERIES, 3, 2, max_steps=20))
     drawn = family.draw(400, g)
     assert family.fits == SeriesEdits().fits
     assert any(name.startswith("spared") for name in drawn.parameters)
@@ -62,34 +63,34 @@ def test_series_have_sweeps_of_their_own_and_steps_keep_their_number():
 def test_a_share_of_none_is_what_is_usual():
     usual = ImageEdits()
     for seed in range(3):
-        own = SweptEdits(usual, 28, 28, share=0.0).draw(50, torch.Generator().manual_seed(seed))
+        own = SweptEdits(usual, share=0.0).fitted(IMAGES)
+        own = own.draw(50, torch.Generator().manual_seed(seed))
         plain = usual.draw(50, torch.Generator().manual_seed(seed))
         for name, values in plain.parameters.items():
             assert torch.equal(own.parameters[name], values)
 
 
-def test_they_are_made_for_the_data_at_hand_and_once_only():
-    spec = DataSpec(Kind.SERIES, 3, 2, max_steps=20)
-    made, own = SweptEdits.of(SeriesEdits(), spec), SweptEdits(SeriesEdits(), 3, 20)
-    drawn, expected = (
-        family.draw(300, torch.Generator().manual_seed(3)).parameters for family in (made, own)
+def test_they_are_made_for_the_data_at_hand():
+    with pytest.raises(ConfigurationError, match=r"fitted\(edits, spec\)"):
+        SweptEdits(SeriesEdits()).draw(3, torch.Generator())
+    wide, narrow = (
+        fitted(SweptEdits(SeriesEdits(), share=1.0), DataSpec(Kind.SERIES, n, 2)) for n in (6, 3)
     )
-    assert drawn.keys() == expected.keys()
-    assert all(torch.equal(drawn[name], expected[name]) for name in drawn)
-    assert SweptEdits.of(own, spec) is own
+    assert len(wide.sweeps) > len(narrow.sweeps)
+    wide.apply(torch.rand(300, 9, 6), wide.draw(300, torch.Generator().manual_seed(3)))
 
 
 def test_families_that_cannot_apply_every_kind_are_refused():
     known = RangedEdits({"angle": (60, 90)}, ImageEdits())
     with pytest.raises(ConfigurationError, match="expected ImageEdits or SeriesEdits"):
-        SweptEdits.of(known, DataSpec(Kind.IMAGE, 28, 2))
+        SweptEdits(known)
 
 
 def test_a_share_above_one_is_refused():
     with pytest.raises(ConfigurationError, match=r"kinds: \['turned'\] are no kinds"):
-        SweptEdits(STILL, 28, 28, kinds=["inverted", "turned"])
+        SweptEdits(STILL, kinds=["inverted", "turned"]).fitted(IMAGES)
     with pytest.raises(ConfigurationError, match=r"SweptEdits\.share: expected"):
-        SweptEdits(STILL, 28, 28, share=1.5)
+        SweptEdits(STILL, share=1.5)
 
 
 def test_axes_of_sensors_are_swapped_and_channels_lag_where_there_are_several():
@@ -141,9 +142,8 @@ def test_sweeps_know_where_they_change_nothing():
 
 def test_kinds_that_are_named_are_drawn_alone():
     g = torch.Generator().manual_seed(0)
-    drawn = (
-        SweptEdits(STILL, 28, 28, share=0.5, kinds=["inverted", "blur"]).draw(2000, g).parameters
-    )
+    family = SweptEdits(STILL, share=0.5, kinds=["inverted", "blur"]).fitted(IMAGES)
+    drawn = family.draw(2000, g).parameters
     inverted, blurred = drawn["inverted"] > 0, drawn["blur"] > 0
     assert not (inverted & blurred).any()
     for has in (inverted, blurred):

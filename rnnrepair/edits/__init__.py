@@ -1,7 +1,7 @@
 """Label-preserving edits of images, series and tokens: augmentation and repair draw from them."""
 
 from rnnrepair.edits.edit import IDENTITY, Edit, EditBatch
-from rnnrepair.edits.family import EditFamily
+from rnnrepair.edits.family import EditFamily, fitted
 from rnnrepair.edits.hidden_tokens import check_hidden
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.ranged_edits import RangedEdits
@@ -23,4 +23,5 @@ __all__ = [
     "apply_edits",
     "check_hidden",
     "check_known",
+    "fitted",
 ]

@@ -1,12 +1,12 @@
 """What every family of edits can do."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from rnnrepair.edits.edit import EditBatch
-from rnnrepair.sequences import Kind
+from rnnrepair.sequences import DataSpec, Kind
 
 
 class EditFamily(Protocol):
@@ -31,6 +31,25 @@ class EditFamily(Protocol):
         nor on how far the batch is padded.
         """
         ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A family whose edits are of a size that the data tell."""
+
+    def fitted(self, spec: DataSpec) -> EditFamily:
+        """Return the family for these data."""
+        ...
+
+
+def fitted(family: EditFamily, spec: DataSpec) -> EditFamily:
+    """Return a family of edits for these data: itself, where they tell it nothing.
+
+    Args:
+        family: as its user made it.
+        spec: of the data whose sequences are edited.
+    """
+    return family.fitted(spec) if isinstance(family, Fitted) else family
 
 
 def uniform(low: float, high: float, n: int, generator: torch.Generator) -> Tensor:

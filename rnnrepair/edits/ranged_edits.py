@@ -1,6 +1,7 @@
 """Edits of chosen sizes among the usual ones: what somebody knows of a pattern."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Annotated
 
 import torch
@@ -8,9 +9,10 @@ from torch import Tensor
 
 from rnnrepair.edits.channels import spared_channels
 from rnnrepair.edits.edit import EditBatch
-from rnnrepair.edits.family import uniform
+from rnnrepair.edits.family import fitted, uniform
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.series_edits import SeriesEdits, known_kinds
+from rnnrepair.sequences import DataSpec
 from rnnrepair.settings import NOT_EMPTY, Share, check_settings
 
 Range = tuple[float, float]
@@ -50,6 +52,12 @@ class RangedEdits:
         self.spared = dict(spared or {})
         self.name = usual.name
         self.fits = usual.fits
+
+    def fitted(self, spec: DataSpec) -> "RangedEdits":
+        """Return the same for these data, see ``fitted``."""
+        same = copy(self)
+        same.usual = fitted(self.usual, spec)  # type: ignore[assignment]  # of the same class
+        return same
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""

@@ -1,6 +1,8 @@
 """Label-preserving edits of time series."""
 
+import math
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,8 +13,9 @@ from rnnrepair.edits.channels import channels_on, spared_channels, swapped_chann
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
 from rnnrepair.edits.rotation import rotated
+from rnnrepair.edits.spreads import spreads_in, spreads_of
 from rnnrepair.edits.timing import held, local_origin, resampled
-from rnnrepair.sequences import Kind
+from rnnrepair.sequences import DataSpec, Kind
 from rnnrepair.settings import Factors, Share, Size, at_least, at_most, check_settings
 
 # Where in a series its speed changes, as a share of its steps.
@@ -60,6 +63,7 @@ class SeriesEdits:
         drift: Size | None = None,
         offset: Size | None = None,
         spared: Mapping[str, Sequence[int]] | None = None,
+        spreads: Sequence[float] | None = None,
     ) -> None:
         """Set the limits.
 
@@ -67,7 +71,7 @@ class SeriesEdits:
             magnitude: smallest and largest factor on all values.
             shift: steps earlier or later; the edge value is repeated.
             warp: smallest and largest speed (2 runs through the series twice as fast).
-            noise: largest standard deviation of Gaussian noise, in units of the data.
+            noise: largest standard deviation of Gaussian noise, in spreads of each channel.
             local_warp: smallest and largest speed of a first part of the series; the rest makes up
                 for it, so that the end stays where it is. None for none.
             dropped: largest share of steps whose reading is lost: the last one is held. None for
@@ -76,15 +80,17 @@ class SeriesEdits:
                 ... make are turned about an axis drawn at random, None for none. Only for sensors
                 that may be worn any way round.
             drift: largest change of the zero of a sensor from the first step to the last, up or
-                down, in units of the data, None for none.
+                down, in spreads of each channel, None for none.
             offset: largest change of the zero of a sensor throughout, likewise.
             spared: channels (from 0) that a kind of edit leaves alone, by its name, such as
                 ``{"noise": [3]}``; a rotation leaves out every three that hold one.
+            spreads: usual size of the changes of each channel, rounded to powers of two. None takes
+                those of the data that are trained on, see ``fitted``; 1 where these do not say.
 
         Raises:
             SettingsError: a limit is out of range, or ``spared`` names no kind of edit or channel.
         """
-        check_settings(SeriesEdits, locals(), known_kinds)
+        check_settings(SeriesEdits, locals(), known_kinds, above_zero)
         self.magnitude = magnitude
         self.shift = shift
         self.warp = warp
@@ -95,6 +101,15 @@ class SeriesEdits:
         self.drift = drift
         self.offset = offset
         self.spared = dict(spared or {})
+        self.spreads = spreads
+
+    def fitted(self, spec: DataSpec) -> "SeriesEdits":
+        """Return the same in the spreads of the data, where none are given."""
+        if self.spreads is not None or spec.scale is None:
+            return self
+        same = copy(self)
+        same.spreads = spec.scale.spread
+        return same
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
         """Draw n edits, uniform within the limits."""
@@ -119,14 +134,15 @@ class SeriesEdits:
             parameters["drift"] = uniform(-self.drift, self.drift, n, generator)
         if self.offset is not None:
             parameters["offset"] = uniform(-self.offset, self.offset, n, generator)
-        return EditBatch("series", parameters | spared_channels(self.spared, n))
+        parameters |= spared_channels(self.spared, n)
+        return EditBatch("series", parameters | spreads_of(self.spreads or (), n))
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
         """Apply edit i to sequence i of (B, T, F); padding stays as it is.
 
         Raises:
-            ConfigurationError: a channel that is spared or swapped, or the three of a rotation,
-                are not there.
+            ConfigurationError: a channel that is spared, swapped or has a spread, or the three of
+                a rotation, are not there.
         """
         p, padding = edits.parameters, inputs
         n_steps, n_channels = inputs.shape[1:]
@@ -155,12 +171,14 @@ class SeriesEdits:
         edited = resampled(inputs, origin, last)
         if "rotation" in p:
             edited = rotated(edited, p, on("rotation"))
-        magnitude, deviation = of("magnitude", 1.0).to(inputs), of("noise", 0.0).to(inputs)
-        edited = edited * magnitude + deviation * _noise(inputs, edits)
+        spread = spreads_in(p, n_channels)[:, None]
+        magnitude, noise = of("magnitude", 1.0).to(inputs), of("noise", 0.0) * spread
+        edited = edited * magnitude + noise.to(inputs) * _noise(inputs, edits)
         if "drift" in p:
-            edited = edited + (of("drift", 0.0) * steps / last.clamp_min(1)).to(inputs)
+            far = steps / last.clamp_min(1)
+            edited = edited + (of("drift", 0.0) * spread * far).to(inputs)
         if "offset" in p:
-            edited = edited + of("offset", 0.0).to(inputs)
+            edited = edited + (of("offset", 0.0) * spread).to(inputs)
         if "dropped" in p:
             lost, chosen = held(edited, p["dropped"], p["dropped_seed"]), on("dropped")
             edited = lost if chosen is None else torch.where(chosen[:, None], lost, edited)
@@ -183,4 +201,11 @@ def known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:
             return f"{kind!r} is no kind of edit, known are {list(KINDS)}"
         if any(isinstance(c, bool) or not isinstance(c, int) or c < 0 for c in channels):
             return f"{kind} must list channels by their numbers from 0, got {list(channels)}"
+    return None
+
+
+def above_zero(spreads: Sequence[float] | None) -> str | None:
+    """Return what is wrong with the spreads of channels; None if nothing."""
+    if any(not 0 < spread < math.inf for spread in spreads or ()):
+        return f"each must be a finite number above 0, got {list(spreads or ())}"
     return None

@@ -52,6 +52,7 @@ class Sweep:
         dead: channels that have no readings afterwards.
         opposite: what is said of a positive size, and what of a negative one; None where the sign
             is told.
+        unit: of its values, in the units that people are told them in.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Sweep:
     whole: bool = False
     dead: tuple[int, ...] = ()
     opposite: tuple[str, str] | None = None
+    unit: float = 1.0
 
     def at(self, place: Tensor) -> Tensor:
         """Return the values at (n,) places between 0 (the least) and 1 (the largest)."""
@@ -96,7 +98,7 @@ class Sweep:
 
     def region(self, low: float, high: float) -> str:
         """Return what people read of the edits between two places."""
-        ends, told = self.at(torch.tensor([low, high])).tolist(), self.told
+        ends, told = (self.at(torch.tensor([low, high])) * self.unit).tolist(), self.told
         if self.opposite is not None and ends[1] <= 0:
             ends, told = [abs(ends[1]), abs(ends[0])], told.replace(*self.opposite)
         return told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
@@ -166,6 +168,8 @@ def _of_images(spec: DataSpec) -> list[Sweep]:
 def _of_series(spec: DataSpec) -> list[Sweep]:
     jitter = SERIES_JITTER
     losing = SeriesEdits((0.95, 1.05), 1, (0.95, 1.05), 0, dropped=0)
+    noisy = jitter.fitted(spec)
+    noise, unit = _in_spreads(spec, range(spec.step_width), "noise of {low} to {high}")
     longest = spec.max_steps or 30
     lag = max(2.0, round(0.2 * longest))
     swept = [
@@ -176,7 +180,7 @@ def _of_series(spec: DataSpec) -> list[Sweep]:
             opposite=LATER,
         ),
         Sweep("dropped", "{low} to {high} of the readings lost", "dropped", 0.1, 0.8, losing),
-        Sweep("noise", "noise of {low} to {high}", "noise", 0.1, 2, jitter, by_factor=True),
+        Sweep("noise", noise, "noise", 0.1, 2, noisy, by_factor=True, unit=unit),
         Sweep("reversed", "reversed in time", None, 0, 1, jitter, {"reversed": 1.0}),
     ]
     groups = _channel_groups(spec)
@@ -227,7 +231,21 @@ def _channels(spec: DataSpec, group: range) -> str:
 def _jitter_of(spec: DataSpec, group: range, *kinds: str) -> SeriesEdits:
     """Return what varies all series a little, some kinds of it these channels alone."""
     spared = [c for c in range(spec.step_width) if c not in group]
-    return SeriesEdits((0.95, 1.05), 1, (0.95, 1.05), 0, spared=dict.fromkeys(kinds, spared))
+    usual = SeriesEdits((0.95, 1.05), 1, (0.95, 1.05), 0, spared=dict.fromkeys(kinds, spared))
+    return usual.fitted(spec)
+
+
+def _in_spreads(spec: DataSpec, group: range, told: str) -> tuple[str, float]:
+    """Return what people read of sizes in spreads of channels, and the unit they are told in.
+
+    Sizes are told as the data have them, where all channels have one spread; else as spreads.
+    """
+    if spec.scale is None:
+        return told, 1.0
+    spreads = {spec.scale.spread[c] for c in group}
+    if len(spreads) > 1:
+        return told + " times each channel's spread", 1.0
+    return told, spreads.pop()
 
 
 def _late_channels(spec: DataSpec, group: range, lag: float) -> Sweep:
@@ -259,6 +277,8 @@ def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
     """Return the edits of some channels alone: louder or quieter, dead, of the other sign, ..."""
     told, name = _channels(spec, group), f"{group[0]}-{group[-1]}"
     jitter = _jitter_of(spec, group, *KINDS_OF_CHANNELS)
+    drifts, unit = _in_spreads(spec, group, told + " drifting by {low} to {high}")
+    is_higher, _ = _in_spreads(spec, group, told + " higher by {low} to {high}")
     return [
         Sweep(
             *(f"magnitude_{name}", told + " times {low} to {high}", "magnitude", 0.2, 4, jitter),
@@ -269,9 +289,10 @@ def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
             dead=tuple(group),
         ),
         Sweep(f"sign_{name}", f"{told} of opposite sign", None, 0, 1, jitter, {"magnitude": -1.0}),
-        Sweep(f"drift_{name}", told + " drifting by {low} to {high}", "drift", -3, 3, jitter),
+        Sweep(f"drift_{name}", drifts, "drift", -3, 3, jitter, unit=unit),
         Sweep(
-            *(f"offset_{name}", told + " higher by {low} to {high}", "offset", -3, 3, jitter),
+            *(f"offset_{name}", is_higher, "offset", -3, 3, jitter),
             opposite=HIGHER,
+            unit=unit,
         ),
     ]

@@ -1,50 +1,43 @@
 """Edits of every kind and size among the usual ones: what somebody draws who expects anything."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
 
 from rnnrepair.edits.edit import EditBatch
-from rnnrepair.edits.family import EditFamily
+from rnnrepair.edits.family import EditFamily, fitted
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.series_edits import SeriesEdits
-from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.edits.sweep import Sweep, sweeps_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind
-from rnnrepair.settings import Count, Share, check_settings
+from rnnrepair.settings import Share, check_settings
 
 
 class SweptEdits:
     """What ``usual`` draws, and in a share of the edits one that searches for patterns try.
 
     Each kind as often, each size as likely. Whoever augments with it needs no search, and pays for
-    all that the data do not have: the control of ``PatternRepair``.
+    all that the data do not have: the control of ``PatternRepair``. Which kinds there are, the data
+    tell: see ``fitted``.
     """
 
     # Of others there is no sweep of edits that one family applies.
     kinds_of_data = frozenset({Kind.IMAGE, Kind.SERIES})
 
-    def __init__(
-        self,
-        usual: EditFamily,
-        width: Count,
-        steps: Count | None,
-        share: Share = 0.5,
-        kinds: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, usual: EditFamily, share: Share = 0.5, kinds: Sequence[str] = ()) -> None:
         """Choose how often.
 
         Args:
             usual: draws the other edits, ``ImageEdits`` or ``SeriesEdits``.
-            width: features of a step of the data.
-            steps: of the longest sequence; None where that is not known.
             share: of the edits that are one of those.
             kinds: names of those that are drawn; all where none is named.
 
         Raises:
             SettingsError: a value is out of range.
-            ConfigurationError: there is no such kind, or ``usual`` cannot apply them.
+            ConfigurationError: ``usual`` cannot apply them.
         """
         check_settings(SweptEdits, locals())
         if not isinstance(usual, ImageEdits | SeriesEdits):
@@ -52,35 +45,40 @@ class SweptEdits:
                 f"usual: expected ImageEdits or SeriesEdits, which apply edits of every kind, got "
                 f"{type(usual).__name__}."
             )
-        kind = Kind.IMAGE if isinstance(usual, ImageEdits) else Kind.SERIES
         self.usual = usual
         self.share = share
-        every = {s.name: s for s in sweeps_of(DataSpec(kind, width, 2, max_steps=steps))}
-        if unknown := sorted(set(kinds) - every.keys()):
-            raise ConfigurationError(
-                f"kinds: {unknown} are no kinds of edits of these data, which are {sorted(every)}."
-            )
-        self.sweeps = [every[name] for name in kinds or every]
+        self.kinds = list(kinds)
+        self.sweeps: list[Sweep] = []
         self.name = usual.name
         self.fits = usual.fits
 
-    @classmethod
-    def of(cls, usual: EditFamily, spec: DataSpec) -> EditFamily:
-        """Return such edits for sequences of a kind, or ``usual`` where it is of them already.
-
-        Args:
-            usual: see ``__init__``.
-            spec: of the data.
+    def fitted(self, spec: DataSpec) -> "SweptEdits":
+        """Return the same with the kinds of edits of these data, in their spreads.
 
         Raises:
-            ConfigurationError: see ``__init__``.
+            ConfigurationError: there is no such kind.
         """
-        if isinstance(usual, cls):
-            return usual
-        return cls(usual, spec.step_width, spec.max_steps)
+        every = {sweep.name: sweep for sweep in sweeps_of(spec)}
+        if unknown := sorted(set(self.kinds) - every.keys()):
+            raise ConfigurationError(
+                f"kinds: {unknown} are no kinds of edits of these data, which are {sorted(every)}."
+            )
+        same = copy(self)
+        same.usual = fitted(self.usual, spec)  # type: ignore[assignment]  # of the same class
+        same.sweeps = [every[name] for name in self.kinds or every]
+        return same
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
-        """Draw n edits."""
+        """Draw n edits.
+
+        Raises:
+            ConfigurationError: nobody has said for which data, see ``fitted``.
+        """
+        if not self.sweeps:
+            raise ConfigurationError(
+                "SweptEdits draws the kinds of edits that the data have: fitted(edits, spec) of "
+                "rnnrepair.edits tells it which. Data modules and repairs do so by themselves."
+            )
         parameters = dict(self.usual.draw(n, generator).parameters)
         swept = torch.rand(n, dtype=torch.float64, generator=generator) < self.share
         kind = torch.randint(len(self.sweeps), (n,), generator=generator)

@@ -185,6 +185,7 @@ def explain(
         groups=groups,
         checked=checked_labels(data),
         held_out=held_out_of({"test": abstraction.traces["test"]}),
+        scale=data.spec.scale,
     )
     suspicion = suspect_labels(view, settings.seed)
     undoubted = _without_doubted(trained_on, suspicion)

@@ -139,7 +139,7 @@ def doubt_labels(
     doubting = doubting or Doubting()
     fit = view.traces.between(0, view.n_original)
     order = tie_order(fit.index, seed)
-    by_inputs = input_distances(fit, failures, view.fetch)
+    by_inputs = input_distances(fit, failures, view.fetch_scaled)
     by_state = _state_distances(view, fit, failures)
     near = nearest_by(by_inputs, order, doubting.nearest)
     rows = [nearest_by(by_state, order, doubting.nearest).row, near.row]

@@ -31,7 +31,7 @@ class InputSimilarity(AnyNetwork):
 
     def fit(self, view: TrainingView) -> "InputScorer":
         """Take the training samples."""
-        return InputScorer(view.traces, view.fetch, self.seed)
+        return InputScorer(view.traces, view.fetch_scaled, self.seed)
 
 
 class InputScorer(NearScorer):

@@ -73,7 +73,7 @@ def label_evidence(view: TrainingView, traces: Traces, seed: int) -> LabelEviden
         index = torch.cat([index, held_out.index])
         said = torch.cat([said, held_out.final_prediction.long()])
     group = labelled_together(index, said, view.groups)
-    features = input_features(traces, view.fetch, seed, held_out, group[:n])
+    features = input_features(traces, view.fetch_scaled, seed, held_out, group[:n])
     near, distance = neighbour_labels(features, label, n_classes, seed, group)
     fitted = regression_labels(features, label, n_classes, seed, group)
     group, distance = group[:n], distance[:n]

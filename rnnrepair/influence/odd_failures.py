@@ -125,7 +125,7 @@ def usual_distances(
     view: TrainingView, fit: Traces, rows: Tensor, order: Tensor, nearest: int
 ) -> Tensor:
     """Return (n,) mean distances by inputs of training samples in some rows to their nearest."""
-    near = nearest_by(input_distances(fit, fit.select(rows), view.fetch), order, nearest + 1)
+    near = nearest_by(input_distances(fit, fit.select(rows), view.fetch_scaled), order, nearest + 1)
     other = near.row != rows[:, None]
     other &= other.cumsum(1) <= nearest
     return mean_of_known(near.distance.masked_fill(~other, torch.inf))

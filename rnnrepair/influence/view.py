@@ -12,7 +12,7 @@ from rnnrepair.influence.labels import FEWEST_HELD_OUT
 from rnnrepair.influence.trajectory import Trajectory
 from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import Split
-from rnnrepair.sequences import SequenceBatch
+from rnnrepair.sequences import RoughScale, SequenceBatch, fetching_scaled
 from rnnrepair.traces import Traces
 
 
@@ -69,6 +69,7 @@ class TrainingView:
             one recording; None where each stands alone.
         checked: (k,) int64 indices of samples of any split whose label a person has looked at.
         held_out: traces of samples that the network was not trained on; None where there are none.
+        scale: of the channels of series; None where they are scaled.
     """
 
     traces: Traces
@@ -84,6 +85,7 @@ class TrainingView:
     groups: Tensor | None = None
     checked: Tensor = field(default_factory=_nothing)
     held_out: Traces | None = None
+    scale: RoughScale | None = None
 
     def __len__(self) -> int:
         return len(self.traces)
@@ -97,6 +99,11 @@ class TrainingView:
         """
         traces = self.traces.between(0, self.n_original)
         return labelled_together(traces.index, traces.label, self.groups)
+
+    @property
+    def fetch_scaled(self) -> Callable[[Tensor], SequenceBatch]:
+        """Indices to sequences whose channels count alike, for whoever compares inputs."""
+        return fetching_scaled(self.fetch, self.scale)
 
     @property
     def original(self) -> Tensor:

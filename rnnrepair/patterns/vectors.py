@@ -16,7 +16,8 @@ def vectors_of(batch: SequenceBatch, spec: DataSpec, n_steps: int) -> Tensor:
     """Return (B, D) float32 vectors.
 
     Images are taken pixel by pixel, with rows of 0 below those that have fewer; of series the last
-    steps stand below one another, as traces are compared; of texts it counts which words they hold.
+    steps stand below one another, as traces are compared, every channel in its spreads; of texts it
+    counts which words they hold.
 
     Args:
         batch: B sequences.
@@ -29,7 +30,8 @@ def vectors_of(batch: SequenceBatch, spec: DataSpec, n_steps: int) -> Tensor:
         return pad(batch.zero_padded, (0, 0, 0, n_steps - batch.inputs.shape[1])).flatten(1)
     step = torch.arange(n_steps) - (n_steps - batch.lengths[:, None])
     place = step.clamp(0, batch.inputs.shape[1] - 1)
-    values = batch.inputs.gather(1, place[..., None].expand(-1, -1, batch.inputs.shape[2]))
+    inputs = batch.inputs if spec.scale is None else spec.scale.scaled(batch.inputs)
+    values = inputs.gather(1, place[..., None].expand(-1, -1, inputs.shape[2]))
     values = values.masked_fill((step < 0)[..., None], 0)
     n_parts = max(1, min(n_steps, VALUES // batch.inputs.shape[2]))
     if n_parts < n_steps:

@@ -45,4 +45,4 @@ class PatternFromStart(PatternRepair):
     def training_edits(self, edits: EditFamily | None, spec: DataSpec) -> EditFamily | None:
         if not self.every or edits is None:
             return super().training_edits(edits, spec)
-        return SweptEdits.of(edits, spec)
+        return edits if isinstance(edits, SweptEdits) else SweptEdits(edits)

@@ -10,6 +10,7 @@ from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.phrases import Phrases
 from rnnrepair.sequences.poison import Poison, Trigger
 from rnnrepair.sequences.ragged import Ragged, offsets_of, smallest_int, steps_of
+from rnnrepair.sequences.rough_scale import RoughScale, fetching_scaled
 from rnnrepair.sequences.sample_names import (
     SampleName,
     SampleNames,
@@ -33,12 +34,14 @@ __all__ = [
     "Poison",
     "Ragged",
     "RecurrentOutput",
+    "RoughScale",
     "SampleName",
     "SampleNames",
     "SequenceBatch",
     "Target",
     "Trigger",
     "check_fits",
+    "fetching_scaled",
     "holds_any",
     "joined_regions",
     "names_from",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.sequences.rough_scale import RoughScale
 from rnnrepair.settings import Count, at_least, check_settings, one_of
 
 
@@ -41,6 +42,7 @@ class DataSpec:
         padding: token that stands behind the end of shorter texts, None where there is none.
         channel_names: by feature of a series; numbers stand for those that have none.
         units: by feature of a series, empty where they are not known.
+        scale: of the features of a series; None where they are scaled, or it is not known.
     """
 
     kind: Annotated[Kind, one_of(Kind)]
@@ -55,6 +57,7 @@ class DataSpec:
     padding: int | None = None
     channel_names: Sequence[str] = ()
     units: Sequence[str] = ()
+    scale: RoughScale | None = None
 
     def __post_init__(self) -> None:
         """Take names for enums, and refuse what cannot be.

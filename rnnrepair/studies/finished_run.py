@@ -104,6 +104,7 @@ class FinishedRun:
             groups=groups_of_samples(self.data),
             checked=checked_labels(self.data),
             held_out=held_out_of(traces),
+            scale=self.data.spec.scale,
         )
 
     @property

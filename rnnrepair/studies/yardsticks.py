@@ -8,6 +8,7 @@ from torch import Tensor
 from rnnrepair.influence import Ranking, input_distances, nearest_by, tie_order
 from rnnrepair.protocols import Split
 from rnnrepair.seeding import torch_generator
+from rnnrepair.sequences import fetching_scaled
 from rnnrepair.studies.finished_run import FinishedRun
 from rnnrepair.traces import Traces
 
@@ -60,7 +61,8 @@ def yardsticks(run: FinishedRun, top: int) -> dict[str, RankedLabels]:
     failures = test.select(wrong)
     order = tie_order(fit.index, seed)
     name = "inputs" if fit.token is None else "bag of words"
-    to_failures = input_distances(fit, failures, run.data.fetch)
+    fetch = fetching_scaled(run.data.fetch, run.data.spec.scale)
+    to_failures = input_distances(fit, failures, fetch)
     ends, last = last_states(run, "fit"), last_states(run, "test")[wrong]
     rankings = {
         name: nearest_by(to_failures, order, top + 1),
