@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnrepair.sequences.steps_at import steps_at
+
 
 def local_origin(origin: Tensor, speed: Tensor, turn: Tensor, last: Tensor) -> Tensor:
     """Return places when a first part runs at another speed and the rest makes up for it.
@@ -34,7 +36,9 @@ def resampled(inputs: Tensor, origin: Tensor, last: Tensor) -> Tensor:
     share = (origin - before).to(inputs)
 
     def at(steps: Tensor) -> Tensor:
-        return inputs.gather(1, steps.expand(-1, -1, inputs.shape[2]).to(inputs.device))
+        if steps.shape[2] == 1:
+            return steps_at(inputs, steps[..., 0])
+        return inputs.gather(1, steps.to(inputs.device))
 
     return torch.lerp(at(before), at((before + 1).minimum(last)), share)
 
@@ -57,5 +61,4 @@ def held(inputs: Tensor, share: Tensor, seed: Tensor) -> Tensor:
     lost = torch.from_numpy(chance) < share[:, None]
     lost[:, 0] = False
     from_step = torch.where(lost, 0, torch.arange(n_steps)).cummax(1).values
-    index = from_step[..., None].expand(-1, -1, inputs.shape[2])
-    return inputs.gather(1, index.to(inputs.device))
+    return steps_at(inputs, from_step)

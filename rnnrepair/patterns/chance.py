@@ -88,8 +88,9 @@ class Chance:
         for number in stratum[counts].unique().tolist():
             rows = (stratum == number).nonzero()[:, 0]
             n_failed = int(failed[rows].sum())
-            order = torch.rand(len(rows), shuffles, generator=generator).argsort(0)
-            self.shuffled[rows] = (order < n_failed).float()
+            drawn = torch.rand(len(rows), shuffles, generator=generator)
+            if n_failed > 0:  # of easy samples hardly any stratum has failures to shuffle
+                self.shuffled[rows] = (drawn.argsort(0) < n_failed).float()
 
     def excess(self, inside: Tensor) -> Tensor:
         """Return (n,) by how much more failures lie inside than expected, in standard deviations.

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from rnnrepair.edits.sweep import Sweep, still, sweeps_of
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pools import make_pool
+from rnnrepair.patterns.least import least
+from rnnrepair.patterns.pools import distances_to, make_pool
 
 # Training samples of each class that are compared with, at least, and of all classes.
 OF_A_CLASS = 20
@@ -51,9 +52,8 @@ def _ratio(context: PatternContext, sweeps: Iterable[Sweep]) -> Tensor:
     for sweep in sweeps:
         for label in classes:
             pool = make_pool(context, sweep, label, n, purpose="difficulty")
-            apart = torch.cdist(context.vectors, pool.vectors)
-            apart = apart.masked_fill(context.index[:, None] == pool.parent, torch.inf)
-            mean = apart.topk(NEAREST, 1, largest=False).values.mean(1)
+            apart = distances_to(pool, context.vectors, context.index)
+            mean = least(apart, NEAREST).mean(1)
             is_own = context.label == label
             own = torch.where(is_own, torch.minimum(own, mean), own)
             other = torch.where(is_own, other, torch.minimum(other, mean))

@@ -8,6 +8,7 @@ from torch import Tensor
 from rnnrepair.edits import apply_edits
 from rnnrepair.edits.sweep import Sweep
 from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.least import least, least_with_columns
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import Kind
 
@@ -56,7 +57,7 @@ class Reach:
         """Measure a pool; see ``near``."""
         return cls(
             rows,
-            nearest_of_bins(pool.vectors, pool.parent, pool, bins, nearest).values,
+            nearest_of_bins(pool.vectors, pool.parent, pool, bins, nearest)[0],
             torch.arange(len(pool.parent)) // (len(pool.parent) // bins),
         )
 
@@ -96,7 +97,7 @@ class Near:
     def all_bins(self) -> "Near":
         """Return the nearest of all bins together, as one bin."""
         n = self.distance.shape[2]
-        distance, column = self.distance.flatten(1).topk(n, 1, largest=False)
+        distance, column = least_with_columns(self.distance.flatten(1), n)
         parent, place = (t.flatten(1).gather(1, column) for t in (self.parent, self.place))
         reaches = tuple(
             Reach(r.rows, r.distance.flatten(1).sort().values[:, None, :n], torch.zeros_like(r.bin))
@@ -108,7 +109,7 @@ class Near:
 def _mean(distance: Tensor, first: int, last: int) -> Tensor:
     """Return the (n,) mean of the least of (n, bins, near) distances in some bins."""
     some = distance[:, first:last].flatten(1)
-    return some.topk(distance.shape[2], 1, largest=False).values.mean(1)
+    return least(some, distance.shape[2]).mean(1)
 
 
 def size_of_bins(pool: int, bins: int, n_classes: int) -> int:
@@ -187,17 +188,16 @@ def near(
             continue
         reaches.append(Reach.of(rows, pool, bins, nearest))
         own = context.vectors[rows], context.index[rows]
-        found = nearest_of_bins(*own, pool, bins, nearest)
-        distance[rows] = found.values
-        column = found.indices + bin_size * torch.arange(bins)[:, None]
+        distance[rows], column = nearest_of_bins(*own, pool, bins, nearest)
+        column = column + bin_size * torch.arange(bins)[:, None]
         parent[rows], place[rows] = pool.parent[column], pool.place[column]
     return Near(distance, parent, place, tuple(reaches))
 
 
 def nearest_of_bins(
     vectors: Tensor, index: Tensor, pool: Pool, bins: int, nearest: int
-) -> torch.return_types.topk:
-    """Return the nearest of a pool in each bin, as values and columns (n, bins, nearest).
+) -> tuple[Tensor, Tensor]:
+    """Return the nearest of a pool in each bin, as distances and columns (n, bins, nearest).
 
     Args:
         vectors: (n, D) of samples.
@@ -206,6 +206,19 @@ def nearest_of_bins(
         bins: how many.
         nearest: of each.
     """
+    apart = distances_to(pool, vectors, index)
+    return least_with_columns(apart.view(len(index), bins, -1), nearest)
+
+
+def distances_to(pool: Pool, vectors: Tensor, index: Tensor) -> Tensor:
+    """Return (n, P) float32 distances to a pool, infinite to what was made of a sample itself.
+
+    Args:
+        pool: of P edited samples.
+        vectors: (n, D) of samples.
+        index: (n,) int64 of them.
+    """
     apart = torch.cdist(vectors, pool.vectors)
-    apart = apart.masked_fill(index[:, None] == pool.parent, torch.inf)
-    return apart.view(len(index), bins, -1).topk(nearest, 2, largest=False)
+    if bool(torch.isin(pool.parent, index).any()):
+        apart.masked_fill_(index[:, None] == pool.parent, torch.inf)
+    return apart

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d, normalize, pad
 
 from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
+from rnnrepair.sequences.steps_at import steps_at
 
 # Values of a series, at most: longer ones are averaged over neighbouring steps.
 VALUES = 1024
@@ -31,8 +32,7 @@ def vectors_of(batch: SequenceBatch, spec: DataSpec, n_steps: int) -> Tensor:
     step = torch.arange(n_steps) - (n_steps - batch.lengths[:, None])
     place = step.clamp(0, batch.inputs.shape[1] - 1)
     inputs = batch.inputs if spec.scale is None else spec.scale.scaled(batch.inputs)
-    values = inputs.gather(1, place[..., None].expand(-1, -1, inputs.shape[2]))
-    values = values.masked_fill((step < 0)[..., None], 0)
+    values = steps_at(inputs, place).masked_fill_((step < 0)[..., None], 0)
     n_parts = max(1, min(n_steps, VALUES // batch.inputs.shape[2]))
     if n_parts < n_steps:
         values = adaptive_avg_pool1d(values.transpose(1, 2), n_parts)

@@ -11,6 +11,7 @@ from rnnrepair.influence.labels.convolutions import RandomConvolutions
 from rnnrepair.influence.labels.kernel import kernel_labels
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import SequenceBatch
+from rnnrepair.sequences.steps_at import steps_at
 from rnnrepair.traces import Traces
 
 # Principal components kept, and samples that they are found on.
@@ -113,9 +114,6 @@ def _averaged(batch: SequenceBatch, n_parts: int) -> Tensor:
     running = torch.nn.functional.pad(inputs.cumsum(1), (0, 0, 1, 0))
     edge = torch.linspace(0, 1, n_parts + 1, dtype=torch.float64) * batch.lengths[:, None]
     before = edge.long().clamp_max(inputs.shape[1] - 1)
-    sums = [
-        running.gather(1, at[..., None].expand(-1, -1, inputs.shape[2]))
-        for at in (before, before + 1)
-    ]
+    sums = [steps_at(running, at) for at in (before, before + 1)]
     at_edge = sums[0] + (edge - before)[..., None] * (sums[1] - sums[0])
     return (at_edge.diff(dim=1) * (n_parts / batch.lengths)[:, None, None]).float()
