@@ -223,7 +223,11 @@ class InfluenceAnalysis(AnalysisCallback):
         data, network = repairable_data(trainer), upstream(trainer, TraceCollector, self).network
         n_original, fit = len(data.indices("fit")), abstraction.traces["fit"]
         return TrainingView(
-            *(fit, abstraction.model, n_original, network, data.fetch),
+            fit,
+            abstraction.model,
+            n_original,
+            network,
+            data.fetch,
             ends=abstraction.ends,
             dynamics=dynamics_of(trainer),
             trajectory=trajectory_of(trainer),

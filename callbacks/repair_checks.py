@@ -189,7 +189,10 @@ def check_begins_anew(trainer: pl.Trainer, first: int, called: str) -> None:
         log.warning(
             "The new network of %s is trained for %d epochs, the unrepaired one for %d: raise "
             "max_epochs to %d or more.",
-            *(called, last - first, first, 2 * first),
+            called,
+            last - first,
+            first,
+            2 * first,
         )
 
 

@@ -327,7 +327,13 @@ class RepairInjection(AnalysisCallback):
         new_id = data.apply(proposal.changes(in_place=self.in_place))
         model = upstream(trainer, StateAbstraction, self).abstraction.model
         rows = ledger_rows(
-            *(proposal, new_id, evidence, model, self.strategy.name, epoch, seed),
+            proposal,
+            new_id,
+            evidence,
+            model,
+            self.strategy.name,
+            epoch,
+            seed,
             names_of_samples(data),
             self.campaign.rounds_made,
         )

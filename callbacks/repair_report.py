@@ -210,7 +210,8 @@ class RepairReport(AnalysisCallback):
                 "No epoch was analysed, so there is nothing to report: training ended after %d "
                 "epochs, before its first analysis, due after %d (max_epochs=%s; early stopping "
                 "and limits of the trainer end it sooner).",
-                *(trainer.current_epoch, upstream(trainer, TraceCollector, self).calendar.start),
+                trainer.current_epoch,
+                upstream(trainer, TraceCollector, self).calendar.start,
                 trainer.max_epochs,
             )
             return
@@ -243,12 +244,16 @@ class RepairReport(AnalysisCallback):
         strategy, said = injection.called, corrections_of(data)
         names = Names.of(data.spec)
         ended = ended_notes(
-            *(repair.answers["val"], injection.strategy.given_up, injection.ledger),
-            *(self.monitor, self._folder),
+            repair.answers["val"],
+            injection.strategy.given_up,
+            injection.ledger,
+            self.monitor,
+            self._folder,
             [names.of_class(c) for c in range(data.spec.n_classes)],
         )
         unfinished = unfinished_notes(
-            *(injection.ledger, trainer.current_epoch),
+            injection.ledger,
+            trainer.current_epoch,
             upstream(trainer, TraceCollector, self).calendar.start,
             starts_anew=injection.strategy.starts_anew,
         )

@@ -113,8 +113,12 @@ def _tell_if_too_many(n_components: int, n_fit: int, max_steps: int) -> None:
             "n_components=%d abstract states for %d sequences of at most %d steps: %.1f hidden "
             "states for each at most, so that they tell sequences apart and have nothing in "
             "common. Lower n_components (%d would leave %d each).",
-            *(n_components, n_fit, max_steps, most / n_components),
-            *(max(2, most // FEWEST_EACH), FEWEST_EACH),
+            n_components,
+            n_fit,
+            max_steps,
+            most / n_components,
+            max(2, most // FEWEST_EACH),
+            FEWEST_EACH,
         )
 
 

@@ -60,7 +60,9 @@ def study_network(
         set_up(data)
     folder = Path(output_dir)
     run = FinishedRun(
-        *(verified(module, data, tap, call), data, settings or AbstractionSettings()),
+        verified(module, data, tap, call),
+        data,
+        settings or AbstractionSettings(),
         progress=bars_if(progress),
         told=told,
         dynamics=dynamics,
@@ -73,7 +75,8 @@ def study_network(
         log.info(
             "%s is the page of a run and was left as it is: scripts/report.py run=%s adds the "
             "studies to it.",
-            *(folder / "report.html", folder),
+            folder / "report.html",
+            folder,
         )
     else:
         write_page(folder, data)

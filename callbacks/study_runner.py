@@ -59,7 +59,9 @@ class StudyRunner(Callback):
         told = (collectors[0].tap, collectors[0].call) if collectors else (None, None)
         network = view_of(trainer, pl_module, data, *told)
         return FinishedRun(
-            *(network, data, self.settings),
+            network,
+            data,
+            self.settings,
             progress=bars_if(self.progress),
             told=f"as training ended, after {trainer.current_epoch} epochs",
             train=self.train,

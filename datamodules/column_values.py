@@ -41,7 +41,9 @@ def column_values(columns: Mapping[str, Iterable[Any]], source: str) -> dict[str
     if told:
         log.info(
             "%s: columns have no value: %s samples; they have the value %r there.",
-            *(source, ", ".join(told), MISSING),
+            source,
+            ", ".join(told),
+            MISSING,
         )
     return found
 

@@ -12,7 +12,7 @@ from rnnrepair.datamodules.batching import BatchPlan, FetchedBatches
 from rnnrepair.datamodules.peers import Peers
 from rnnrepair.datamodules.store import Store
 from rnnrepair.edits import apply_edits
-from rnnrepair.edits.sweep import drawn_in
+from rnnrepair.edits.sweeps import drawn_in
 from rnnrepair.seeding import torch_generator
 from rnnrepair.sequences import COPY, DataSpec, SequenceBatch
 

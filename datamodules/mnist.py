@@ -219,6 +219,10 @@ def _rows(
     inputs = images.float() / 255
     lengths = torch.full((len(inputs),), SIZE)
     return LoadedData(
-        *(Sequences.from_padded(inputs, lengths), label.long(), n_train, source, "image"),
+        Sequences.from_padded(inputs, lengths),
+        label.long(),
+        n_train,
+        source,
+        "image",
         names=names,
     )

@@ -70,7 +70,9 @@ class PlantedCopies:
         log.info(
             "On purpose: %d of %d test samples stand in the fit split, %d times each, with "
             "another label.",
-            *(len(copied), len(test), self.copies),
+            len(copied),
+            len(test),
+            self.copies,
         )
         data = replace(made.data, sequences=sequences.replaced(batch), label=true)
         return replace(made, data=data, label=label)

@@ -69,7 +69,10 @@ class RareEdit:
         log.info(
             "%d of %d training samples are edited on purpose, copies of the %d test samples, "
             "and %d of these.",
-            *(n_rare, data.n_train, len(test), n_in_test),
+            n_rare,
+            data.n_train,
+            len(test),
+            n_in_test,
         )
         # Copies stay those of the samples as they were, for loading has learnt from the fit split.
         copies = data.copies

@@ -78,7 +78,9 @@ class RareGroup:
         group = test[inside[test]]
         log.info(
             "Of the group %s %d of %d training samples are left; %d test samples are test_rare.",
-            *(self.told, int(inside[train].sum()), int(inside[parts["training"]].sum())),
+            self.told,
+            int(inside[train].sum()),
+            int(inside[parts["training"]].sum()),
             len(group),
         )
         rows = torch.cat([train, val, test[~inside[test]], numbers[data.end_test :], group])

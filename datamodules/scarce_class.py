@@ -68,6 +68,9 @@ class ScarceClass:
             splits[name] = rows[~torch.isin(rows, gone)]
             log.info(
                 "%d of %d %s samples of class %s are left, on purpose.",
-                *(len(of_class) - len(gone), len(of_class), name, self.label),
+                len(of_class) - len(gone),
+                len(of_class),
+                name,
+                self.label,
             )
         return replace(made, splits=splits)

@@ -171,7 +171,12 @@ class SequenceDataModule(pl.LightningDataModule):
             self._splits[name] = torch.arange(first, first + size)
             first += size
         made = prepare(
-            *(data, self.spec, self._splits, self.planted, self.fault, self.trigger),
+            data,
+            self.spec,
+            self._splits,
+            self.planted,
+            self.fault,
+            self.trigger,
             corrections=self.corrections,
         )
         data, self.spec, self._splits = made.data, made.spec, made.splits

@@ -98,7 +98,8 @@ def explained(cfg: DictConfig) -> Explanation:
         written = write_suspects(found.suspects, *names, path)
         log.info(
             "Training samples whose label is suspect: %s%s",
-            *(path, "" if written else ", which has been filled in and stays as it is"),
+            path,
+            "" if written else ", which has been filled in and stays as it is",
         )
     if len(found) == 0:
         log.info("No failure is told, so no table and no page is written.")

@@ -21,7 +21,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder
-from rnnrepair.edits.sweep import Sweep, sweeps_of
+from rnnrepair.edits.sweep import Sweep
+from rnnrepair.edits.sweeps import sweeps_of
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.record import FoundPattern, RunRecord
 

@@ -99,7 +99,9 @@ def finished_run(finished: FinishedFolder, cfg: DictConfig) -> FinishedRun:
     train = TrainAgain(finished.planned(datamodule), datamodule)
     dynamics = finished.dynamics(saved)
     return FinishedRun(
-        *(network, datamodule, abstraction),
+        network,
+        datamodule,
+        abstraction,
         progress=bars,
         checkpoint=cfg.checkpoint,
         told=finished.told(cfg.checkpoint, saved),

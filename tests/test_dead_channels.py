@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnnrepair.edits import apply_edits
-from rnnrepair.edits.sweep import drawn_in
+from rnnrepair.edits.sweeps import drawn_in
 from rnnrepair.patterns import EditPatterns, PatternContext, find_patterns
 from rnnrepair.sequences import DataSpec, EditRegion, Kind, SequenceBatch
 

@@ -6,7 +6,7 @@ import torch
 from rnnrepair.datamodules import ArrayDataModule, Augmentation, DatasetDataModule, epoch_edits
 from rnnrepair.datamodules.batching import BatchPlan
 from rnnrepair.edits import SeriesEdits
-from rnnrepair.edits.sweep import drawn_in, sweeps_of
+from rnnrepair.edits.sweeps import drawn_in, sweeps_of
 from rnnrepair.errors import DataError
 from rnnrepair.sequences import COPY, Changes, EditRegion, joined_regions
 

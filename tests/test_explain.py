@@ -445,6 +445,8 @@ def test_training_samples_far_behind_the_split_are_told():
     assert not_trained_on(answered(0.88), answered(0.9), "test") == ""
     # The same difference on few samples is one of chance.
     assert not_trained_on(answered(0.7), answered(0.9, n=10), "test") == ""
+    # So are few samples that are all right.
+    assert not_trained_on(answered(0.98, n=2000), answered(1.0, n=20), "test") == ""
 
 
 def test_wrong_labels_are_why_training_is_behind_and_other_data_are_not_asked_about(make_data):

@@ -38,6 +38,14 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert str(found).index(line) < str(found).index("sample ")
     assert found.to_dataframe()["pattern"].tolist() == ["device d7"] * len(failing)
     assert str(found[0]).count("; shares device d7") == 1
+    # It is told once, also where it explains so few that where failures gather is searched again.
+    few = set(failing[: len(failing) // 2 - 1].tolist())
+    device = ["d7" if i in few else f"d{i % 3}" for i in range(len(label))]
+    again = make_data(replace(loaded, columns={"device": device}), repair_share=0.2)
+    fewer = explained(network, again, finders=None)
+    assert [pattern.told for pattern in fewer.patterns] == ["device d7"]
+    assert "device d7" not in [pattern.told for pattern in fewer.gathered]
+    assert str(fewer).count("device d7: ") == 1
     # Labels of failures that share something look wrong easily.
     doubted = explained(network, data, finders=None, doubting=Doubting(odds=1.0))
     suspect = doubted.doubt.suspect.nonzero()[:, 0].tolist()

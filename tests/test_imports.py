@@ -49,7 +49,7 @@ RULES = {
     ),
     "patterns": (
         {"sequences", "network", "traces", "edits", "abstraction", "influence"},
-        {"torch", "scipy"},
+        {"torch", "numpy", "scipy"},
     ),
     "repair": (
         {"sequences", "network", "traces", "edits", "abstraction", "influence", "patterns"},

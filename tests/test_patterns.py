@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from rnnrepair.edits.sweep import still, sweeps_of
+from rnnrepair.edits.sweeps import still, sweeps_of
 from rnnrepair.patterns import (
     EditPatterns,
     GroupPatterns,

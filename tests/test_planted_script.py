@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.edits.sweeps import sweeps_of
 from rnnrepair.record import FoundPattern, SplitAnswers
 from rnnrepair.sequences import DataSpec, Kind
 

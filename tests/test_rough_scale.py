@@ -6,7 +6,7 @@ import torch
 from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.edits import EditBatch, RangedEdits, SeriesEdits, SweptEdits, apply_edits, fitted
 from rnnrepair.edits.spreads import spreads_in, spreads_of
-from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.edits.sweeps import sweeps_of
 from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.patterns.vectors import vectors_of
 from rnnrepair.sequences import DataSpec, Kind, RoughScale, SequenceBatch, fetching_scaled

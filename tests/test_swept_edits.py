@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnnrepair.edits import ImageEdits, RangedEdits, SeriesEdits, SweptEdits, fitted
-from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.edits.sweeps import sweeps_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind
 

@@ -129,7 +129,12 @@ class SeriesDataModule(SequenceDataModule):
                     more.setdefault(name, argument)
         self.more_columns = list(more)
         self.columns = Columns(
-            *(id_column, time_column, label_column, split_column, more, channels),
+            id_column,
+            time_column,
+            label_column,
+            split_column,
+            more,
+            channels,
             separator=separator,
             encoding=encoding,
         )

@@ -78,7 +78,10 @@ class IMDbDataModule(PublicTextDataModule):
         ordered = pd.concat([train, reviews[reviews["split"] == "test"]])
         names = ordered["split"] + "/" + ordered["label"] + "/" + ordered["id"]
         return LoadedTexts(
-            *(ordered["text"].tolist(), ordered["label"].tolist(), len(train), "imdb"),
+            ordered["text"].tolist(),
+            ordered["label"].tolist(),
+            len(train),
+            "imdb",
             names=SampleNames(names.to_numpy(dtype=np.str_), "", f"split/label/id of {path.name}"),
         )
 
@@ -133,6 +136,9 @@ def _reviews(reviews: list[tuple[str, str, str, str]], path: Path) -> LoadedText
     both = train + test
     names = np.array([f"{part}/{label}/{stem}" for part, label, _, stem in both])
     return LoadedTexts(
-        *([r[2] for r in both], [r[1] for r in both], len(train), "imdb"),
+        [r[2] for r in both],
+        [r[1] for r in both],
+        len(train),
+        "imdb",
         names=SampleNames(names, "", "file of aclImdb, without its ending"),
     )

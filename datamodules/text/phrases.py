@@ -40,7 +40,10 @@ def read_phrases(
     found: list[tuple[int, int, int, int]] = []
     n_other = 0
     for name, index, tokens, label in zip(
-        *(names, sentences.index.tolist(), sentences.sequences(), sentences.label.tolist()),
+        names,
+        sentences.index.tolist(),
+        sentences.sequences(),
+        sentences.label.tolist(),
         strict=True,
     ):
         *parts, whole = constituents(trees[str(name)], f"The tree of {name}")

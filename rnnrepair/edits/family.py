@@ -13,7 +13,7 @@ class EditFamily(Protocol):
     """A family of label-preserving edits.
 
     Attributes:
-        name: for messages and ledgers.
+        name: for messages.
         fits: kinds of data that it keeps the labels of.
     """
 

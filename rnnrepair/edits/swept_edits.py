@@ -10,7 +10,8 @@ from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import EditFamily, fitted
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.series_edits import SeriesEdits
-from rnnrepair.edits.sweep import Sweep, sweeps_of
+from rnnrepair.edits.sweep import Sweep
+from rnnrepair.edits.sweeps import sweeps_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind
 from rnnrepair.settings import Share, check_settings

@@ -52,7 +52,7 @@ def asked_about(
     if len(given) and (given.dtype == torch.bool or given.is_floating_point()):
         raise ConfigurationError(
             f"index: expected whole numbers of sequences, got {given.dtype}; of a mask give "
-            "mask.nonzero()[0]."
+            "torch.as_tensor(mask).nonzero().flatten()."
         )
     asked, inside = given.long().flatten(), data.indices(split)
     outside = asked[~torch.isin(asked, inside)]

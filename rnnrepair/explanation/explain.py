@@ -1,7 +1,6 @@
 """From a trained network and its data to the story of each of its failures."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +58,7 @@ from rnnrepair.protocols import (
     set_up,
 )
 from rnnrepair.record import gather_failures, gather_suspects, with_evidence
-from rnnrepair.scores import Monitor, confusion
+from rnnrepair.scores import Monitor, Scored, confusion
 from rnnrepair.sequences import Kind, Names, SampleName
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
@@ -177,7 +176,11 @@ def explain(
     groups = groups_of_samples(data)
     failures = traces.select(rows)
     view = TrainingView(
-        *(abstraction.traces["fit"], abstraction.model, n_original, network, data.fetch),
+        abstraction.traces["fit"],
+        abstraction.model,
+        n_original,
+        network,
+        data.fetch,
         states=collected.states["fit"],
         ends=abstraction.ends,
         dynamics=dynamics,
@@ -281,18 +284,17 @@ def not_trained_on(trained_on: Traces, traces: Traces, split: Split) -> str:
 
     It has learnt little of them, or is further behind the split than three standard errors.
     """
-    here, there = trained_on.accuracy, traces.accuracy
-    error = math.sqrt(sum(a * (1 - a) / len(t) for a, t in ((here, trained_on), (there, traces))))
+    here, there = (Scored.share(int(of.correct.sum()), len(of)) for of in (trained_on, traces))
     guess = constant_score(trained_on.label, Monitor.ACCURACY)
     chance = at_chance(trained_on.label, trained_on.final_prediction, Monitor.ACCURACY)
-    little = chance or here - guess < LEARNT * (1 - guess)
-    if not little and here >= there - 3 * error:
+    little = chance or here.value - guess < LEARNT * (1 - guess)
+    if not little and not here.is_surely_below(there):
         return ""
-    reason = f"one answer for all {guess:.1%}" if little else f"but {there:.1%} of {split}"
+    reason = f"one answer for all {guess:.1%}" if little else f"but {there.value:.1%} of {split}"
     return (
-        f"The network gets {here:.1%} of its training samples right, {reason}. Is it trained, and "
-        "are these the data that it was trained on: scaled the same way, with classes numbered in "
-        "the same order? Nothing that is told of training samples holds otherwise."
+        f"The network gets {here.value:.1%} of its training samples right, {reason}. Is it "
+        "trained, and are these the data that it was trained on: scaled the same way, with classes "
+        "numbered in the same order? Nothing that is told of training samples holds otherwise."
     )
 
 
@@ -348,9 +350,11 @@ def _patterns(
     if 2 * explained >= int(context.failed.sum()) > 0:
         return found, None, ()
     # What an edit comes near to may have another cause: where it explains few, inputs may tell.
-    gathered = tuple(Search(replace(context, fit=trained_on), gathering_finders()).named())
+    gathered = Search(replace(context, fit=trained_on), gathering_finders()).named()
+    already = {pattern.told for pattern in found}
+    gathered = [pattern for pattern in gathered if pattern.told not in already]
     uncertain = () if found else search.named(UNCERTAIN, at_most=1)
-    return found, uncertain[0] if uncertain else None, gathered
+    return found, uncertain[0] if uncertain else None, tuple(gathered)
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -225,8 +225,8 @@ class Explanation:
         """Say where failures gather beside patterns, a line each.
 
         Args:
-            first: of what more failures have, and fail more often with, than with any pattern: it
-                says more than what comes near to some. Else of the rest.
+            first: those with more failures and a higher error than every pattern, which say more
+                than the patterns do; else all others.
         """
         patterns = self.patterns or ()
         return [

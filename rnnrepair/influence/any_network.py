@@ -6,10 +6,10 @@ from rnnrepair.sequences import EVERY_KIND, Kind, SequenceBatch
 
 
 class AnyNetwork:
-    """Base of influence methods without settings that read every network.
+    """Base of influence methods that read every network.
 
-    A subclass gives ``name`` and ``fit``, and says what data it reads and what it needs where that
-    is not any and nothing.
+    A subclass gives ``name`` and ``fit``, and overrides ``fits`` and ``needs`` where it reads some
+    data alone, or needs more than the traces.
     """
 
     fits: frozenset[Kind] = EVERY_KIND

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnnrepair.influence.inputs import ToQueries, input_distances, nearest_by
 from rnnrepair.influence.labels import SharedValue, is_far
+from rnnrepair.influence.moved_last import moved_last
 from rnnrepair.influence.near_copies import nearly_same
 from rnnrepair.influence.odd_failures import (
     FAR_OF,
@@ -157,7 +158,7 @@ def doubt_labels(
     is_copy = other & (near.distance <= doubting.copy * usual[:, None]) & ~checked[:, None]
     if not view.fetch(failures.index[:1]).inputs.is_floating_point():
         is_copy = nearly_same(view, failures, near.row.where(is_copy, -1), doubting.copy)
-    copies = _first(torch.where(is_copy, fit.index[near.row], -1))
+    (copies,) = moved_last(~is_copy, fit.index[near.row])
     neighbours = _suspect_neighbours(rows[0], fit, failures, suspicion) & ~checked
     doubted = (odds >= doubting.odds) & ~checked
     explained_by[~(doubted | neighbours | (copies[:, 0] >= 0))] = -1
@@ -211,8 +212,3 @@ def _odds(votes: list[Tensor], wanted: Tensor, label: Tensor, fit: Traces) -> Te
 def _state_distances(view: TrainingView, fit: Traces, failures: Traces) -> ToQueries:
     ends, failed_ends = ends_of(view, fit), ends_of(view, failures)
     return lambda rows: torch.cdist(ends[rows], failed_ends)
-
-
-def _first(index: Tensor) -> Tensor:
-    """Move the indices of each row of (M, top) before the places without one, order kept."""
-    return index.gather(1, (index < 0).int().argsort(dim=1, stable=True))

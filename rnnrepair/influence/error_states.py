@@ -6,19 +6,17 @@ from torch.nn.functional import pad
 from typing_extensions import override
 
 from rnnrepair.abstraction import ReducedStates, Reduction
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.method import Scorer
-from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.reduced_views import errors_of, states_of, training_states
 from rnnrepair.influence.segments import responsible_segment
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.traces import Traces
 
 
-class ErrorStates:
+class ErrorStates(AnyNetwork):
     """Influence as the product of two loss gradients with respect to a linear layer on the state.
 
     That gradient is the outer product of error (probabilities minus the true class) and state, so
@@ -32,8 +30,6 @@ class ErrorStates:
     """
 
     name = "error_states"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
 
     def __init__(self, segment: bool = False, seed: int = 0) -> None:
         """Choose whose states are compared.
@@ -44,10 +40,7 @@ class ErrorStates:
             seed: of the order of ties.
         """
         self.segment = segment
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has states."""
+        super().__init__(seed)
 
     def fit(self, view: TrainingView) -> "ErrorStateScorer":
         """Take states and errors of the training samples."""

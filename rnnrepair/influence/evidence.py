@@ -13,6 +13,7 @@ from rnnrepair.atomic import write_file
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.contexts import ContextIndex, Contexts
 from rnnrepair.influence.method import Scorer
+from rnnrepair.influence.moved_last import moved_last
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.role import Role
 from rnnrepair.influence.segments import responsible_segment, responsible_step
@@ -163,7 +164,15 @@ def find_evidence(
         random_contexts = drawn if Role.RANDOM_CONTEXTS in roles else None
     segment = responsible_segment(failures, view.model.confidence)
     return Evidence(
-        *(failures, step, segment, nearest, parents, opponents, contexts, random_contexts, holders)
+        failures=failures,
+        step=step,
+        segment=segment,
+        nearest=nearest,
+        parents=parents,
+        opponents=opponents,
+        contexts=contexts,
+        random_contexts=random_contexts,
+        holders=holders,
     )
 
 
@@ -193,13 +202,7 @@ def _spared(samples: T | None, index: Tensor) -> T | None:
     if samples is None:
         return None
     parts: list[Tensor] = list(vars(samples).values())
-    last = torch.isin(parts[0], index)
-    order = last.int().argsort(dim=1, stable=True)
-    gone = last.gather(1, order)
-    moved = [part.gather(1, order) for part in parts]
-    return type(samples)(
-        *(m.masked_fill(gone, torch.inf if m.is_floating_point() else -1) for m in moved)
-    )
+    return type(samples)(*moved_last(torch.isin(parts[0], index), *parts))
 
 
 def _neighbours(view: TrainingView, ranking: Ranking) -> Neighbours:

@@ -9,8 +9,6 @@ from typing_extensions import override
 from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.inputs import input_distances
 from rnnrepair.influence.method import NearScorer
-from rnnrepair.influence.ranking import Ranking, rank_rows
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.sequences import SequenceBatch
 from rnnrepair.traces import Traces
@@ -41,13 +39,8 @@ class InputScorer(NearScorer):
         self, traces: Traces, fetch: Callable[[Tensor], SequenceBatch], seed: int = 0
     ) -> None:
         """Take the traces of N training samples, and what fetches them by index."""
-        super().__init__(traces)
+        super().__init__(traces, seed)
         self._fetch = fetch
-        self._order = tie_order(traces.index, seed)
-
-    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
-        """Rank the training samples by their distance to each query."""
-        return rank_rows(self.distances(queries), self._order, top, allowed)
 
     @override
     def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:

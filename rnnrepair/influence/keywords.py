@@ -1,4 +1,4 @@
-"""Backdoor keyword identification: the word of which the states of a recurrent network hang."""
+"""Backdoor keyword identification: the word on which the states of a recurrent network depend."""
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ class BackdoorKeywords(AnyNetwork):
     needs: frozenset[Need] = frozenset({Need.TOKENS})
 
     def fit(self, view: TrainingView) -> "KeywordScorer":
-        """Find how much hangs of every word of every training text.
+        """Find how much depends on every word of every training text.
 
         Raises:
             ConfigurationError: the traces hold no tokens.

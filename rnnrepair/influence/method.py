@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.influence.need import Need
-from rnnrepair.influence.ranking import Ranking
+from rnnrepair.influence.ranking import Ranking, rank_rows
+from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView, labelled_together
 from rnnrepair.network import TracedNetwork
 from rnnrepair.protocols import RepairableData
@@ -109,6 +110,18 @@ class Scorer(ABC):
         """Return (N,) float32: how suspicious each training sample is by itself."""
 
 
+def label_direction(label: Tensor, queries: Traces) -> Tensor:
+    """Return (M, n): 1 where a label pushes towards a wrong prediction, -1 away from it, else 0.
+
+    Args:
+        label: (n,) of training samples.
+        queries: M traces of failures.
+    """
+    towards = (label == queries.final_prediction[:, None]).float()
+    away = (label == queries.label[:, None]).float()
+    return towards - away
+
+
 class NearScorer(Scorer):
     """Base of scorers by nearness, whatever makes two samples near.
 
@@ -117,9 +130,14 @@ class NearScorer(Scorer):
     do neither.
     """
 
-    def __init__(self, traces: Traces) -> None:
-        """Take the traces of N training samples."""
+    def __init__(self, traces: Traces, seed: int = 0) -> None:
+        """Take the traces of N training samples; the seed is that of the order of ties."""
         self.traces = traces
+        self.order = tie_order(traces.index, seed)
+
+    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
+        """Rank the training samples by their distance to each query."""
+        return rank_rows(self.distances(queries), self.order, top, allowed)
 
     @abstractmethod
     def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
@@ -128,9 +146,7 @@ class NearScorer(Scorer):
     def scores(self, queries: Traces, rows: Tensor | None = None) -> Tensor:
         """Return (M, n): 1 / (1 + distance), with the sign of what the label pushes to."""
         label = self.traces.label if rows is None else self.traces.label[rows]
-        towards = (label == queries.final_prediction[:, None]).float()
-        away = (label == queries.label[:, None]).float()
-        return (towards - away) / (1 + self.distances(queries, rows))
+        return label_direction(label, queries) / (1 + self.distances(queries, rows))
 
     def own(self) -> Tensor:
         """Return (N,) share of the nearest other training samples that carry another label."""

@@ -10,8 +10,8 @@ from rnnrepair.traces import Traces
 def influence_metrics(evidence: Evidence, fit: Traces) -> dict[str, float]:
     """Return the shares of the nearest samples that carry the true and the predicted label.
 
-    And how far the first of them is, on average over failures that have any: of those by context
-    some have none. NaN where no failure has any.
+    Also the mean distance to the nearest sample, over failures that have one: by context, some have
+    none. NaN where no failure has one.
     """
     nearest = found(evidence.nearest, Role.NEAREST)
     label_of = torch.full((int(fit.index.max()) + 1,), -1)

@@ -6,8 +6,6 @@ from typing_extensions import override
 from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.method import NearScorer
 from rnnrepair.influence.need import Need
-from rnnrepair.influence.ranking import Ranking, rank_rows
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.transitions import TransitionIndex
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.traces import Traces
@@ -34,13 +32,8 @@ class OverlapScorer(NearScorer):
 
     def __init__(self, traces: Traces, seed: int = 0) -> None:
         """Index N training traces; the seed is that of the order of ties."""
-        super().__init__(traces)
+        super().__init__(traces, seed)
         self.index = TransitionIndex.build(traces)
-        self._order = tie_order(traces.index, seed)
-
-    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
-        """Rank the training traces for each query."""
-        return rank_rows(self.distances(queries), self._order, top, allowed)
 
     @override
     def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.influence.inputs import nearest_by
-from rnnrepair.influence.method import Scorer
+from rnnrepair.influence.method import Scorer, label_direction
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.ties import tie_order
 from rnnrepair.traces import Traces
@@ -60,9 +60,7 @@ class OwnScorer(Scorer):
         label, placed = self.traces.label, self._placed
         if rows is not None:
             label, placed = label[rows], placed[rows]
-        towards = (label == queries.final_prediction[:, None]).float()
-        away = (label == queries.label[:, None]).float()
-        return (towards - away) * placed
+        return label_direction(label, queries) * placed
 
 
 class KnownScorer(OwnScorer):

@@ -4,26 +4,20 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.method import NearScorer, Scorer
-from rnnrepair.influence.need import Need
-from rnnrepair.influence.ranking import Ranking, rank_rows
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
 from rnnrepair.seeding import torch_generator
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.traces import Traces
 
 
-class RandomInfluence:
+class RandomInfluence(AnyNetwork):
     """Scores drawn at random, for each failure anew. It costs nothing.
 
     Source: ours.
     """
 
     name = "random"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
 
     def __init__(self, by_label: bool = False, seed: int = 0) -> None:
         """Choose what is drawn.
@@ -34,10 +28,7 @@ class RandomInfluence:
             seed: of the draws.
         """
         self.by_label = by_label
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network."""
+        super().__init__(seed)
 
     def fit(self, view: TrainingView) -> Scorer:
         """Take the training samples."""
@@ -50,13 +41,8 @@ class RandomNearness(NearScorer):
 
     def __init__(self, traces: Traces, seed: int = 0) -> None:
         """Take the traces of N training samples, and the seed of the draws."""
-        super().__init__(traces)
+        super().__init__(traces, seed)
         self._seed = seed
-        self._order = tie_order(traces.index, seed)
-
-    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
-        """Draw ``top`` training samples for each query."""
-        return rank_rows(self.distances(queries), self._order, top, allowed)
 
     @override
     def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:

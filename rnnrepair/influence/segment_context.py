@@ -8,9 +8,7 @@ from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.contexts import ContextIndex
 from rnnrepair.influence.method import NearScorer
 from rnnrepair.influence.need import Need
-from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.segments import responsible_step
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.sequences import Kind
 from rnnrepair.traces import Traces
@@ -46,13 +44,8 @@ class SegmentScorer(NearScorer):
 
     def __init__(self, traces: Traces, seed: int = 0) -> None:
         """Index N training traces with tokens; the seed is that of the order of ties."""
-        super().__init__(traces)
+        super().__init__(traces, seed)
         self.index = ContextIndex(traces, seed)
-        self._order = tie_order(traces.index, seed)
-
-    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
-        """Rank the training traces for each query, longest common run first."""
-        return rank_rows(self.distances(queries), self._order, top, allowed)
 
     @override
     def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Poison by the segment that it hangs of, found without being told what the trigger is."""
+"""Poisoned samples, found by the segment that their label depends on; no trigger is known."""
 
 import math
 from dataclasses import dataclass

@@ -6,20 +6,16 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.distance import Distance, StepDistance, step_distance
 from rnnrepair.influence.method import NearScorer
-from rnnrepair.influence.need import Need
-from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.segments import responsible_segment
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.settings import check_settings, one_of
 from rnnrepair.traces import Traces
 
 
-class SegmentSimilarity:
+class SegmentSimilarity(AnyNetwork):
     """Influence as similarity of traces over the responsible segment alone.
 
     It costs a table look-up for every step of the segment and every training sample.
@@ -28,8 +24,6 @@ class SegmentSimilarity:
     """
 
     name = "segment_trace"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
 
     def __init__(
         self, distance: Annotated[str, one_of(Distance)] = Distance.ALIGNED, seed: int = 0
@@ -45,10 +39,7 @@ class SegmentSimilarity:
         """
         check_settings(SegmentSimilarity, locals())
         self.distance = Distance(distance)
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has traces."""
+        super().__init__(seed)
 
     def fit(self, view: TrainingView) -> "SegmentTraceScorer":
         """Prepare the training traces."""
@@ -70,14 +61,9 @@ class SegmentTraceScorer(NearScorer):
             confidence: (K, C) of the abstract model.
             seed: of the order of ties.
         """
-        super().__init__(traces)
+        super().__init__(traces, seed)
         self._distance = distance
         self._confidence = confidence
-        self._order = tie_order(traces.index, seed)
-
-    def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
-        """Rank the training traces by their distance to each query."""
-        return rank_rows(self.distances(queries), self._order, top, allowed)
 
     @override
     def distances(self, queries: Traces, rows: Tensor | None = None) -> Tensor:

@@ -5,18 +5,17 @@ from typing import Annotated
 from torch import Tensor
 from typing_extensions import override
 
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.distance import Distance, StepDistance, step_distance
 from rnnrepair.influence.method import NearScorer
 from rnnrepair.influence.need import Need
 from rnnrepair.influence.ranking import Ranking, TraceIndex
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 from rnnrepair.settings import check_settings, one_of
 from rnnrepair.traces import Traces
 
 
-class TraceSimilarity:
+class TraceSimilarity(AnyNetwork):
     """Influence as similarity of temporal features.
 
     It costs a table look-up for every run of steps that training traces share, and no pass of the
@@ -26,7 +25,6 @@ class TraceSimilarity:
     """
 
     name = "similarity"
-    fits = EVERY_KIND
     needs = frozenset({Need.TRACES})
 
     def __init__(
@@ -43,10 +41,7 @@ class TraceSimilarity:
         """
         check_settings(TraceSimilarity, locals())
         self.distance = Distance(distance)
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network that has traces."""
+        super().__init__(seed)
 
     def fit(self, view: TrainingView) -> "TraceScorer":
         """Prepare the training traces."""
@@ -58,11 +53,12 @@ class TraceScorer(NearScorer):
 
     def __init__(self, traces: Traces, distance: StepDistance, seed: int = 0) -> None:
         """Take N training traces; the seed is that of the order of ties."""
-        super().__init__(traces)
+        super().__init__(traces, seed)
         self.distance = distance
         self.seed = seed
         self._index: TraceIndex | None = None
 
+    @override
     def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
         """Rank the training traces by their distance to each query."""
         return self._index_for(queries).rank(queries, top, allowed)

@@ -8,7 +8,6 @@ from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.method import NearScorer
 from rnnrepair.influence.ranking import Ranking, rank_rows
 from rnnrepair.influence.reduced_views import ends_of
-from rnnrepair.influence.ties import tie_order
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.traces import Traces
 
@@ -39,15 +38,15 @@ class StateScorer(NearScorer):
 
     def __init__(self, view: TrainingView, seed: int = 0) -> None:
         """Take N training samples; the seed is that of the order of ties."""
-        super().__init__(view.traces)
+        super().__init__(view.traces, seed)
         self._view = view
         self._ends = ends_of(view, view.traces)
-        self._order = tie_order(view.traces.index, seed)
 
+    @override
     def rank(self, queries: Traces, top: int, allowed: Tensor | None = None) -> Ranking:
         """Rank the training samples by their distance to each query."""
         found = [
-            rank_rows(torch.cdist(part, self._ends), self._order, top, allowed)
+            rank_rows(torch.cdist(part, self._ends), self.order, top, allowed)
             for part in ends_of(self._view, queries).split(QUERY_CHUNK)
         ]
         return Ranking(torch.cat([r.row for r in found]), torch.cat([r.distance for r in found]))

@@ -2,15 +2,13 @@
 
 import torch
 
-from rnnrepair.influence.need import Need
+from rnnrepair.influence.any_network import AnyNetwork
 from rnnrepair.influence.own import KnownScorer
 from rnnrepair.influence.suspicion import suspect_labels
 from rnnrepair.influence.view import TrainingView
-from rnnrepair.network import TracedNetwork
-from rnnrepair.sequences import EVERY_KIND, SequenceBatch
 
 
-class SuspectLabels:
+class SuspectLabels(AnyNetwork):
     """How likely the label of a sample is wrong, by all the evidence there is.
 
     See ``suspect_labels``; nothing is known of injected samples. It reads training dynamics where
@@ -20,15 +18,6 @@ class SuspectLabels:
     """
 
     name = "suspicion"
-    fits = EVERY_KIND
-    needs: frozenset[Need] = frozenset()
-
-    def __init__(self, seed: int = 0) -> None:
-        """Choose the seed of the samples that vote, and of the order of ties."""
-        self.seed = seed
-
-    def check(self, network: TracedNetwork, batch: SequenceBatch) -> None:
-        """Accept every network."""
 
     def fit(self, view: TrainingView) -> KnownScorer:
         """Judge the labels of the training samples."""

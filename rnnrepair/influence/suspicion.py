@@ -13,6 +13,7 @@ from rnnrepair.influence.labels import (
     shared_values,
     wrong_label_odds,
 )
+from rnnrepair.influence.moved_last import moved_last
 from rnnrepair.influence.ranking import Ranking
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.view import TrainingView
@@ -125,7 +126,11 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     other = found.votes.scatter(1, label[:, None], -torch.inf).argmax(1)
     suggested = torch.where(suspect | explained, other, label)
     judged = Suspicion(
-        *(traces.index, odds.sigmoid(), suggested, suspect, shared),
+        traces.index,
+        odds.sigmoid(),
+        suggested,
+        suspect,
+        shared,
         int((doubted & found.far).sum()),
         found.rate if found.rate < 1 else None,
         explained,
@@ -210,10 +215,6 @@ def look_alikes(view: TrainingView, rows: Tensor, top: int, seed: int = 0) -> Ra
         .rank(traces.select(rows), top + 1)
     )
     # Each is its own neighbour, unless many are equal to it.
-    last = (near.row == rows[:, None]) | (near.row < 0)
-    order = last.int().argsort(dim=1, stable=True)[:, :top]
-    gone = last.gather(1, order)
-    return Ranking(
-        near.row.gather(1, order).masked_fill(gone, -1),
-        near.distance.gather(1, order).masked_fill(gone, torch.inf),
-    )
+    gone = (near.row == rows[:, None]) | (near.row < 0)
+    row, distance = moved_last(gone, near.row, near.distance)
+    return Ranking(row[:, :top], distance[:, :top])

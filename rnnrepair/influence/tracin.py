@@ -136,7 +136,10 @@ class TracInScorer(GradientScorer):
 
     @override
     def own(self) -> Tensor:
-        """Return (N,) squared norm of each sample's gradient: what it does to its own loss."""
+        """Return (N,) what each sample does to its own loss.
+
+        That is the squared norm of its gradient, times the learning rate, summed over checkpoints.
+        """
         parts = [
             moment.rate
             * torch.cat([moment.gradients.squared_norms(b) for b in self._batches()]).float().cpu()

@@ -82,7 +82,10 @@ class PatternContext:
             seed: of all that is drawn.
         """
         return cls(
-            *(data.spec, data.fetch, *fit, *answers),
+            data.spec,
+            data.fetch,
+            *fit,
+            *answers,
             seed=seed,
             columns=columns_of_samples(data),
             groups=groups_of_samples(data),

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from rnnrepair.edits.sweep import Sweep, still, sweeps_of
+from rnnrepair.edits.sweep import Sweep
+from rnnrepair.edits.sweeps import still, sweeps_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.least import least
 from rnnrepair.patterns.pools import distances_to, make_pool
@@ -24,8 +25,8 @@ def difficulty(context: PatternContext) -> Tensor:
     a network that knows what it does not know fails as often outside of the pattern as in it.
 
     For the harder half the classifier knows all edits: the nearest are taken among edited training
-    samples of every kind. Who is only hard because of an edit is easy to it, and is compared with
-    samples that the network reads; who is hard anyway is compared with his like.
+    samples of every kind. A sample that is hard only because of an edit gets a low difficulty, and
+    is compared with easy samples; one that is hard for another reason is compared with hard ones.
     """
     plain = _ratio(context, [still(context.spec.kind)])
     sweeps = sweeps_of(context.spec)

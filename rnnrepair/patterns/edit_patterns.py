@@ -7,7 +7,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from rnnrepair.edits.sweep import Sweep, still, sweeps_of
+from rnnrepair.edits.sweep import Sweep
+from rnnrepair.edits.sweeps import still, sweeps_of
 from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.dead_channels import dead_channels, has_dead_channels, is_seen
@@ -88,7 +89,9 @@ class EditPatterns:
         low, high = (float(candidate.parameters[end]) for end in ("from", "to"))
         # By difficulty alone: where its members end is seen better among all classes together.
         chance = Chance(
-            *(context.failed, stratum, 0),
+            context.failed,
+            stratum,
+            0,
             torch_generator(context.seed, "no shuffles"),
             context.group,
         )

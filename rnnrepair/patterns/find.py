@@ -92,8 +92,11 @@ class Search:
                 inside = _among(rows, refined.inside, len(context))
                 found.append(
                     Pattern.of(
-                        *(replace(refined, inside=inside), context.index, context.failed),
-                        *(unnamed & ~inside, passed.p[number]),
+                        replace(refined, inside=inside),
+                        context.index,
+                        context.failed,
+                        unnamed & ~inside,
+                        passed.p[number],
                         tuple(other.trait for other in same),
                         told_within(refined, tried.groups(rows), rest),
                     )

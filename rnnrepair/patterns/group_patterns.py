@@ -1,7 +1,7 @@
 """Failures that the data themselves put into one group."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -47,12 +47,13 @@ class GroupPatterns:
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Find the end of a quarter at which failures part best, and add the training samples."""
         candidate = _sharper(context, candidate, stratum)
-        index, parameters = context.originals, candidate.parameters
-        lengths = torch.empty(0, dtype=torch.int64)
-        if parameters.get("group") == LENGTH:
+        index = context.originals
+
+        def lengths() -> Tensor:
             parts = index.split(FETCHED)
-            lengths = torch.cat([lengths, *(_lengths_of(context.fetch(part)) for part in parts)])
-        own = _has(context, index, context.original_label, lengths, parameters)
+            return torch.cat([_lengths_of(context.fetch(part)) for part in parts])
+
+        own = _has(context, index, context.original_label, lengths, candidate.parameters)
         return replace(candidate, samples=index[own])
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
@@ -86,14 +87,15 @@ def _sharper(context: PatternContext, candidate: Candidate, stratum: Tensor) -> 
 
 
 def _inside(context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
-    return _has(context, context.index, context.label, _lengths_of(context.batch), parameters)
+    own = context.index, context.label
+    return _has(context, *own, lambda: _lengths_of(context.batch), parameters)
 
 
 def _has(
     context: PatternContext,
     index: Tensor,
     label: Tensor,
-    lengths: Tensor,
+    lengths: Callable[[], Tensor],
     parameters: Mapping[str, float | str],
 ) -> Tensor:
     """Return (n,) bool: samples that belong to a group.
@@ -102,7 +104,7 @@ def _has(
         context: the data.
         index: (n,) of the samples.
         label: (n,) their classes.
-        lengths: (n,) their steps.
+        lengths: returns (n,) their steps: only groups of lengths fetch the sequences for it.
         parameters: of the group.
     """
     if "column" in parameters:
@@ -110,7 +112,8 @@ def _has(
     if parameters["group"] == CLASS:
         return label == int(parameters["number"])
     low, high = (float(parameters.get(end, at)) for end, at in (("low", 0), ("high", math.inf)))
-    return (lengths >= low) & (lengths <= high)
+    steps = lengths()
+    return (steps >= low) & (steps <= high)
 
 
 def _lengths_of(batch: SequenceBatch) -> Tensor:
@@ -119,7 +122,7 @@ def _lengths_of(batch: SequenceBatch) -> Tensor:
 
 def _candidate(told: str, inside: Tensor, parameters: dict[str, float | str]) -> Candidate:
     alike = Alike.DIFFICULTY if parameters.get("group") == CLASS else Alike.CLASS
-    return Candidate("group", told, inside, parameters, alike=alike)
+    return Candidate(GroupPatterns.name, told, inside, parameters, alike=alike)
 
 
 def _classes(context: PatternContext) -> list[Candidate]:

@@ -46,7 +46,9 @@ class InputPatterns:
         values = summaries_of(context.batch, context.spec.kind)
         return [
             Candidate(
-                *(self.name, told, _beyond(values[:, k], end, limit)),
+                self.name,
+                told,
+                _beyond(values[:, k], end, limit),
                 {"summary": usual.names[k], "end": end, "limit": limit},
                 alike=Alike.CLASS,
             )

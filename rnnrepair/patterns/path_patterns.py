@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
+from rnnrepair.patterns.numbered import is_among, rows_by_number
+from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.traces import Traces
 
 
@@ -45,11 +46,10 @@ class PathPatterns:
 
     def again(self, context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:
         """Return (S,) bool: samples that take the same way; none without traces."""
-        inside = torch.zeros(len(context), dtype=torch.bool)
-        if context.traces is not None:
-            number, row = _OF[str(parameters["of"])](context.traces)
-            inside[row[number == int(parameters["number"])]] = True
-        return inside
+        if context.traces is None:
+            return torch.zeros(len(context), dtype=torch.bool)
+        number, row = _OF[str(parameters["of"])](context.traces)
+        return is_among(row[number == int(parameters["number"])], len(context))
 
 
 def _shared(
@@ -58,16 +58,11 @@ def _shared(
     """Return a candidate for every number that enough samples have."""
     if context.traces is None:
         return []
-    number, row = numbered(context.traces)
-    pairs = torch.stack([number, row]).unique(dim=1)
-    numbers, counts = pairs[0].unique_consecutive(return_counts=True)
     found = []
-    for value, rows in zip(numbers.tolist(), pairs[1].split(counts.tolist()), strict=True):
-        if LEAST_INSIDE <= len(rows) < len(context):
-            inside = torch.zeros(len(context), dtype=torch.bool)
-            inside[rows] = True
-            parameters: dict[str, float | str] = {"of": kind, "number": value}
-            found.append(Candidate("path", told(value), inside, parameters, alike=Alike.BOTH))
+    for value, rows in rows_by_number(*numbered(context.traces), len(context)):
+        inside = is_among(rows, len(context))
+        one = Candidate(PathPatterns.name, told(value), inside, {"of": kind, "number": value})
+        found.append(replace(one, alike=Alike.BOTH))
     return found
 
 

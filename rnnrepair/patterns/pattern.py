@@ -48,7 +48,7 @@ class Candidate:
     """Something that samples may have in common, before anybody has asked whether they fail more.
 
     Attributes:
-        kind: ``edit``, ``word``, ``path`` or ``group``.
+        kind: ``edit``, ``word``, ``path``, ``group`` or ``input``.
         told: what they have in common, for people.
         inside: (S,) bool, the samples that have it.
         parameters: of it, plain values by name.
@@ -80,7 +80,7 @@ class Pattern:
     """Failures that have one thing in common, more of them than chance explains.
 
     Attributes:
-        kind: ``edit``, ``word``, ``path`` or ``group``.
+        kind: ``edit``, ``word``, ``path``, ``group`` or ``input``.
         told: what they have in common, for people.
         members: (n,) int64 indices of the failures, ascending.
         inside: (m,) int64 indices of all samples that have it, failures or not, ascending.
@@ -173,17 +173,17 @@ class Pattern:
         """
         inside = candidate.inside
         return cls(
-            candidate.kind,
-            candidate.told,
-            index[inside & failed],
-            index[inside],
-            error_of(failed, inside),
-            error_of(failed, outside),
-            p,
-            candidate.parameters,
-            candidate.samples,
-            also,
-            within,
+            kind=candidate.kind,
+            told=candidate.told,
+            members=index[inside & failed],
+            inside=index[inside],
+            error_inside=error_of(failed, inside),
+            error_outside=error_of(failed, outside),
+            p=p,
+            parameters=candidate.parameters,
+            samples=candidate.samples,
+            also=also,
+            within=within,
         )
 
 

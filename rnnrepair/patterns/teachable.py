@@ -16,5 +16,8 @@ def teachable_finders() -> list[Finder]:
 
 
 def gathering_finders() -> list[Finder]:
-    """Return finders that say where failures gather, and not why: classes, lengths, odd values."""
+    """Return finders that say where failures gather: classes, lengths, columns, odd values.
+
+    Columns too: a value of theirs may hold failures that it did not hold beside edits and words.
+    """
     return [GroupPatterns(), InputPatterns()]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rnnrepair.sequences import EditRegion
+
 # Kind of those that can be made of every training sample.
 EDIT = "edit"
 
@@ -13,7 +15,7 @@ class Trait:
     """Something that samples have in common.
 
     Attributes:
-        kind: ``edit``, ``word``, ``path`` or ``group``.
+        kind: ``edit``, ``word``, ``path``, ``group`` or ``input``.
         told: what it is, for people.
         parameters: of it, plain values by name.
         samples: indices of training samples that have it, the nearest first.
@@ -23,6 +25,14 @@ class Trait:
     told: str
     parameters: Mapping[str, float | str]
     samples: tuple[int, ...]
+
+    @property
+    def region(self) -> EditRegion | None:
+        """Of the edits that its samples can be made by; None where no edit explains it."""
+        if "edit" not in self.parameters:
+            return None
+        low, high = (float(self.parameters[end]) for end in ("from", "to"))
+        return EditRegion(str(self.parameters["edit"]), low, high)
 
     @classmethod
     def of_plain(cls, told: Mapping[str, Any]) -> "Trait":

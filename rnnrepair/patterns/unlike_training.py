@@ -133,6 +133,6 @@ def renumbered(confused: Tensor, names: Names, split: Split) -> str:
         f"{names.of_class(true)} were {names.of_class(said)}" for true, said in moved
     )
     return (
-        f"If {pairs}, {renamed:.0%} of {split} would be right, and {now:.0%} are: are its classes "
-        "numbered in the same order as in training?"
+        f"If {pairs}, {renamed:.0%} of {split} would be right instead of {now:.0%}: are its "
+        "classes numbered in the same order as in training?"
     )

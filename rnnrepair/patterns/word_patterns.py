@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
+from rnnrepair.patterns.numbered import is_among, rows_by_number
+from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.sequences import Kind, Names, SequenceBatch
 
 # Training samples read at a time.
@@ -32,25 +33,16 @@ class WordPatterns:
         names = Names.of(context.spec)
         held = []
         for width in (1, 2):
-            number, row = _held(context.batch, width)
-            pairs = torch.stack([number, row]).unique(dim=1)
-            numbers, counts = pairs[0].unique_consecutive(return_counts=True)
-            held += [
-                (value, width, rows)
-                for value, rows in zip(
-                    numbers.tolist(), pairs[1].split(counts.tolist()), strict=True
-                )
-                if LEAST_INSIDE <= len(rows) < len(context)
-            ]
+            of_width = rows_by_number(*_held(context.batch, width), len(context))
+            held += [(value, width, rows) for value, rows in of_width]
         held.sort(key=lambda one: -len(one[2]))
         found = []
         for value, width, rows in held[:MOST]:
-            inside = torch.zeros(len(context), dtype=torch.bool)
-            inside[rows] = True
+            inside = is_among(rows, len(context))
             parameters = _parameters(value, width)
             words = names.text_of(torch.tensor(_words(parameters)))
             told = f"reads {names.token}{'s' if width > 1 else ''} {words!r}"
-            found.append(Candidate("word", told, inside, parameters, alike=Alike.CLASS))
+            found.append(Candidate(self.name, told, inside, parameters, alike=Alike.CLASS))
         return found
 
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
@@ -91,6 +83,4 @@ def _holds(batch: SequenceBatch, parameters: Mapping[str, float | str]) -> Tenso
     words = _words(parameters)
     number, row = _held(batch, len(words))
     wanted = words[0] if len(words) == 1 else words[0] << 31 | words[1]
-    holds = torch.zeros(len(batch), dtype=torch.bool)
-    holds[row[number == wanted]] = True
-    return holds
+    return is_among(row[number == wanted], len(batch))

@@ -1,4 +1,4 @@
-"""What whoever has looked through the labels does: a new network on the mended data."""
+"""Trains a new network on data with mended labels."""
 
 from rnnrepair.repair.clean import CleanLabels
 

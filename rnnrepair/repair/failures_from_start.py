@@ -1,4 +1,4 @@
-"""What anybody can do without looking for a pattern: train twice, the second time on mistakes."""
+"""Trains a new network, which sees what the first one got wrong more often: Just Train Twice."""
 
 import torch
 

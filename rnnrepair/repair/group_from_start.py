@@ -1,4 +1,4 @@
-"""What whoever knows that a group is rare does: a new network that sees its samples more often."""
+"""Trains a new network, which sees the samples of a group that is named more often."""
 
 from collections.abc import Mapping, Sequence
 

@@ -34,10 +34,7 @@ class KnownPattern:
     @property
     def region(self) -> EditRegion | None:
         """Of the edits that it is taught by; None where no edit explains it."""
-        values = self.pattern.taught.parameters
-        if "edit" not in values:
-            return None
-        return EditRegion(str(values["edit"]), float(values["from"]), float(values["to"]))
+        return self.pattern.taught.region
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain values."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from rnnrepair.edits import apply_edits
-from rnnrepair.edits.sweep import drawn_in
+from rnnrepair.edits.sweeps import drawn_in
 from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import (
     LEAST_FAILURES,

@@ -1,4 +1,4 @@
-"""What whoever knows a pattern does: a new network that is taught it from the first epoch on."""
+"""Trains a new network, which is taught the patterns that were found from its first epoch on."""
 
 from collections.abc import Sequence
 

@@ -23,10 +23,10 @@ class RepairStrategy(ABC):
         needs: roles of training samples that it reads.
         injects: whether it makes samples at all.
         cleans: whether it mends training samples; it is told how suspicious labels are, then.
+        relabels: whether mended samples get other labels.
         takes_all: whether it is given every failure, however many there are.
-        relabels: whether it gives them other labels.
-        edits_samples: whether it changes them by the repair's edits.
-        lengthens: whether they have more steps than what they were made from.
+        edits_samples: whether it makes samples by the repair's edits.
+        lengthens: whether samples have more steps than what they were made from.
         starts_anew: whether it trains a new network on all the data instead of repairing one.
         seeks_patterns: whether it looks for what failures have in common; it is told where, then,
             and what it has taught is taken back where val falls.

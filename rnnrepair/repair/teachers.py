@@ -97,8 +97,10 @@ def write_label_or_task(
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for name, index, of_row, n in zip(
-            *(samples.of(failures.index[rows]), failures.index[rows].tolist()),
-            *(classes, agree.tolist()),
+            samples.of(failures.index[rows]),
+            failures.index[rows].tolist(),
+            classes,
+            agree.tolist(),
             strict=True,
         ):
             writer.writerow([name, index, *(names.of_class(c) for c in of_row), n])

@@ -11,7 +11,7 @@ from rnnrepair.report.cards import FailureCard
 from rnnrepair.report.colours import Colour, class_colours
 from rnnrepair.report.drawing import Drawing
 from rnnrepair.report.neighbourhood import caption, neighbourhood, origin
-from rnnrepair.report.pictures import Scale, thumbnail, value_range
+from rnnrepair.report.pictures import shared_scales, thumbnail
 from rnnrepair.report.sequence_figure import sequence_figure
 from rnnrepair.report.text_figure import TextFigure, failure_text, sample_text
 from rnnrepair.sequences import Names, SampleNames
@@ -112,7 +112,8 @@ def card_view(
         [failure.label, failure.predicted, *failure.prediction.tolist(), *labels]
     )
     final = None if after is None else _prediction_of(failure.index, after)
-    scales = _scales(card)
+    shown = [card.inputs, *card.nearest, *card.injected]
+    scales = shared_scales(shown, by_feature=not (card.is_image or card.is_text))
 
     def called(index: int) -> str:
         return samples.numbered(torch.tensor([index]))[0]
@@ -138,7 +139,10 @@ def card_view(
         figure=failure_text(card, names) if card.is_text else sequence_figure(card, scales, names),
         nearest=tuple(
             sample(
-                *("Influential", inputs, found.label, found.common),
+                "Influential",
+                inputs,
+                found.label,
+                found.common,
                 f"{caption(found, names)} · {called(found.index)}",
             )
             for inputs, found in zip(card.nearest, failure.neighbours, strict=True)
@@ -165,16 +169,6 @@ def _counted(card: FailureCard) -> list[tuple[Tensor, Injected, int]]:
         else:
             found.append((inputs, made, 1))
     return found
-
-
-def _scales(card: FailureCard) -> list[Scale]:
-    """Return the ranges that the pictures of a card share: of an image one, of a series each
-    feature's.
-    """
-    parts = [card.inputs, *card.nearest, *card.injected]
-    if card.is_image or card.is_text:
-        return [value_range(parts)]
-    return [value_range([part[:, c] for part in parts]) for c in range(card.inputs.shape[1])]
 
 
 def _prediction_of(index: int, predictions: Predictions) -> int | None:

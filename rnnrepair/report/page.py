@@ -137,23 +137,25 @@ def write_explanation(
     names = Names.of(data.spec)
     cards = [
         card_view(
-            *(card, names, explanation.sample_names),
+            card,
+            names,
+            explanation.sample_names,
             doubt=explanation.suspect_told(row),
             suspect=explanation.is_suspect(row),
         )
         for row, card in enumerate(failure_cards(explanation.failures, data))
     ]
-    suspect = [explanation.is_suspect(row) for row in range(len(cards))]
     shown = [suspect for suspect in explanation.suspects if suspect.neighbours]
     found = [FoundPattern.of(pattern, {}, {}, 0) for pattern in explanation.patterns or ()]
     text = _page(
-        *("explanation", names),
+        "explanation",
+        names,
         told=explanation,
         network=network,
         patterns=pattern_views(found, data, names, explanation.sample_names),
         training=suspect_views(shown, data, names, explanation.sample_names),
         cards=cards,
-        suspects=[card for card, is_so in zip(cards, suspect, strict=True) if is_so],
+        suspects=[card for card in cards if card.suspect],
         shown=_shown(cards),
         studies=(),
     )

@@ -28,6 +28,13 @@ def value_range(parts: list[Tensor]) -> Scale:
     return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
 
 
+def shared_scales(parts: list[Tensor], *, by_feature: bool) -> list[Scale]:
+    """Return the ranges that pictures share: one of all, or one of each feature of (T, F) parts."""
+    if not by_feature:
+        return [value_range(parts)]
+    return [value_range([part[:, c] for part in parts]) for c in range(parts[0].shape[1])]
+
+
 def png_uri(inputs: Tensor, scale: Scale, max_side: int) -> str:
     """Return a (T, F) sequence as a grey PNG of at most ``max_side`` pixels a side.
 

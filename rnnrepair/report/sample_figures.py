@@ -4,7 +4,7 @@ from torch import Tensor
 
 from rnnrepair.report.card_view import Figure
 from rnnrepair.report.cards import ShownData
-from rnnrepair.report.pictures import thumbnail, value_range
+from rnnrepair.report.pictures import shared_scales, thumbnail
 from rnnrepair.report.text_figure import sample_text
 from rnnrepair.sequences import Kind, Names
 
@@ -26,10 +26,5 @@ def sample_figures(
     if kind == Kind.TOKENS:
         return [sample_text(tokens, (0, 0), names, described) for tokens in inputs]
     image = kind == Kind.IMAGE
-    n_features = inputs[0].shape[1]
-    scales = (
-        [value_range(inputs)]
-        if image
-        else [value_range([part[:, c] for part in inputs]) for c in range(n_features)]
-    )
+    scales = shared_scales(inputs, by_feature=not image)
     return [thumbnail(part, scales, described, image=image) for part in inputs]

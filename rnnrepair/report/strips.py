@@ -11,7 +11,7 @@ from rnnrepair.report.drawing import Box
 from rnnrepair.sequences import Names
 
 Place = Callable[[int, int], tuple[float, float, float, float]]
-"""First and last-but-one step of a run to x, y, width and height of its block."""
+"""First step of a run, and the step behind its last, to x, y, width and height of its block."""
 
 _LETTER_WIDTH, _LETTER_HEIGHT = 6.5, 8.5
 

@@ -57,7 +57,8 @@ def _view(suspect: Suspect, data: ShownData, names: Names, samples: SampleNames)
         Sample(figure, names.of_class(c), colours[c], caption)
         for figure, c, caption in zip(
             sample_figures(inputs, data, names, "sample whose label is suspect, or one like it"),
-            *(label, called),
+            label,
+            called,
             strict=True,
         )
     ]

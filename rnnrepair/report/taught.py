@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits import apply_edits
-from rnnrepair.edits.sweep import sweeps_of
+from rnnrepair.edits.sweeps import drawn_in, sweeps_of
 from rnnrepair.record import FoundPattern
 from rnnrepair.report.cards import ShownData
 from rnnrepair.seeding import torch_generator
@@ -21,15 +21,13 @@ def taught_inputs(pattern: FoundPattern, data: ShownData, at_most: int) -> list[
     Returns:
         (T, F) features of each; none where no edit explains the pattern.
     """
-    taught = pattern.taught
-    wanted = taught.parameters.get("edit")
-    sweep = next((s for s in sweeps_of(data.spec) if s.name == wanted), None)
-    chosen = taught.samples[:at_most]
-    if sweep is None or not chosen:
+    region, chosen = pattern.taught.region, pattern.taught.samples[:at_most]
+    known = {sweep.name for sweep in sweeps_of(data.spec)}
+    # A page may be of a run of another version.
+    if region is None or region.sweep not in known or not chosen:
         return []
     batch = data.fetch(torch.tensor(chosen))
-    generator = torch_generator(0, "taught", taught.told)
-    low, high = (float(taught.parameters[end]) for end in ("from", "to"))
-    place = low + (high - low) * torch.rand(len(chosen), generator=generator)
-    edited = apply_edits(batch.inputs, sweep.draw(place, generator), batch.lengths)
+    generator = torch_generator(0, "taught", pattern.taught.told)
+    edits = drawn_in(region, len(chosen), data.spec, generator)
+    edited = apply_edits(batch.inputs, edits, batch.lengths)
     return [one[:n] for one, n in zip(edited, batch.lengths.tolist(), strict=True)]

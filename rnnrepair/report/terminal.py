@@ -100,7 +100,11 @@ def _classes(record: RunRecord, repair: Repair, names: Names) -> Table:
     """Return the accuracy of each class as a table, with a hint where classes are unequal."""
     hint = unequal_hint(record, names)
     table = Table(
-        *("class", "trained on", "test samples", "accuracy before", "after"),
+        "class",
+        "trained on",
+        "test samples",
+        "accuracy before",
+        "after",
         title="accuracy of each class of the test split",
         caption=None if hint is None else escape(hint),
     )

@@ -95,7 +95,11 @@ class FinishedRun:
         """
         fit = traces["fit"]
         return TrainingView(
-            *(fit, model, len(fit), self.network, self.data.fetch),
+            fit,
+            model,
+            len(fit),
+            self.network,
+            self.data.fetch,
             dynamics=self.dynamics,
             states=self.states()["fit"],
             ends=LastStates.of(self.states().values()),

@@ -15,7 +15,11 @@ def measure(bench: Workbench) -> list[Measure]:
     dynamics.update(fit.index, torch.randn(len(fit), fit.n_classes), fit.label)
     dynamics.end_epoch()
     view = TrainingView(
-        *(fit, analysed.abstraction.model, len(fit), analysed.network, bench.datamodule.fetch),
+        fit,
+        analysed.abstraction.model,
+        len(fit),
+        analysed.network,
+        bench.datamodule.fetch,
         dynamics=dynamics,
     )
     return [

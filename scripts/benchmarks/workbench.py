@@ -133,7 +133,7 @@ class Workbench:
         traces = abstraction.traces
         fetch = self.datamodule.fetch
         view = TrainingView(
-            *(traces["fit"], abstraction.model, self.n_train, network, fetch), ends=abstraction.ends
+            traces["fit"], abstraction.model, self.n_train, network, fetch, ends=abstraction.ends
         )
         scorer = instantiate(self.cfg.influence.method, _convert_="all").fit(view)
         roles = (Role.NEAREST, Role.PARENTS)

@@ -214,7 +214,12 @@ def _narrowed(
         if of and not has.all() and p <= LEVEL and (best is None or p < best.p):
             counts = (int((both & doubted).sum()), single.of_doubted, int(both.sum()))
             best = SharedValue(
-                *(single.column, single.value, *counts, single.of_samples, max(p, single.p), of),
+                single.column,
+                single.value,
+                *counts,
+                single.of_samples,
+                max(p, single.p),
+                of,
                 (name, value),
             )
     return best

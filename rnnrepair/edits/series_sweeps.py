@@ -1,0 +1,157 @@
+"""Wide edits of series."""
+
+from collections.abc import Mapping, Sequence
+
+from rnnrepair.edits.series_edits import SeriesEdits
+from rnnrepair.edits.sweep import Sweep
+from rnnrepair.sequences import DataSpec, Names
+from rnnrepair.settings import Share
+
+# Groups of neighbouring channels that are swept by themselves, at most.
+CHANNEL_GROUPS = 12
+# Equal parts of all channels that are swept too, where they are wider than those groups: what is
+# wrong with a device or an axis is wrong with several channels, a gain with all.
+PARTS = (1, 2, 3, 4)
+# Kinds of edits that are of some channels alone.
+KINDS_OF_CHANNELS = ("magnitude", "drift", "offset")
+# Channels of which neighbours, and those next but one, are swapped, at most: the axes of sensors.
+SWAPPED = 6
+# Largest drift and offset, in spreads of a channel.
+MOVED = 3.0
+# Largest lag, as a share of the longest series.
+LATE = 0.2
+# What is said of a positive size, and of a negative one.
+LATER, HIGHER = ("later by", "earlier by"), ("higher by", "lower by")
+
+
+def series_jitter(
+    spared: Mapping[str, Sequence[int]] | None = None, dropped: Share | None = None
+) -> SeriesEdits:
+    """Return what varies a little beside the parameter that is swept, as it does between samples.
+
+    Args:
+        spared: see ``SeriesEdits``.
+        dropped: likewise.
+    """
+    return SeriesEdits((0.95, 1.05), 1, (0.95, 1.05), 0, spared=spared, dropped=dropped)
+
+
+def series_sweeps(spec: DataSpec) -> list[Sweep]:
+    """Return the wide edits of series: of all channels, of groups and parts of them, swaps."""
+    jitter = series_jitter()
+    lag = max(2.0, round(LATE * (spec.max_steps or 30)))
+    noise, unit = _in_spreads(spec, range(spec.step_width), "noise of {low} to {high}")
+    noisy, losing = jitter.fitted(spec), series_jitter(dropped=0)
+    swept = [
+        Sweep("speed", "speed times {low} to {high}", jitter, "warp", 0.5, 2, by_factor=True),
+        _late("lag", "", lag, jitter),
+        Sweep("dropped", "{low} to {high} of the readings lost", losing, "dropped", 0.1, 0.8),
+        Sweep("noise", noise, noisy, "noise", 0.1, 2, by_factor=True, unit=unit),
+        Sweep("reversed", "reversed in time", jitter, fixed={"reversed": 1.0}),
+    ]
+    groups = _channel_groups(spec)
+    if len(groups) > 1:
+        swept += [_late_channels(spec, group, lag) for group in groups]
+    swept += [sweep for group in groups for sweep in _of_channels(spec, group)]
+    for part in _channel_parts(spec):
+        whole = len(part) == spec.step_width
+        swept += [s for s in _of_channels(spec, part) if _is_of_parts(s, whole=whole)]
+    return swept + _swapped(spec)
+
+
+def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
+    """Return the edits of some channels alone: louder or quieter, dead, of the other sign, ..."""
+    told, name = _channels(spec, group), f"{group[0]}-{group[-1]}"
+    jitter = _jitter_of(spec, group, *KINDS_OF_CHANNELS)
+    louder = told + " times {low} to {high}"
+    drifts, unit = _in_spreads(spec, group, told + " drifting by {low} to {high}")
+    is_higher, _ = _in_spreads(spec, group, told + " higher by {low} to {high}")
+    dead, opposite, moved = {"magnitude": 0.0}, {"magnitude": -1.0}, (-MOVED, MOVED)
+    return [
+        Sweep(f"magnitude_{name}", louder, jitter, "magnitude", 0.2, 4, by_factor=True),
+        Sweep(f"dead_{name}", f"{told} dead", jitter, fixed=dead, dead=tuple(group)),
+        Sweep(f"sign_{name}", f"{told} of opposite sign", jitter, fixed=opposite),
+        Sweep(f"drift_{name}", drifts, jitter, "drift", *moved, unit=unit),
+        Sweep(f"offset_{name}", is_higher, jitter, "offset", *moved, opposite=HIGHER, unit=unit),
+    ]
+
+
+def _late(name: str, who: str, lag: float, jitter: SeriesEdits) -> Sweep:
+    """Return the edits that make a series late or early, or the channels that are named."""
+    told = who + "later by {low} to {high} steps"
+    return Sweep(name, told, jitter, "shift", -lag, lag, whole=True, opposite=LATER)
+
+
+def _late_channels(spec: DataSpec, group: range, lag: float) -> Sweep:
+    """Return the edits that make some channels late or early, the others not."""
+    name, jitter = f"lag_{group[0]}-{group[-1]}", _jitter_of(spec, group, "shift")
+    return _late(name, _channels(spec, group) + " ", lag, jitter)
+
+
+def _swapped(spec: DataSpec) -> list[Sweep]:
+    """Return the edits that swap two channels, where there are few."""
+    n, names = spec.step_width, Names.of(spec)
+    pairs = [(a, b) for a in range(n) for b in (a + 1, a + 2) if b < n] if n <= SWAPPED else []
+    return [
+        Sweep(
+            f"swapped_{a}-{b}",
+            f"channels {names.of_channel(a)} and {names.of_channel(b)} swapped",
+            series_jitter(),
+            fixed={"swapped": float(a), "swapped_with": float(b)},
+        )
+        for a, b in pairs
+    ]
+
+
+def _jitter_of(spec: DataSpec, group: range, *kinds: str) -> SeriesEdits:
+    """Return what varies all series a little, some kinds of it these channels alone."""
+    spared = [c for c in range(spec.step_width) if c not in group]
+    return series_jitter(dict.fromkeys(kinds, spared)).fitted(spec)
+
+
+def _in_spreads(spec: DataSpec, group: range, told: str) -> tuple[str, float]:
+    """Return what people read of sizes in spreads of channels, and the unit they are told in.
+
+    Sizes are told as the data have them, where all channels have one spread; else as spreads.
+    """
+    if spec.scale is None:
+        return told, 1.0
+    spreads = {spec.scale.spread[c] for c in group}
+    if len(spreads) > 1:
+        return told + " times each channel's spread", 1.0
+    return told, spreads.pop()
+
+
+def _channel_groups(spec: DataSpec) -> list[range]:
+    """Return neighbouring channels, in at most so many groups as are swept."""
+    return _neighbours(spec.step_width, -(-spec.step_width // CHANNEL_GROUPS))
+
+
+def _channel_parts(spec: DataSpec) -> list[range]:
+    """Return larger groups of neighbouring channels: all, halves, thirds, quarters."""
+    n, groups = spec.step_width, _channel_groups(spec)
+    every = [part for parts in PARTS for part in _neighbours(n, -(-n // parts))]
+    # What is left over is no wider than a group, or as wide as another part.
+    return [part for part in dict.fromkeys(every) if len(part) > len(groups[0])]
+
+
+def _is_of_parts(sweep: Sweep, *, whole: bool) -> bool:
+    """Return whether an edit of channels is tried with parts of them, or with all."""
+    if sweep.parameter in ("drift", "offset"):
+        # Where many channels are moved, so is the recording.
+        return whole
+    # Every odd recording is nearer to one without readings than to any other.
+    return not whole or not sweep.dead
+
+
+def _neighbours(n: int, width: int) -> list[range]:
+    """Return n channels in groups of so many, the last with what is left."""
+    return [range(first, min(first + width, n)) for first in range(0, n, width)]
+
+
+def _channels(spec: DataSpec, group: range) -> str:
+    """Return what people read of neighbouring channels."""
+    if len(group) == spec.step_width > 1:
+        return "all channels"
+    first, last = (Names.of(spec).of_channel(group[end]) for end in (0, -1))
+    return f"channel {first}" if len(group) == 1 else f"channels {first} to {last}"
