@@ -16,7 +16,7 @@ from rnnrepair.callbacks.repair_context import (
 from rnnrepair.callbacks.trace_collector import repairable_data
 from rnnrepair.influence import Evidence
 from rnnrepair.protocols import phrases_of
-from rnnrepair.repair import Proposal, propose_without
+from rnnrepair.repair import Proposal, propose_for
 
 if TYPE_CHECKING:
     from rnnrepair.callbacks.repair_injection import RepairInjection
@@ -57,7 +57,8 @@ def proposed(
         withheld |= teachers.fail_at(evidence.failures.index) & ~strategy.explains(context)
     if strategy.injects:
         withheld |= _alone_with_unknown(trainer, evidence)
-    proposal = propose_without(strategy, context, withheld, per_failure).limited(wanted)
+    kept = (~withheld).nonzero()[:, 0]
+    proposal = propose_for(strategy, context, kept, per_failure).limited(wanted)
     for pattern in strategy.patterns[n_found:]:
         log.info("Found: %s.", pattern.name)
     for pattern in strategy.given_up:

@@ -22,6 +22,7 @@ from rnnrepair.repair import (
     NoRepair,
     RandomRepair,
     ledger_rows,
+    propose_for,
     read_ledger,
     rebuild,
     rounds_held,
@@ -155,6 +156,32 @@ def test_all_failures_share_the_budget_those_without_samples_too(repair_case):
     context = judged(repair_case, own=[0, 1])
     assert CleanThen(FailureRepair()).serves(context).all()
     assert len(CleanThen(FailureRepair()).propose(context, 3)) == 3 * (len(context.evidence) - 2)
+
+
+def test_failures_that_others_withhold_are_left_out_and_labels_are_mended_all_the_same(repair_case):
+    n = len(repair_case.context.evidence)
+    context = replace(judged(repair_case, suspects=[4], own=[0], neighbours=[3]), room=2 * n)
+    kept = torch.arange(1, n)
+    made = propose_for(CleanThen(FailureRepair()), context, kept, 2)
+    assert made.withheld == 2
+    assert set(made.failure.tolist()) == set(range(n)) - {0, 3}
+    assert len(made) == 2 * (n - 2)
+    nothing = propose_for(CleanThen(FailureRepair()), context, kept[:0], 2)
+    assert (len(nothing), nothing.withheld) == (0, n)
+    suspect = int(context.originals[4])
+    assert [mend.index for mend in nothing.mends] == [suspect]
+    assert suspect in {mend.index for mend in made.mends}
+
+
+def test_a_part_of_the_failures_has_its_share_of_the_room_and_its_own_doubt(repair_case):
+    context = replace(judged(repair_case, own=[1]), room=10)
+    n = len(context.evidence)
+    part = context.select(torch.tensor([1, 3]))
+    assert part.room == 10 * 2 // n
+    assert part.doubt.own.tolist() == [True, False]
+    assert part.doubt.copies.shape[0] == 2
+    failures = context.evidence.failures.index
+    assert part.evidence.failures.index.tolist() == failures[[1, 3]].tolist()
 
 
 def test_nothing_is_made_where_no_failure_can_be_trusted(repair_case):

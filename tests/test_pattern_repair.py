@@ -82,7 +82,7 @@ def inside(case):
 def strategy_of(monkeypatch, finder, **settings):
     # What passes the test is not this file's question.
     monkeypatch.setattr("rnnrepair.patterns.tried.LEAST_INSIDE", 2)
-    monkeypatch.setattr("rnnrepair.patterns.chance.PRIOR", 0.1)
+    monkeypatch.setattr("rnnrepair.patterns.excess.PRIOR", 0.1)
     return PatternRepair(finders=[finder], **settings)
 
 

@@ -14,8 +14,8 @@ from rnnrepair.patterns import (
     WordPatterns,
     find_patterns,
 )
-from rnnrepair.patterns.chance import strata_of
 from rnnrepair.patterns.difficulty import difficulty
+from rnnrepair.patterns.strata import strata_of
 from rnnrepair.patterns.tried import Tried, units_of
 from rnnrepair.sequences import SequenceBatch
 from tests.planted_patterns import (

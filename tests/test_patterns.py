@@ -17,9 +17,11 @@ from rnnrepair.patterns import (
     columns_without_groups,
     find_patterns,
 )
-from rnnrepair.patterns.chance import PRIOR, Chance, strata_of
+from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.difficulty import NEAREST, OF_A_CLASS, OF_ALL, difficulty, harder_half
+from rnnrepair.patterns.excess import PRIOR, Excess
 from rnnrepair.patterns.pools import make_pool, near
+from rnnrepair.patterns.strata import strata_of
 from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
 from tests.planted_patterns import (
     agreement,
@@ -211,16 +213,13 @@ def test_shuffles_keep_the_failures_of_each_stratum_and_excess_counts_them():
             expected += n_inside * share
             variance += n_inside * (n - n_inside) / (n - 1) * share * (1 - share)
         z = (int(failed[members].sum()) - expected) / math.sqrt(variance + PRIOR)
-        assert float(chance.excess(inside)[number]) == pytest.approx(z, abs=1e-4)
-    largest = [
-        float(Chance(flags > 0, stratum, 1, g).excess(inside).max()) for flags in chance.shuffled.T
-    ]
+        assert float(chance.of(inside)[number]) == pytest.approx(z, abs=1e-4)
+    largest = [float(Excess(flags > 0, stratum).of(inside).max()) for flags in chance.shuffled.T]
     by_chance = chance.largest_by_chance(inside, torch.ones(7))
     assert by_chance.tolist() == pytest.approx(largest, abs=1e-4)
     weight = torch.tensor([0.1, 0.9, 0.5, 1.0, 0.3, 0.7, 0.2])
     weighted = [
-        float((Chance(flags > 0, stratum, 1, g).excess(inside) * weight).max())
-        for flags in chance.shuffled.T
+        float((Excess(flags > 0, stratum).of(inside) * weight).max()) for flags in chance.shuffled.T
     ]
     by_chance = chance.largest_by_chance(inside, weight)
     assert by_chance.tolist() == pytest.approx(weighted, abs=1e-4)

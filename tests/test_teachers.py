@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from rnnrepair.network import Predictions
-from rnnrepair.repair import FailureRepair, Teachers, propose_without, write_label_or_task
+from rnnrepair.repair import FailureRepair, Teachers, propose_for, write_label_or_task
 from rnnrepair.sequences import Names, SampleNames
 
 
@@ -53,7 +53,7 @@ def test_what_is_withheld_gets_nothing_and_the_others_what_they_had(repair_case)
     assert n > 3
     withheld = torch.arange(n) % 3 == 0
     whole = FailureRepair().propose(context, 4)
-    made = propose_without(FailureRepair(), context, withheld, 4)
+    made = propose_for(FailureRepair(), context, (~withheld).nonzero()[:, 0], 4)
     assert made.withheld == int(withheld.sum())
     assert not withheld[made.failure].any()
     kept = whole.select((~withheld[whole.failure]).nonzero()[:, 0])
@@ -64,10 +64,10 @@ def test_what_is_withheld_gets_nothing_and_the_others_what_they_had(repair_case)
 def test_nothing_withheld_is_the_strategy_itself_and_all_withheld_is_nothing(repair_case):
     context = repair_case.context
     none = torch.zeros(len(context.evidence), dtype=torch.bool)
-    made = propose_without(FailureRepair(), context, none, 4)
+    made = propose_for(FailureRepair(), context, torch.arange(len(none)), 4)
     assert torch.equal(made.failure, FailureRepair().propose(context, 4).failure)
     assert made.withheld == 0
-    empty = propose_without(FailureRepair(), context, ~none, 4)
+    empty = propose_for(FailureRepair(), context, torch.arange(0), 4)
     assert len(empty) == 0
     assert empty.withheld == len(none)
     assert len(replace(empty).changes().label) == 0

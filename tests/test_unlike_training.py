@@ -107,7 +107,7 @@ def test_renamed_classes_are_told_where_far_more_would_be_right():
     names = Names(("a", "b", "c"))
     cycle = torch.tensor([[0, 10, 0], [0, 1, 9], [10, 0, 0]])
     assert renumbered(cycle, names, "test").startswith(
-        "If a were b and b were c and c were a, 97% of test would be right, and 3% are"
+        "If a were b and b were c and c were a, 97% of test would be right instead of 3%"
     )
     # Bad as it is, no other numbering does much better; and one that is right is left alone.
     one_answer, few = torch.tensor([[20, 0], [75, 5]]), torch.tensor([[0, 0, 1]] + 2 * [[0, 0, 0]])

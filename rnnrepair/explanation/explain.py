@@ -2,19 +2,25 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rnnrepair.abstraction import AbstractionSettings, StreamingPCA, abstract
-from rnnrepair.at_chance import at_chance, constant_score
+from rnnrepair.abstraction import (
+    Abstraction,
+    AbstractionSettings,
+    Collected,
+    StreamingPCA,
+    abstract,
+)
 from rnnrepair.atomic import make_folder
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.explanation.asked import asked_about, told_rows
 from rnnrepair.explanation.by_group import failures_by_group
+from rnnrepair.explanation.cautions import cautions, without_doubted
+from rnnrepair.explanation.common_causes import common_causes
 from rnnrepair.explanation.explanation import Explanation
 from rnnrepair.explanation.states import states_name, states_of
 from rnnrepair.influence import (
@@ -34,18 +40,12 @@ from rnnrepair.influence import (
     held_out_of,
     suspect_labels,
 )
-from rnnrepair.network import verified
+from rnnrepair.network import TracedNetwork, verified
 from rnnrepair.network.calls import Call
 from rnnrepair.patterns import (
     Finder,
-    Pattern,
-    PatternContext,
-    Search,
-    gathering_finders,
     learnt_told,
-    teachable_finders,
     unlike_inside,
-    unlike_training,
 )
 from rnnrepair.progress import bars_if, bars_shown
 from rnnrepair.protocols import (
@@ -58,32 +58,17 @@ from rnnrepair.protocols import (
     set_up,
 )
 from rnnrepair.record import gather_failures, gather_suspects, with_evidence
-from rnnrepair.scores import Monitor, Scored, confusion
+from rnnrepair.scores import confusion
 from rnnrepair.sequences import Kind, Names, SampleName
 from rnnrepair.settings import Count, check_settings
 from rnnrepair.traces import Traces
 
 # Training samples with a suspect label that are told with what speaks against it.
 SHOWN = 12
-# Share of what one answer for all gets wrong of the training samples, that a network has learnt.
-LEARNT = 0.25
-
 # What nobody knows of a network whose training was not watched.
 UNKNOWN = dict.fromkeys(
     (Need.DYNAMICS, Need.TRAJECTORY),
     "how training went is not seen in a trained network: choose another method.",
-)
-
-# Share of training labels that may be suspect, and still be what is wrong with the data.
-FEW_SUSPECT = 0.2
-# p up to which it is told that failures may share something, where nothing is certain.
-UNCERTAIN = 0.05
-
-# Told of networks that read padding.
-PADDED = (
-    "What the network answers depends on how far a batch is padded, which may be why it fails: it "
-    "reads padding as inputs, as output[:, -1] of padded sequences does. Take the state behind the "
-    "last step of each sequence (packed sequences, or its length)."
 )
 
 log = logging.getLogger(__name__)
@@ -167,47 +152,27 @@ def explain(
         name = states_name(network, data, splits, settings, tap)
     kept = Path(keep_in) / name if keep_in is not None and name is not None else None
     collected = states_of(network, data, splits, settings, kept, bars_if(progress))
-    in_fit = torch.isin(collected.states["fit"].index, data.indices("fit"))
-    n_original = int(in_fit.sum())
+    n_original = int(torch.isin(collected.states["fit"].index, data.indices("fit")).sum())
     abstraction = abstract(collected, settings, n_original)
     traces = abstraction.traces[split]
     trained_on = abstraction.traces["fit"].select(torch.arange(n_original))
     rows, right = told_rows(traces, asked, at_most)
-    groups = groups_of_samples(data)
     failures = traces.select(rows)
-    view = TrainingView(
-        abstraction.traces["fit"],
-        abstraction.model,
-        n_original,
-        network,
-        data.fetch,
-        states=collected.states["fit"],
-        ends=abstraction.ends,
-        dynamics=dynamics,
-        columns=columns_of_samples(data),
-        groups=groups,
-        checked=checked_labels(data),
-        held_out=held_out_of({"test": abstraction.traces["test"]}),
-        scale=data.spec.scale,
-    )
+    view = _view(network, data, collected, abstraction, n_original, dynamics)
     suspicion = suspect_labels(view, settings.seed)
-    undoubted = _without_doubted(trained_on, suspicion)
-    warnings = unlike_training(data, trained_on, traces, split)
-    # Where wrong labels are why, they are told by themselves.
-    if not_trained_on(undoubted, traces, split):
-        warnings.insert(0, not_trained_on(trained_on, traces, split))
-    if network.depends_on_padding:
-        warnings.insert(0, PADDED)
+    undoubted = without_doubted(trained_on, suspicion)
+    warnings = cautions(network, data, trained_on, undoubted, traces, split)
     for warning in warnings:
         log.warning("%s", warning)
     suspects = gather_suspects(suspicion, view, None, None)
     evidence = _evidence(method, view, failures, top, settings.seed)
-    patterns, perhaps, gathered = _patterns(data, trained_on, traces, finders, settings.seed)
+    patterns, perhaps, gathered = common_causes(data, trained_on, traces, finders, settings.seed)
     doubt = _doubt(view, failures, traces, suspicion, doubting, settings.seed)
     doubted = 4 * int((doubt.suspect | doubt.explained).sum()) > len(failures)
     # Classes say little of why.
     elsewhere = any(of.parameters.get("group") != "class" for of in gathered)
     more_is_told = patterns or doubted or elsewhere
+    failing, groups = traces.index[~traces.correct], view.groups
     return Explanation(
         spec=data.spec,
         network=network.describe(),
@@ -219,7 +184,7 @@ def explain(
         warning="\n".join(warnings),
         learnt="" if warnings or more_is_told else learnt_told(traces, undoubted, split),
         confused=confusion(traces.label, traces.final_prediction),
-        failing=(failing := traces.index[~traces.correct]),
+        failing=failing,
         by_group=failures_by_group(traces.index, ~traces.correct, groups, view.columns),
         n_apart=len((failing if groups is None else groups[failing]).unique()),
         patterns=patterns,
@@ -234,11 +199,39 @@ def explain(
         doubt=doubt,
         suspicion=suspicion,
         suspects=tuple(with_evidence(suspects, view, SHOWN, settings.seed)),
-        place=_in_the_plane(*(abstraction.ends.at(t.index) for t in (view.traces, failures))),
+        place=_in_the_plane(
+            abstraction.ends.at(view.traces.index), abstraction.ends.at(failures.index)
+        ),
         words=_words(data, failures.index),
         n_inputs=data.fetch(failures.index).lengths,
         right=right,
         sample_names=names_of_samples(data),
+    )
+
+
+def _view(
+    network: TracedNetwork,
+    data: RepairableData,
+    collected: Collected,
+    abstraction: Abstraction,
+    n_original: int,
+    dynamics: TrainingDynamics | None,
+) -> TrainingView:
+    """Return what influence methods may know of a network whose training was not watched."""
+    return TrainingView(
+        abstraction.traces["fit"],
+        abstraction.model,
+        n_original,
+        network,
+        data.fetch,
+        states=collected.states["fit"],
+        ends=abstraction.ends,
+        dynamics=dynamics,
+        columns=columns_of_samples(data),
+        groups=groups_of_samples(data),
+        checked=checked_labels(data),
+        held_out=held_out_of({"test": abstraction.traces["test"]}),
+        scale=data.spec.scale,
     )
 
 
@@ -271,33 +264,6 @@ def _make_folder(keep_in: Path) -> None:
         ) from error
 
 
-def _without_doubted(trained_on: Traces, suspicion: Suspicion) -> Traces:
-    """Leave out samples whose label is doubted, where few are: of other data all labels are."""
-    doubted = suspicion.suspect | suspicion.explained
-    if float(doubted.double().mean()) > FEW_SUSPECT:
-        return trained_on
-    return trained_on.select((~doubted).nonzero()[:, 0])
-
-
-def not_trained_on(trained_on: Traces, traces: Traces, split: Split) -> str:
-    """Return a warning where training samples are not answered as by a network trained on them.
-
-    It has learnt little of them, or is further behind the split than three standard errors.
-    """
-    here, there = (Scored.share(int(of.correct.sum()), len(of)) for of in (trained_on, traces))
-    guess = constant_score(trained_on.label, Monitor.ACCURACY)
-    chance = at_chance(trained_on.label, trained_on.final_prediction, Monitor.ACCURACY)
-    little = chance or here.value - guess < LEARNT * (1 - guess)
-    if not little and not here.is_surely_below(there):
-        return ""
-    reason = f"one answer for all {guess:.1%}" if little else f"but {there.value:.1%} of {split}"
-    return (
-        f"The network gets {here.value:.1%} of its training samples right, {reason}. Is it "
-        "trained, and are these the data that it was trained on: scaled the same way, with classes "
-        "numbered in the same order? Nothing that is told of training samples holds otherwise."
-    )
-
-
 def _evidence(
     method: InfluenceMethod, view: TrainingView, failures: Traces, top: int, seed: int
 ) -> Evidence:
@@ -325,36 +291,6 @@ def _doubt(
     # Those that are told stand for as large a part of the split.
     among = len(traces) * len(failures) / int((~traces.correct).sum())
     return doubt_labels(view, failures, suspicion, doubting, seed, among)
-
-
-def _patterns(
-    data: RepairableData,
-    trained_on: Traces,
-    traces: Traces,
-    finders: Sequence[Finder] | None,
-    seed: int,
-) -> tuple[tuple[Pattern, ...] | None, Pattern | None, tuple[Pattern, ...]]:
-    """Return what all failures of a split share; where nothing, what they may, and where they are.
-
-    None, None and nothing where nobody asks.
-    """
-    finders = teachable_finders() if finders is None else finders
-    if not finders:
-        return None, None, ()
-    log.info("Looking for what the %d failures have in common", int((~traces.correct).sum()))
-    originals = trained_on.index, trained_on.label
-    context = PatternContext.of(data, originals, traces, seed)
-    search = Search(replace(context, fit=trained_on), finders)
-    found = tuple(search.named())
-    explained = sum(pattern.size for pattern in found)
-    if 2 * explained >= int(context.failed.sum()) > 0:
-        return found, None, ()
-    # What an edit comes near to may have another cause: where it explains few, inputs may tell.
-    gathered = Search(replace(context, fit=trained_on), gathering_finders()).named()
-    already = {pattern.told for pattern in found}
-    gathered = [pattern for pattern in gathered if pattern.told not in already]
-    uncertain = () if found else search.named(UNCERTAIN, at_most=1)
-    return found, uncertain[0] if uncertain else None, tuple(gathered)
 
 
 def _in_the_plane(ends: Tensor, failed_ends: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Whether the label of a failure, or those of its neighbours, may be wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
@@ -113,6 +113,15 @@ class LabelDoubt:
     def suspect(self) -> Tensor:
         """(M,) bool, whether anything speaks against a label, and no value explains it."""
         return (self.own | self.neighbours | self.copied) & ~self.explained
+
+    def select(self, rows: Tensor) -> "LabelDoubt":
+        """Return what is doubted of some of the failures.
+
+        Args:
+            rows: (k,) int64 of the failures.
+        """
+        of_failures = ("odds", "own", "neighbours", "copies", "explained_by")
+        return replace(self, **{name: getattr(self, name)[rows] for name in of_failures})
 
 
 def doubt_labels(

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from rnnrepair.edits.sweep import Sweep
 from rnnrepair.edits.sweeps import still, sweeps_of
-from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.dead_channels import dead_channels, has_dead_channels, is_seen
 from rnnrepair.patterns.difficulty import harder_half
+from rnnrepair.patterns.excess import Excess
 from rnnrepair.patterns.pattern import Alike, Candidate
 from rnnrepair.patterns.pools import Near, near, size_of_bins
 from rnnrepair.patterns.trait import EDIT
-from rnnrepair.seeding import torch_generator
 from rnnrepair.settings import Count, at_least, check_settings
 
 # Parts of a sweep, and how many neighbouring ones make a region.
@@ -88,22 +87,16 @@ class EditPatterns:
         sweep = _sweep(context, candidate.parameters)
         low, high = (float(candidate.parameters[end]) for end in ("from", "to"))
         # By difficulty alone: where its members end is seen better among all classes together.
-        chance = Chance(
-            context.failed,
-            stratum,
-            0,
-            torch_generator(context.seed, "no shuffles"),
-            context.group,
-        )
+        compared = Excess(context.failed, stratum, context.group)
         if sweep.parameter is not None:
             low, high = _wider(sweep, low, high)
             found = self._near(context, sweep, low, high, "wider").all_bins()
             plain = self._near(context, still(context.spec.kind), purpose="wider").all_bins()
-            inside = _best(_ratio(found, 0, 1, plain.mean(0, 1)), chance)
+            inside = _best(_ratio(found, 0, 1, plain.mean(0, 1)), compared)
             place = found.place[:, 0].median(1).values
-            low, high = _region(place, inside, (low, high), chance)
+            low, high = _region(place, inside, (low, high), compared)
         found, ratio = self._in_region(context, sweep, low, high)
-        inside = _best(ratio, chance)
+        inside = _best(ratio, compared)
         return replace(
             candidate,
             told=sweep.region(low, high),
@@ -207,18 +200,18 @@ def _nearest(ratio: Tensor, shares: Sequence[float]) -> list[Tensor]:
     return [ratio < min(end, 1.0) for end in ends]
 
 
-def _best(ratio: Tensor, chance: Chance) -> Tensor:
+def _best(ratio: Tensor, compared: Excess) -> Tensor:
     """Return the fewest samples of smallest ratio among which failures exceed chance most.
 
     Samples that come less near and are hard otherwise fail too, and would go along with it.
     """
     choices = torch.stack(_nearest(ratio, EXPLAINED_CLOSELY))
-    excess = chance.excess(choices)
+    excess = compared.of(choices)
     return choices[int((excess >= AS_GOOD * excess.max()).int().argmax())]
 
 
 def _region(
-    place: Tensor, inside: Tensor, ends: tuple[float, float], chance: Chance
+    place: Tensor, inside: Tensor, ends: tuple[float, float], compared: Excess
 ) -> tuple[float, float]:
     """Return the narrowest part of a sweep where failures exceed chance as much as anywhere.
 
@@ -228,13 +221,13 @@ def _region(
         place: (S,) of the edits that come nearest.
         inside: (S,) bool, samples that come near at all.
         ends: of the part that was looked at.
-        chance: of the S samples.
+        compared: the S samples.
     """
     edges = torch.linspace(*ends, EDGES + 1, dtype=torch.float64)
     parts = torch.combinations(torch.arange(EDGES + 1))
     low, high = edges[parts[:, 0]], edges[parts[:, 1]]
     within = inside & (place >= low[:, None]) & (place <= high[:, None])
-    excess = chance.excess(within)
+    excess = compared.of(within)
     width = (high - low).masked_fill(excess < AS_GOOD * excess.max(), torch.inf)
     best = int(width.argmin())
     room = float(edges[1] - edges[0])

@@ -6,11 +6,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.chance import strata_of
 from rnnrepair.patterns.context import PatternContext
 from rnnrepair.patterns.difficulty import difficulty
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.pattern import Candidate, Pattern, error_of
+from rnnrepair.patterns.strata import strata_of
 from rnnrepair.patterns.tried import LEAST_FAILURES, Passed, Tried, same_failures
 from rnnrepair.patterns.within import told_within
 from rnnrepair.seeding import torch_generator

@@ -8,11 +8,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.chance import Chance, comparable
 from rnnrepair.patterns.columns import groups_of, is_in, members_of_groups, sharper_group
 from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.excess import Excess
 from rnnrepair.patterns.pattern import Alike, Candidate
-from rnnrepair.seeding import torch_generator
+from rnnrepair.patterns.strata import comparable
 from rnnrepair.sequences import Names, SequenceBatch
 
 CLASS, LENGTH = "class", "length"
@@ -79,8 +79,8 @@ def _sharper(context: PatternContext, candidate: Candidate, stratum: Tensor) -> 
     parameters = {"column": column, **group}
     inside = _inside(context, parameters)
     parts = comparable(stratum, candidate.alike, context.label)
-    chance = Chance(context.failed, parts, 0, torch_generator(0, "no shuffles"))
-    now, before = chance.excess(torch.stack([inside, candidate.inside])).tolist()
+    excess = Excess(context.failed, parts)
+    now, before = excess.of(torch.stack([inside, candidate.inside])).tolist()
     if now < before:
         return candidate
     return replace(candidate, told=f"{column} {told}", parameters=parameters, inside=inside)

@@ -7,12 +7,13 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.chance import AT_A_TIME, Chance, comparable
+from rnnrepair.patterns.chance import Chance
 from rnnrepair.patterns.context import PatternContext
+from rnnrepair.patterns.excess import AT_A_TIME, Excess
 from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_shuffles import held_by_groups
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Alike, Candidate
-from rnnrepair.seeding import torch_generator
+from rnnrepair.patterns.strata import comparable
 
 # Failures that a pattern has at least, those of one group as one.
 LEAST_FAILURES = 5
@@ -236,7 +237,7 @@ class Tried:
                 inside, weight = self.inside[rows[own]], self.weight[rows[own]]
                 # What hardly fails more than others is nothing to mend, however sure that is.
                 seldom = chance.ratio(inside) < LEAST_RATIO
-                excess[own] = (chance.excess(inside) * weight).masked_fill(seldom, -torch.inf)
+                excess[own] = (chance.of(inside) * weight).masked_fill(seldom, -torch.inf)
                 largest = chance.largest_by_chance(inside, weight)
                 by_chance[kind] = torch.maximum(by_chance[kind], largest)
         return excess, by_chance
@@ -294,8 +295,7 @@ def holds(
     if context.failures_apart(refined.inside) < LEAST_FAILURES:
         return False
     parts = comparable(stratum, candidate.alike, context.label)
-    generator = torch_generator(context.seed, "no shuffles")
-    chance = Chance(context.failed, parts, 0, generator, context.group)
+    excess = Excess(context.failed, parts, context.group)
     both = torch.stack([refined.inside, candidate.inside])
-    now, before = chance.excess(both).tolist()
-    return now >= AS_GOOD * before and float(chance.ratio(both)[0]) >= LEAST_RATIO
+    now, before = excess.of(both).tolist()
+    return now >= AS_GOOD * before and float(excess.ratio(both)[0]) >= LEAST_RATIO

@@ -40,6 +40,7 @@ from rnnrepair.repair.pattern import PatternRepair
 from rnnrepair.repair.pattern_from_start import PatternFromStart
 from rnnrepair.repair.phrase import PhraseRepair, PhrasesFromStart, RandomPhraseRepair
 from rnnrepair.repair.proposal import Proposal, RepairContext, Sought
+from rnnrepair.repair.propose_for import propose_for
 from rnnrepair.repair.rebuild import rebuild
 from rnnrepair.repair.segment_controls import (
     InsertionRepair,
@@ -48,7 +49,7 @@ from rnnrepair.repair.segment_controls import (
 )
 from rnnrepair.repair.stop_reason import StopReason
 from rnnrepair.repair.strategy import RepairStrategy
-from rnnrepair.repair.teachers import Teachers, propose_without, write_label_or_task
+from rnnrepair.repair.teachers import Teachers, write_label_or_task
 
 __all__ = [
     "Action",
@@ -103,7 +104,7 @@ __all__ = [
     "marked",
     "part",
     "proposal_of",
-    "propose_without",
+    "propose_for",
     "read_ledger",
     "rebuild",
     "rounds_held",

@@ -12,6 +12,7 @@ from rnnrepair.errors import Fault, SettingsError
 from rnnrepair.patterns import Pattern
 from rnnrepair.repair.clean import CleanLabels, judged_labels
 from rnnrepair.repair.proposal import Proposal, RepairContext
+from rnnrepair.repair.propose_for import propose_for
 from rnnrepair.repair.strategy import RepairStrategy
 
 
@@ -118,19 +119,9 @@ class CleanThen(RepairStrategy):
         """Propose samples for the failures that can be trusted, and what is to be mended."""
         context = self._undoubted(context)
         cleaned = self.clean.propose(context, budget)
-        doubtful = _doubtful(context)
-        kept = (~doubtful).nonzero()[:, 0]
-        trusted = _trusted(context, kept)
-        made = Proposal.empty(context)
-        if len(kept) and len(trusted.originals):
-            made = self.then.propose(trusted, budget)
-        return replace(
-            made,
-            failure=kept[made.failure],
-            mends=cleaned.mends,
-            withheld=int(doubtful.sum()),
-            untrusted=_suspect(context),
-        )
+        kept = (~_doubtful(context)).nonzero()[:, 0]
+        made = propose_for(self.then, _trusted(context), kept, budget)
+        return replace(made, mends=cleaned.mends, untrusted=_suspect(context))
 
     def _undoubted(self, context: RepairContext) -> RepairContext:
         """Return the same without doubt about failures whose cause has been found."""
@@ -153,14 +144,14 @@ def _suspect(context: RepairContext) -> Tensor:
     return torch.cat([suspicion.index[suspicion.suspect], failures[doubt.own]])
 
 
-def _trusted(context: RepairContext, failures: Tensor) -> RepairContext:
-    """Return what is known of some failures, without samples whose label is or was suspect."""
+def _trusted(context: RepairContext) -> RepairContext:
+    """Return the same without training samples whose label is or was suspect."""
     suspicion, _ = judged_labels(context)
     suspect = torch.cat([suspicion.index[suspicion.suspect], context.mended])
     trusted = ~torch.isin(context.originals, suspect)
     return replace(
         context,
-        evidence=context.evidence.select(failures).without(suspect),
+        evidence=context.evidence.without(suspect),
         originals=context.originals[trusted],
         original_label=context.original_label[trusted],
         original_correct=context.original_correct[trusted],

@@ -102,6 +102,20 @@ class RepairContext:
         most = budget * len(self.evidence)
         return most if self.room is None else min(most, self.room)
 
+    def select(self, failures: Tensor) -> "RepairContext":
+        """Return what is known of some failures, with their share of the room.
+
+        Args:
+            failures: (k,) int64 rows of the failures.
+        """
+        room, n = self.room, max(len(self.evidence), 1)
+        return replace(
+            self,
+            evidence=self.evidence.select(failures),
+            doubt=None if self.doubt is None else self.doubt.select(failures),
+            room=None if room is None else room * len(failures) // n,
+        )
+
     def looked_through(self) -> Sought:
         """Return where patterns are looked for.
 

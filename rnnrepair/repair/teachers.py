@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,8 +10,6 @@ from torch import Tensor
 
 from rnnrepair.atomic import write_file
 from rnnrepair.network import Predictions
-from rnnrepair.repair.proposal import Proposal, RepairContext
-from rnnrepair.repair.strategy import RepairStrategy
 from rnnrepair.sequences import Names, SampleNames
 
 FILE = "label_or_task.csv"
@@ -42,29 +40,6 @@ class Teachers:
         """Return (m,) bool: whether all of them are wrong about each of m samples of the split."""
         wrong = (self.predicted != self.label).all(0)
         return wrong[torch.searchsorted(self.index, index)]
-
-
-def propose_without(
-    strategy: RepairStrategy, context: RepairContext, withheld: Tensor, budget: int
-) -> Proposal:
-    """Let a strategy propose for all failures but some; their share of the budget goes to nobody.
-
-    Args:
-        strategy: that mends nothing.
-        context: of M failures.
-        withheld: (M,) bool, those that get no samples.
-        budget: samples for each of the others.
-    """
-    if not bool(withheld.any()):
-        return strategy.propose(context, budget)
-    kept = (~withheld).nonzero()[:, 0]
-    made = Proposal.empty(context)
-    if len(kept):
-        room = context.room and context.room * len(kept) // len(withheld)
-        rest = replace(context, evidence=context.evidence.select(kept), room=room)
-        if bool(strategy.serves(rest).any()):
-            made = strategy.propose(rest, budget)
-    return replace(made, failure=kept[made.failure], withheld=int(withheld.sum()))
 
 
 def write_label_or_task(
