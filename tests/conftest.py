@@ -16,6 +16,7 @@ from rnnrepair.abstraction import (
     abstract,
     collect,
 )
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import EditFamily, SeriesEdits, TokenEdits
 from rnnrepair.influence import (
@@ -34,7 +35,8 @@ from tests.records import record_of
 from tests.report_page import Page
 from tests.report_page import Sequences as Shown
 
-torch.set_num_threads(1)
+# Of torch, numpy and scipy: tests run side by side.
+use_threads(1)
 
 
 def pytest_collection_finish() -> None:

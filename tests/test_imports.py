@@ -91,6 +91,7 @@ RULES = {
             "wandb",
             "hydra",
             "omegaconf",
+            "threadpoolctl",
         },
     ),
     "datamodules": (

@@ -1,6 +1,7 @@
 """The key ``threads``, which every program has."""
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from rnnrepair.errors import ConfigurationError
 
@@ -10,13 +11,14 @@ def faulty_threads(threads: object) -> list[str]:
     is_number = isinstance(threads, int) and not isinstance(threads, bool)
     if threads is None or (is_number and threads >= 1):  # type: ignore[operator]
         return []
-    return [
-        f"threads: expected an integer of at least 1, or null for torch's choice, got {threads!r}"
-    ]
+    return [f"threads: expected an integer of at least 1, or null for all cores, got {threads!r}"]
 
 
 def use_threads(threads: int | None) -> None:
-    """Let torch use so many threads; None leaves torch's choice.
+    """Let torch, numpy, scipy and scikit-learn use so many threads; None leaves their choice.
+
+    Runs side by side with one thread each would else wait for one another: the linear algebra of
+    numpy and scipy takes all cores, whatever torch is told.
 
     Raises:
         ConfigurationError: no number of threads.
@@ -26,3 +28,4 @@ def use_threads(threads: int | None) -> None:
         raise ConfigurationError(f"{wrong[0]}.")
     if threads is not None:
         torch.set_num_threads(threads)
+        threadpool_limits(threads)

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from typing_extensions import override
 
 from benchmarks.measure import Measure, at_most
 from benchmarks.workbench import CHAIN, Workbench, make_trainer
+from rnnrepair.callbacks.launch.threads import use_threads
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
@@ -125,8 +125,7 @@ def _prepared(plain: dict[str, Any]) -> tuple[DictConfig, pl.LightningDataModule
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     cfg: DictConfig = OmegaConf.create(plain)
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     datamodule = instantiate(cfg.datamodule, _convert_="all")
     datamodule.setup()
     return cfg, datamodule

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from benchmarks.measure import Measure, at_least, at_most, in_turns, seconds_of
 from benchmarks.memory import peak_mb, reset_peak
 from benchmarks.workbench import Workbench
+from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.studies import FinishedRun, KSweep, feature_table, fit_simnn
 from rnnrepair.traces import Traces
 
@@ -79,8 +80,7 @@ def measure(bench: Workbench) -> list[Measure]:
 def sweep(plain: dict[str, Any]) -> dict[str, float]:
     """Sweep over three sizes in a fresh process; return its seconds and memory."""
     cfg: DictConfig = OmegaConf.create(plain)
-    if cfg.threads is not None:
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.threads)
     pl.seed_everything(cfg.seed, verbose=False)
     bench = Workbench(cfg)
     settings = instantiate(cfg.abstraction, _convert_="all")

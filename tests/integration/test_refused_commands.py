@@ -78,9 +78,9 @@ def test_several_mistakes_hide_no_suggestion():
         ),
         (
             "threads=0",
-            "threads: expected an integer of at least 1, or null for torch's choice, got 0",
+            "threads: expected an integer of at least 1, or null for all cores, got 0",
         ),
-        ("threads=abc", "or null for torch's choice, got 'abc'"),
+        ("threads=abc", "or null for all cores, got 'abc'"),
         ("trainer.devices=4", "one device, got 4: write trainer.devices=1"),
         ("model.optimizer.lr=-1", "model.optimizer: Invalid learning rate: -1"),
         ("model.optimizer.lr=fast", "model.optimizer: "),
