@@ -124,7 +124,8 @@ class LoadedData:
             return None
         rows = torch.linspace(0, self.n_train - 1, min(self.n_train, SCALED_BY)).long()
         inputs, lengths = self.sequences.take(rows)
-        return RoughScale.of(inputs[torch.arange(inputs.shape[1]) < lengths[:, None]])
+        there = torch.arange(inputs.shape[1]) < lengths[:, None]
+        return RoughScale.of(inputs[there], there.nonzero()[:, 0])
 
 
 def check_loaded(data: LoadedData) -> None:

@@ -194,6 +194,10 @@ def test_near_copies_with_another_label_are_named_nearest_first():
     assert found.copied.tolist() == [True]
     assert found.suspect.tolist() == [True]
     assert not doubted(label, inputs, inputs, 0, 1, 30, 30, nearest=4).copied
+    # A failure far from all others, as in another unit, is near to none that are as far.
+    far = [10.2, 10, 5000, 60, 70, 80, 90, 99]
+    assert not doubted(label, far, far, 0, 1, 5040, 5040, nearest=4).copied
+    assert doubted(label, far, far, 0, 1, 5001, 5001, nearest=4).copied
 
 
 @pytest.mark.parametrize(("moved", "copied"), [(0, True), (2, True), (4, False), (8, False)])

@@ -150,7 +150,7 @@ def test_a_sample_is_never_near_to_itself():
     own = replace(context, index=context.originals, label=context.original_label)
     own = replace(own.select(torch.arange(50)), failed=torch.zeros(50, dtype=torch.bool))
     own = replace(own, originals=own.index, original_label=own.label)
-    found = near(own, still(Kind.IMAGE), 2, 30, 3)
+    found = near(own, still(context.spec), 2, 30, 3)
     assert not (found.parent == own.index[:, None, None]).any()
 
 
@@ -159,7 +159,7 @@ def test_difficulty_is_the_ratio_of_least_mean_distances_with_edits_for_the_hard
     context = context.select(torch.arange(30))
     found = difficulty(context)
     size = max(OF_A_CLASS, OF_ALL // 10)
-    plain = [still(Kind.IMAGE)]
+    plain = [still(context.spec)]
 
     def ratio(row, sweeps):
         means = []

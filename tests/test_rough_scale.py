@@ -11,7 +11,7 @@ from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.patterns.vectors import vectors_of
 from rnnrepair.sequences import DataSpec, Kind, RoughScale, SequenceBatch, fetching_scaled
 
-MIDDLE, SPREAD = (96.0, 0.0, -0.5), (32.0, 1 / 1024, 0.25)
+MIDDLE, SPREAD = (960.0, 0.0, -2.0), (32.0, 1 / 1024, 0.25)
 SCALED = DataSpec(Kind.SERIES, 3, 2, max_steps=12)
 
 
@@ -42,6 +42,36 @@ def test_it_is_found_in_the_steps_and_is_none_of_what_is_scaled():
     nearly = scaled.flatten(0, 1) * torch.tensor([0.6, 1.0, 1.8]) + torch.tensor([0.9, 0.0, -0.9])
     assert RoughScale.of(nearly) is None
     assert RoughScale.of(nearly * torch.tensor([1.0, 1.0, 2.0])) is not None
+
+
+def test_a_few_recordings_in_another_unit_have_no_say():
+    g = torch.Generator().manual_seed(6)
+    recording = torch.arange(20_000) // 100
+    pascals = 101_325 + 100 * torch.randn(20_000, 2, generator=g)
+    usual = RoughScale.of(pascals, recording)
+    assert usual.spread == (128.0, 128.0)
+    odd = pascals.clone()
+    odd[torch.isin(recording, torch.tensor([3, 70, 180])), 1] /= 1000
+    assert RoughScale.of(odd, recording) == usual
+    assert RoughScale.of(odd).spread[1] > 10_000
+    # What comes in bursts is as wide as these, where many recordings have one.
+    bursts = (torch.rand(20_000, 1, generator=g) < 0.02).float() * 1000
+    assert RoughScale.of(bursts, recording) == RoughScale.of(bursts)
+
+
+def test_values_are_as_many_times_as_far_from_their_middle():
+    _, raw = series()
+    family = fitted(SeriesEdits((3, 3), 0, (1, 1), 0), raw_spec())
+    edits = family.draw(40, torch.Generator().manual_seed(1))
+    middle = torch.tensor(MIDDLE)
+    torch.testing.assert_close(family.apply(raw, edits), middle + 3 * (raw - middle))
+    of_three = fitted(SeriesEdits(spreads=[1.0]), raw_spec()).draw(2, torch.Generator())
+    with pytest.raises(ConfigurationError, match="middles are given up to channel 2"):
+        SeriesEdits().apply(raw[:2, :, :2], of_three)
+    # What is not far from 0 may have its zero there: half of nothing is nothing.
+    assert RoughScale((1.0, 20.0), (0.5, 4.0)).origin == (0.0, 20.0)
+    with pytest.raises(SettingsError, match="each must be a finite number"):
+        SeriesEdits(middles=[0.0, float("nan")])
 
 
 def test_channels_that_never_change_are_as_wide_as_what_they_read():
@@ -79,8 +109,8 @@ def test_spreads_are_kept_in_few_numbers_and_read_again():
 @pytest.mark.parametrize(
     "family",
     [
-        SeriesEdits((1, 1), noise=0.5, drift=1.0, offset=2.0, spared={"offset": [1]}),
-        RangedEdits({"drift": (1, 2), "noise": (0.2, 0.4)}, SeriesEdits((1, 1))),
+        SeriesEdits((0.5, 2), noise=0.5, drift=1.0, offset=2.0, spared={"offset": [1]}),
+        RangedEdits({"drift": (1, 2), "noise": (0.2, 0.4)}, SeriesEdits((0.9, 1.1))),
     ],
 )
 def test_edits_change_series_of_any_unit_as_they_change_scaled_ones(family):
@@ -101,8 +131,11 @@ def test_edits_change_series_of_any_unit_as_they_change_scaled_ones(family):
 
 
 def test_spreads_of_ones_own_stay():
-    family = SeriesEdits(spreads=[4.0, 4.0, 4.0])
-    assert fitted(family, raw_spec()) is family
+    family = fitted(SeriesEdits(spreads=[4.0, 4.0, 4.0]), raw_spec())
+    assert family.spreads == [4.0, 4.0, 4.0]
+    around = fitted(SeriesEdits(middles=[]), raw_spec())
+    assert around.spreads == raw_spec().scale.spread
+    assert not [name for name in around.draw(3, torch.Generator()).parameters if "middle" in name]
     assert fitted(SeriesEdits(), SCALED).draw(3, torch.Generator()).parameters.keys() == (
         SeriesEdits().draw(3, torch.Generator()).parameters.keys()
     )
@@ -114,13 +147,13 @@ def test_edits_that_are_searched_are_of_the_size_of_the_data():
     scaled, raw = series()
     for name, sweep in {s.name: s for s in sweeps_of(raw_spec())}.items():
         (same,) = (s for s in sweeps_of(SCALED) if s.name == name)
-        if sweep.parameter not in {"noise", "drift", "offset"}:
+        if sweep.parameter not in {"noise", "drift", "offset", "magnitude"}:
             assert sweep.region(0, 1) == same.region(0, 1)
+        # No reading, one of the other sign and that of another channel are not of any unit.
+        if sweep.name.startswith(("dead", "sign", "swapped")):
             continue
         place = torch.linspace(0, 1, 40, dtype=torch.float64)
         made, expected = (of.draw(place, torch.Generator().manual_seed(3)) for of in (sweep, same))
-        for edits in (made, expected):  # magnitudes would move raw values by their middle
-            edits.parameters["magnitude"] = torch.ones(40, dtype=torch.float64)
         lengths = torch.full((40,), 12)
         edited = raw_spec().scale.scaled(apply_edits(raw, made, lengths))
         torch.testing.assert_close(
@@ -134,6 +167,9 @@ def test_people_read_sizes_in_the_units_of_the_data():
     assert told["drift_1-1"] == "channel 1 drifting by 0.00146 to 0.00293"
     assert told["offset_0-2"] == "all channels higher by 1.5 to 3 times each channel's spread"
     assert told["noise"] == "noise of 0.946 to 2 times each channel's spread"
+    assert told["magnitude_0-0"] == "channel 0 swinging 1.89 to 4 times as far"
+    assert told["magnitude_1-1"] == "channel 1 times 1.89 to 4"
+    assert told["dead_0-0"] == "channel 0 dead"
     alike = DataSpec(Kind.SERIES, 2, 2, scale=RoughScale((0.0, 0.0), (4.0, 4.0)))
     told = {sweep.name: sweep.region(0.75, 1) for sweep in sweeps_of(alike)}
     assert told["noise"] == "noise of 3.78 to 8"

@@ -1,5 +1,6 @@
 """Splits that are unlike training as a whole are told by their values, and by their classes."""
 
+import re
 from dataclasses import replace
 from itertools import groupby
 
@@ -79,6 +80,22 @@ def test_a_shift_is_told_by_channel_and_direction(change, told):
     assert bool(found) == bool(told)
 
 
+def test_values_far_from_zero_are_told_in_as_many_digits_as_they_differ_by():
+    g = torch.Generator().manual_seed(2)
+    inputs = 101325 + 200 * torch.randn(1000, 12, 2, generator=g)
+    inputs[600:, :, 1] += 300
+    told = shifted(SERIES, data_of(inputs), torch.arange(600), torch.arange(600, 1000), "test")
+    limit, here, there, share = re.search(
+        r"mean of channel noise above (\S+) \(median (\S+), of training (\S+)\) in (\d+)%", told
+    ).groups()
+    means = inputs[..., 1].double().mean(1)
+    assert float(here) == pytest.approx(float(means[600:].median()), abs=10)
+    assert float(there) == pytest.approx(float(means[:600].median()), abs=10)
+    above = (means > float(limit)).double()
+    assert float(above[600:].mean()) == pytest.approx(int(share) / 100, abs=0.02)
+    assert float(above[:600].mean()) == pytest.approx(0.01, abs=0.01)
+
+
 def test_what_sets_the_samples_of_a_column_apart_is_told_with_shares():
     g = torch.Generator().manual_seed(3)
     inputs = torch.randn(1000, 12, 2, generator=g)
@@ -94,13 +111,15 @@ def test_what_sets_the_samples_of_a_column_apart_is_told_with_shares():
     runs = summaries_of(data_of(inputs)(torch.arange(600)), SERIES.kind)[:, 5]
     limit = float(runs.quantile(0.95))
     own = float((runs > limit).double().mean())
-    run = f"longest run of one value in channel noise above {limit:.3g} in 100% of its samples"
+    run = f"longest run of one value in channel noise above {limit:.3g} (median 8, of training 1)"
     assert told.startswith("Unlike training: ")
-    assert f"{run} ({own:.1%} of training)" in told
+    assert f"{run} in 100% of its samples ({own:.1%} of training)" in told
     assert "heat" not in told
-    # Of an edit, what it is says it.
-    edit = replace(found, kind="edit", parameters={"edit": "dead_0-0"})
+    # Of an edit that has a size, that says it.
+    edit = replace(found, kind="edit", parameters={"edit": "offset_1-1", "from": 0.0, "to": 1.0})
     assert unlike_inside(SERIES, data_of(inputs), torch.arange(600), edit) == ""
+    dead = replace(found, kind="edit", parameters={"edit": "dead_1-1", "from": 0.0, "to": 1.0})
+    assert unlike_inside(SERIES, data_of(inputs), torch.arange(600), dead) == told
 
 
 def test_renamed_classes_are_told_where_far_more_would_be_right():

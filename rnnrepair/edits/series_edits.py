@@ -12,6 +12,7 @@ from torch import Tensor
 from rnnrepair.edits.channels import channels_on, spared_channels, swapped_channels
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import seeds, uniform
+from rnnrepair.edits.middles import middles_in, middles_of
 from rnnrepair.edits.rotation import rotated
 from rnnrepair.edits.spreads import spreads_in, spreads_of
 from rnnrepair.edits.timing import held, local_origin, resampled
@@ -64,11 +65,13 @@ class SeriesEdits:
         offset: Size | None = None,
         spared: Mapping[str, Sequence[int]] | None = None,
         spreads: Sequence[float] | None = None,
+        middles: Sequence[float] | None = None,
     ) -> None:
         """Set the limits.
 
         Args:
-            magnitude: smallest and largest factor on all values.
+            magnitude: smallest and largest factor on all values, as far as they are from the middle
+                of their channel.
             shift: steps earlier or later; the edge value is repeated.
             warp: smallest and largest speed (2 runs through the series twice as fast).
             noise: largest standard deviation of Gaussian noise, in spreads of each channel.
@@ -86,11 +89,13 @@ class SeriesEdits:
                 ``{"noise": [3]}``; a rotation leaves out every three that hold one.
             spreads: usual size of the changes of each channel, rounded to powers of two. None takes
                 those of the data that are trained on, see ``fitted``; 1 where these do not say.
+            middles: what the values of each channel swing around. None takes those of the data,
+                where they are more than four spreads from 0; else 0, as where none is listed.
 
         Raises:
             SettingsError: a limit is out of range, or ``spared`` names no kind of edit or channel.
         """
-        check_settings(SeriesEdits, locals(), known_kinds, above_zero)
+        check_settings(SeriesEdits, locals(), known_kinds, above_zero, finite)
         self.magnitude = magnitude
         self.shift = shift
         self.warp = warp
@@ -102,13 +107,15 @@ class SeriesEdits:
         self.offset = offset
         self.spared = dict(spared or {})
         self.spreads = spreads
+        self.middles = middles
 
     def fitted(self, spec: DataSpec) -> "SeriesEdits":
-        """Return the same in the spreads of the data, where none are given."""
-        if self.spreads is not None or spec.scale is None:
+        """Return the same in the spreads and around the middles of the data, if none are given."""
+        if spec.scale is None:
             return self
         same = copy(self)
-        same.spreads = spec.scale.spread
+        same.spreads = spec.scale.spread if self.spreads is None else self.spreads
+        same.middles = spec.scale.origin if self.middles is None else self.middles
         return same
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
@@ -135,14 +142,15 @@ class SeriesEdits:
         if self.offset is not None:
             parameters["offset"] = uniform(-self.offset, self.offset, n, generator)
         parameters |= spared_channels(self.spared, n)
-        return EditBatch("series", parameters | spreads_of(self.spreads or (), n))
+        parameters |= spreads_of(self.spreads or (), n) | middles_of(self.middles or (), n)
+        return EditBatch("series", parameters)
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:
         """Apply edit i to sequence i of (B, T, F); padding stays as it is.
 
         Raises:
-            ConfigurationError: a channel that is spared, swapped or has a spread, or the three of
-                a rotation, are not there.
+            ConfigurationError: a channel that is spared, swapped or has a spread or a middle, or
+                the three of a rotation, are not there.
         """
         p, padding = edits.parameters, inputs
         n_steps, n_channels = inputs.shape[1:]
@@ -173,7 +181,8 @@ class SeriesEdits:
             edited = rotated(edited, p, on("rotation"))
         spread = spreads_in(p, n_channels)[:, None]
         magnitude, noise = of("magnitude", 1.0).to(inputs), of("noise", 0.0) * spread
-        edited = edited * magnitude + noise.to(inputs) * _noise(inputs, edits)
+        edited = _louder(edited, magnitude, middles_in(p, n_channels))
+        edited = edited + noise.to(inputs) * _noise(inputs, edits)
         if "drift" in p:
             far = steps / last.clamp_min(1)
             edited = edited + (of("drift", 0.0) * spread * far).to(inputs)
@@ -183,6 +192,14 @@ class SeriesEdits:
             lost, chosen = held(edited, p["dropped"], p["dropped_seed"]), on("dropped")
             edited = lost if chosen is None else torch.where(chosen[:, None], lost, edited)
         return torch.where((steps <= last).to(inputs.device), edited, padding)
+
+
+def _louder(inputs: Tensor, magnitude: Tensor, middle: Tensor | None) -> Tensor:
+    """Return (B, T, F) values, so many times as far from the (B, F) middle; from 0 where None."""
+    if middle is None:
+        return inputs * magnitude
+    around = middle[:, None].to(inputs)
+    return (inputs - around) * magnitude + around
 
 
 def _noise(inputs: Tensor, edits: EditBatch) -> Tensor:
@@ -208,4 +225,11 @@ def above_zero(spreads: Sequence[float] | None) -> str | None:
     """Return what is wrong with the spreads of channels; None if nothing."""
     if any(not 0 < spread < math.inf for spread in spreads or ()):
         return f"each must be a finite number above 0, got {list(spreads or ())}"
+    return None
+
+
+def finite(middles: Sequence[float] | None) -> str | None:
+    """Return what is wrong with the middles of channels; None if nothing."""
+    if not all(math.isfinite(middle) for middle in middles or ()):
+        return f"each must be a finite number, got {list(middles or ())}"
     return None

@@ -1,6 +1,7 @@
 """Wide edits of series."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 from rnnrepair.edits.series_edits import SeriesEdits
 from rnnrepair.edits.sweep import Sweep
@@ -25,28 +26,32 @@ LATER, HIGHER = ("later by", "earlier by"), ("higher by", "lower by")
 
 
 def series_jitter(
-    spared: Mapping[str, Sequence[int]] | None = None, dropped: Share | None = None
+    spec: DataSpec,
+    spared: Mapping[str, Sequence[int]] | None = None,
+    dropped: Share | None = None,
 ) -> SeriesEdits:
     """Return what varies a little beside the parameter that is swept, as it does between samples.
 
     Args:
+        spec: of the data.
         spared: see ``SeriesEdits``.
         dropped: likewise.
     """
-    return SeriesEdits((0.95, 1.05), 1, (0.95, 1.05), 0, spared=spared, dropped=dropped)
+    usual = (0.95, 1.05), 1, (0.95, 1.05), 0
+    return SeriesEdits(*usual, spared=spared, dropped=dropped).fitted(spec)
 
 
 def series_sweeps(spec: DataSpec) -> list[Sweep]:
     """Return the wide edits of series: of all channels, of groups and parts of them, swaps."""
-    jitter = series_jitter()
+    jitter = series_jitter(spec)
     lag = max(2.0, round(LATE * (spec.max_steps or 30)))
     noise, unit = _in_spreads(spec, range(spec.step_width), "noise of {low} to {high}")
-    noisy, losing = jitter.fitted(spec), series_jitter(dropped=0)
+    losing = series_jitter(spec, dropped=0)
     swept = [
         Sweep("speed", "speed times {low} to {high}", jitter, "warp", 0.5, 2, by_factor=True),
         _late("lag", "", lag, jitter),
         Sweep("dropped", "{low} to {high} of the readings lost", losing, "dropped", 0.1, 0.8),
-        Sweep("noise", noise, noisy, "noise", 0.1, 2, by_factor=True, unit=unit),
+        Sweep("noise", noise, jitter, "noise", 0.1, 2, by_factor=True, unit=unit),
         Sweep("reversed", "reversed in time", jitter, fixed={"reversed": 1.0}),
     ]
     groups = _channel_groups(spec)
@@ -63,14 +68,17 @@ def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
     """Return the edits of some channels alone: louder or quieter, dead, of the other sign, ..."""
     told, name = _channels(spec, group), f"{group[0]}-{group[-1]}"
     jitter = _jitter_of(spec, group, *KINDS_OF_CHANNELS)
-    louder = told + " times {low} to {high}"
+    # What reads nothing, or of the other sign, does so around 0, wherever its readings lie.
+    around_zero = copy(jitter)
+    around_zero.middles = []
+    louder = told + _louder(spec, group)
     drifts, unit = _in_spreads(spec, group, told + " drifting by {low} to {high}")
     is_higher, _ = _in_spreads(spec, group, told + " higher by {low} to {high}")
     dead, opposite, moved = {"magnitude": 0.0}, {"magnitude": -1.0}, (-MOVED, MOVED)
     return [
         Sweep(f"magnitude_{name}", louder, jitter, "magnitude", 0.2, 4, by_factor=True),
-        Sweep(f"dead_{name}", f"{told} dead", jitter, fixed=dead, dead=tuple(group)),
-        Sweep(f"sign_{name}", f"{told} of opposite sign", jitter, fixed=opposite),
+        Sweep(f"dead_{name}", f"{told} dead", around_zero, fixed=dead, dead=tuple(group)),
+        Sweep(f"sign_{name}", f"{told} of opposite sign", around_zero, fixed=opposite),
         Sweep(f"drift_{name}", drifts, jitter, "drift", *moved, unit=unit),
         Sweep(f"offset_{name}", is_higher, jitter, "offset", *moved, opposite=HIGHER, unit=unit),
     ]
@@ -96,7 +104,7 @@ def _swapped(spec: DataSpec) -> list[Sweep]:
         Sweep(
             f"swapped_{a}-{b}",
             f"channels {names.of_channel(a)} and {names.of_channel(b)} swapped",
-            series_jitter(),
+            series_jitter(spec),
             fixed={"swapped": float(a), "swapped_with": float(b)},
         )
         for a, b in pairs
@@ -106,7 +114,13 @@ def _swapped(spec: DataSpec) -> list[Sweep]:
 def _jitter_of(spec: DataSpec, group: range, *kinds: str) -> SeriesEdits:
     """Return what varies all series a little, some kinds of it these channels alone."""
     spared = [c for c in range(spec.step_width) if c not in group]
-    return series_jitter(dict.fromkeys(kinds, spared)).fitted(spec)
+    return series_jitter(spec, dict.fromkeys(kinds, spared))
+
+
+def _louder(spec: DataSpec, group: range) -> str:
+    """Return what people read of channels whose values are further from their middle, or less."""
+    around_zero = spec.scale is None or not any(spec.scale.origin[c] for c in group)
+    return " times {low} to {high}" if around_zero else " swinging {low} to {high} times as far"
 
 
 def _in_spreads(spec: DataSpec, group: range, told: str) -> tuple[str, float]:

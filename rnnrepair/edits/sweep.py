@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import EditFamily
+from rnnrepair.sequences.written import written
 
 # Values at which nothing is changed.
 UNCHANGED = {
@@ -82,4 +83,4 @@ class Sweep:
         ends, told = (self.at(torch.tensor([low, high])) * self.unit).tolist(), self.told
         if self.opposite is not None and ends[1] <= 0:
             ends, told = [abs(ends[1]), abs(ends[0])], told.replace(*self.opposite)
-        return told.format(low=f"{ends[0]:.3g}", high=f"{ends[1]:.3g}")
+        return told.format(low=written(ends[0]), high=written(ends[1]))

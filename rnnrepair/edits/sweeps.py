@@ -17,9 +17,9 @@ def sweeps_of(spec: DataSpec) -> list[Sweep]:
     return series_sweeps(spec) if spec.kind == Kind.SERIES else []
 
 
-def still(kind: Kind) -> Sweep:
+def still(spec: DataSpec) -> Sweep:
     """Return edits that only vary as all do: what swept ones are compared with."""
-    jitter = series_jitter() if kind == Kind.SERIES else IMAGE_JITTER
+    jitter = series_jitter(spec) if spec.kind == Kind.SERIES else IMAGE_JITTER
     return Sweep("still", "as they are", jitter)
 
 

@@ -27,6 +27,8 @@ from rnnrepair.traces import Traces
 ASKED = 5
 # Training samples that the usual distance from a failure is measured on.
 USUAL_OF = 2000
+# Training samples that it is measured from, where no failure is.
+ASKED_FROM = 50
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def doubt_labels(
     usual_far = usual_distances(view, fit, order[:FAR_OF], order, doubting.nearest)
     far = is_far(mean_of_known(near.distance), usual_far)
     checked = torch.isin(failures.index, view.checked)
-    usual = by_inputs(order[:USUAL_OF]).median(0).values
+    usual = by_inputs(order[:USUAL_OF]).median(0).values.clamp_max(_usually_apart(view, fit, order))
     other = (votes[1] != failures.label[:, None]) & (near.row >= 0)
     is_copy = other & (near.distance <= doubting.copy * usual[:, None]) & ~checked[:, None]
     if not view.fetch(failures.index[:1]).inputs.is_floating_point():
@@ -177,6 +179,16 @@ def doubt_labels(
     )
     own &= too_many == 0
     return LabelDoubt(odds, own, neighbours, copies, explained_by, suspicion.shared, too_many)
+
+
+def _usually_apart(view: TrainingView, fit: Traces, order: Tensor) -> float:
+    """Return the usual distance of two training samples by their inputs.
+
+    What is far from all training samples is near to none: to such a failure, those few would be
+    near copies that are as far away as it is.
+    """
+    some = fit.select(order[:ASKED_FROM])
+    return float(input_distances(fit, some, view.fetch_scaled)(order[:USUAL_OF]).median())
 
 
 def _suspect_neighbours(row: Tensor, fit: Traces, failures: Traces, suspicion: Suspicion) -> Tensor:

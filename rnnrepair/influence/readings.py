@@ -14,6 +14,7 @@ from rnnrepair.influence.transitions import previous_code
 from rnnrepair.influence.view import TrainingView
 from rnnrepair.network import TracedNetwork
 from rnnrepair.sequences import Names, SequenceBatch
+from rnnrepair.sequences.written import written
 from rnnrepair.traces import Traces
 
 # Levels of equal width between the smallest and the largest value of a channel.
@@ -126,7 +127,7 @@ def read_channels(view: TrainingView) -> Iterator[Readings]:
 def level_name(view: TrainingView, channel: int, low: float, high: float) -> str:
     """Return what people are told of the values of a channel between two."""
     called = Names.of(view.network.spec).of_channel(channel)
-    return f"channel {called} from {low:.3g} to {high:.3g}"
+    return f"channel {called} from {written(low)} to {written(high)}"
 
 
 def levels(values: Tensor) -> tuple[Tensor, list[tuple[float, float]]]:

@@ -28,14 +28,14 @@ def difficulty(context: PatternContext) -> Tensor:
     samples of every kind. A sample that is hard only because of an edit gets a low difficulty, and
     is compared with easy samples; one that is hard for another reason is compared with hard ones.
     """
-    plain = _ratio(context, [still(context.spec.kind)])
+    plain = _ratio(context, [still(context.spec)])
     sweeps = sweeps_of(context.spec)
     if not sweeps:
         return plain
     hard = harder_half(plain)
     # Below all of the harder half, in their order.
     found = plain - plain.max() - 1
-    found[hard] = _ratio(context.select(hard), [still(context.spec.kind), *sweeps])
+    found[hard] = _ratio(context.select(hard), [still(context.spec), *sweeps])
     return found
 
 

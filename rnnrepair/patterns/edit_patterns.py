@@ -71,7 +71,7 @@ class EditPatterns:
             return []
         hard = harder_half(difficulty)
         half = context.select(hard)
-        plain = self._near(half, still(context.spec.kind))
+        plain = self._near(half, still(context.spec))
         found = dead_channels(context, sweeps)
         for sweep in sweeps:
             for candidate in _of_sweep(sweep, self._near(half, sweep), plain):
@@ -91,7 +91,7 @@ class EditPatterns:
         if sweep.parameter is not None:
             low, high = _wider(sweep, low, high)
             found = self._near(context, sweep, low, high, "wider").all_bins()
-            plain = self._near(context, still(context.spec.kind), purpose="wider").all_bins()
+            plain = self._near(context, still(context.spec), purpose="wider").all_bins()
             inside = _best(_ratio(found, 0, 1, plain.mean(0, 1)), compared)
             place = found.place[:, 0].median(1).values
             low, high = _region(place, inside, (low, high), compared)
@@ -122,7 +122,7 @@ class EditPatterns:
     ) -> tuple[Near, Tensor]:
         """Return the nearest edits of a region, and (S,) their distance over that to others."""
         found = self._near(context, sweep, low, high, "refined").all_bins()
-        plain = self._near(context, still(context.spec.kind), purpose="refined").all_bins()
+        plain = self._near(context, still(context.spec), purpose="refined").all_bins()
         return found, _ratio(found, 0, 1, plain.mean(0, 1))
 
     def _near(

@@ -30,30 +30,20 @@ class InputPatterns:
         """Return the samples beyond each limit that training has, and those with dead channels."""
         del difficulty
         usual = Usual.of(context.spec, context.fetch, context.originals)
+        values = summaries_of(context.batch, context.spec.kind)
         # A constant channel is beyond limits, too: of the same samples, the first is told.
-        ends = [
-            (k, CONSTANT, 0.0, _constant(usual.names[k], share))
+        found = [
+            _candidate(usual, values, k, CONSTANT, 0.0)
             for k, share in enumerate(usual.constant.tolist())
             if not math.isnan(share)
         ]
         for share in BEYOND:
             for end, limits in zip((BELOW, ABOVE), usual.limits(share), strict=True):
-                for k, limit in enumerate(limits.tolist()):
-                    # Fewer than the share, where many have just this value.
-                    own = float(_beyond(usual.values[:, k], end, limit).double().mean())
-                    told = f"{usual.names[k]} {end} {limit:.3g}{_as_in(own)}"
-                    ends.append((k, end, limit, told))
-        values = summaries_of(context.batch, context.spec.kind)
-        return [
-            Candidate(
-                self.name,
-                told,
-                _beyond(values[:, k], end, limit),
-                {"summary": usual.names[k], "end": end, "limit": limit},
-                alike=Alike.CLASS,
-            )
-            for k, end, limit, told in ends
-        ]
+                found += [
+                    _candidate(usual, values, k, end, limit)
+                    for k, limit in enumerate(limits.tolist())
+                ]
+        return found
 
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Return the candidate as it is."""
@@ -67,13 +57,19 @@ class InputPatterns:
         return _beyond(values, str(parameters["end"]), float(parameters["limit"]))
 
 
-def _constant(name: str, share: float) -> str:
-    """Return what is said of a channel that never changes, in so many of the training samples."""
-    return f"{name.removeprefix('spread of ')} constant{_as_in(share)}"
-
-
-def _as_in(share: float) -> str:
-    return f", as in {share:.1%} of training" if share > 0 else ", as nowhere in training"
+def _candidate(usual: Usual, values: Tensor, k: int, end: str, limit: float) -> Candidate:
+    """Return the samples whose summary ``k`` is beyond a limit, and what is said of them."""
+    name, inside = usual.names[k], _beyond(values[:, k], end, limit)
+    # Fewer than the share, where many have just this value.
+    own = float(_beyond(usual.values[:, k], end, limit).double().mean())
+    if end == CONSTANT:
+        told = f"{name.removeprefix('spread of ')} constant"
+    else:
+        told = usual.said(k, end, limit, values[inside, k]) if bool(inside.any()) else name
+    as_in = f"as in {own:.1%} of training" if own > 0 else "as nowhere in training"
+    parameters: dict[str, float | str] = {"summary": name, "end": end, "limit": limit}
+    told = f"{told}, {as_in}"
+    return Candidate(InputPatterns.name, told, inside, parameters, alike=Alike.CLASS)
 
 
 def _beyond(values: Tensor, end: str, limit: float) -> Tensor:

@@ -16,20 +16,27 @@ TOLD = 3
 # Share of the training samples beyond what is usual, on either side, and share of the samples of a
 # pattern from which on they differ: training may hold a few of them itself.
 BEYOND, MOST = 0.05, 0.5
+# Edits that do not say how large the values are.
+OF_ANY_SIZE = ("dead_", "sign_")
 
 
 def unlike_inside(
     spec: DataSpec, fetch: Callable[[Tensor], SequenceBatch], training: Tensor, found: Pattern
 ) -> str:
-    """Tell by which values the samples of a column's value differ from training; empty by none.
+    """Tell by which values the samples of a pattern differ from training; empty by none.
+
+    Told of a column's value, and of channels that come near to no readings, or to those of the
+    other sign: what reads kilopascals instead of pascals is nearly dead. Other patterns say it
+    themselves.
 
     Args:
         spec: of the data.
         fetch: indices to sequences.
         training: (n,) int64 training samples.
-        found: in a split; of other patterns, what they share says it.
+        found: in a split.
     """
-    if "column" not in found.parameters:
+    edit = str(found.parameters.get("edit", ""))
+    if "column" not in found.parameters and not edit.startswith(OF_ANY_SIZE):
         return ""
     told = odd_values(spec, fetch, training, found.inside, BEYOND, MOST)
     return f"Unlike training: {'; '.join(told)}." if told else ""
@@ -62,13 +69,14 @@ def odd_values(
     found = []
     for side, is_beyond, limits in sides:
         here, there = (is_beyond(of, limits).double().mean(0) for of in (values, usual.values))
-        shares = zip(usual.names, limits.tolist(), here.tolist(), there.tolist(), strict=True)
+        shares = zip(limits.tolist(), here.tolist(), there.tolist(), strict=True)
         found += [
             (
                 share,
-                f"{name} {side} {limit:.3g} in {share:.0%} of its samples ({own:.1%} of training)",
+                f"{usual.said(k, side, limit, values[:, k])} in {share:.0%} of its samples "
+                f"({own:.1%} of training)",
             )
-            for name, limit, share, own in shares
+            for k, (limit, share, own) in enumerate(shares)
             if share >= least
         ]
     return [told for _, told in sorted(found, key=lambda of: -of[0])[:TOLD]]

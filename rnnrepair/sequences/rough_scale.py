@@ -17,6 +17,11 @@ POWERS = (-31, 31)
 UPWARDS = 0.3
 # Channels of such a spread and its inverse around 0 count as scaled.
 SCALED = 2.0
+# Spreads from 0 from which on a channel has a zero of its own, such as a pressure or a temperature.
+FAR = 4.0
+# Share of the recordings, those with a mean far from all others, that have no say in a channel: a
+# few in another unit would else be the scale of all.
+ODD = 0.02
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,18 @@ class RoughScale:
     spread: tuple[float, ...]
 
     @classmethod
-    def of(cls, values: Tensor) -> "RoughScale | None":
-        """Return that of (S, F) steps; None where every channel is scaled, at least nearly."""
+    def of(cls, values: Tensor, recording: Tensor | None = None) -> "RoughScale | None":
+        """Return that of some steps; None where every channel is scaled, at least nearly.
+
+        Args:
+            values: (S, F).
+            recording: (S,) int64 from 0, which each step is of; None where they are of one.
+        """
         values = values.double()
-        mean, spread = values.mean(0), values.std(0, correction=0)
+        weight = torch.ones_like(values) if recording is None else _ordinary(values, recording)
+        n = weight.sum(0)
+        mean = (weight * values).sum(0) / n
+        spread = ((weight * (values - mean).square()).sum(0) / n).sqrt()
         # A channel that never changes is as wide as what it reads.
         constant = spread <= 1e-6 * mean.abs()
         spread = torch.where(constant, torch.where(mean == 0, 1.0, mean.abs()), spread)
@@ -49,10 +62,27 @@ class RoughScale:
         middle = (mean / spread).round() * spread
         return cls(tuple(middle.tolist()), tuple(spread.tolist()))
 
+    @property
+    def origin(self) -> tuple[float, ...]:
+        """F numbers around which values swing: the middle where it is far from 0, else 0."""
+        both = zip(self.middle, self.spread, strict=True)
+        return tuple(middle if abs(middle) > FAR * spread else 0.0 for middle, spread in both)
+
     def scaled(self, values: Tensor) -> Tensor:
         """Return (..., F) values less their middle, in spreads."""
         middle, spread = (torch.tensor(part).to(values) for part in (self.middle, self.spread))
         return (values - middle) / spread
+
+
+def _ordinary(values: Tensor, recording: Tensor) -> Tensor:
+    """Return (S, F) float64, 0 at the steps of recordings whose mean is far from all others."""
+    n_recordings = int(recording.max()) + 1
+    sums = torch.zeros(n_recordings, values.shape[1], dtype=values.dtype)
+    n_steps = recording.bincount(minlength=n_recordings)[:, None]
+    means = sums.index_add(0, recording, values) / n_steps.clamp_min(1)
+    far = (means - means.median(0).values).abs().masked_fill(n_steps == 0, 0)
+    odd = far.argsort(dim=0, descending=True, stable=True)[: int(ODD * n_recordings)]
+    return torch.ones_like(means).scatter(0, odd, 0.0)[recording]
 
 
 def fetching_scaled(fetch: Fetch, scale: RoughScale | None) -> Fetch:

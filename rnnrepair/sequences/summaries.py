@@ -9,6 +9,7 @@ from torch import Tensor
 from rnnrepair.sequences.batch import SequenceBatch
 from rnnrepair.sequences.names import Names
 from rnnrepair.sequences.spec import DataSpec, Kind
+from rnnrepair.sequences.written import written
 
 # Training samples that tell what is usual, and channels that are looked at, at most.
 LOOKED_AT, CHANNELS = 2000, 64
@@ -122,6 +123,29 @@ class Usual:
         is_spread = torch.arange(len(names)) // max(n_channels, 1) == 1
         constant = (values == 0).double().mean(0)
         return cls(names, values, constant.where(is_spread & (constant <= SELDOM), torch.nan))
+
+    @property
+    def resolution(self) -> list[float]:
+        """K differences that say something: a tenth of how far ordinary samples are apart."""
+        if not self.names:
+            return []
+        low, high = self.values.quantile(torch.tensor([0.1, 0.9]).double(), 0)
+        found: list[float] = ((high - low) / 10).tolist()
+        return found
+
+    def said(self, k: int, side: str, limit: float, own: Tensor) -> str:
+        """Return what people read of samples beyond a limit.
+
+        Args:
+            k: number of the summary.
+            side: ``above`` or ``below``.
+            limit: that they are beyond.
+            own: (m,) summaries of these samples, one at least.
+        """
+        resolution = self.resolution[k]
+        numbers = limit, float(own.median()), float(self.values[:, k].median())
+        beyond, here, there = (written(number, resolution) for number in numbers)
+        return f"{self.names[k]} {side} {beyond} (median {here}, of training {there})"
 
     def limits(self, share: float) -> tuple[Tensor, Tensor]:
         """Return (K,) that a share of the training samples is below, and (K,) that it is above."""
