@@ -109,7 +109,8 @@ class ArrayDataModule(DatasetDataModule):
             _refuse_missing(labels, name)
             _refuse_wide(labels, name)
         names = _names([*columns["y"], *others.get("y", [])], class_names)
-        train, test = _items(columns, names), _items(others, names) if others else []
+        train = _items(columns, names, "x")
+        test = _items(others, names, "x_test") if others else []
         if not others:
             label = torch.tensor([int(item[-1]) for item in train])
             split = split_training(label, test_share, None, 0, _copies(columns["x"]))
@@ -342,10 +343,10 @@ def _names(labels: list[Any], given: Sequence[str]) -> list[str]:
     return list(given) or found
 
 
-def _items(columns: dict[str, list[Any]], names: list[str]) -> list[tuple[Any, ...]]:
+def _items(columns: dict[str, list[Any]], names: list[str], x: str) -> list[tuple[Any, ...]]:
     sizes = {name: len(values) for name, values in columns.items() if values}
     if not sizes:
-        raise DataError("Expected sequences, got none: x is empty.")
+        raise DataError(f"Expected sequences, got none: {x} is empty.")
     if len(set(sizes.values())) != 1:
         raise DataError(f"Expected as many entries of each, got {sizes}.")
     labels = [names.index(str(y)) if names else _class(y, i) for i, y in enumerate(columns["y"])]

@@ -169,8 +169,8 @@ def _as_steps(values: list[Tensor], key: Key, *, steps_last: bool) -> list[Tenso
     if values[0].dim() == 2 and not first.is_floating_point():
         raise DataError(
             f"inputs {key!r} are {first.dtype} {shape}: expected floats (steps, features), or "
-            "whole numbers, tokens (steps,). Pixels of 0 to 255 are made floats by x.float() / 255 "
-            "in the data set."
+            "whole numbers, tokens (steps,). Readings are made floats by x.astype(np.float32) or "
+            "x.float(), pixels of 0 to 255 by x.float() / 255."
         )
     if steps_last and values[0].dim() != 2:
         raise DataError(

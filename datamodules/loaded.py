@@ -83,8 +83,8 @@ class LoadedData:
         """Return the description of the data.
 
         Raises:
-            DataError: the kind and the values contradict each other, or there are more or fewer
-                names than channels.
+            DataError: the kind and the values contradict each other, there are more or fewer names
+                than channels, or two of one name.
             ConfigurationError: there is no such kind.
         """
         nothing, lengths = self.sequences.none(), self.sequences.lengths
@@ -95,6 +95,11 @@ class LoadedData:
                 f"{self.source}: {len(self.channel_names)} channel names, "
                 f"{[*self.channel_names][:5]}, for {width} channels: name each of them, in their "
                 "order."
+            )
+        if len({*self.channel_names}) < len(self.channel_names):
+            raise DataError(
+                f"{self.source}: the channel names {[*self.channel_names][:5]} are not all "
+                "different: nobody could tell which channel is meant."
             )
         spec = DataSpec(
             self.kind,  # type: ignore[arg-type]  # names are taken too

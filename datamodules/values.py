@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnnrepair.errors import DataError
+
 # Kinds of numpy types that are numbers: truth values, whole numbers, floats.
 NUMBERS = "biuf"
 # Larger inputs stand for missing ones, or overflow where they are squared in single precision.
@@ -13,9 +15,20 @@ LARGEST = 1e18
 
 
 def as_tensor(value: Any) -> Tensor | None:
-    """Return the numbers of a tensor, an array, a list or a number; None of anything else."""
+    """Return the numbers of a tensor, an array, a list or a number; None of anything else.
+
+    Raises:
+        DataError: some are masked.
+    """
     if isinstance(value, Tensor):
         return value.detach()
+    if np.ma.is_masked(value):
+        n_masked = int(np.ma.getmaskarray(value).sum())
+        raise DataError(
+            f"{described(value)} has {n_masked} masked values, and what is behind the mask would "
+            "be read: fill them (interpolate, or x.filled(0) with a channel more that says where), "
+            "or leave these sequences out."
+        )
     if isinstance(value, str | bytes | dict) or value is None:
         return None
     try:

@@ -159,8 +159,24 @@ def test_a_sequence_of_another_width_is_named_by_its_own_number(row):
 
 
 def test_arrays_without_a_sequence_are_called_empty():
-    with pytest.raises(DataError, match="x is empty"):
-        ArrayDataModule(np.zeros((0, 5, 3)), np.zeros(0, dtype=int))
+    nothing = np.zeros((0, 5, 3)), np.zeros(0, dtype=int)
+    with pytest.raises(DataError, match=": x is empty"):
+        ArrayDataModule(*nothing)
+    with pytest.raises(DataError, match="x_test is empty"):
+        ArrayDataModule(X, Y, *nothing)
+
+
+def test_masked_readings_are_refused_and_a_mask_of_nothing_is_none():
+    masked = np.ma.masked_array(np.asarray(X), mask=False)
+    module_of(masked, Y)
+    masked[2, 1] = np.ma.masked
+    with pytest.raises(DataError, match=r"4 masked values.*fill them"):
+        module_of(masked, Y)
+
+
+def test_two_channels_of_one_name_are_refused():
+    with pytest.raises(DataError, match="not all different"):
+        module_of(X, Y, channel_names=["a", "b", "a", "c"])
 
 
 @pytest.mark.parametrize("test_given", [False, True])

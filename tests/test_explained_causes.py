@@ -68,6 +68,19 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert copied.suspect_told(suspect[0]).startswith("LABEL SUSPECT")
     already = int(doubted.doubt.copied.sum())
     assert f"Labels suspect at {already + 1} of the {len(failing)} failures told" in str(copied)
+    # Labels around a failure are no labels of failures.
+    nothing = torch.zeros(len(failing), dtype=torch.bool)
+    first = nothing.clone()
+    first[0] = True
+    none = torch.full_like(doubted.doubt.copies, -1)
+    around = replace(doubted.doubt, own=nothing, neighbours=first, copies=none)
+    told = "Suspect are the labels of training samples around 1 of the failures."
+    assert told in str(replace(doubted, doubt=around, patterns=()))
+    both = replace(around, own=first.roll(1))
+    told = (
+        f"Labels suspect at 1 of the {len(failing)} failures told, and labels of training samples"
+    )
+    assert f"{told} around 1 more." in str(replace(doubted, doubt=both, patterns=()))
     assert found[0].pattern == "device d7"
     # All failures of the split are looked through, whichever are asked about.
     asked = explained(network, data, finders=None, index=failing[:2])
@@ -91,7 +104,7 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert explained(network, plain).shared_told() == []
     looked = replace(explained(network, plain, finders=None), patterns=(), perhaps=None)
     (nothing,) = looked.shared_told()
-    assert nothing.startswith("The failures share nothing")
+    assert nothing.startswith("The failures share no edit")
     assert nothing in str(looked)
     hint = replace(looked, perhaps=replace(shared, p=0.03))
     assert hint.shared_told()[0] == nothing

@@ -164,7 +164,7 @@ def test_edits_that_are_searched_are_of_the_size_of_the_data():
 def test_people_read_sizes_in_the_units_of_the_data():
     told = {sweep.name: sweep.region(0.75, 1) for sweep in sweeps_of(raw_spec())}
     assert told["offset_0-0"] == "channel 0 higher by 48 to 96"
-    assert told["drift_1-1"] == "channel 1 drifting by 0.00146 to 0.00293"
+    assert told["drift_1-1"] == "channel 1 drifting from end to end by 0.00146 to 0.00293"
     assert told["offset_0-2"] == "all channels higher by 1.5 to 3 times each channel's spread"
     assert told["noise"] == "noise of 0.946 to 2 times each channel's spread"
     assert told["magnitude_0-0"] == "channel 0 swinging 1.89 to 4 times as far"

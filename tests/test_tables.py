@@ -179,7 +179,7 @@ def test_recordings_in_a_folder_may_have_a_decimal_comma(tmp_path, caplog):
         ("id;time;x;label\n1;0;5;a\n1;1;6;a\n1;2;3,5;a\n1;3;n/a;a\n", "'n/a' in line 5"),
         ("id,time,x,label\n1,0,1,5,a\n1,1,2,5,a\n", "set separator"),
         ("id,time,x,label\n1,0,1,a\n1,1,2,5,a\n", "line 3, saw 5"),
-        ('id,time,x,label\n1,0,"1,5",a\n', "'x' holds '1,5'"),
+        ('id,time,x,label\n1,0,"1,5",a\n', "'x' holds '1,5' in line 2, expected numbers"),
     ],
 )
 def test_numbers_that_cannot_be_told_are_refused(tmp_path, content, message):
@@ -188,6 +188,13 @@ def test_numbers_that_cannot_be_told_are_refused(tmp_path, content, message):
     for channels in (None, ["x"] if "y" not in content else ["x", "y"]):
         with pytest.raises(DataError, match=message):
             read_series(path, Columns(channels=channels))
+
+
+def test_a_column_without_a_number_says_what_recordings_are_of(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id;time;x;who;label\n1;0;1;D4;a\n1;1;2;D4;a\n")
+    with pytest.raises(DataError, match=r"'who' holds 'D4' .*no channel.*columns=\[who\], and"):
+        read_series(path, Columns())
 
 
 def test_row_numbers_without_a_name_are_no_channel(tmp_path, caplog):

@@ -95,9 +95,15 @@ def check_numbers(
         if file.separator != "," and bool((with_comma & wrong).sum() > points.sum()):
             wrong = column.notna() & ~with_comma
         row = int(wrong.to_numpy().argmax())
+        where = f"{file.path}{read_as}: {name!r} holds '{column.iloc[row]}' in {file.place(row)}"
+        if bool(wrong[column.notna()].all()) and not bool(with_comma.any()):
+            raise DataError(
+                f"{where} and no number at all, so it is no channel. Name the channels "
+                "(channels=[...]); what each recording is of, such as a device, is "
+                f"columns=[{name}], and which split it belongs to split_column={name}."
+            )
         raise DataError(
-            f"{file.path}{read_as}: {name!r} holds '{column.iloc[row]}' in {file.place(row)}, "
-            "expected numbers with a decimal point or, where commas do not separate columns, all "
-            "with a decimal comma (empty where a value is missing): name the channels "
+            f"{where}, expected numbers with a decimal point or, where commas do not separate "
+            "columns, all with a decimal comma (empty where a value is missing): name the channels "
             "(channels=[...]), or correct the file."
         )

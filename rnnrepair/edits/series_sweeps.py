@@ -72,7 +72,7 @@ def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
     around_zero = copy(jitter)
     around_zero.middles = []
     louder = told + _louder(spec, group)
-    drifts, unit = _in_spreads(spec, group, told + " drifting by {low} to {high}")
+    drifts, unit = _in_spreads(spec, group, told + " drifting from end to end by {low} to {high}")
     is_higher, _ = _in_spreads(spec, group, told + " higher by {low} to {high}")
     dead, opposite, moved = {"magnitude": 0.0}, {"magnitude": -1.0}, (-MOVED, MOVED)
     return [

@@ -17,7 +17,8 @@ FEW_SUSPECT = 0.2
 PADDED = (
     "What the network answers depends on how far a batch is padded, which may be why it fails: it "
     "reads padding as inputs, as output[:, -1] of padded sequences does. Take the state behind the "
-    "last step of each sequence (packed sequences, or its length)."
+    "last step of each sequence (packed sequences, or its length). If what is taken for padding "
+    "are readings, give their lengths (lengths=, or a length in each item)."
 )
 
 

@@ -58,7 +58,6 @@ class Explanation(Findings):
 
     def __str__(self) -> str:
         """Tell what failures share, and every failure in a few lines."""
-        suspect = sum(self.is_suspect(row) for row in range(len(self)))
         called = self.sample_names.told
         told = [
             self.network,
@@ -73,7 +72,7 @@ class Explanation(Findings):
             self.suspicion.told,
             *(f"{value.told}." for value in self.doubt.shared),
             self.doubt.too_many_told if self.doubt.too_many else "",
-            f"Labels suspect at {suspect} of the {len(self)} failures told." if suspect else "",
+            self._suspects_counted(),
             *(failure_lines(self, row) for row in range(len(self))),
         ]
         return "\n".join(line for line in told if line)
@@ -153,6 +152,16 @@ class Explanation(Findings):
         in the column action), it is what data modules take as ``corrections``.
         """
         return pd.DataFrame(suspect_columns(self.suspects, self.names, self.sample_names))
+
+    def _suspects_counted(self) -> str:
+        """Tell how many labels are suspect, those of failures apart from those around them."""
+        suspect = [row for row in range(len(self)) if self.is_suspect(row)]
+        n_own = sum(label_notes.is_own(self, row) for row in suspect)
+        told = [f"Labels suspect at {n_own} of the {len(self)} failures told"] if n_own else []
+        if len(suspect) > n_own:
+            around = f"labels of training samples around {len(suspect) - n_own}"
+            told.append(f"{around} more" if told else f"Suspect are the {around} of the failures")
+        return f"{', and '.join(told)}." if told else ""
 
     def _counts(self) -> str:
         """Tell how many failures there are and are told, and which samples asked for are none."""

@@ -12,6 +12,11 @@ def is_suspect(found: Findings, row: int) -> bool:
     return bool(found.doubt.suspect[row] & (found.doubt.copied[row] or not shared))
 
 
+def is_own(found: Findings, row: int) -> bool:
+    """Return whether what is suspect is the label of the failure itself."""
+    return bool(found.doubt.own[row] | found.doubt.copied[row])
+
+
 def suspect_told(found: Findings, row: int) -> str:
     """Say which labels are suspect at a failure and why, or why none is; empty for nothing."""
     if found.doubt.explained[row]:
@@ -22,14 +27,13 @@ def suspect_told(found: Findings, row: int) -> str:
         )
     if not found.doubt.suspect[row]:
         return ""
-    own = bool(found.doubt.own[row] | found.doubt.copied[row])
     shared = found.patterns_of(found.failures[row].index)
     if not is_suspect(found, row):
         return (
             f"What it shares ({', '.join(shared)}) may be why {why_suspect(found, row)}: look at "
             "that first; or its label is wrong"
         )
-    whose = "LABEL SUSPECT" if own else "LABELS OF NEIGHBOURS SUSPECT"
+    whose = "LABEL SUSPECT" if is_own(found, row) else "LABELS OF NEIGHBOURS SUSPECT"
     return f"{whose}: {why_suspect(found, row)}"
 
 

@@ -53,11 +53,13 @@ def _in_common(found: Findings) -> list[str]:
         return [f"What failures share is looked for {needed}"]
     if not found.patterns:
         nothing = (
-            "The failures share nothing that was looked for (edits, words, values of columns) "
-            "more than chance explains."
+            "The failures share no edit, no word and no value of a column more than chance "
+            "explains."
             f"{few_groups_told(found.n_failures, found.n_apart)}"
         )
-        gathered = (_told(found, "Where they gather", pattern) for pattern in found.gathered)
+        gathered = (
+            _told(found, "Where they gather all the same", pattern) for pattern in found.gathered
+        )
         return [nothing, *gathered, *_perhaps_told(found.perhaps)]
     shared = [_told(found, "What failures share", pattern) for pattern in found.patterns]
     return [*gathered_told(found, first=True), *shared, *gathered_told(found, first=False)]

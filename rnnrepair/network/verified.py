@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from rnnrepair.network.calls import Call
+from rnnrepair.network.no_words import refuse_numbers_as_words
 from rnnrepair.network.traced import TracedNetwork
 from rnnrepair.protocols import RepairableData
 
@@ -34,12 +35,14 @@ def verified(
         context: makes what the module runs in.
 
     Raises:
-        ConfigurationError: the network cannot be read; see ``TracedNetwork.verify``.
+        ConfigurationError: the network cannot be read, see ``TracedNetwork.verify``; or its inputs
+            are whole numbers that are no words.
     """
     network = TracedNetwork.of(module, data.spec, tap, call, context, data.training_form)
     index = data.indices("fit")
     every = max(len(index) // VERIFIED_ON, 1)
     sample = data.fetch(index[::every])
+    refuse_numbers_as_words(network.module, sample, named=bool(data.spec.token_names))
     network.verify(sample)
     if tap is not None and not network.remembers(sample):
         log.warning(
