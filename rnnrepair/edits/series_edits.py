@@ -180,9 +180,9 @@ class SeriesEdits:
         if "rotation" in p:
             edited = rotated(edited, p, on("rotation"))
         spread = spreads_in(p, n_channels)[:, None]
-        magnitude, noise = of("magnitude", 1.0).to(inputs), of("noise", 0.0) * spread
+        magnitude = of("magnitude", 1.0).to(inputs)
         edited = _louder(edited, magnitude, middles_in(p, n_channels))
-        edited = edited + noise.to(inputs) * _noise(inputs, edits)
+        edited = _noisy(edited, (of("noise", 0.0) * spread).to(inputs), edits)
         if "drift" in p:
             far = steps / last.clamp_min(1)
             edited = edited + (of("drift", 0.0) * spread * far).to(inputs)
@@ -202,13 +202,16 @@ def _louder(inputs: Tensor, magnitude: Tensor, middle: Tensor | None) -> Tensor:
     return (inputs - around) * magnitude + around
 
 
-def _noise(inputs: Tensor, edits: EditBatch) -> Tensor:
-    """Return noise like ``inputs`` by the seed of each edit, 0 where an edit has none."""
+def _noisy(inputs: Tensor, deviation: Tensor, edits: EditBatch) -> Tensor:
+    """Return (B, T, F) values with noise of a deviation, by the seed of each edit."""
+    rows = edits.parameters["noise"].nonzero()[:, 0].tolist()
+    if not rows:
+        return inputs
     seed, noise = edits.parameters["noise_seed"].long().tolist(), np.zeros(inputs.shape)
-    for row in edits.parameters["noise"].nonzero()[:, 0].tolist():
+    for row in rows:
         # numpy draws step after step, so the noise does not depend on how far a batch is padded.
         noise[row] = np.random.default_rng(seed[row]).standard_normal(inputs.shape[1:])
-    return torch.from_numpy(noise).to(inputs)
+    return inputs + deviation * torch.from_numpy(noise).to(inputs)
 
 
 def known_kinds(spared: Mapping[str, Sequence[int]] | None) -> str | None:
