@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -124,13 +125,19 @@ class Usual:
         constant = (values == 0).double().mean(0)
         return cls(names, values, constant.where(is_spread & (constant <= SELDOM), torch.nan))
 
-    @property
+    @cached_property
     def resolution(self) -> list[float]:
         """K differences that say something: a tenth of how far ordinary samples are apart."""
         if not self.names:
             return []
         low, high = self.values.quantile(torch.tensor([0.1, 0.9]).double(), 0)
         found: list[float] = ((high - low) / 10).tolist()
+        return found
+
+    @cached_property
+    def middle(self) -> list[float]:
+        """K medians."""
+        found: list[float] = self.values.median(0).values.tolist()
         return found
 
     def said(self, k: int, side: str, limit: float, own: Tensor) -> str:
@@ -143,7 +150,7 @@ class Usual:
             own: (m,) summaries of these samples, one at least.
         """
         resolution = self.resolution[k]
-        numbers = limit, float(own.median()), float(self.values[:, k].median())
+        numbers = limit, float(own.median()), self.middle[k]
         beyond, here, there = (written(number, resolution) for number in numbers)
         return f"{self.names[k]} {side} {beyond} (median {here}, of training {there})"
 
