@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnrepair.atomic import write_file
 from rnnrepair.callbacks.launch.finished import FinishedFolder
 from rnnrepair.edits.sweep import Sweep
-from rnnrepair.edits.sweeps import sweeps_of
+from rnnrepair.edits.sweeps import sweep_of
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.record import FoundPattern, RunRecord
 
@@ -103,8 +103,7 @@ def row_of(record: RunRecord, data: Any, plain: Any, planted: Mapping[str, Any])
         "recall": both / max(len(fails), 1),
     }
     members = min(row["precision"], row["recall"]) >= ENOUGH
-    sweeps = {sweep.name: sweep for sweep in sweeps_of(data.spec)}
-    sweep = sweeps.get(str(pattern.taught.parameters.get("edit")))
+    sweep = sweep_of(str(pattern.taught.parameters.get("edit")), data.spec)
     edit = sweep is not None and is_planted(sweep, planted, data.spec.step_width)
     near = edit
     if edit and sweep is not None and sweep.parameter is not None:

@@ -1,10 +1,12 @@
 """Dead channels are found where no other sample is as hard as those that have one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from rnnrepair.edits import apply_edits
-from rnnrepair.edits.sweeps import drawn_in
+from rnnrepair.edits.sweeps import drawn_in, sweep_of
 from rnnrepair.patterns import EditPatterns, PatternContext, find_patterns
 from rnnrepair.sequences import DataSpec, EditRegion, Kind, SequenceBatch
 
@@ -63,6 +65,47 @@ def test_of_several_dead_channels_all_are_named():
     found = find_patterns(context(inputs, label, dead & (label > 0)), [EditPatterns()])
     assert found[0].told == "channels 0 to 1 dead"
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("dead_ones", "told", "name"),
+    [
+        (range(8), "channels 0 to 7 dead", "dead_0-7"),
+        ([2, 3, 9, 15], "channels 2, 3, 9 and 15 dead", "dead_2+3+9+15"),
+    ],
+)
+def test_channels_that_are_dead_together_are_all_named_in_groups_or_not(dead_ones, told, name):
+    inputs, label, place = bumps(7)
+    noise = 0.35 * torch.randn(N, N_STEPS, 17, generator=torch.Generator().manual_seed(8))
+    # The second bump is in a channel that dies, the first in one that does not.
+    first, second = inputs[..., :1], inputs[..., 1]
+    inputs = torch.cat([noise, first, inputs[..., 2:]], 2)
+    inputs[..., dead_ones[2]] = second
+    dead = (place < 0.1) & (torch.arange(N) >= FIT)
+    for channel in dead_ones:
+        inputs[dead, :, channel] = 0
+    spec = DataSpec(Kind.SERIES, 19, 3, max_steps=N_STEPS)
+    given = replace(context(inputs, label, dead & (label < 2)), spec=spec)
+    found = find_patterns(given, [EditPatterns()])
+    assert found[0].told == told
+    assert found[0].parameters["edit"] == name
+    assert torch.equal(EditPatterns().again(given, found[0].parameters), dead[FIT:])
+    region = EditRegion(name, 0.0, 1.0)
+    edits = drawn_in(region, 3, spec, torch.Generator().manual_seed(0))
+    edited = apply_edits(inputs[:3], edits, torch.full((3,), N_STEPS))
+    silent = (edited == 0).all(1)
+    assert silent[0].nonzero()[:, 0].tolist() == [*dead_ones]
+    assert bool((silent == silent[0]).all())
+
+
+def test_names_of_dead_channels_are_read_again_and_others_are_none():
+    spec = DataSpec(Kind.SERIES, 9, 3, max_steps=N_STEPS)
+    assert sweep_of("dead_1+4+8", spec).dead == (1, 4, 8)
+    assert sweep_of("dead_2-5", spec).dead == (2, 3, 4, 5)
+    assert sweep_of("speed", spec).parameter == "warp"
+    for name in ("dead_2-9", "dead_1+9", "dead_", "dead_1-", "alive_1"):
+        assert sweep_of(name, spec) is None
+    assert sweep_of("dead_0-1", DataSpec(Kind.IMAGE, 9, 3)) is None
 
 
 def test_channels_that_are_silent_in_many_training_samples_are_not_dead():

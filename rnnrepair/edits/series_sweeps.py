@@ -1,5 +1,6 @@
 """Wide edits of series."""
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 
@@ -17,6 +18,9 @@ PARTS = (1, 2, 3, 4)
 KINDS_OF_CHANNELS = ("magnitude", "drift", "offset")
 # Channels of which neighbours, and those next but one, are swapped, at most: the axes of sensors.
 SWAPPED = 6
+# Names of edits that take the readings of channels: of neighbours, or of any.
+DEAD = "dead_"
+DEAD_NAME = re.compile(r"dead_(?P<first>\d+(\+\d+)*)(-(?P<last>\d+))?")
 # Largest drift and offset, in spreads of a channel.
 MOVED = 3.0
 # Largest lag, as a share of the longest series.
@@ -64,20 +68,52 @@ def series_sweeps(spec: DataSpec) -> list[Sweep]:
     return swept + _swapped(spec)
 
 
+def dead_sweep(spec: DataSpec, channels: Sequence[int]) -> Sweep:
+    """Return the edit that takes all readings of some channels.
+
+    Args:
+        spec: of the data.
+        channels: ascending, neighbours or not.
+    """
+    first, last = channels[0], channels[-1]
+    neighbours = last - first + 1 == len(channels)
+    name = f"{first}-{last}" if neighbours else "+".join(map(str, channels))
+    told = f"{_channels(spec, channels)} dead"
+    jitter = _around_zero(spec, channels)
+    return Sweep(f"{DEAD}{name}", told, jitter, fixed={"magnitude": 0.0}, dead=tuple(channels))
+
+
+def dead_in(name: str) -> list[int]:
+    """Return the channels that the name of a ``dead_sweep`` says; none of other names."""
+    found = DEAD_NAME.fullmatch(name)
+    if found is None:
+        return []
+    if found["last"] is None:
+        return [int(channel) for channel in found["first"].split("+")]
+    return list(range(int(found["first"]), int(found["last"]) + 1))
+
+
+def _around_zero(spec: DataSpec, channels: Sequence[int]) -> SeriesEdits:
+    """Return what varies a little besides readings of nothing, or of the other sign.
+
+    Those are so around 0, wherever the readings of a channel lie.
+    """
+    jitter = copy(_jitter_of(spec, channels, *KINDS_OF_CHANNELS))
+    jitter.middles = []
+    return jitter
+
+
 def _of_channels(spec: DataSpec, group: range) -> list[Sweep]:
     """Return the edits of some channels alone: louder or quieter, dead, of the other sign, ..."""
     told, name = _channels(spec, group), f"{group[0]}-{group[-1]}"
-    jitter = _jitter_of(spec, group, *KINDS_OF_CHANNELS)
-    # What reads nothing, or of the other sign, does so around 0, wherever its readings lie.
-    around_zero = copy(jitter)
-    around_zero.middles = []
+    jitter, around_zero = _jitter_of(spec, group, *KINDS_OF_CHANNELS), _around_zero(spec, group)
     louder = told + _louder(spec, group)
     drifts, unit = _in_spreads(spec, group, told + " drifting from end to end by {low} to {high}")
     is_higher, _ = _in_spreads(spec, group, told + " higher by {low} to {high}")
-    dead, opposite, moved = {"magnitude": 0.0}, {"magnitude": -1.0}, (-MOVED, MOVED)
+    opposite, moved = {"magnitude": -1.0}, (-MOVED, MOVED)
     return [
         Sweep(f"magnitude_{name}", louder, jitter, "magnitude", 0.2, 4, by_factor=True),
-        Sweep(f"dead_{name}", f"{told} dead", around_zero, fixed=dead, dead=tuple(group)),
+        dead_sweep(spec, group),
         Sweep(f"sign_{name}", f"{told} of opposite sign", around_zero, fixed=opposite),
         Sweep(f"drift_{name}", drifts, jitter, "drift", *moved, unit=unit),
         Sweep(f"offset_{name}", is_higher, jitter, "offset", *moved, opposite=HIGHER, unit=unit),
@@ -111,7 +147,7 @@ def _swapped(spec: DataSpec) -> list[Sweep]:
     ]
 
 
-def _jitter_of(spec: DataSpec, group: range, *kinds: str) -> SeriesEdits:
+def _jitter_of(spec: DataSpec, group: Sequence[int], *kinds: str) -> SeriesEdits:
     """Return what varies all series a little, some kinds of it these channels alone."""
     spared = [c for c in range(spec.step_width) if c not in group]
     return series_jitter(spec, dict.fromkeys(kinds, spared))
@@ -163,9 +199,13 @@ def _neighbours(n: int, width: int) -> list[range]:
     return [range(first, min(first + width, n)) for first in range(0, n, width)]
 
 
-def _channels(spec: DataSpec, group: range) -> str:
-    """Return what people read of neighbouring channels."""
+def _channels(spec: DataSpec, group: Sequence[int]) -> str:
+    """Return what people read of some channels."""
     if len(group) == spec.step_width > 1:
         return "all channels"
-    first, last = (Names.of(spec).of_channel(group[end]) for end in (0, -1))
-    return f"channel {first}" if len(group) == 1 else f"channels {first} to {last}"
+    names = [Names.of(spec).of_channel(channel) for channel in group]
+    if len(group) == 1:
+        return f"channel {names[0]}"
+    if group[-1] - group[0] + 1 == len(group):
+        return f"channels {names[0]} to {names[-1]}"
+    return f"channels {', '.join(names[:-1])} and {names[-1]}"

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits.sweep import Sweep
-from rnnrepair.edits.sweeps import still, sweeps_of
+from rnnrepair.edits.sweeps import still, sweep_of, sweeps_of
+from rnnrepair.errors import DataError
 from rnnrepair.patterns.context import PatternContext
-from rnnrepair.patterns.dead_channels import dead_channels, has_dead_channels, is_seen
+from rnnrepair.patterns.dead_channels import all_dead, dead_channels, has_dead_channels, is_seen
 from rnnrepair.patterns.difficulty import harder_half
 from rnnrepair.patterns.excess import Excess
 from rnnrepair.patterns.pattern import Alike, Candidate
@@ -83,7 +84,7 @@ class EditPatterns:
     def refined(self, context: PatternContext, candidate: Candidate, stratum: Tensor) -> Candidate:
         """Find the sizes of the edit again, and its members, among many more edits there."""
         if is_seen(candidate.parameters):
-            return candidate
+            return all_dead(context, candidate)
         sweep = _sweep(context, candidate.parameters)
         low, high = (float(candidate.parameters[end]) for end in ("from", "to"))
         # By difficulty alone: where its members end is seen better among all classes together.
@@ -176,7 +177,9 @@ def _wider(sweep: Sweep, low: float, high: float) -> tuple[float, float]:
 
 def _sweep(context: PatternContext, parameters: Mapping[str, float | str]) -> Sweep:
     """Return the kind of edit of a candidate."""
-    (sweep,) = (s for s in sweeps_of(context.spec) if s.name == parameters["edit"])
+    sweep = sweep_of(str(parameters["edit"]), context.spec)
+    if sweep is None:
+        raise DataError(f"Edits {parameters['edit']}: these data have none of that name.")
     return sweep
 
 

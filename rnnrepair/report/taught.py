@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.edits import apply_edits
-from rnnrepair.edits.sweeps import drawn_in, sweeps_of
+from rnnrepair.edits.sweeps import drawn_in, sweep_of
 from rnnrepair.record import FoundPattern
 from rnnrepair.report.cards import ShownData
 from rnnrepair.seeding import torch_generator
@@ -22,9 +22,8 @@ def taught_inputs(pattern: FoundPattern, data: ShownData, at_most: int) -> list[
         (T, F) features of each; none where no edit explains the pattern.
     """
     region, chosen = pattern.taught.region, pattern.taught.samples[:at_most]
-    known = {sweep.name for sweep in sweeps_of(data.spec)}
     # A page may be of a run of another version.
-    if region is None or region.sweep not in known or not chosen:
+    if region is None or sweep_of(region.sweep, data.spec) is None or not chosen:
         return []
     batch = data.fetch(torch.tensor(chosen))
     generator = torch_generator(0, "taught", pattern.taught.told)
