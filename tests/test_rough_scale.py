@@ -196,3 +196,13 @@ def test_series_are_compared_as_scaled_ones():
     )
     fetch = fetching_scaled(lambda index: batch_of(raw[index]), raw_spec().scale)
     torch.testing.assert_close(fetch(torch.tensor([3, 1])).inputs, scaled[[3, 1]])
+
+
+def test_no_zero_is_negative_whether_noise_is_drawn_or_not():
+    inputs = torch.tensor([[[1.0], [-1.0]]])
+    for noise in (0.0, 0.5):
+        family = SeriesEdits((1, 1), 0, (1, 1), noise)
+        edits = family.draw(1, torch.Generator().manual_seed(0))
+        edits.parameters["noise"] *= 0
+        edits.parameters["magnitude"] *= 0
+        assert not bool(family.apply(inputs, edits).signbit().any())

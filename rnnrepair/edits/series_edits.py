@@ -206,7 +206,8 @@ def _noisy(inputs: Tensor, deviation: Tensor, edits: EditBatch) -> Tensor:
     """Return (B, T, F) values with noise of a deviation, by the seed of each edit."""
     rows = edits.parameters["noise"].nonzero()[:, 0].tolist()
     if not rows:
-        return inputs
+        # As where noise of nothing is added: no 0 is negative, so that data keep their fingerprint.
+        return inputs + 0.0
     seed, noise = edits.parameters["noise_seed"].long().tolist(), np.zeros(inputs.shape)
     for row in rows:
         # numpy draws step after step, so the noise does not depend on how far a batch is padded.
