@@ -159,3 +159,18 @@ def test_a_lag_before_its_time_is_told_as_earlier():
     assert lag.region(0, 0.25) == f"earlier by {half:.3g} to {-lag.low:.3g} steps"
     assert lag.region(0, 0.5).startswith("earlier by 0 to ")
     assert lag.region(0.25, 0.75).startswith("later by -")
+
+
+def test_any_channels_may_be_named_dead():
+    """What drops bands of channels at random draws."""
+    spec = DataSpec(Kind.SERIES, 20, 2, max_steps=6)
+    still = SeriesEdits((1, 1), 0, (1, 1), 0, (1, 1))
+    chosen = [(3, 3), (5, 11), (0, 19)]
+    names = [f"dead_{first}-{last}" for first, last in chosen]
+    family = SweptEdits(still, share=1.0, kinds=names).fitted(spec)
+    drawn = family.draw(60, torch.Generator().manual_seed(0))
+    dead = family.apply(torch.ones(60, 6, 20), drawn).eq(0).all(1)
+    found = {tuple(row.nonzero()[[0, -1], 0].tolist()) for row in dead}
+    assert found == set(chosen)
+    with pytest.raises(ConfigurationError, match="dead_5-20"):
+        SweptEdits(still, kinds=["dead_5-20"]).fitted(spec)

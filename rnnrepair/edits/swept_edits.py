@@ -11,7 +11,7 @@ from rnnrepair.edits.family import EditFamily, fitted
 from rnnrepair.edits.image_edits import ImageEdits
 from rnnrepair.edits.series_edits import SeriesEdits
 from rnnrepair.edits.sweep import Sweep
-from rnnrepair.edits.sweeps import sweeps_of
+from rnnrepair.edits.sweeps import sweep_of, sweeps_of
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.sequences import DataSpec, Kind
 from rnnrepair.settings import Share, check_settings
@@ -34,7 +34,7 @@ class SweptEdits:
         Args:
             usual: draws the other edits, ``ImageEdits`` or ``SeriesEdits``.
             share: of the edits that are one of those.
-            kinds: names of those that are drawn; all where none is named.
+            kinds: names of those that are drawn, see ``sweep_of``; all where none is named.
 
         Raises:
             SettingsError: a value is out of range.
@@ -59,14 +59,16 @@ class SweptEdits:
         Raises:
             ConfigurationError: there is no such kind.
         """
-        every = {sweep.name: sweep for sweep in sweeps_of(spec)}
-        if unknown := sorted(set(self.kinds) - every.keys()):
+        every = sweeps_of(spec)
+        named = {name: sweep_of(name, spec) for name in self.kinds}
+        if unknown := sorted(name for name, sweep in named.items() if sweep is None):
             raise ConfigurationError(
-                f"kinds: {unknown} are no kinds of edits of these data, which are {sorted(every)}."
+                f"kinds: {unknown} are no kinds of edits of these data, which are "
+                f"{sorted(sweep.name for sweep in every)}."
             )
         same = copy(self)
         same.usual = fitted(self.usual, spec)  # type: ignore[assignment]  # of the same class
-        same.sweeps = [every[name] for name in self.kinds or every]
+        same.sweeps = [sweep for sweep in named.values() if sweep is not None] or every
         return same
 
     def draw(self, n: int, generator: torch.Generator) -> EditBatch:
