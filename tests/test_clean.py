@@ -20,7 +20,10 @@ from rnnrepair.repair import (
     InfluenceRepair,
     LedgerRow,
     NoRepair,
+    PatternRepair,
+    PhraseRepair,
     RandomRepair,
+    RepairStrategy,
     ledger_rows,
     propose_for,
     read_ledger,
@@ -284,3 +287,13 @@ def test_labels_before_are_those_that_the_ledger_remembers():
 def test_samples_are_not_made_for_a_network_that_is_replaced():
     with pytest.raises(SettingsError, match=r"clean: expected CleanLabels.*clean_from_start"):
         CleanThen(FailureRepair(), CleanFromStart())
+
+
+@pytest.mark.parametrize("then", [GuidedRepair(), FailureRepair(), PatternRepair(), PhraseRepair()])
+def test_whatever_is_asked_of_a_strategy_is_asked_of_cleaning_before_it(then):
+    own = {"name", "cleans", "relabels"}
+    both = CleanThen(then, CleanLabels("remove"))
+    traits = RepairStrategy.__annotations__.keys() - own
+    assert {t: getattr(both, t) for t in traits} == {t: getattr(then, t) for t in traits}
+    assert (both.cleans, both.relabels) == (True, False)
+    assert CleanThen(then, CleanLabels("relabel")).relabels

@@ -26,8 +26,6 @@ class CleanThen(RepairStrategy):
     Source: ours.
     """
 
-    cleans = True
-
     def __init__(self, then: RepairStrategy, clean: CleanLabels | None = None) -> None:
         """Choose both.
 
@@ -48,14 +46,11 @@ class CleanThen(RepairStrategy):
                 f"expected CleanLabels, which goes on with the same network, got {self.clean.name}"
             )
             raise SettingsError(type(self).__name__, [Fault("clean", told)])
+        # Whatever is asked of the strategy that makes the samples is asked of both.
+        for trait in RepairStrategy.__annotations__:
+            setattr(self, trait, getattr(then, trait))
         self.name = f"{self.clean.name}+{then.name}"
-        self.relabels = self.clean.relabels
-        self.fits, self.needs = then.fits, then.needs
-        self.edits_samples, self.lengthens = then.edits_samples, then.lengthens
-        self.reads_phrases = then.reads_phrases
-        self.augments, self.saves = then.augments, then.saves
-        self.seeks_patterns = then.seeks_patterns
-        self.finders = then.finders
+        self.cleans, self.relabels = True, self.clean.relabels
 
     @override
     def begin(self) -> None:
