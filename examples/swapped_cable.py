@@ -49,5 +49,5 @@ if __name__ == "__main__":
     told = {"channel_names": CHANNELS, "columns": machines}
     data = ArrayDataModule(x, y, x_test, y_test, repair_share=0, val_share=0, **told)
     failures = explain(net, data)
-    print(*str(failures).splitlines()[:6], sep="\n")
+    print(failures.overview)
     print("\nThe first of them:", failures[0])

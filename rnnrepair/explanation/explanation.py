@@ -58,6 +58,11 @@ class Explanation(Findings):
 
     def __str__(self) -> str:
         """Tell what failures share, and every failure in a few lines."""
+        return "\n".join([self.overview, *(failure_lines(self, row) for row in range(len(self)))])
+
+    @property
+    def overview(self) -> str:
+        """What failures share and everything else that is of no single one."""
         called = self.sample_names.told
         told = [
             self.network,
@@ -73,7 +78,6 @@ class Explanation(Findings):
             *(f"{value.told}." for value in self.doubt.shared),
             self.doubt.too_many_told if self.doubt.too_many else "",
             self._suspects_counted(),
-            *(failure_lines(self, row) for row in range(len(self))),
         ]
         return "\n".join(line for line in told if line)
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from rnnrepair.explanation.around import around
-from rnnrepair.explanation.findings import Findings, real
+from rnnrepair.explanation.findings import INDENTED, Findings, real
 from rnnrepair.explanation.label_notes import is_suspect, suspect_told, why_suspect
 from rnnrepair.influence import Role
 from rnnrepair.record import story
@@ -62,21 +62,21 @@ def failure_row(found: Findings, row: int) -> dict[str, Any]:
 
 
 def failure_lines(found: Findings, row: int) -> str:
-    """Tell a failure in a line; its text and what speaks against its label in a line each."""
-    told, left = failure_row(found, row), story(found.failures[row], found.names)
-    line = (
+    """Tell what a failure is and shares, how it came about, and which samples are like it."""
+    told = failure_row(found, row)
+    what = (
         f"sample {found.numbered([told['index']])[0]}: labelled {told['label_name']}, "
-        f"predicted {told['predicted_name']}. {left} Segment "
-        f"{told['segment_first']} .. {told['segment_last']}"
+        f"predicted {told['predicted_name']}"
     )
-    for role in _ROLES:
-        if told[role]:
-            line += f"; {role} {', '.join(found.numbered(told[role][:TOLD]))}"
     if told["pattern"]:
-        line += f"; shares {told['pattern']}"
-    suspect = suspect_told(found, row)
-    texts = [_text(found, row), suspect]
-    return "\n    ".join([line, *(text for text in texts if text)])
+        what += f"; shares {told['pattern']}"
+    how = story(found.failures[row], found.names)
+    segment = f"Segment {told['segment_first']} .. {told['segment_last']}."
+    samples = "; ".join(
+        f"{role} {', '.join(found.numbered(told[role][:TOLD]))}" for role in _ROLES if told[role]
+    )
+    lines = [what, f"{how} {segment}", _text(found, row), samples, suspect_told(found, row)]
+    return INDENTED.join(line for line in lines if line)
 
 
 def _text(found: Findings, row: int) -> str:

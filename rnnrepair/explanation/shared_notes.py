@@ -1,6 +1,6 @@
 """What is told of what failures have in common."""
 
-from rnnrepair.explanation.findings import Findings
+from rnnrepair.explanation.findings import INDENTED, Findings
 from rnnrepair.explanation.pattern_notes import or_wrong_labels, rare_in_training
 from rnnrepair.patterns import LEAST_FAILURES, LEVEL, Pattern, few_groups_told
 
@@ -33,13 +33,17 @@ def gathered_told(found: Findings, *, first: bool) -> list[str]:
 
 def notes_on(found: Findings, pattern: Pattern) -> str:
     """Say of a pattern how rare it is in training, and what else may be why; or nothing."""
+    return " ".join(_notes(found, pattern))
+
+
+def _notes(found: Findings, pattern: Pattern) -> list[str]:
     index = [failure.index for failure in found.failures]
     notes = [
         rare_in_training(pattern, found.searched, int(found.confused.sum()), found.split),
         found.unlike.get(pattern.told, ""),
         or_wrong_labels(pattern, index, found.doubt.suspect),
     ]
-    return " ".join(note for note in notes if note)
+    return [note for note in notes if note]
 
 
 def _in_common(found: Findings) -> list[str]:
@@ -66,7 +70,7 @@ def _in_common(found: Findings) -> list[str]:
 
 
 def _told(found: Findings, how: str, pattern: Pattern) -> str:
-    return f"{how}: {pattern.name} (p {pattern.p:.3f}). {notes_on(found, pattern)}".strip()
+    return INDENTED.join([f"{how}: {pattern.name} (p {pattern.p:.3f}).", *_notes(found, pattern)])
 
 
 def _perhaps_told(perhaps: Pattern | None) -> list[str]:
