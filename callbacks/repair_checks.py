@@ -84,7 +84,8 @@ def check_data(strategy: RepairStrategy, data: RepairableData, *, resumes: bool)
     if strategy.augments and not data.augments:
         raise MisconfigurationException(
             f"The strategy {strategy.name} is training with augmentation, and there is none: give "
-            "the data module Augmentation(share, edits) with a share above 0."
+            "the data module Augmentation(share, edits) with a share above 0, or choose a strategy "
+            "that needs none, such as pattern_from_start or guided."
         )
     if strategy.reads_phrases and phrases_of(data) is None:
         raise MisconfigurationException(

@@ -225,10 +225,16 @@ def test_a_group_from_the_start_is_seen_ten_times_as_often_at_most(case, inside,
     assert torch.equal(proposal.inputs, case.context.fetch(proposal.parent).inputs)
 
 
-def test_without_patterns_from_the_start_makes_nothing(case, monkeypatch):
+@pytest.mark.parametrize(
+    ("every", "told"), [(False, "as by augment or all"), (True, "with every kind of edit")]
+)
+def test_without_patterns_from_the_start_makes_nothing(case, monkeypatch, every, told):
     nothing = torch.empty(0, dtype=torch.int64)
     strategy_of(monkeypatch, OneEdit(nothing))
-    assert len(PatternFromStart(finders=[OneEdit(nothing)]).propose(case.context, 5)) == 0
+    strategy = PatternFromStart(finders=[OneEdit(nothing)], every=every)
+    assert len(strategy.propose(case.context, 5)) == 0
+    (note,) = strategy.notes
+    assert told in note
 
 
 def test_what_the_rest_needs_is_asked_for():

@@ -233,15 +233,15 @@ class PatternRepair(RepairStrategy):
             ]
         if self.known:
             return []
-        done = (
-            "the new network was trained on all the data, as by augment or all"
-            if self.starts_anew
-            else f"samples were made failure by failure, as by {self.rest.name}"
-        )
         return [
             "No pattern that failures share was found (none is looked for among fewer than "
-            f"{LEAST_FAILURES}): {done}."
+            f"{LEAST_FAILURES}): {self.done_without}."
         ]
+
+    @property
+    def done_without(self) -> str:
+        """What is done where no pattern is found."""
+        return f"samples were made failure by failure, as by {self.rest.name}"
 
     @property
     @override

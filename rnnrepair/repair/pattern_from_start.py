@@ -41,6 +41,12 @@ class PatternFromStart(PatternRepair):
         if every:
             self.name, self.augments, self.fits = "pattern_augments", True, SweptEdits.kinds_of_data
 
+    @property
+    @override
+    def done_without(self) -> str:
+        augmented = "augmented with every kind of edit" if self.every else "as by augment or all"
+        return f"the new network was trained on all the data, {augmented}"
+
     @override
     def training_edits(self, edits: EditFamily | None, spec: DataSpec) -> EditFamily | None:
         if not self.every or edits is None:

@@ -27,6 +27,7 @@ QUICK = (
     "schedule.base_epochs=3",
     "schedule.round_epochs=1",
     "schedule.final_epochs=1",
+    "repair.strategy=guided",
     "repair.rounds=2",
     "repair.budget=2",
     "repair.strategies.guided.parents=5",

@@ -11,7 +11,7 @@ from tests.integration.programs import run_program
 
 @pytest.mark.slow
 def test_multirun_shares_one_base_and_compare_pairs_the_arms(tmp_path):
-    quick = [o for o in QUICK if not o.startswith("logger")]
+    quick = [o for o in QUICK if not o.startswith(("logger", "repair.strategy="))]
     sweep = tmp_path / "sweep"
     ran = run_program(
         tmp_path,

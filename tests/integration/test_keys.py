@@ -76,7 +76,7 @@ def test_only_the_launcher_names_keys(room, keys):
 
 
 def test_a_key_is_followed_to_where_a_user_sets_it():
-    cfg = composed("+experiment=mnist_repair")
+    cfg = composed("+experiment=mnist_repair", "repair.strategy=guided")
     chain = "callbacks.repair_injection"
     assert key_of(cfg, f"{chain}.budget") == "repair.budget"
     assert key_of(cfg, f"{chain}.strategy.sources") == "repair.strategies.guided.sources"

@@ -23,7 +23,7 @@ from tests.integration.conftest import composed, train, weights
 from tests.integration.test_resume import Crash
 from tests.quiet_trainer import quiet_trainer
 
-EXPERIMENT = ("+experiment=mnist_repair",)
+EXPERIMENT = ("+experiment=mnist_repair", "repair.strategy=guided")
 
 
 @cache

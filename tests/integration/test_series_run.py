@@ -19,6 +19,7 @@ QUICK = (
     "schedule.base_epochs=4",
     "schedule.round_epochs=1",
     "schedule.final_epochs=1",
+    "repair.strategy=guided",
     "repair.rounds=2",
     "repair.budget=2",
     "repair.patience=2",
