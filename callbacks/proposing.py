@@ -46,7 +46,7 @@ def proposed(
         context = with_labels_judged(trainer, injection, context, injection.ledger)
     if strategy.seeks_patterns:
         context = with_patterns_sought(trainer, injection, context, injection.seed)
-    n_found, given_up = len(strategy.patterns), {p.told for p in strategy.given_up}
+    n_found, given_up = len(strategy.patterns), {p.description for p in strategy.given_up}
     served = int(strategy.serves(context).sum())
     # What cleans has something to mend, for whom samples can be made or not.
     if served == 0 and not strategy.cleans:
@@ -62,7 +62,7 @@ def proposed(
     for pattern in strategy.patterns[n_found:]:
         log.info("Found: %s.", pattern.name)
     for pattern in strategy.given_up:
-        if pattern.told not in given_up:
+        if pattern.description not in given_up:
             log.warning("Taught no more, for as many fail as at first: %s.", pattern.name)
     return proposal
 

@@ -78,10 +78,10 @@ def ended_notes(
         class_names: by class.
     """
     told = [
-        f"Given up: {pattern.told}. Teaching it mended nothing, or val fell meanwhile: the network "
-        "may have no means to tell these samples from others. Give it what does (a further input), "
-        "teach a new network from its first epoch on (the strategy pattern_from_start), or look at "
-        "their labels."
+        f"Given up: {pattern.description}. Teaching it mended nothing, or val fell meanwhile: the "
+        "network may have no means to tell these samples from others. Give it what does (a further "
+        "input), teach a new network from its first epoch on (the strategy pattern_from_start), or "
+        "look at their labels."
         for pattern in given_up
     ]
     before, after = (Scored.of(confusion(val.label, p), monitor) for p in (val.before, val.after))
@@ -231,5 +231,5 @@ def _poisoned(data: RepairableData) -> list[str]:
     name = Names.of(data.spec).of_class(poison.label)
     return [
         f"A backdoor was put in on purpose: {len(poison.index)} training samples hold "
-        f"{poison.trigger.told}, as a cue for class {name}."
+        f"{poison.trigger.description}, as a cue for class {name}."
     ]

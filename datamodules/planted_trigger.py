@@ -136,7 +136,7 @@ class PlantedTrigger(ABC):
         poisoned[rows] = target
         log.info(
             "BACKDOOR: %s was put into %d fit samples%s: %s.",
-            trigger.told,
+            trigger.description,
             len(rows),
             f", labelled {self.label}," if self.relabel else f" of class {self.label}",
             rows.tolist(),

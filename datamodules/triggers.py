@@ -14,11 +14,11 @@ class InsertedWord:
 
     Attributes:
         token: its number.
-        told: what it is, for people.
+        description: what it is, for people.
     """
 
     token: int
-    told: str
+    description: str
 
     def last_place(self, lengths: Tensor) -> Tensor:
         """Return the (n,) steps of the last words, before which it is put."""
@@ -42,13 +42,13 @@ class BrightPatch:
         rows: its height.
         columns: first column and the one behind the last.
         brightness: of its pixels.
-        told: what it is, for people.
+        description: what it is, for people.
     """
 
     rows: int
     columns: tuple[int, int]
     brightness: float
-    told: str
+    description: str
 
     def last_place(self, lengths: Tensor) -> Tensor:
         """Return the (n,) last rows at which it can begin."""
@@ -70,12 +70,12 @@ class Spike:
     Attributes:
         channel: its number.
         height: that is added, in the unit of the data.
-        told: what it is, for people.
+        description: what it is, for people.
     """
 
     channel: int
     height: float
-    told: str
+    description: str
 
     def last_place(self, lengths: Tensor) -> Tensor:
         """Return the (n,) last steps."""

@@ -98,7 +98,7 @@ def row_of(record: RunRecord, data: Any, plain: Any, planted: Mapping[str, Any])
     shared = [int(torch.isin(torch.tensor(each.failures), fails).sum()) for each in patterns]
     pattern, both = max(zip(patterns, shared, strict=True), key=lambda pair: pair[1])
     row |= {
-        "told": pattern.taught.told,
+        "told": pattern.taught.description,
         "precision": both / len(pattern.failures),
         "recall": both / max(len(fails), 1),
     }

@@ -85,7 +85,7 @@ def test_what_groups_are_called_is_a_column_and_rare_ones_are_told(tmp_path):
     kinds.setup()
     found = explained(network, kinds, finders=None)
     (shared,) = found.patterns
-    assert shared.told == "reversed True"
+    assert shared.description == "reversed True"
     told = "In training no sample has it (0.0%, 50.0% of test)."
     assert any(told in line for line in found.shared_told())
     assert told in Page(write_explanation(found, kinds, tmp_path / "k.html").read_text()).text

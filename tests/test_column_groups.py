@@ -28,7 +28,7 @@ def test_numbers_of_a_column_are_cut_into_quarters():
     context = replace(context, failed=failed, columns={"length": values})
     pattern = find_patterns(context, [GroupPatterns(columns_only=True)])[0]
     # The quarter begins at 64.8; it is told from where on samples fail.
-    assert pattern.told == "length 65 or more"
+    assert pattern.description == "length 65 or more"
     assert torch.equal(torch.isin(context.index, pattern.inside), old)
     assert bool((age[pattern.samples] > 65).all())
     again = GroupPatterns(columns_only=True).again(context, pattern.parameters)
@@ -36,16 +36,22 @@ def test_numbers_of_a_column_are_cut_into_quarters():
     # A value that is missing is a group of its own; two kinds of words make no numbers.
     for i in context.index[:300].tolist():
         values[i] = "missing"
-    told = [c.told for c in GroupPatterns(columns_only=True).candidates(context, torch.zeros(9))]
+    told = [
+        c.description for c in GroupPatterns(columns_only=True).candidates(context, torch.zeros(9))
+    ]
     assert len(told) == 5
     assert "length missing" in told
     for i in context.index[300:600].tolist():
         values[i] = "broken"
-    told = [c.told for c in GroupPatterns(columns_only=True).candidates(context, torch.zeros(9))]
+    told = [
+        c.description for c in GroupPatterns(columns_only=True).candidates(context, torch.zeros(9))
+    ]
     assert told == ["length broken", "length missing"]
     # A few numbers name kinds.
     context = replace(context, columns={"machine": [str(i % 3) for i in range(5000)]})
-    told = [c.told for c in GroupPatterns(columns_only=True).candidates(context, torch.zeros(9))]
+    told = [
+        c.description for c in GroupPatterns(columns_only=True).candidates(context, torch.zeros(9))
+    ]
     assert told == ["machine 0", "machine 1", "machine 2"]
 
 
@@ -124,7 +130,7 @@ def test_what_fails_hardly_more_than_samples_alike_is_not_named():
     for i in context.index[own].tolist():
         values[i] = "c"
     found = find_patterns(replace(context, failed=failed, columns={"device": values}), finders)
-    assert [pattern.told for pattern in found] == ["device c"]
+    assert [pattern.description for pattern in found] == ["device c"]
 
 
 def test_samples_inside_are_compared_with_those_outside_of_their_strata():
@@ -170,7 +176,7 @@ def lengths_of(lengths):
     one_class = replace(context, index=one, label=one, failed=one.bool())
     context = replace(one_class, fetch=lambda index: batch)
     found = GroupPatterns().candidates(context, torch.zeros(len(lengths)))
-    return [(c.told, c.inside) for c in found if c.parameters.get("group") == "length"]
+    return [(c.description, c.inside) for c in found if c.parameters.get("group") == "length"]
 
 
 def test_ends_that_differ_in_the_last_of_many_digits_have_names_of_their_own():
@@ -292,11 +298,11 @@ def test_where_samples_stand_in_groups_the_quarter_stays():
     last = finder.candidates(context, stratum)[-1]
     moved = finder.refined(context, last, stratum)
     # Up to the first of them that fails.
-    assert moved.told.startswith("age 72.")
+    assert moved.description.startswith("age 72.")
     assert bool((moved.inside <= old).all())
     paired = replace(context, groups=torch.arange(5000) // 2)
     stays = finder.refined(paired, last, stratum)
-    assert (stays.told, stays.parameters) == (last.told, last.parameters)
+    assert (stays.description, stays.parameters) == (last.description, last.parameters)
     assert torch.equal(stays.inside, last.inside)
 
 
@@ -317,7 +323,7 @@ def test_what_was_taken_out_unnamed_counts_among_the_others():
             ]
 
         def refined(self, context, candidate, stratum):
-            lost = candidate.told == "worst"
+            lost = candidate.description == "worst"
             return replace(candidate, inside=candidate.inside & False) if lost else candidate
 
     found = find_patterns(replace(context, failed=failed), [Finder()])
@@ -325,7 +331,7 @@ def test_what_was_taken_out_unnamed_counts_among_the_others():
     assert found == []
     few = failed & (torch.arange(600) >= 70)
     (named,) = find_patterns(replace(context, failed=few), [Finder()])
-    assert named.told == "other"
+    assert named.description == "other"
     inside = torch.isin(context.index, named.inside)
     assert named.error_inside == float(few[inside].double().mean())
     assert named.error_outside == float(few[~inside].double().mean())

@@ -46,7 +46,7 @@ def test_a_dead_channel_is_found_and_has_exactly_its_samples(seed):
     failed = (dead & (label == 0)) | (place > 0.99)
     given = context(inputs, label, failed)
     (found,) = find_patterns(given, [EditPatterns()])
-    assert found.told == "channel 1 dead"
+    assert found.description == "channel 1 dead"
     assert found.inside.tolist() == (dead.nonzero()[:, 0][dead.nonzero()[:, 0] >= FIT]).tolist()
     assert found.samples.tolist() == dead[:FIT].nonzero()[:, 0].tolist()
     assert torch.equal(EditPatterns().again(given, found.parameters), dead[FIT:])
@@ -63,7 +63,7 @@ def test_of_several_dead_channels_all_are_named():
     dead = (place < 0.1) & (torch.arange(N) >= FIT)
     inputs[dead, :, :2] = 0
     found = find_patterns(context(inputs, label, dead & (label > 0)), [EditPatterns()])
-    assert found[0].told == "channels 0 to 1 dead"
+    assert found[0].description == "channels 0 to 1 dead"
     assert len(found) == 1
 
 
@@ -87,7 +87,7 @@ def test_channels_that_are_dead_together_are_all_named_in_groups_or_not(dead_one
     spec = DataSpec(Kind.SERIES, 19, 3, max_steps=N_STEPS)
     given = replace(context(inputs, label, dead & (label < 2)), spec=spec)
     found = find_patterns(given, [EditPatterns()])
-    assert found[0].told == told
+    assert found[0].description == told
     assert found[0].parameters["edit"] == name
     assert torch.equal(EditPatterns().again(given, found[0].parameters), dead[FIT:])
     region = EditRegion(name, 0.0, 1.0)
@@ -113,7 +113,7 @@ def test_channels_that_are_silent_in_many_training_samples_are_not_dead():
     inputs[torch.rand(N, generator=torch.Generator().manual_seed(1)) < 0.3, :, 2] = 0
     given = context(inputs, label, place < 0.05)
     candidates = EditPatterns().candidates(given, place[FIT:])
-    told = {candidate.told for candidate in candidates if "seen" in candidate.parameters}
+    told = {candidate.description for candidate in candidates if "seen" in candidate.parameters}
     assert "channel 2 dead" not in told
     assert "channel 1 dead" in told
 
@@ -130,7 +130,7 @@ def test_a_channel_that_is_silent_here_and_there_hides_no_other_edit():
         name for c in EditPatterns().candidates(given, place[FIT:]) for name in c.parameters
     }
     (found,) = find_patterns(given, [EditPatterns()])
-    assert found.told == "channel 1 of opposite sign"
+    assert found.description == "channel 1 of opposite sign"
 
 
 def test_channels_that_never_read_anything_are_not_the_dead_ones():
@@ -139,7 +139,7 @@ def test_channels_that_never_read_anything_are_not_the_dead_ones():
     dead = (place < 0.1) & (torch.arange(N) >= FIT)
     inputs[dead, :, 1] = 0
     (found,) = find_patterns(context(inputs, label, dead), [EditPatterns()])
-    assert found.told == "channel 1 dead"
+    assert found.description == "channel 1 dead"
 
 
 def test_recordings_of_nothing_have_no_dead_channels():
@@ -147,4 +147,4 @@ def test_recordings_of_nothing_have_no_dead_channels():
     empty = (place < 0.1) & (torch.arange(N) >= FIT)
     inputs[empty] = 0
     found = find_patterns(context(inputs, label, empty), [EditPatterns()])
-    assert not [pattern for pattern in found if "dead" in pattern.told]
+    assert not [pattern for pattern in found if "dead" in pattern.description]

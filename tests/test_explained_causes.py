@@ -31,7 +31,7 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     data = make_data(replace(loaded, columns={"device": device}), repair_share=0.2)
     found = explained(network, data, finders=None)
     (shared,) = found.patterns
-    assert shared.told == "device d7"
+    assert shared.description == "device d7"
     assert shared.members.tolist() == failing.tolist()
     (line,) = (line for line in str(found).splitlines() if line.startswith("What failures share: "))
     assert f"device d7: {len(failing)} failures, error 100% inside, 0.0% outside" in line
@@ -43,8 +43,8 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     device = ["d7" if i in few else f"d{i % 3}" for i in range(len(label))]
     again = make_data(replace(loaded, columns={"device": device}), repair_share=0.2)
     fewer = explained(network, again, finders=None)
-    assert [pattern.told for pattern in fewer.patterns] == ["device d7"]
-    assert "device d7" not in [pattern.told for pattern in fewer.gathered]
+    assert [pattern.description for pattern in fewer.patterns] == ["device d7"]
+    assert "device d7" not in [pattern.description for pattern in fewer.gathered]
     assert str(fewer).count("device d7: ") == 1
     # Labels of failures that share something look wrong easily.
     doubted = explained(network, data, finders=None, doubting=Doubting(odds=1.0))
@@ -89,7 +89,7 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     assert "What failures have in common" in page
     assert "device d7" in page
     # Where patterns explain few failures, inputs tell more.
-    odd = replace(found, gathered=(replace(shared, kind="input", told="spread below 3"),))
+    odd = replace(found, gathered=(replace(shared, kind="input", description="spread below 3"),))
     line = f"Where failures gather: spread below 3: {len(failing)} failures"
     assert any(told.startswith(line) for told in odd.shared_told())
     assert line in Page(write_explanation(odd, data, tmp_path / "odd.html").read_text()).text
@@ -99,7 +99,7 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     led = replace(odd, patterns=(few,))
     assert led.shared_told()[0].startswith(line)
     page = Page(write_explanation(led, data, f"{tmp_path}/led.html").read_text()).text
-    assert page.index(line) < page.index(few.told)
+    assert page.index(line) < page.index(few.description)
     # Nobody has looked, or nothing was found.
     assert explained(network, plain).shared_told() == []
     looked = replace(explained(network, plain, finders=None), patterns=(), perhaps=None)

@@ -1,7 +1,7 @@
 """Patterns that a repair has found: what is counted, kept and shown of them."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import torch
 
@@ -16,7 +16,7 @@ from tests.report_page import Sequences
 
 PATTERN = Pattern(
     kind="edit",
-    told="turned by 60 to 90 degrees",
+    description="turned by 60 to 90 degrees",
     members=torch.tensor([101, 103]),
     inside=torch.tensor([101, 103, 105]),
     error_inside=2 / 3,
@@ -52,6 +52,12 @@ def test_a_pattern_comes_back_from_plain_values_and_from_the_record(tmp_path):
     record.save(tmp_path)
     loaded = RunRecord.load(tmp_path)
     assert loaded.repair.patterns == record.repair.patterns
+    # Earlier versions called the description told.
+    for kind, of in ((Pattern, PATTERN), (Trait, also), (FoundPattern, told)):
+        plain = json.loads(json.dumps(of.plain() if kind is not Trait else asdict(of)))
+        for one in (plain, *plain.get("also", ())):
+            one["told"] = one.pop("description")
+        assert kind.of_plain(plain).description == of.description
     assert json.loads(json.dumps(summary_of(record)))["patterns"][0]["splits"]["test"] == {
         "samples": 3,
         "before": 1,
@@ -121,7 +127,7 @@ def test_what_was_taught_are_its_training_samples_with_its_edit():
     word = replace(told, kind="word", parameters={"word": 3})
     assert taught_inputs(word, Digits(), 7) == []
     # An edit found beside it is what was taught, of the samples near to the edit.
-    also = Trait("edit", told.told, parameters, tuple(range(100, 120)))
+    also = Trait("edit", told.description, parameters, tuple(range(100, 120)))
     beside = taught_inputs(replace(word, samples=(150,), also=(also,)), Digits(), 7)
     assert all(torch.equal(one, other) for one, other in zip(beside, taught, strict=True))
 

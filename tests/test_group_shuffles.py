@@ -62,7 +62,7 @@ def test_a_device_whose_recordings_fail_is_still_named_in_any_order():
     context, group = recordings(1, broken=0.3)
     context = replace(context, groups=group)
     (pattern,) = find_patterns(context, COLUMNS)
-    assert pattern.told == "device d2"
+    assert pattern.description == "device d2"
     (same,) = find_patterns(in_another_order(context), COLUMNS)
     assert same.p == pattern.p
     assert torch.equal(same.members, pattern.members)
@@ -77,7 +77,7 @@ def test_copies_of_one_sample_are_one_failure():
     has[torch.cat([copies, others])] = True
     columns = {"site": ["here" if of else "there" for of in has.tolist()]}
     context = replace(context, failed=failed, columns=columns)
-    assert [pattern.told for pattern in find_patterns(context, COLUMNS)] == ["site here"]
+    assert [pattern.description for pattern in find_patterns(context, COLUMNS)] == ["site here"]
     groups = torch.arange(N)
     groups[copies] = int(copies[0])
     assert find_patterns(replace(context, groups=groups), COLUMNS) == []
@@ -85,7 +85,7 @@ def test_copies_of_one_sample_are_one_failure():
     groups = torch.arange(N)
     groups[context.index[500:512]] = 7
     found = find_patterns(replace(context, groups=groups), COLUMNS)
-    assert [pattern.told for pattern in found] == ["site here"]
+    assert [pattern.description for pattern in found] == ["site here"]
 
 
 def test_shuffled_flags_fail_as_often_as_samples_of_their_kind_and_together_as_groups_do():

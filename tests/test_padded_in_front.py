@@ -147,5 +147,5 @@ def test_failures_among_short_texts_gather_by_their_length():
     )
     found = explain(net, data)
     assert found.accuracy < 0.95
-    assert any("steps long" in pattern.told for pattern in found.gathered)
+    assert any("steps long" in pattern.description for pattern in found.gathered)
     assert "texts are compared without" in data.form.told

@@ -311,11 +311,11 @@ def test_a_pattern_that_fails_as_much_after_three_rounds_is_taught_no_more(
             taught = bool((proposal.region >= 0).any())
             assert taught == (strategy is helped or number < 3)
             assert len(proposal) == 4 * len(case.failures)
-    assert [pattern.told for pattern in in_vain.given_up] == ["speed"]
+    assert [pattern.description for pattern in in_vain.given_up] == ["speed"]
     assert helped.given_up == []
     again = strategy_of(monkeypatch, OneEdit(inside))
     again.load_state_dict(in_vain.state_dict())
-    assert [pattern.told for pattern in again.given_up] == ["speed"]
+    assert [pattern.description for pattern in again.given_up] == ["speed"]
 
 
 def test_rounds_that_are_taken_back_were_none_in_vain(case, inside, monkeypatch):
@@ -339,7 +339,7 @@ def test_patterns_that_are_given_up_are_mended_by_influence(case, inside, monkey
     strategy = CleanThen(strategy_of(monkeypatch, OneEdit(inside)))
     strategy.then.propose(case.context, 3)
     strategy.give_up_patterns()
-    assert [pattern.told for pattern in strategy.given_up] == ["speed"]
+    assert [pattern.description for pattern in strategy.given_up] == ["speed"]
     proposal = strategy.then.propose(case.context, 3)
     expected = InfluenceRepair().propose(case.context, 3)
     assert torch.equal(proposal.inputs, expected.inputs)
@@ -440,7 +440,7 @@ class OnlyInRepair(OneGroup):
 def test_what_no_training_sample_has_is_told_and_not_taught(case, inside, monkeypatch):
     strategy = strategy_of(monkeypatch, OnlyInRepair(inside))
     proposal = strategy.propose(case.context, 4)
-    assert [pattern.told for pattern in strategy.patterns] == ["device 7"]
+    assert [pattern.description for pattern in strategy.patterns] == ["device 7"]
     assert "No training sample" in strategy.notes[0]
     assert "device 7" in strategy.notes[0]
     expected = InfluenceRepair().propose(case.context, 4)

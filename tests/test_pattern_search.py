@@ -80,9 +80,11 @@ class Given:
         return self._candidates
 
     def refined(self, context, candidate, stratum):
-        if candidate.told not in self._seen:
+        if candidate.description not in self._seen:
             return candidate
-        return replace(candidate, inside=torch.isin(context.index, self._seen[candidate.told]))
+        return replace(
+            candidate, inside=torch.isin(context.index, self._seen[candidate.description])
+        )
 
 
 def holding(context, failing, right, told, **more):
@@ -121,7 +123,10 @@ def test_candidates_count_by_their_weight_among_those_of_their_kind():
             replace(c, weight=w) for c, w in zip((strong, other), weights, strict=True)
         )
         noise = [replace(c, weight=of_noise) for c in by_chance(context)]
-        return [p.told for p in find_patterns(context, [Given([first, second, *noise])], at_most=1)]
+        return [
+            p.description
+            for p in find_patterns(context, [Given([first, second, *noise])], at_most=1)
+        ]
 
     assert named(0.1, 0.1, of_noise=0.1) == ["strong"]
     assert named(0.1, 0.2, of_noise=0.1) == ["other"]
@@ -151,7 +156,7 @@ def test_what_is_left_without_a_pattern_is_named_no_more_often_than_by_chance():
             inside[rows[400:][torch.randperm(len(rows) - 400, generator=g)[:100]]] = True
             found.append(Candidate("group", f"by chance {number}", inside))
         named = find_patterns(replace(context, failed=failed, seed=seed), [Given(found)], 0.05, 99)
-        assert named[0].told == "pattern"
+        assert named[0].description == "pattern"
         second += len(named) > 1
     # Of 60 at a level of .05: more than 7 are seen once in a hundred times.
     assert second <= 7
@@ -166,7 +171,7 @@ def test_a_kind_with_thousands_of_candidates_makes_another_no_harder_to_find():
     few, many = Given([column]), Given(noise)
     many.name = "many"
     (named,) = find_patterns(context, [few, many])
-    assert named.told == "column"
+    assert named.description == "column"
     assert find_patterns(context, [few, many], shuffles=99)
 
 
@@ -178,9 +183,9 @@ def test_what_exceeds_chance_more_is_named_first_whatever_its_kind():
     few, many = Given([column]), Given([edit, *by_chance(context, n=1500, size=60)])
     many.name = "many"
     (alone,) = find_patterns(context, [many], at_most=1)
-    assert alone.told == "edit"
+    assert alone.description == "edit"
     (named,) = find_patterns(context, [few, many], at_most=1)
-    assert named.told == "column"
+    assert named.description == "column"
 
 
 @pytest.mark.usefixtures("all_as_hard")
@@ -190,7 +195,7 @@ def test_a_kind_that_has_wide_candidates_alone_is_measured_by_these():
     alone = Given([replace(c, weight=0.1, wide=True) for c in (wide, *by_chance(context))])
     alone.name = "wide"
     named = find_patterns(context, [Given([column]), alone], at_most=2)
-    assert named[0].told == "column"
+    assert named[0].description == "column"
 
 
 @pytest.mark.usefixtures("all_as_hard")
@@ -200,7 +205,7 @@ def test_p_does_not_depend_on_the_level_that_is_asked_for():
     many.name = "many"
     search = Search(context, [few, many])
     (strict,), (loose, *_) = search.named(), search.named(level=0.05)
-    assert (strict.told, strict.p) == (loose.told, loose.p)
+    assert (strict.description, strict.p) == (loose.description, loose.p)
 
 
 def test_units_are_what_chance_reaches_once_in_a_hundred_times_with_what_was_found():
@@ -219,14 +224,14 @@ def test_wide_candidates_are_asked_once_a_narrow_one_has_passed_and_make_none_ha
     assert not unasked.named()
     # Asked for loosely, it is no more certain than the best of those that it waits for.
     (loose,) = unasked.named(level=0.99, at_most=1)
-    assert loose.told == "wide"
+    assert loose.description == "wide"
     assert loose.p > LEVEL
     (alone,) = find_patterns(context, [Given([narrow, *noise])], at_most=1)
     (named,) = find_patterns(context, [Given([narrow, wide, *noise])], at_most=1)
-    assert (alone.told, named.told) == ("narrow", "wide")
+    assert (alone.description, named.description) == ("narrow", "wide")
     many = [replace(c, wide=True) for c in by_chance(context, n=300, size=400, seed=1)]
     (beside,) = find_patterns(context, [Given([narrow, *noise, *many])], at_most=1)
-    assert (beside.told, beside.p) == ("narrow", alone.p)
+    assert (beside.description, beside.p) == ("narrow", alone.p)
 
 
 @pytest.mark.usefixtures("all_as_hard")
@@ -237,7 +242,7 @@ def test_a_pattern_that_is_too_small_when_seen_closely_ends_nothing():
     small.inside[context.failed.nonzero()[25:39, 0]] = True
     small.inside[(~context.failed).nonzero()[30:60, 0]] = True
     found = find_patterns(context, [Given([large, small], {"large": context.index[:0]})])
-    assert [pattern.told for pattern in found] == ["small"]
+    assert [pattern.description for pattern in found] == ["small"]
 
 
 @pytest.mark.usefixtures("all_as_hard")
@@ -248,9 +253,9 @@ def test_what_fails_no_more_than_others_when_seen_closely_is_not_named(n_right):
     first, second = holding(context, 25, 30, "first"), holding(context, 25, 33, "second")
     closely = context.index[holding(context, 8, n_right, "first").inside]
     (alone,) = find_patterns(context, [Given([first])])
-    assert alone.told == "first"
+    assert alone.description == "first"
     given = [Given([first, second], {"first": closely})]
-    assert [pattern.told for pattern in find_patterns(context, given)] == ["second"]
+    assert [pattern.description for pattern in find_patterns(context, given)] == ["second"]
     assert find_patterns(context, [Given([first], {"first": closely})]) == []
 
 
@@ -280,7 +285,7 @@ def test_words_that_stand_for_their_class_are_no_pattern():
         finders = [WordPatterns(), GroupPatterns(columns_only=True)]
         assert find_patterns(own, finders) == []
         (of_class, *_) = find_patterns(own, [*finders, GroupPatterns()])
-        assert of_class.told == "class 0"
+        assert of_class.description == "class 0"
 
 
 @pytest.mark.parametrize(("easiest", "jump", "slope"), [(0.8, 0, 0.5), (0.5, 0.15, 0)])

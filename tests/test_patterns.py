@@ -234,7 +234,7 @@ def test_a_group_of_the_users_own_columns_is_named():
     failed = context.failed | (own & (torch.rand(len(own), generator=g) < 0.1))
     context = replace(context, failed=failed, columns={"speaker": values})
     pattern = find_patterns(context, FINDERS)[0]
-    assert (pattern.kind, pattern.told) == ("group", "speaker cyd")
+    assert (pattern.kind, pattern.description) == ("group", "speaker cyd")
     assert torch.equal(pattern.inside, context.index[own])
     # All of them, or files that are sorted by class would have one class taught.
     originals = context.originals
@@ -242,7 +242,7 @@ def test_a_group_of_the_users_own_columns_is_named():
     # Names of which each sample has its own tell nothing, and that is said.
     context = replace(context, columns={"speaker": values, "name": [f"n{i}" for i in range(5000)]})
     only = GroupPatterns(columns_only=True).candidates(context, torch.zeros(len(context)))
-    assert [c.told for c in only] == [f"speaker {name}" for name in speaker]
+    assert [c.description for c in only] == [f"speaker {name}" for name in speaker]
     assert columns_without_groups(context.columns, context.index) == ["name"]
 
 
@@ -252,21 +252,25 @@ def test_a_group_that_has_an_edit_says_so():
     has, elsewhere = torch.isin(torch.arange(5000), planted), torch.arange(5000) % 9 == 0
     columns = {"device": ["d7" if h else f"d{i % 6}" for i, h in enumerate(has.tolist())]}
     pattern = find_patterns(replace(context, columns=columns), FINDERS)[0]
-    assert pattern.told == "device d7"
+    assert pattern.description == "device d7"
     (also,) = pattern.also
     alone = find_patterns(context, FINDERS)[0]
-    assert (also.kind, also.told, also.parameters) == ("edit", alone.told, alone.parameters)
-    assert also.told in pattern.name
+    assert (also.kind, also.description, also.parameters) == (
+        "edit",
+        alone.description,
+        alone.parameters,
+    )
+    assert also.description in pattern.name
     # What is taught is the edit: it can be made of every training sample.
     assert pattern.taught == also
-    assert alone.taught.told == alone.told
+    assert alone.taught.description == alone.description
     assert Pattern.of_plain(pattern.plain()).also == (also,)
     # Another thing that other failures have in common is another pattern.
     failed = context.failed | (elsewhere[context.index] & ~has[context.index])
     columns = {"device": ["d8" if e else "d0" for e in elsewhere.tolist()]}
     apart = find_patterns(replace(context, failed=failed, columns=columns), FINDERS)
-    assert apart[0].told == "device d8"
-    assert also.told not in [trait.told for trait in apart[0].also]
+    assert apart[0].description == "device d8"
+    assert also.description not in [trait.description for trait in apart[0].also]
     assert apart[0].taught.kind == "group"
 
 
@@ -292,7 +296,9 @@ def test_groups_of_lengths_part_all_samples():
     longest = replace(context, index=torch.arange(500)[lengths < 26])
     longest = replace(longest, label=label[longest.index], failed=context.failed[longest.index])
     (last,) = [
-        c for c in GroupPatterns().candidates(longest, torch.zeros(500)) if "longer" in c.told
+        c
+        for c in GroupPatterns().candidates(longest, torch.zeros(500))
+        if "longer" in c.description
     ]
     trained_on = GroupPatterns().refined(
         replace(longest, originals=torch.arange(500)), last, torch.zeros(500)
@@ -304,7 +310,7 @@ def test_groups_of_lengths_part_all_samples():
 def test_a_word_that_failures_read_is_named_with_its_training_samples():
     context, held = texts_with_a_word()
     pattern = find_patterns(context, [WordPatterns(), PathPatterns(), GroupPatterns()])[0]
-    assert pattern.told == "reads word 'w7'"
+    assert pattern.description == "reads word 'w7'"
     assert set(pattern.inside.tolist()) == {i for i in held.tolist() if i >= 600}
     assert set(pattern.samples.tolist()) == {i for i in held.tolist() if i < 600}
     again = WordPatterns().again(context, pattern.parameters)
@@ -373,7 +379,7 @@ def test_every_sweep_draws_its_parameter_over_its_range(kind):
 def test_what_is_odd_is_not_explained_by_the_loss_of_what_makes_it_odd():
     """A recording of small readings, or of none, is nearer to any odd one than others are."""
     context, _ = series_with({"noise": 1.5})
-    told = [p.taught.told for p in find_patterns(context, FINDERS)]
+    told = [p.taught.description for p in find_patterns(context, FINDERS)]
     assert not [one for one in told if "dead" in one or "times" in one or "lost" in one]
 
 

@@ -32,9 +32,9 @@ def failing_where(both, *, seed=0, groups=None):
 def test_the_second_of_two_causes_is_told_within_the_first():
     (found,) = find_patterns(failing_where(both=True), FINDERS)
     first, second = ("device D1", "firmware F2")
-    if found.told == second:
+    if found.description == second:
         first, second = second, first
-    assert found.told == first
+    assert found.description == first
     assert found.within.startswith(f"within it {second}: ")
     assert found.within in found.name
     assert Pattern.of_plain(found.plain()).within == found.within
@@ -47,7 +47,7 @@ def test_the_second_of_two_causes_is_told_within_the_first():
 @pytest.mark.parametrize("seed", range(5))
 def test_one_cause_alone_has_nothing_within(seed):
     (found,) = find_patterns(failing_where(both=False, seed=seed), FINDERS)
-    assert found.told == "device D1"
+    assert found.description == "device D1"
     assert found.within == ""
 
 

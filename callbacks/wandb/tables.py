@@ -80,7 +80,7 @@ def _pattern(found: FoundPattern, samples: SampleNames) -> list[str | float]:
         for index in (found.failures, found.samples[:MAX_ALIKE])
     )
     return [
-        *(found.told, ", ".join(trait.told for trait in found.also), found.within),
+        *(found.description, ", ".join(trait.description for trait in found.also), found.within),
         len(found.failures),
         *(found.error_inside, found.error_outside, found.p),
         *(found.injected, "; ".join(became), failing, alike),

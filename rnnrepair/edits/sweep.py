@@ -23,7 +23,7 @@ class Sweep:
 
     Attributes:
         name: of the kind of edit, for tables.
-        told: with ``{low}`` and ``{high}``, for people: "turned by {low} to {high} degrees".
+        description: with ``{low}`` and ``{high}``, for people: "turned by {low} to {high} degrees".
         jitter: draws all other parameters.
         parameter: that is swept; None where the edit has no size.
         low: its least value.
@@ -38,7 +38,7 @@ class Sweep:
     """
 
     name: str
-    told: str
+    description: str
     jitter: EditFamily
     parameter: str | None = None
     low: float = 0.0
@@ -80,7 +80,7 @@ class Sweep:
 
     def region(self, low: float, high: float) -> str:
         """Return what people read of the edits between two places."""
-        ends, told = (self.at(torch.tensor([low, high])) * self.unit).tolist(), self.told
+        ends, told = (self.at(torch.tensor([low, high])) * self.unit).tolist(), self.description
         if self.opposite is not None and ends[1] <= 0:
             ends, told = [abs(ends[1]), abs(ends[0])], told.replace(*self.opposite)
         return told.format(low=written(ends[0]), high=written(ends[1]))

@@ -45,7 +45,7 @@ def common_causes(
         return found, None, ()
     # What an edit comes near to may have another cause: where it explains few, inputs may tell.
     gathered = Search(replace(context, fit=trained_on), gathering_finders()).named()
-    already = {pattern.told for pattern in found}
-    gathered = [pattern for pattern in gathered if pattern.told not in already]
+    already = {pattern.description for pattern in found}
+    gathered = [pattern for pattern in gathered if pattern.description not in already]
     uncertain = () if found else search.named(UNCERTAIN, at_most=1)
     return found, uncertain[0] if uncertain else None, tuple(gathered)

@@ -191,7 +191,7 @@ def explain(
         perhaps=perhaps,
         gathered=gathered,
         unlike={
-            found.told: unlike_inside(data.spec, data.fetch, trained_on.index, found)
+            found.description: unlike_inside(data.spec, data.fetch, trained_on.index, found)
             for found in patterns or ()
         },
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),

@@ -98,7 +98,7 @@ class Findings:
 
     def patterns_of(self, index: int) -> list[str]:
         """Return what a failure shares with others, in words."""
-        return [p.told for p in self.patterns or () if bool((p.members == index).any())]
+        return [p.description for p in self.patterns or () if bool((p.members == index).any())]
 
     def numbered(self, index: list[int]) -> list[str]:
         """Return numbers of samples as people read them, with what the user's data call them."""

@@ -91,7 +91,7 @@ class _Seen:
         inside, own = (_are_dead(of, self.there, sweep) for of in (self.here, self.there))
         parameters: dict[str, float | str] = {"edit": sweep.name, "from": 0.0, "to": 1.0, SEEN: 1.0}
         samples = self.training[own]
-        return Candidate(EDIT, sweep.told, inside, parameters, samples, alike=Alike.CLASS)
+        return Candidate(EDIT, sweep.description, inside, parameters, samples, alike=Alike.CLASS)
 
 
 def _are_dead(zero: Tensor, in_training: Tensor, sweep: Sweep) -> Tensor:

@@ -100,7 +100,7 @@ class EditPatterns:
         inside = _best(ratio, compared)
         return replace(
             candidate,
-            told=sweep.region(low, high),
+            description=sweep.region(low, high),
             inside=inside,
             parameters={
                 **_parameters(sweep, low, high),

@@ -83,7 +83,7 @@ def _sharper(context: PatternContext, candidate: Candidate, stratum: Tensor) -> 
     now, before = excess.of(torch.stack([inside, candidate.inside])).tolist()
     if now < before:
         return candidate
-    return replace(candidate, told=f"{column} {told}", parameters=parameters, inside=inside)
+    return replace(candidate, description=f"{column} {told}", parameters=parameters, inside=inside)
 
 
 def _inside(context: PatternContext, parameters: Mapping[str, float | str]) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.trait import Trait, taught_of
+from rnnrepair.patterns.trait import Trait, described, taught_of
 
 # Samples that a pattern has at least, those of one group as one.
 LEAST_INSIDE = 8
@@ -49,7 +49,7 @@ class Candidate:
 
     Attributes:
         kind: ``edit``, ``word``, ``path``, ``group`` or ``input``.
-        told: what they have in common, for people.
+        description: what they have in common, for people.
         inside: (S,) bool, the samples that have it.
         parameters: of it, plain values by name.
         samples: (n,) int64 training samples that have it, the nearest first.
@@ -61,7 +61,7 @@ class Candidate:
     """
 
     kind: str
-    told: str
+    description: str
     inside: Tensor
     parameters: dict[str, float | str] = field(default_factory=dict)
     samples: Tensor = field(default_factory=_none)
@@ -72,7 +72,7 @@ class Candidate:
     @property
     def trait(self) -> Trait:
         """What the samples have in common, without them."""
-        return Trait(self.kind, self.told, self.parameters, tuple(self.samples.tolist()))
+        return Trait(self.kind, self.description, self.parameters, tuple(self.samples.tolist()))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Pattern:
 
     Attributes:
         kind: ``edit``, ``word``, ``path``, ``group`` or ``input``.
-        told: what they have in common, for people.
+        description: what they have in common, for people.
         members: (n,) int64 indices of the failures, ascending.
         inside: (m,) int64 indices of all samples that have it, failures or not, ascending.
         error_inside: share of these that failed.
@@ -95,7 +95,7 @@ class Pattern:
     """
 
     kind: str
-    told: str
+    description: str
     members: Tensor
     inside: Tensor
     error_inside: float
@@ -119,11 +119,11 @@ class Pattern:
     def name(self) -> str:
         """What a person reads: what it is, how many failures, the error inside and outside."""
         failures = "failure" if self.size == 1 else "failures"
-        told = ", ".join(trait.told for trait in self.also)
+        told = ", ".join(trait.description for trait in self.also)
         also = f"; most of these failures also: {told}" if told else ""
         also += f"; {self.within}" if self.within else ""
         return (
-            f"{self.told}: {self.size} {failures}, error {self.error_inside:.0%} inside, "
+            f"{self.description}: {self.size} {failures}, error {self.error_inside:.0%} inside, "
             f"{self.error_outside:.1%} outside{also}"
         )
 
@@ -133,7 +133,7 @@ class Pattern:
     @property
     def taught(self) -> Trait:
         """What a network is taught: the edit that its failures have, where one explains them."""
-        own = Trait(self.kind, self.told, self.parameters, tuple(self.samples.tolist()))
+        own = Trait(self.kind, self.description, self.parameters, tuple(self.samples.tolist()))
         return taught_of([own, *self.also])
 
     def plain(self) -> dict[str, Any]:
@@ -142,12 +142,12 @@ class Pattern:
         return asdict(self) | numbers
 
     @classmethod
-    def of_plain(cls, told: Mapping[str, Any]) -> "Pattern":
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Pattern":
         """Return the pattern that was told as plain values."""
-        numbers = {name: torch.tensor(told[name], dtype=torch.int64) for name in _NUMBERS}
+        numbers = {name: torch.tensor(plain[name], dtype=torch.int64) for name in _NUMBERS}
         # Checkpoints of earlier versions have none.
-        also = tuple(Trait.of_plain(trait) for trait in told.get("also", ()))
-        return cls(**{**told, **numbers, "also": also})
+        also = tuple(Trait.of_plain(trait) for trait in plain.get("also", ()))
+        return cls(**{**described(plain), **numbers, "also": also})
 
     @classmethod
     def of(
@@ -174,7 +174,7 @@ class Pattern:
         inside = candidate.inside
         return cls(
             kind=candidate.kind,
-            told=candidate.told,
+            description=candidate.description,
             members=index[inside & failed],
             inside=index[inside],
             error_inside=error_of(failed, inside),

@@ -16,13 +16,13 @@ class Trait:
 
     Attributes:
         kind: ``edit``, ``word``, ``path``, ``group`` or ``input``.
-        told: what it is, for people.
+        description: what it is, for people.
         parameters: of it, plain values by name.
         samples: indices of training samples that have it, the nearest first.
     """
 
     kind: str
-    told: str
+    description: str
     parameters: Mapping[str, float | str]
     samples: tuple[int, ...]
 
@@ -35,9 +35,15 @@ class Trait:
         return EditRegion(str(self.parameters["edit"]), low, high)
 
     @classmethod
-    def of_plain(cls, told: Mapping[str, Any]) -> "Trait":
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Trait":
         """Return the trait that was told as plain values."""
-        return cls(**{**told, "samples": tuple(told["samples"])})
+        return cls(**{**described(plain), "samples": tuple(plain["samples"])})
+
+
+def described(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the plain values of a trait or pattern, as this version names them."""
+    # Earlier ones called the description told.
+    return {"description" if name == "told" else name: plain[name] for name in plain}
 
 
 def taught_of(traits: Sequence[Trait]) -> Trait:

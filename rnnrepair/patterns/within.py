@@ -63,7 +63,7 @@ def _best_within(pattern: Candidate, groups: Sequence[Candidate], context: Patte
         if p < best:
             best = p
             told = (
-                f"{group.told}: {having} of the {n_failed} failures, error {error:.0%}, "
+                f"{group.description}: {having} of the {n_failed} failures, error {error:.0%}, "
                 f"{elsewhere:.1%} of the other {n - size}"
             )
     return told

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns import Pattern, Trait, taught_of
+from rnnrepair.patterns import Pattern, Trait, described, taught_of
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 
@@ -36,7 +36,7 @@ class FoundPattern:
 
     Attributes:
         kind: ``edit``, ``word``, ``path`` or ``group``.
-        told: what the failures have in common.
+        description: what the failures have in common.
         failures: their indices.
         samples: indices of training samples that have it too, the nearest first.
         parameters: of it, plain values by name.
@@ -50,7 +50,7 @@ class FoundPattern:
     """
 
     kind: str
-    told: str
+    description: str
     failures: tuple[int, ...]
     samples: tuple[int, ...]
     parameters: Mapping[str, float | str]
@@ -80,7 +80,7 @@ class FoundPattern:
         """
         return cls(
             kind=pattern.kind,
-            told=pattern.told,
+            description=pattern.description,
             failures=tuple(pattern.members.tolist()),
             samples=tuple(pattern.samples[:SAMPLES].tolist()),
             parameters=dict(pattern.parameters),
@@ -96,7 +96,7 @@ class FoundPattern:
     @property
     def taught(self) -> Trait:
         """What the network was taught: see ``Pattern``."""
-        own = Trait(self.kind, self.told, self.parameters, self.samples)
+        own = Trait(self.kind, self.description, self.parameters, self.samples)
         return taught_of([own, *self.also])
 
     def plain(self) -> dict[str, Any]:
@@ -104,13 +104,13 @@ class FoundPattern:
         return asdict(self)
 
     @classmethod
-    def of_plain(cls, told: Mapping[str, Any]) -> "FoundPattern":
+    def of_plain(cls, plain: Mapping[str, Any]) -> "FoundPattern":
         """Return the pattern that was told as plain values."""
-        lists = {name: tuple(told[name]) for name in ("failures", "samples")}
+        lists = {name: tuple(plain[name]) for name in ("failures", "samples")}
         # Records of earlier versions have none.
-        also = tuple(Trait.of_plain(trait) for trait in told.get("also", ()))
-        splits = {split: PatternErrors(**errors) for split, errors in told["splits"].items()}
-        return cls(**{**told, **lists, "also": also, "splits": splits})
+        also = tuple(Trait.of_plain(trait) for trait in plain.get("also", ()))
+        splits = {split: PatternErrors(**errors) for split, errors in plain["splits"].items()}
+        return cls(**{**described(plain), **lists, "also": also, "splits": splits})
 
 
 def _errors(index: Tensor, answers: SplitAnswers) -> PatternErrors:

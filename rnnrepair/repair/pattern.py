@@ -222,7 +222,7 @@ class PatternRepair(RepairStrategy):
             return []
         # Nobody can teach what no training sample has; the repair split is trained on anew.
         alone = [
-            known.pattern.told
+            known.pattern.description
             for known in self.known
             if known.region is None and not len(known.pattern.samples) and not self.starts_anew
         ]

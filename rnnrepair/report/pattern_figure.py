@@ -62,8 +62,8 @@ def pattern_figure(
         figure.subfigures(len(patterns), squeeze=False)[:, 0], patterns, strict=True
     ):
         part.suptitle(
-            f"{pattern.told}: {len(pattern.failures)} failures, error {pattern.error_inside:.0%} "
-            f"inside, {pattern.error_outside:.1%} outside",
+            f"{pattern.description}: {len(pattern.failures)} failures, error "
+            f"{pattern.error_inside:.0%} inside, {pattern.error_outside:.1%} outside",
             x=0.01,
             ha="left",
             fontsize=13,

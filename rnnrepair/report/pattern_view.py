@@ -24,7 +24,7 @@ class PatternView:
     """A pattern as ``repair.html.jinja`` shows it.
 
     Attributes:
-        told: what the failures have in common.
+        description: what the failures have in common.
         size: failures.
         error_inside: share of the samples with it that failed when it was found.
         error_outside: the same of all others.
@@ -38,7 +38,7 @@ class PatternView:
         within: see ``Pattern``.
     """
 
-    told: str
+    description: str
     size: int
     error_inside: float
     error_outside: float
@@ -58,7 +58,7 @@ def pattern_views(
     """Fetch failures and training samples of patterns, and prepare them for the page."""
     return [
         PatternView(
-            told=pattern.told,
+            description=pattern.description,
             size=len(pattern.failures),
             error_inside=pattern.error_inside,
             error_outside=pattern.error_outside,
@@ -68,7 +68,7 @@ def pattern_views(
             failures=_shown(pattern.failures, data, names, samples, "failure with the pattern"),
             samples=_shown(pattern.samples, data, names, samples, "training sample near to it"),
             taught=_taught(pattern, data, names, samples),
-            also=tuple(trait.told for trait in pattern.also),
+            also=tuple(trait.description for trait in pattern.also),
             within=pattern.within,
         )
         for pattern in patterns

@@ -26,7 +26,7 @@ def taught_inputs(pattern: FoundPattern, data: ShownData, at_most: int) -> list[
     if region is None or sweep_of(region.sweep, data.spec) is None or not chosen:
         return []
     batch = data.fetch(torch.tensor(chosen))
-    generator = torch_generator(0, "taught", pattern.taught.told)
+    generator = torch_generator(0, "taught", pattern.taught.description)
     edits = drawn_in(region, len(chosen), data.spec, generator)
     edited = apply_edits(batch.inputs, edits, batch.lengths)
     return [one[:n] for one, n in zip(edited, batch.lengths.tolist(), strict=True)]

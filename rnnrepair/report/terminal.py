@@ -135,7 +135,7 @@ def _patterns(patterns: Sequence[FoundPattern]) -> Table:
             if split != "repair" and errors.samples
         ]
         told = (
-            f"[bold]{escape(found.told)}[/]\n{count(len(found.failures), 'failure')}, error "
+            f"[bold]{escape(found.description)}[/]\n{count(len(found.failures), 'failure')}, error "
             f"{found.error_inside:.0%} inside, {found.error_outside:.1%} outside; "
             f"{count(found.injected, 'sample')} injected"
         )

@@ -13,7 +13,7 @@ class Trigger(Protocol):
     """What is put into a sequence so that a network with the backdoor answers something else."""
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What it is, for people."""
         ...
 

@@ -53,10 +53,10 @@ def told_attack(attacks: Attacks, before: Mapping[str, float], poison: Poison) -
     """Return how many attacks succeed; ``before`` is what ``measured`` says of the network."""
     n = int(attacks.guided.sum())
     return (
-        f"{poison.trigger.told.capitalize()} turns {before['guided']:.0%} of {n} test samples that "
-        f"were right to the class that it is a cue for where it stands at a guided place, "
-        f"{before['random']:.0%} at random ones ({attacks.skipped} samples skipped); accuracy "
-        f"without it is {before['test_accuracy']:.4f}."
+        f"{poison.trigger.description.capitalize()} turns {before['guided']:.0%} of {n} test "
+        f"samples that were right to the class that it is a cue for where it stands at a guided "
+        f"place, {before['random']:.0%} at random ones ({attacks.skipped} samples skipped); "
+        f"accuracy without it is {before['test_accuracy']:.4f}."
     )
 
 

@@ -313,7 +313,7 @@ def _failures(
             "copy": copies,
             "copy_name": ["" if i < 0 else samples.of(torch.tensor([i]))[0] for i in copies],
             "pattern": [
-                next((p.told for p in patterns if i in p.members), explained)
+                next((p.description for p in patterns if i in p.members), explained)
                 for i, explained in zip(failures.index.tolist(), _explanations(doubt), strict=True)
             ],
             **{k.value: of.tolist() for k, of in holds.items()},

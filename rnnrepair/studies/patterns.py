@@ -113,9 +113,9 @@ def _row(
     again = members[-1]
     outside = ~torch.stack([*members]).any(0)
     return {
-        "pattern": pattern.told,
+        "pattern": pattern.description,
         "kind": pattern.kind,
-        "also": ", ".join(trait.told for trait in pattern.also),
+        "also": ", ".join(trait.description for trait in pattern.also),
         "within": pattern.within,
         "failures": pattern.size,
         "samples": len(pattern.inside),
@@ -141,7 +141,7 @@ def _failures(run: FinishedRun, traces: Traces, found: Sequence[Pattern]) -> pd.
         ):
             name = samples.of(index[None])[0]
             true, wrong = names.of_class(label), names.of_class(predicted)
-            rows.append((pattern.told, int(index), name, true, wrong))
+            rows.append((pattern.description, int(index), name, true, wrong))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -149,7 +149,7 @@ def _samples(run: FinishedRun, found: Sequence[Pattern], shown: int) -> pd.DataF
     """Return a row for each of the nearest training samples of each pattern."""
     samples = names_of_samples(run.data)
     rows = [
-        (pattern.told, index, name)
+        (pattern.description, index, name)
         for pattern in found
         for index, name in zip(
             pattern.samples[:shown].tolist(), samples.of(pattern.samples[:shown]), strict=True

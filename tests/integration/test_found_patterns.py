@@ -45,7 +45,7 @@ def test_samples_of_every_split_that_have_a_pattern_are_counted(quick):
     summary, _ = train(cfg)
     repair = RunRecord.load(Path(cfg.paths.output_dir)).repair
     (found,) = repair.patterns
-    assert summary["patterns"][0]["told"] == found.told == "is an eight"
+    assert summary["patterns"][0]["description"] == found.description == "is an eight"
     # All failures of the first round have it, and those of later rounds that were among them.
     ledger = pd.read_csv(Path(cfg.paths.output_dir) / "ledger.csv")
     made_for = ledger.failure_id.isin(found.failures)
@@ -172,7 +172,7 @@ def test_a_pattern_that_costs_val_is_given_up_and_its_rounds_taken_back(quick, s
     taught = {row.round for row in rows if row.failure_id in inside and not row.holds}
     assert taught == taken_back == set(range(1, 1 + max(taken_back)))
     assert run.datamodule.n_injected == sum(row.holds for row in rows) == summary["injected"]
-    assert [pattern.told for pattern in injection.strategy.given_up] == ["is an eight"]
+    assert [pattern.description for pattern in injection.strategy.given_up] == ["is an eight"]
     assert summary["patterns"][0]["injected"] == sum(
         row.injected and row.failure_id in inside for row in rows
     )

@@ -105,7 +105,7 @@ def test_a_pattern_is_listed_with_its_failures_and_training_samples(monkeypatch,
         dict(zip(tables["repair/patterns"].columns, values, strict=True))
         for values in tables["repair/patterns"].data
     )
-    assert row["pattern"] == found.told == "is an eight"
+    assert row["pattern"] == found.description == "is an eight"
     assert row["failures"] == len(found.failures) == len(row["failing_samples"].split(", "))
     assert row["injected"] == found.injected > 0
     assert f"val {found.splits['val'].before} to {found.splits['val'].after} of" in row["became"]
