@@ -28,9 +28,9 @@ install-dev: $(VENV)/.installed-dev ## Create .venv and install the project with
 # The main job, then the same without repair, and a network that is only augmented.
 RUN := multirun/mnist_repair/$(shell date +%Y-%m-%d_%H-%M-%S)
 run: install ## Train, find out why it fails, repair, compare with what else one could do (ARGS="seed=1 ...")
-	$(BIN)/python train.py -m +experiment=mnist_repair repair.strategy=guided,none,augment \
+	$(BIN)/python train.py -m +experiment=mnist_repair repair.strategy=pattern_augments,none,augment \
 		repair.patience=8 hydra.sweep.dir=$(RUN) $(ARGS)
-	$(BIN)/python scripts/compare.py $(RUN) --also guided-none:test_accuracy
+	$(BIN)/python scripts/compare.py $(RUN)
 
 # Files stay whole and in order: the long ones, which share their runs, begin first.
 test: install-dev ## Run all tests (ARGS="-k ranking")

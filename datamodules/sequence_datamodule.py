@@ -165,7 +165,7 @@ class SequenceDataModule(pl.LightningDataModule):
         )
         tell_left_out(self._splits, data.first_test)
         if self.repair_share == 0:
-            tell_shared(data.grouped(), data.n_train, data.n_val)
+            tell_shared(data.grouped(), data.label, data.n_train, data.n_val)
         first = data.end_test
         for name, size in data.more_tests.items():
             self._splits[name] = torch.arange(first, first + size)

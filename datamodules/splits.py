@@ -75,11 +75,12 @@ def tell_left_out(splits: Mapping[Split, Tensor], n: int) -> None:
         )
 
 
-def tell_shared(groups: Groups, n_train: int, n_val: int) -> None:
+def tell_shared(groups: Groups, label: Tensor, n_train: int, n_val: int) -> None:
     """Say how many training and val sequences official sets hold too, where they stay.
 
     Args:
         groups: of all samples.
+        label: of all samples.
         n_train: training samples.
         n_val: samples of an official val set.
     """
@@ -93,9 +94,9 @@ def tell_shared(groups: Groups, n_train: int, n_val: int) -> None:
     if shared:
         log.warning(
             "A val or test set holds the same as %d training and val sequences. They stay "
-            "(repair_share=0): the network knows them by the labels that training has, and its "
-            "accuracy on that set is too good.",
+            "(repair_share=0): the network knows them by the labels that training has%s.",
             shared,
+            _labels_of_copies(groups.copies, label, n_train),
         )
     if of_groups:
         log.warning(
@@ -104,6 +105,27 @@ def tell_shared(groups: Groups, n_train: int, n_val: int) -> None:
             "nothing of groups that it does not know.",
             of_groups,
         )
+
+
+def _labels_of_copies(copies: Tensor, label: Tensor, n_train: int) -> str:
+    """Say whether held-out copies of training sequences have the labels that training has.
+
+    Args:
+        copies: (n,) int64, equal where two samples are alike; training first.
+        label: (n,) of them.
+        n_train: training samples.
+    """
+    is_copy = torch.isin(copies[n_train:], copies[:n_train])
+    labelled = copies * (int(label.max()) + 1) + label
+    agrees = torch.isin(labelled[n_train:], labelled[:n_train])
+    n_other = int((is_copy & ~agrees).sum())
+    if n_other == 0:
+        return ", and its accuracy on that set is too good"
+    return (
+        f". {n_other} of the {int(is_copy.sum())} copies in that set have a label that no copy in "
+        "training has: of one input with two labels, one is wrong, or the task does not tell them "
+        "apart"
+    )
 
 
 def split_training(

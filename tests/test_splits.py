@@ -139,6 +139,16 @@ def test_copies_stay_where_nothing_is_trained(make_data, loaded, caplog):
     data = make_data(copied(loaded, *pairs), repair_share=0, val_share=0)
     assert data.indices("fit").tolist() == list(range(90))
     assert "holds the same as 2 training and val sequences. They stay" in caplog.text
+    n_other = sum(int(loaded.label[new] != loaded.label[old]) for new, old in pairs[:2])
+    assert n_other == 2
+    assert "2 of the 2 copies in that set have a label that no copy in training has" in caplog.text
+    assert "too good" not in caplog.text
+    caplog.clear()
+    label = loaded.label.clone()
+    label[[100, 101]] = label[[5, 6]]
+    agreeing = copied(replace(loaded, label=label), *pairs)
+    make_data(agreeing, repair_share=0, val_share=0)
+    assert "and its accuracy on that set is too good." in caplog.text
     torn = replace(loaded, groups=torch.arange(120) % 7)
     assert len(make_data(torn, repair_share=0, val_share=0).indices("fit")) == 90
     assert "90 training and val sequences belong to groups that a val or test set has too" in (

@@ -242,3 +242,18 @@ def test_a_device_that_differs_is_told_with_held_out_samples_too(seed):
     for judged_so in (alone, found):
         assert [value.value for value in judged_so.shared] == ["B"]
     assert found.suspect.sum() <= alone.suspect.sum() + 2
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_what_a_column_explains_is_not_looked_for_among_other_labels(seed):
+    """One annotator's labels are all others: as many wrong ones are not expected of the rest."""
+    kim = torch.rand(N, generator=torch.Generator().manual_seed(seed + 9)) < 0.1
+    columns = {"annotator": ["kim" if own else "eva" for own in kim.tolist()] + ["eva"] * M}
+    plain = suspect_labels(judged(seed, told=0.9, held_out=False))
+    view = replace(judged(seed, kim, told=0.9, held_out=False), columns=columns)
+    found = suspect_labels(view)
+    (shared,) = found.shared
+    assert shared.classes == (0, 1, 2)
+    assert (found.explained & kim).sum() > 0.9 * kim.sum()
+    assert abs(int(found.suspect.sum()) - int(plain.suspect.sum())) <= 3
+    assert found.rate == pytest.approx(plain.rate, abs=0.005)

@@ -45,8 +45,7 @@ class LabelEvidence:
         usual: (N,) bool, labels that the first kind confirms, and that inputs speak against no more
             than against right ones.
         votes: (N, C) for each class, of all kinds together.
-        rate: share of the labels that is wrong at most, 1 where the inputs do not tell.
-        expected: share that is wrong as far as labels are called suspect.
+        rates: how many labels are wrong.
     """
 
     kinds: Tensor
@@ -54,8 +53,54 @@ class LabelEvidence:
     far: Tensor
     usual: Tensor
     votes: Tensor
-    rate: float
+    rates: "WrongLabelRates"
+
+
+@dataclass(frozen=True)
+class WrongLabelRates:
+    """How many of N labels are wrong, by votes that know no label of the sample they judge.
+
+    Attributes:
+        at_most: share that is wrong at most, 1 where the inputs do not tell.
+        expected: share that is wrong as far as labels are called suspect.
+        telling: (N, C) of each kind; none where the inputs do not tell.
+        label: (N,) int64.
+        group: (N,) int64, equal where samples belong together.
+        seed: of the order of equal votes.
+    """
+
+    at_most: float
     expected: float
+    telling: tuple[Tensor, ...]
+    label: Tensor
+    group: Tensor
+    seed: int
+
+    @classmethod
+    def of(
+        cls, telling: tuple[Tensor, ...], label: Tensor, group: Tensor, seed: int
+    ) -> "WrongLabelRates":
+        """Estimate both shares, see the attributes."""
+        at_most, expected = (
+            min((wrong_label_rate(of, label, seed, group, level) for of in telling), default=1.0)
+            for level in (LIMIT, LIKELY if are_grouped(group) else LIMIT)
+        )
+        return cls(at_most, expected, telling, label, group, seed)
+
+    def without(self, explained: Tensor) -> "WrongLabelRates":
+        """Return the rates where (N,) bool samples are doubted for something else.
+
+        Of the few that may be left, the shares are unknown, so those of all count.
+        """
+        telling = tuple(votes[~explained] for votes in self.telling)
+        rest = WrongLabelRates.of(
+            telling, self.label[~explained], self.group[~explained], self.seed
+        )
+        return replace(
+            self,
+            at_most=min(self.at_most, rest.at_most),
+            expected=min(self.expected, rest.expected),
+        )
 
 
 def label_evidence(view: TrainingView, traces: Traces, seed: int) -> LabelEvidence:
@@ -85,16 +130,12 @@ def label_evidence(view: TrainingView, traces: Traces, seed: int) -> LabelEviden
         for votes, kind in zip((near, fitted), by_inputs, strict=True)
         if not kind.isnan().all()
     ]
-    telling = [votes[:n] for votes in speaking]
-    rate, expected = (
-        min((wrong_label_rate(of, label, seed, group, level) for of in telling), default=1.0)
-        for level in (LIMIT, LIKELY if are_grouped(group) else LIMIT)
-    )
+    rates = WrongLabelRates.of(tuple(votes[:n] for votes in speaking), label, group, seed)
     votes = (near + fitted.clamp(0, 1))[:n] + one_hot(traces.final_prediction, n_classes)
     counts = (1.0, 1.0 if kinds[2].isnan().all() else BESIDE_REGRESSION, 1.0)
     confirmed = kinds[0] <= 0
     usual = confirmed & ~_beyond_usual(speaking, label, held_out, confirmed, grouped_size(group))
-    return LabelEvidence(kinds, counts, is_far(distance, distance), usual, votes, rate, expected)
+    return LabelEvidence(kinds, counts, is_far(distance, distance), usual, votes, rates)
 
 
 def _held_out(view: TrainingView, seed: int) -> Traces | None:

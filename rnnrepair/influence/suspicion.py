@@ -109,16 +109,20 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     """
     traces = view.traces.between(0, view.n_original)
     label, found = traces.label, label_evidence(view, traces, seed)
-    odds = wrong_label_odds(found.kinds, label, found.expected, found.counts)
+    rates = found.rates
+    odds = wrong_label_odds(found.kinds, label, rates.expected, found.counts)
     open_ = ~torch.isin(traces.index, view.checked)
     doubted = _doubted(odds, found.kinds, label) & open_
     # Labels that a person has looked at are no draws of the test.
     looked_at = (of[open_] for of in (traces.index, label, doubted, view.labelled_together))
     shared = shared_values(view.columns, *looked_at)
     kinds = _within_values(found.kinds, shared, view, traces)
-    explained = doubted & ~found.far & ~found.usual & _have(shared, view, traces)
+    has = _have(shared, view, traces)
+    explained = doubted & ~found.far & ~found.usual & has
     if shared:
-        odds = wrong_label_odds(kinds, label, found.expected, found.counts)
+        # What is explained needs no wrong labels: those of the others are not as many.
+        rates = rates.without(has)
+        odds = wrong_label_odds(kinds, label, rates.expected, found.counts)
         doubted = _doubted(odds, kinds, label) & open_
     doubted &= ~found.usual
     suspect = doubted & ~found.far
@@ -132,7 +136,7 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
         suspect,
         shared,
         int((doubted & found.far).sum()),
-        found.rate if found.rate < 1 else None,
+        rates.at_most if rates.at_most < 1 else None,
         explained,
         caution(view.held_out),
     )
