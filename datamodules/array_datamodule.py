@@ -17,6 +17,7 @@ from rnnrepair.datamodules.labels import fault_of_shape
 from rnnrepair.datamodules.loaded import LoadedData
 from rnnrepair.datamodules.options import refuse_unknown
 from rnnrepair.datamodules.precision import tell_merged
+from rnnrepair.datamodules.row_index import refuse_other_order
 from rnnrepair.datamodules.sample_format import Key, stacked
 from rnnrepair.datamodules.splits import PartShare, split_training
 from rnnrepair.datamodules.values import as_tensor, described
@@ -90,6 +91,10 @@ class ArrayDataModule(DatasetDataModule):
             {"lengths": (lengths, lengths_test), "static": (static, static_test)},
             group,
         )
+        arrays = {"x": x, "y": y, "lengths": lengths, "static": static}
+        tests = {"x": x_test, "y": y_test, "lengths": lengths_test, "static": static_test}
+        given = arrays | {f"{name}_test": values for name, values in tests.items()}
+        refuse_other_order(given, options.get("columns"))
         columns = {
             "x": _sequences(x, "x", steps_last=steps_last),
             "lengths": _column(lengths, "lengths"),
