@@ -19,6 +19,7 @@ from rnnrepair.datamodules.options import refuse_unknown
 from rnnrepair.datamodules.precision import tell_merged
 from rnnrepair.datamodules.row_index import refuse_other_order
 from rnnrepair.datamodules.sample_format import Key, stacked
+from rnnrepair.datamodules.sequence_ends import refuse_padded
 from rnnrepair.datamodules.splits import PartShare, split_training
 from rnnrepair.datamodules.values import as_tensor, described
 from rnnrepair.errors import DataError
@@ -131,6 +132,7 @@ class ArrayDataModule(DatasetDataModule):
                 "is padded: give each as (steps, features), x[i].T, and turn batches in forward."
             )
         if different and not columns["lengths"]:
+            refuse_padded({"x": columns["x"], "x_test": others.get("x", [])})
             train, test = ([(i[0], len(i[0]), *i[1:]) for i in part] for part in (train, test))
         told = different or bool(columns["lengths"])
         fields: dict[str, Key] = {"inputs": 0, "label": len(train[0]) - 1}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rnnrepair.datamodules.sample_format import Ends, Key, ends_at
+from rnnrepair.errors import DataError
 
 
 def find_ends(
@@ -38,6 +39,27 @@ def find_ends(
         return Ends.PADDING, torch.nan
     found = _constant_tail(sequences)
     return (Ends.WHOLE, 0) if found is None else (Ends.PADDING, found)
+
+
+def refuse_padded(parts: Mapping[str, list[Tensor]]) -> None:
+    """Refuse arrays that are padded, but not all to the same number of steps.
+
+    Their rows would be sequences of different lengths, and padding would be read as steps.
+
+    Args:
+        parts: sequences by the name of their array, padding included.
+
+    Raises:
+        DataError: names the array, and what to give.
+    """
+    for name, sequences in parts.items():
+        padding = _constant_tail(sequences)
+        if padding is not None:
+            raise DataError(
+                f"{name} is padded with {padding:g} to {len(sequences[0])} steps, and not all "
+                "sequences have as many, so padding would be read as steps: give lengths= and "
+                "lengths_test=, or pad x and x_test to the same number of steps."
+            )
 
 
 def token_in_front(sequences: list[Tensor]) -> int | None:

@@ -508,3 +508,22 @@ def test_labels_of_a_shuffled_series_stand_in_its_order():
     mixed = train.set_axis([0, "a", 2, 3, 4, 5, 6, 7])
     with pytest.raises(DataError, match=r"in another order .7 instead of 0 at position 0"):
         ArrayDataModule(mixed["x"], mixed["y"][::-1], test["x"], test["y"])
+
+
+def test_arrays_that_are_padded_to_different_numbers_of_steps_are_refused():
+    g = np.random.default_rng(0)
+    texts = [g.integers(1, 9, size=n) for n in g.integers(2, 9, size=40)]
+    y = np.arange(40) % 2
+
+    def padded(some, width):
+        return np.stack([np.pad(text, (0, width - len(text))) for text in some])
+
+    with pytest.raises(DataError, match=r"x is padded with 0 to 10 steps.*lengths_test="):
+        ArrayDataModule(padded(texts[:30], 10), y[:30], padded(texts[30:], 20), y[30:])
+    with pytest.raises(DataError, match="x_test is padded with 0 to 20 steps"):
+        ArrayDataModule(texts[:30], y[:30], padded(texts[30:], 20), y[30:])
+    sizes = np.array([len(text) for text in texts])
+    told = {"lengths": sizes[:30], "lengths_test": sizes[30:]}
+    ArrayDataModule(padded(texts[:30], 10), y[:30], padded(texts[30:], 20), y[30:], **told)
+    # Windows of two lengths are none.
+    ArrayDataModule(g.normal(size=(30, 10, 2)), y[:30], g.normal(size=(10, 20, 2)), y[30:])

@@ -1,6 +1,7 @@
 """Why what is told of a network may not hold: other data, another network, padding that is read."""
 
 from rnnrepair.at_chance import at_chance, constant_score
+from rnnrepair.explanation.padding_cost import padding_cost
 from rnnrepair.influence import Suspicion
 from rnnrepair.network import TracedNetwork
 from rnnrepair.patterns import unlike_training
@@ -15,10 +16,12 @@ FEW_SUSPECT = 0.2
 
 # Told of networks that read padding.
 PADDED = (
-    "What the network answers depends on how far a batch is padded, which may be why it fails: it "
-    "reads padding as inputs, as output[:, -1] of padded sequences does. Take the state behind the "
-    "last step of each sequence (packed sequences, or its length). If what is taken for padding "
-    "are readings, give their lengths (lengths=, or a length in each item)."
+    "What the network answers depends on how far a batch is padded: it reads padding as inputs, as "
+    "output[:, -1] or a mean over all steps of padded sequences does."
+)
+INSTEAD = (
+    " Read the steps of each sequence alone (packed sequences, its length, a mask). If what is "
+    "taken for padding are readings, give their lengths (lengths=, or a length in each item)."
 )
 
 
@@ -31,11 +34,15 @@ def cautions(
     split: Split,
 ) -> list[str]:
     """Return why what is told may not hold, the gravest first."""
-    padded = [PADDED] if network.depends_on_padding else []
+    padded, costs = [], False
+    if network.depends_on_padding:
+        told, costs = padding_cost(network, data, traces, split)
+        padded = [f"{PADDED} {told}{INSTEAD if costs else ''}"]
     # Where wrong labels are why, they are told by themselves.
     of_other_data = not_trained_on(undoubted, traces, split) != ""
     other = [not_trained_on(trained_on, traces, split)] if of_other_data else []
-    return [*padded, *other, *unlike_training(data, trained_on, traces, split)]
+    others = [*other, *unlike_training(data, trained_on, traces, split)]
+    return [*padded, *others] if costs else [*others, *padded]
 
 
 def without_doubted(trained_on: Traces, suspicion: Suspicion) -> Traces:
