@@ -5,9 +5,11 @@ from collections.abc import Callable
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from rnnrepair.at_chance import at_chance, constant_score
 from rnnrepair.patterns.odd_values import odd_values
+from rnnrepair.patterns.other_vocabulary import other_vocabulary
 from rnnrepair.protocols import RepairableData, Split
-from rnnrepair.scores import Scored, confusion
+from rnnrepair.scores import Monitor, Scored, confusion
 from rnnrepair.sequences import DataSpec, Names, SequenceBatch
 from rnnrepair.traces import Traces
 
@@ -41,10 +43,29 @@ def unlike_training(
         return []
     confused = confusion(traces.label, traces.final_prediction)
     told = [
+        other_vocabulary(data.spec, data.fetch, training.index, traces.index, split),
         shifted(data.spec, data.fetch, training.index, traces.index, split),
         renumbered(confused, Names.of(data.spec), split),
     ]
-    return [each for each in told if each]
+    told = [each for each in told if each]
+    return told or ([_by_chance(traces, split)] if _is_by_chance(traces, training) else [])
+
+
+def _is_by_chance(traces: Traces, training: Traces) -> bool:
+    """Return whether a split is answered as by chance, and training is not."""
+    split, learnt = (
+        at_chance(of.label, of.final_prediction, Monitor.ACCURACY) for of in (traces, training)
+    )
+    return split and not learnt
+
+
+def _by_chance(traces: Traces, split: Split) -> str:
+    guess = constant_score(traces.label, Monitor.ACCURACY)
+    return (
+        f"{split} is answered as by chance ({traces.accuracy:.1%} right, one answer for all "
+        f"{guess:.1%}), training is not: are its inputs made in the same way (vocabulary, "
+        "scaling, order of channels), and do its labels belong to them?"
+    )
 
 
 def learnt_told(split: Traces, training: Traces, name: Split) -> str:
