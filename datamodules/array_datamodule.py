@@ -95,7 +95,7 @@ class ArrayDataModule(DatasetDataModule):
         arrays = {"x": x, "y": y, "lengths": lengths, "static": static}
         tests = {"x": x_test, "y": y_test, "lengths": lengths_test, "static": static_test}
         given = arrays | {f"{name}_test": values for name, values in tests.items()}
-        refuse_other_order(given, options.get("columns"))
+        refuse_other_order(given, group, options.get("columns"))
         columns = {
             "x": _sequences(x, "x", steps_last=steps_last),
             "lengths": _column(lengths, "lengths"),

@@ -8,7 +8,7 @@ import pandas as pd
 from rnnrepair.errors import DataError
 
 
-def refuse_other_order(given: Mapping[str, Any], columns: Any) -> None:
+def refuse_other_order(given: Mapping[str, Any], group: Any, columns: Any) -> None:
     """Refuse frames and series whose rows have the index of those of x, in another order.
 
     Whoever shuffles a frame keeps the index, and takes what belongs together by it; entries are
@@ -17,7 +17,8 @@ def refuse_other_order(given: Mapping[str, Any], columns: Any) -> None:
     Args:
         given: by argument: x, and what has an entry for each sequence of it; those of the test set
             end with ``_test``.
-        columns: entries of x, then x_test: a frame, a mapping of series, anything else.
+        group: entries of x, then x_test.
+        columns: the same of each column: a frame, a mapping of series, anything else.
 
     Raises:
         DataError: names the argument, and what to write.
@@ -30,10 +31,11 @@ def refuse_other_order(given: Mapping[str, Any], columns: Any) -> None:
     parts = [_index(given[name]) for name in ("x", "x_test") if given[name] is not None]
     known = [index for index in parts if index is not None]
     every = known[0].append(known[1:]) if known and len(known) == len(parts) else None
-    named = columns.items() if isinstance(columns, Mapping) else [("", columns)]
-    for name, values in named:
-        told = f"columns[{name!r}]" if name else "columns"
-        _refuse(every, "x, then x_test," if len(parts) > 1 else "x", _index(values), told)
+    both = {"group": group, "columns": columns}
+    if isinstance(columns, Mapping):
+        both |= {f"columns[{name!r}]": values for name, values in columns.items()}
+    for name, values in both.items():
+        _refuse(every, "x, then x_test," if len(parts) > 1 else "x", _index(values), name)
 
 
 def _index(values: Any) -> pd.Index | None:

@@ -172,5 +172,9 @@ def test_any_channels_may_be_named_dead():
     dead = family.apply(torch.ones(60, 6, 20), drawn).eq(0).all(1)
     found = {tuple(row.nonzero()[[0, -1], 0].tolist()) for row in dead}
     assert found == set(chosen)
-    with pytest.raises(ConfigurationError, match="dead_5-20"):
-        SweptEdits(still, kinds=["dead_5-20"]).fitted(spec)
+    some = SweptEdits(still, share=1.0, kinds=["dead_2+3+9"]).fitted(spec)
+    (one,) = some.apply(torch.ones(1, 6, 20), some.draw(1, torch.Generator().manual_seed(0)))
+    assert one.eq(0).all(0).nonzero()[:, 0].tolist() == [2, 3, 9]
+    for name in ("dead_5-20", "dead_9-5", "dead_2+3-9", "dead_9+1", "dead_1+1", "dead_"):
+        with pytest.raises(ConfigurationError, match=r"kinds: \['dead_.* are no kinds of edits"):
+            SweptEdits(still, kinds=[name]).fitted(spec)

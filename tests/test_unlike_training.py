@@ -3,12 +3,19 @@
 import re
 from dataclasses import replace
 from itertools import groupby
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from rnnrepair.patterns import Pattern, unlike_inside
-from rnnrepair.patterns.unlike_training import is_behind, learnt_told, renumbered, shifted
+from rnnrepair.patterns.unlike_training import (
+    is_behind,
+    learnt_told,
+    renumbered,
+    shifted,
+    unlike_training,
+)
 from rnnrepair.sequences import DataSpec, Kind, Names, SequenceBatch
 from rnnrepair.sequences.summaries import names_of_summaries, summaries_of
 from tests.test_doubt import traces_of
@@ -164,3 +171,22 @@ def test_a_split_is_behind_by_three_standard_errors():
     assert not is_behind(right(1, 100), right(0.7, 500))
     # One sample says nothing.
     assert not is_behind(right(0, 1), right(1, 500))
+
+
+@pytest.mark.parametrize(
+    ("label", "predicted", "asks"),
+    [
+        # Half of each class are right; as many of unequal classes, and all of the rare one.
+        ([0] * 100 + [1] * 100, [0, 1] * 100, True),
+        ([0] * 190 + [1] * 10, [0] * 160 + [1] * 40, False),
+        ([0] * 190 + [1] * 10, [0] * 200, True),
+        # Of one class nothing is known.
+        ([0] * 200, [0, 1] * 100, False),
+    ],
+)
+def test_a_split_that_is_answered_as_by_chance_is_asked_about(label, predicted, asks):
+    training = traces_of([0, 1] * 200, [0, 1] * 200)
+    alike = SimpleNamespace(spec=SERIES, fetch=data_of(torch.zeros(600, 3, 2)))
+    found = unlike_training(alike, training, traces_of(label, predicted), "test")
+    assert len(found) == asks
+    assert not asks or found[0].startswith("test is answered as by chance (")

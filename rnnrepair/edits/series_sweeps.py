@@ -20,7 +20,7 @@ KINDS_OF_CHANNELS = ("magnitude", "drift", "offset")
 SWAPPED = 6
 # Names of edits that take the readings of channels: of neighbours, or of any.
 DEAD = "dead_"
-DEAD_NAME = re.compile(r"dead_(?P<first>\d+(\+\d+)*)(-(?P<last>\d+))?")
+DEAD_NAME = re.compile(r"dead_(?P<first>\d+)(-(?P<last>\d+)|(?P<more>(\+\d+)*))")
 # Largest drift and offset, in spreads of a channel.
 MOVED = 3.0
 # Largest lag, as a share of the longest series.
@@ -84,13 +84,14 @@ def dead_sweep(spec: DataSpec, channels: Sequence[int]) -> Sweep:
 
 
 def dead_in(name: str) -> list[int]:
-    """Return the channels that the name of a ``dead_sweep`` says; none of other names."""
+    """Return the ascending channels that the name of a ``dead_sweep`` says; none of other names."""
     found = DEAD_NAME.fullmatch(name)
     if found is None:
         return []
-    if found["last"] is None:
-        return [int(channel) for channel in found["first"].split("+")]
-    return list(range(int(found["first"]), int(found["last"]) + 1))
+    if found["last"] is not None:
+        return list(range(int(found["first"]), int(found["last"]) + 1))
+    channels = [int(channel) for channel in (found["first"] + found["more"]).split("+")]
+    return channels if channels == sorted(set(channels)) else []
 
 
 def _around_zero(spec: DataSpec, channels: Sequence[int]) -> SeriesEdits:

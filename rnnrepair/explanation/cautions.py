@@ -19,6 +19,7 @@ PADDED = (
     "What the network answers depends on how far a batch is padded: it reads padding as inputs, as "
     "output[:, -1] or a mean over all steps of padded sequences does."
 )
+# What to do where that is why it fails.
 INSTEAD = (
     " Read the steps of each sequence alone (packed sequences, its length, a mask). If what is "
     "taken for padding are readings, give their lengths (lengths=, or a length in each item)."

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from rnnrepair.explanation.around import around
-from rnnrepair.explanation.findings import INDENTED, Findings, real
+from rnnrepair.explanation.findings import Findings, real
+from rnnrepair.explanation.indented import indented
 from rnnrepair.explanation.label_notes import is_suspect, suspect_told, why_suspect
 from rnnrepair.influence import Role
 from rnnrepair.record import story
@@ -75,8 +76,8 @@ def failure_lines(found: Findings, row: int) -> str:
     samples = "; ".join(
         f"{role} {', '.join(found.numbered(told[role][:TOLD]))}" for role in _ROLES if told[role]
     )
-    lines = [what, f"{how} {segment}", _text(found, row), samples, suspect_told(found, row)]
-    return INDENTED.join(line for line in lines if line)
+    text, suspect = _text(found, row), suspect_told(found, row)
+    return indented(what, f"{how} {segment}", text, samples, suspect)
 
 
 def _text(found: Findings, row: int) -> str:

@@ -12,9 +12,6 @@ from rnnrepair.protocols import Split
 from rnnrepair.record import Failure, Suspect
 from rnnrepair.sequences import DataSpec, Names, SampleNames
 
-# Begins a line that belongs to the one above.
-INDENTED = "\n    "
-
 
 @dataclass(frozen=True, eq=False)
 class Findings:

@@ -32,7 +32,7 @@ def padding_cost(
     mended, broken = int((alone & ~padded).sum()), int((padded & ~alone).sum())
     costs = mended - broken > SURELY * (mended + broken) ** 0.5
     here, there = (float(right.double().mean()) for right in (padded, alone))
-    why = "which is why some fail" if costs else "so that is not why it fails"
+    why = "which is why some fail" if costs else "so it is not seen to be why it fails"
     told = f"Of {len(rows)} sequences of {split} {here:.1%} are right as they are padded"
     return f"{told}, {there:.1%} without padding, {why}.", costs
 
@@ -43,7 +43,6 @@ def _right_alone(network: TracedNetwork, data: RepairableData, index: Tensor) ->
     right = torch.zeros(len(index), dtype=torch.bool)
     for length in lengths.unique().tolist():
         for rows in (lengths == length).nonzero()[:, 0].split(BATCH):
-            batch = data.fetch(index[rows])
-            batch = batch.rows(slice(None), length)
+            batch = data.fetch(index[rows]).rows(slice(None), length)
             right[rows] = network.logits(batch).argmax(1).cpu() == batch.label
     return right

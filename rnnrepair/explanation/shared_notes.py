@@ -1,6 +1,7 @@
 """What is told of what failures have in common."""
 
-from rnnrepair.explanation.findings import INDENTED, Findings
+from rnnrepair.explanation.findings import Findings
+from rnnrepair.explanation.indented import indented
 from rnnrepair.explanation.pattern_notes import or_wrong_labels, rare_in_training
 from rnnrepair.patterns import LEAST_FAILURES, LEVEL, Pattern, few_groups_told
 
@@ -70,7 +71,7 @@ def _in_common(found: Findings) -> list[str]:
 
 
 def _told(found: Findings, how: str, pattern: Pattern) -> str:
-    return INDENTED.join([f"{how}: {pattern.name} (p {pattern.p:.3f}).", *_notes(found, pattern)])
+    return indented(f"{how}: {pattern.name} (p {pattern.p:.3f}).", *_notes(found, pattern))
 
 
 def _perhaps_told(perhaps: Pattern | None) -> list[str]:

@@ -8,25 +8,21 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from rnnrepair.influence.labels import (
-    are_grouped,
     beyond_usual,
     grouped_size,
     input_features,
     is_far,
     neighbour_labels,
     regression_labels,
-    wrong_label_rate,
 )
 from rnnrepair.influence.similarity import TraceSimilarity
 from rnnrepair.influence.view import TrainingView, labelled_together
+from rnnrepair.influence.wrong_label_rates import WrongLabelRates
 from rnnrepair.seeding import torch_generator
 from rnnrepair.traces import Traces
 
 # Standard errors by which votes must be better than chance.
 SURELY = 3
-# Levels of the limit of the share of wrong labels: as many as the limit allows are expected, but of
-# a hundred recordings it is loose, and most of so many suspects would be right.
-LIMIT, LIKELY = 0.95, 0.5
 # How much neighbours count beside a regression: both read the same inputs, and are mostly unsure of
 # the same samples.
 BESIDE_REGRESSION = 0.5
@@ -53,54 +49,7 @@ class LabelEvidence:
     far: Tensor
     usual: Tensor
     votes: Tensor
-    rates: "WrongLabelRates"
-
-
-@dataclass(frozen=True)
-class WrongLabelRates:
-    """How many of N labels are wrong, by votes that know no label of the sample they judge.
-
-    Attributes:
-        at_most: share that is wrong at most, 1 where the inputs do not tell.
-        expected: share that is wrong as far as labels are called suspect.
-        telling: (N, C) of each kind; none where the inputs do not tell.
-        label: (N,) int64.
-        group: (N,) int64, equal where samples belong together.
-        seed: of the order of equal votes.
-    """
-
-    at_most: float
-    expected: float
-    telling: tuple[Tensor, ...]
-    label: Tensor
-    group: Tensor
-    seed: int
-
-    @classmethod
-    def of(
-        cls, telling: tuple[Tensor, ...], label: Tensor, group: Tensor, seed: int
-    ) -> "WrongLabelRates":
-        """Estimate both shares, see the attributes."""
-        at_most, expected = (
-            min((wrong_label_rate(of, label, seed, group, level) for of in telling), default=1.0)
-            for level in (LIMIT, LIKELY if are_grouped(group) else LIMIT)
-        )
-        return cls(at_most, expected, telling, label, group, seed)
-
-    def without(self, explained: Tensor) -> "WrongLabelRates":
-        """Return the rates where (N,) bool samples are doubted for something else.
-
-        Of the few that may be left, the shares are unknown, so those of all count.
-        """
-        telling = tuple(votes[~explained] for votes in self.telling)
-        rest = WrongLabelRates.of(
-            telling, self.label[~explained], self.group[~explained], self.seed
-        )
-        return replace(
-            self,
-            at_most=min(self.at_most, rest.at_most),
-            expected=min(self.expected, rest.expected),
-        )
+    rates: WrongLabelRates
 
 
 def label_evidence(view: TrainingView, traces: Traces, seed: int) -> LabelEvidence:

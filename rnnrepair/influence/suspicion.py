@@ -119,7 +119,7 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
     kinds = _within_values(found.kinds, shared, view, traces)
     has = _have(shared, view, traces)
     explained = doubted & ~found.far & ~found.usual & has
-    if shared:
+    if bool(has.any()):
         # What is explained needs no wrong labels: those of the others are not as many.
         rates = rates.without(has)
         odds = wrong_label_odds(kinds, label, rates.expected, found.counts)

@@ -11,7 +11,7 @@ from rnnrepair.patterns.odd_values import unlike_inside
 from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.teachable import gathering_finders, teachable_finders
-from rnnrepair.patterns.trait import Trait, described, taught_of
+from rnnrepair.patterns.trait import Trait, taught_of, with_description
 from rnnrepair.patterns.tried import LEAST_FAILURES, few_groups_told
 from rnnrepair.patterns.unlike_training import learnt_told, unlike_training
 from rnnrepair.patterns.word_patterns import WordPatterns
@@ -32,7 +32,6 @@ __all__ = [
     "Trait",
     "WordPatterns",
     "columns_without_groups",
-    "described",
     "few_groups_told",
     "find_patterns",
     "gathering_finders",
@@ -43,4 +42,5 @@ __all__ = [
     "teachable_finders",
     "unlike_inside",
     "unlike_training",
+    "with_description",
 ]

@@ -1,12 +1,10 @@
 """Whether the words of a split are numbered by another vocabulary than those of training."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from rnnrepair.protocols import Split
-from rnnrepair.sequences import DataSpec, Kind, SequenceBatch
+from rnnrepair.protocols import RepairableData, Split
+from rnnrepair.sequences import Kind
 
 # Sequences that are read of each, at most.
 READ = 5000
@@ -20,27 +18,20 @@ MORE = 1.01
 LESS = 0.6
 
 
-def other_vocabulary(
-    spec: DataSpec,
-    fetch: Callable[[Tensor], SequenceBatch],
-    training: Tensor,
-    index: Tensor,
-    split: Split,
-) -> str:
+def other_vocabulary(data: RepairableData, training: Tensor, index: Tensor, split: Split) -> str:
     """Say that a split seems to have another vocabulary; empty where it does not, or has no words.
 
     Topics may change how frequent words are, and never make the words of other numbers likelier.
 
     Args:
-        spec: of the data.
-        fetch: indices to sequences.
-        training: (n,) int64 training samples.
-        index: (m,) int64 samples of the split.
+        data: of both.
+        training: (n,) int64 indices.
+        index: (m,) int64 of the split.
         split: its name.
     """
-    if spec.kind != Kind.TOKENS:
+    if data.spec.kind != Kind.TOKENS:
         return ""
-    here, there = _words(fetch, index), _words(fetch, training)
+    here, there = _words(data, index), _words(data, training)
     by = _shift(here, there)
     if by:
         way = "higher" if by > 0 else "lower"
@@ -58,9 +49,9 @@ def other_vocabulary(
     )
 
 
-def _words(fetch: Callable[[Tensor], SequenceBatch], index: Tensor) -> Tensor:
+def _words(data: RepairableData, index: Tensor) -> Tensor:
     """Return the (k,) int64 words of some sequences, without padding."""
-    batch = fetch(index[torch.linspace(0, len(index) - 1, min(READ, len(index))).long()])
+    batch = data.fetch(index[torch.linspace(0, len(index) - 1, min(READ, len(index))).long()])
     steps = torch.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
     return batch.inputs[steps].long()
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns.trait import Trait, described, taught_of
+from rnnrepair.patterns.trait import Trait, taught_of, with_description
 
 # Samples that a pattern has at least, those of one group as one.
 LEAST_INSIDE = 8
@@ -147,7 +147,7 @@ class Pattern:
         numbers = {name: torch.tensor(plain[name], dtype=torch.int64) for name in _NUMBERS}
         # Checkpoints of earlier versions have none.
         also = tuple(Trait.of_plain(trait) for trait in plain.get("also", ()))
-        return cls(**{**described(plain), **numbers, "also": also})
+        return cls(**{**with_description(plain), **numbers, "also": also})
 
     @classmethod
     def of(

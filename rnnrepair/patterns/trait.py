@@ -37,10 +37,10 @@ class Trait:
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "Trait":
         """Return the trait that was told as plain values."""
-        return cls(**{**described(plain), "samples": tuple(plain["samples"])})
+        return cls(**{**with_description(plain), "samples": tuple(plain["samples"])})
 
 
-def described(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_description(plain: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the plain values of a trait or pattern, as this version names them."""
     # Earlier ones called the description told.
     return {"description" if name == "told" else name: plain[name] for name in plain}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from rnnrepair.at_chance import at_chance, constant_score
+from rnnrepair.at_chance import at_chance
 from rnnrepair.patterns.odd_values import odd_values
 from rnnrepair.patterns.other_vocabulary import other_vocabulary
 from rnnrepair.protocols import RepairableData, Split
@@ -43,27 +43,34 @@ def unlike_training(
         return []
     confused = confusion(traces.label, traces.final_prediction)
     told = [
-        other_vocabulary(data.spec, data.fetch, training.index, traces.index, split),
+        other_vocabulary(data, training.index, traces.index, split),
         shifted(data.spec, data.fetch, training.index, traces.index, split),
         renumbered(confused, Names.of(data.spec), split),
     ]
     told = [each for each in told if each]
-    return told or ([_by_chance(traces, split)] if _is_by_chance(traces, training) else [])
+    if not told and _is_by_chance(traces, training):
+        told = [_by_chance(traces, training, split)]
+    return told
 
 
 def _is_by_chance(traces: Traces, training: Traces) -> bool:
-    """Return whether a split is answered as by chance, and training is not."""
+    """Return whether a split of several classes is answered as by chance, and training is not.
+
+    Of classes of unequal size, one answer for all is right often, and so is who has learnt much.
+    """
+    if len(traces.label.unique()) == 1:
+        return False
     split, learnt = (
-        at_chance(of.label, of.final_prediction, Monitor.ACCURACY) for of in (traces, training)
+        at_chance(of.label, of.final_prediction, Monitor.BALANCED_ACCURACY)
+        for of in (traces, training)
     )
     return split and not learnt
 
 
-def _by_chance(traces: Traces, split: Split) -> str:
-    guess = constant_score(traces.label, Monitor.ACCURACY)
+def _by_chance(traces: Traces, training: Traces, split: Split) -> str:
     return (
-        f"{split} is answered as by chance ({traces.accuracy:.1%} right, one answer for all "
-        f"{guess:.1%}), training is not: are its inputs made in the same way (vocabulary, "
+        f"{split} is answered as by chance ({traces.accuracy:.1%} right), training is not "
+        f"({training.accuracy:.1%}): are its inputs made in the same way (vocabulary, "
         "scaling, order of channels), and do its labels belong to them?"
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnrepair.patterns import Pattern, Trait, described, taught_of
+from rnnrepair.patterns import Pattern, Trait, taught_of, with_description
 from rnnrepair.protocols import Split
 from rnnrepair.record.answers import SplitAnswers
 
@@ -110,7 +110,7 @@ class FoundPattern:
         # Records of earlier versions have none.
         also = tuple(Trait.of_plain(trait) for trait in plain.get("also", ()))
         splits = {split: PatternErrors(**errors) for split, errors in plain["splits"].items()}
-        return cls(**{**described(plain), **lists, "also": also, "splits": splits})
+        return cls(**{**with_description(plain), **lists, "also": also, "splits": splits})
 
 
 def _errors(index: Tensor, answers: SplitAnswers) -> PatternErrors:
