@@ -29,6 +29,7 @@ from rnnrepair.datamodules.planted_trigger import PlantedTrigger
 from rnnrepair.datamodules.planting import Fault, prepare
 from rnnrepair.datamodules.rare_edit import RareEdit
 from rnnrepair.datamodules.rare_group import RareGroup
+from rnnrepair.datamodules.same_scale import check_scale
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out, tell_shared
 from rnnrepair.datamodules.store import Store
@@ -36,6 +37,7 @@ from rnnrepair.datamodules.training_set import TrainingSet
 from rnnrepair.edits import EditFamily, check_hidden, fitted
 from rnnrepair.errors import ConfigurationError, DataError, IncompatibleCheckpointError
 from rnnrepair.fingerprint import fingerprint_tensors
+from rnnrepair.made_with import described
 from rnnrepair.progress import are_bars_shown
 from rnnrepair.protocols import Split
 from rnnrepair.sequences import (
@@ -442,6 +444,7 @@ class SequenceDataModule(pl.LightningDataModule):
         return {
             "version": STATE_VERSION,
             "fingerprint": self.fingerprint,
+            "scale": described(self.spec.scale),
             **self._training.state(),
         }
 
@@ -449,7 +452,8 @@ class SequenceDataModule(pl.LightningDataModule):
         """Restore the changes.
 
         Raises:
-            IncompatibleCheckpointError: the checkpoint was made for other data or another split.
+            IncompatibleCheckpointError: the checkpoint was made for other data or another split,
+                or its edits were drawn in other units.
         """
         if state_dict.get("version") != STATE_VERSION:
             raise IncompatibleCheckpointError(
@@ -462,5 +466,6 @@ class SequenceDataModule(pl.LightningDataModule):
                 "the datamodule section of the run that wrote it (its .hydra/config.yaml), or "
                 "start without ckpt_path."
             )
+        check_scale(state_dict.get("scale"), self.spec.scale)
         self._training.restore(state_dict)
         self._edits = None

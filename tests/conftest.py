@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from rnnrepair.abstraction import (
     AbstractionSettings,
@@ -16,7 +17,6 @@ from rnnrepair.abstraction import (
     abstract,
     collect,
 )
-from rnnrepair.callbacks.launch.threads import use_threads
 from rnnrepair.datamodules import LoadedData, SequenceDataModule, Sequences
 from rnnrepair.edits import EditFamily, SeriesEdits, TokenEdits
 from rnnrepair.influence import (
@@ -36,7 +36,8 @@ from tests.report_page import Page
 from tests.report_page import Sequences as Shown
 
 # Of torch, numpy and scipy: tests run side by side.
-use_threads(1)
+torch.set_num_threads(1)
+threadpool_limits(1)
 
 
 def pytest_collection_finish() -> None:

@@ -7,7 +7,7 @@ from rnnrepair.datamodules import ArrayDataModule
 from rnnrepair.edits import EditBatch, RangedEdits, SeriesEdits, SweptEdits, apply_edits, fitted
 from rnnrepair.edits.spreads import spreads_in, spreads_of
 from rnnrepair.edits.sweeps import sweeps_of
-from rnnrepair.errors import ConfigurationError, SettingsError
+from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError, SettingsError
 from rnnrepair.patterns.vectors import vectors_of
 from rnnrepair.sequences import DataSpec, Kind, RoughScale, SequenceBatch, fetching_scaled
 
@@ -59,6 +59,38 @@ def test_a_few_recordings_in_another_unit_have_no_say():
     assert RoughScale.of(bursts, recording) == RoughScale.of(bursts)
 
 
+@pytest.mark.parametrize("n", [5, 20, 49])
+def test_one_of_few_recordings_in_another_unit_has_no_say(n):
+    g = torch.Generator().manual_seed(6)
+    recording = torch.arange(n * 100) // 100
+    pascals = 101_325 + 100 * torch.randn(n * 100, 1, generator=g)
+    odd = pascals.clone()
+    odd[recording == 3] /= 1000
+    assert RoughScale.of(odd, recording) == RoughScale.of(pascals, recording)
+
+
+def test_a_channel_that_is_there_in_few_recordings_is_as_wide_as_it_is_there():
+    recording = torch.arange(20_000) // 100
+    values = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(7))
+    values[:, 1] *= 1000 * torch.isin(recording, torch.tensor([8, 30]))
+    found = RoughScale.of(values, recording)
+    assert found.spread == RoughScale.of(values).spread
+    assert found.spread[1] == 128
+
+
+def test_who_knows_that_channels_are_dead_reads_nothing_in_them():
+    _, raw = series()
+    knows = RangedEdits({"magnitude": (0, 0)}, SeriesEdits(), share=0.5, spared={"magnitude": [1]})
+    edits = fitted(knows, raw_spec()).draw(40, torch.Generator().manual_seed(1))
+    edited = knows.apply(raw, edits)
+    dead = edits.parameters["magnitude"] == 0
+    assert 10 < int(dead.sum()) < 30
+    # Noise is added to them as to all.
+    assert torch.equal(edited[..., 0].abs().amax(1) < 10, dead)
+    # What is usual stays around the middle.
+    assert float((edited[~dead][..., 0] - raw[~dead][..., 0]).abs().max()) < 200
+
+
 def test_values_are_as_many_times_as_far_from_their_middle():
     _, raw = series()
     family = fitted(SeriesEdits((3, 3), 0, (1, 1), 0), raw_spec())
@@ -91,6 +123,26 @@ def test_data_modules_tell_the_scale_of_their_training_series_without_padding():
     assert data.spec.scale.spread == SPREAD
     assert data.spec.scale.middle == MIDDLE
     torch.testing.assert_close(data.spec.scale.scaled(raw[0, :4]), series(300)[0][0, :4])
+
+
+def test_edits_go_on_in_the_units_that_they_were_drawn_in_or_not_at_all():
+    scaled, raw = series(300)
+    label = torch.arange(300) % 2
+    data = ArrayDataModule(raw, label)
+    data.setup("fit")
+    state = data.state_dict()
+    again = ArrayDataModule(raw, label)
+    again.setup("fit")
+    again.load_state_dict(state)
+    # As versions wrote it that drew edits in the units of the data.
+    del state["scale"]
+    with pytest.raises(IncompatibleCheckpointError, match=r"scale was None, it is .*960\.0"):
+        again.load_state_dict(state)
+    unscaled = ArrayDataModule(scaled, label)
+    unscaled.setup("fit")
+    state = unscaled.state_dict()
+    assert state.pop("scale") is None
+    unscaled.load_state_dict(state)
 
 
 def test_spreads_are_kept_in_few_numbers_and_read_again():
@@ -198,11 +250,13 @@ def test_series_are_compared_as_scaled_ones():
     torch.testing.assert_close(fetch(torch.tensor([3, 1])).inputs, scaled[[3, 1]])
 
 
-def test_no_zero_is_negative_whether_noise_is_drawn_or_not():
-    inputs = torch.tensor([[[1.0], [-1.0]]])
+def test_no_zero_is_negative_whether_others_are_noisy_or_not():
+    inputs = torch.tensor([[[1.0], [-1.0]]]).repeat(2, 1, 1)
+    edits = SeriesEdits((1, 1), 0, (1, 1), 0.5).draw(2, torch.Generator().manual_seed(0))
+    edits.parameters["magnitude"] *= 0
     for noise in (0.0, 0.5):
-        family = SeriesEdits((1, 1), 0, (1, 1), noise)
-        edits = family.draw(1, torch.Generator().manual_seed(0))
-        edits.parameters["noise"] *= 0
-        edits.parameters["magnitude"] *= 0
-        assert not bool(family.apply(inputs, edits).signbit().any())
+        edits.parameters["noise"] = torch.tensor([0.0, noise], dtype=torch.float64)
+        edited = SeriesEdits().apply(inputs, edits)
+        assert edited[0].tolist() == [[0.0], [0.0]]
+        assert not bool(edited[0].signbit().any())
+        assert bool(edited[1].any()) == (noise > 0)

@@ -18,7 +18,8 @@ def use_threads(threads: int | None) -> None:
     """Let torch, numpy, scipy and scikit-learn use so many threads; None leaves their choice.
 
     Runs side by side with one thread each would else wait for one another: the linear algebra of
-    numpy and scipy takes all cores, whatever torch is told.
+    numpy and scipy takes all cores, whatever torch is told. What an earlier run of the same process
+    has set is lifted first, as between the jobs of a sweep.
 
     Raises:
         ConfigurationError: no number of threads.
@@ -26,6 +27,24 @@ def use_threads(threads: int | None) -> None:
     wrong = faulty_threads(threads)
     if wrong:
         raise ConfigurationError(f"{wrong[0]}.")
+    while _limits:
+        _limits.pop().lift()
     if threads is not None:
+        _limits.append(_Limit(threads))
+
+
+class _Limit:
+    """A number of threads that can be taken back."""
+
+    def __init__(self, threads: int) -> None:
+        self._of_torch = torch.get_num_threads()
         torch.set_num_threads(threads)
-        threadpool_limits(threads)
+        self._of_others = threadpool_limits(threads)
+
+    def lift(self) -> None:
+        self._of_others.restore_original_limits()
+        torch.set_num_threads(self._of_torch)
+
+
+# That of this process, if one is set.
+_limits: list[_Limit] = []

@@ -47,3 +47,16 @@ def middles_in(parameters: Mapping[str, Tensor], n_channels: int) -> Tensor | No
             )
         found[:, channel] = values
     return found
+
+
+def around_zero(parameters: Mapping[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
+    """Return the middles of edits, 0 for chosen ones.
+
+    Readings of nothing, and of the other sign, are so around 0, wherever those of a channel lie.
+
+    Args:
+        parameters: (B,) of the edits.
+        chosen: (B,) bool.
+    """
+    own = {name: values for name, values in parameters.items() if name.startswith(PREFIX)}
+    return {name: values.masked_fill(chosen, 0.0) for name, values in own.items()}

@@ -11,6 +11,7 @@ from rnnrepair.edits.channels import spared_channels
 from rnnrepair.edits.edit import EditBatch
 from rnnrepair.edits.family import fitted, uniform
 from rnnrepair.edits.image_edits import ImageEdits
+from rnnrepair.edits.middles import around_zero
 from rnnrepair.edits.series_edits import SeriesEdits, known_kinds
 from rnnrepair.sequences import DataSpec
 from rnnrepair.settings import NOT_EMPTY, Share, check_settings
@@ -69,6 +70,9 @@ class RangedEdits:
         for name, values in own.items():
             neutral = torch.full((n,), self.usual.neutral.get(name, 0.0), dtype=torch.float64)
             parameters[name] = torch.where(chosen, values, parameters.get(name, neutral))
+        if "magnitude" in own:
+            of_nothing = chosen & (own["magnitude"] <= 0)
+            parameters |= around_zero(parameters, of_nothing)
         return EditBatch(drawn.name, parameters)
 
     def apply(self, inputs: Tensor, edits: EditBatch, lengths: Tensor | None = None) -> Tensor:

@@ -1,20 +1,19 @@
 """Whole numbers that stand for words in the data, and for themselves in the network."""
 
-from torch import nn
-
 from rnnrepair.errors import ConfigurationError
+from rnnrepair.network.traced import TracedNetwork
 from rnnrepair.sequences import SequenceBatch
 
 
-def refuse_numbers_as_words(module: nn.Module, batch: SequenceBatch, *, named: bool) -> None:
-    """Refuse tokens that a network cannot have learnt one by one.
+def refuse_numbers_as_words(network: TracedNetwork, batch: SequenceBatch, *, named: bool) -> None:
+    """Refuse tokens that a network computes with.
 
-    A network of words has an entry for each of them in some weight: a row of an embedding, a column
-    of what multiplies a one-hot vector. Where none is that large, it computes with the numbers,
-    which are readings: words, edits and near texts would all be nonsense.
+    A network of words looks them up: in an embedding, as the column of a one-hot vector, in a table
+    of any kind. One that makes floats of them instead reads readings: words, edits and near texts
+    would all be nonsense.
 
     Args:
-        module: that reads the batch.
+        network: that reads the batch, verified.
         batch: of the data.
         named: whether somebody has said which words they are.
 
@@ -23,13 +22,10 @@ def refuse_numbers_as_words(module: nn.Module, batch: SequenceBatch, *, named: b
     """
     if named or batch.inputs.is_floating_point():
         return
-    largest = int(batch.inputs.max())
-    weights = [*module.parameters(), *module.buffers()]
-    widest = max((max(weight.shape, default=0) for weight in weights), default=0)
-    if widest <= largest:
+    if network.computes_with_tokens(batch):
         raise ConfigurationError(
-            f"The inputs are whole numbers up to {largest}, which are read as numbers of words, "
-            f"and no weight of {type(module).__name__} has so many entries: it computes with them. "
-            "Readings are floats: x.astype(np.float32), x[..., None] where a step is one reading. "
-            "If they are words all the same, name them: token_names=[...]."
+            f"The inputs are whole numbers up to {int(batch.inputs.max())}, which are read as "
+            f"numbers of words, and {type(network.module).__name__} looks none of them up: it "
+            "computes with them. Readings are floats: x.astype(np.float32), x[..., None] where a "
+            "step is one reading. If they are words all the same, name them: token_names=[...]."
         )

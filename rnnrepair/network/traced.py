@@ -13,6 +13,7 @@ from rnnrepair.network.answers import AnswerInTraining, answer_in_training
 from rnnrepair.network.calls import Call, Form, as_it_is
 from rnnrepair.network.evaluating import device_of, evaluating
 from rnnrepair.network.inspection import inspect
+from rnnrepair.network.looked_up import FollowedInputs
 from rnnrepair.network.memory import begun_otherwise
 from rnnrepair.network.perturbed import perturbed
 from rnnrepair.network.predictions import Predictions
@@ -177,6 +178,17 @@ class TracedNetwork:
         # Longest first; one state in all is of the whole sequence.
         last = int(usual.lengths[0]) - 1
         return last < 1 or not torch.equal(usual.hidden[0, last], changed.hidden[0, last])
+
+    def computes_with_tokens(self, batch: SequenceBatch) -> bool:
+        """Return whether tokens become floats and are looked up nowhere; ask a verified network.
+
+        Args:
+            batch: as for ``verify``.
+        """
+        few = _few(batch, self.spec.n_classes)
+        with evaluating(self.module), self._unchanged(), FollowedInputs(few.inputs) as seen:
+            self._logits(few)
+        return seen.computed_with and not seen.looked_up
 
     def trace(self, batch: SequenceBatch) -> RecurrentOutput:
         """Return logits, step logits and states; call it inside ``evaluating``.

@@ -42,8 +42,8 @@ def verified(
     index = data.indices("fit")
     every = max(len(index) // VERIFIED_ON, 1)
     sample = data.fetch(index[::every])
-    refuse_numbers_as_words(network.module, sample, named=bool(data.spec.token_names))
     network.verify(sample)
+    refuse_numbers_as_words(network, sample, named=bool(data.spec.token_names))
     if tap is not None and not network.remembers(sample):
         log.warning(
             "tap=%r has no memory: its last state is the same whatever came before the last few "

@@ -22,7 +22,7 @@ def least_with_columns(distance: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the k least of every row, ascending, and where they stand; of equal ones the first.
 
     Args:
-        distance: (..., M) float32 on the processor, 0 or more, infinite where nothing is.
+        distance: (..., M) float32 on the processor, from 0, infinite where nothing is. No NaN.
         k: at most M.
 
     Returns:

@@ -20,8 +20,8 @@ SCALED = 2.0
 # Spreads from 0 from which on a channel has a zero of its own, such as a pressure or a temperature.
 FAR = 4.0
 # Share of the recordings, those with a mean far from all others, that have no say in a channel: a
-# few in another unit would else be the scale of all.
-ODD = 0.02
+# few in another unit would else be the scale of all. Of several recordings it is one at least.
+ODD, SEVERAL = 0.02, 5
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,15 @@ class RoughScale:
             recording: (S,) int64 from 0, which each step is of; None where they are of one.
         """
         values = values.double()
-        weight = torch.ones_like(values) if recording is None else _ordinary(values, recording)
-        n = weight.sum(0)
-        mean = (weight * values).sum(0) / n
-        spread = ((weight * (values - mean).square()).sum(0) / n).sqrt()
+        mean, spread = _mean_and_spread(values, torch.ones_like(values))
+        if recording is not None:
+            ordinary = _mean_and_spread(values, _ordinary(values, recording))
+            # What is there in a few recordings alone is as wide as it is there.
+            told = ~_is_constant(*ordinary)
+            mean = torch.where(told, ordinary[0], mean)
+            spread = torch.where(told, ordinary[1], spread)
         # A channel that never changes is as wide as what it reads.
-        constant = spread <= 1e-6 * mean.abs()
+        constant = _is_constant(mean, spread)
         spread = torch.where(constant, torch.where(mean == 0, 1.0, mean.abs()), spread)
         if bool(((mean.abs() <= 1) & (spread >= 1 / SCALED) & (spread <= SCALED)).all()):
             return None
@@ -74,6 +77,17 @@ class RoughScale:
         return (values - middle) / spread
 
 
+def _mean_and_spread(values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (F,) weighted means and standard deviations of (S, F) values."""
+    n = weight.sum(0)
+    mean = (weight * values).sum(0) / n
+    return mean, ((weight * (values - mean).square()).sum(0) / n).sqrt()
+
+
+def _is_constant(mean: Tensor, spread: Tensor) -> Tensor:
+    return spread <= 1e-6 * mean.abs()
+
+
 def _ordinary(values: Tensor, recording: Tensor) -> Tensor:
     """Return (S, F) float64, 0 at the steps of recordings whose mean is far from all others."""
     n_recordings = int(recording.max()) + 1
@@ -81,7 +95,8 @@ def _ordinary(values: Tensor, recording: Tensor) -> Tensor:
     n_steps = recording.bincount(minlength=n_recordings)[:, None]
     means = sums.index_add(0, recording, values) / n_steps.clamp_min(1)
     far = (means - means.median(0).values).abs().masked_fill(n_steps == 0, 0)
-    odd = far.argsort(dim=0, descending=True, stable=True)[: int(ODD * n_recordings)]
+    n_odd = max(int(ODD * n_recordings), 1 if n_recordings >= SEVERAL else 0)
+    odd = far.argsort(dim=0, descending=True, stable=True)[:n_odd]
     return torch.ones_like(means).scatter(0, odd, 0.0)[recording]
 
 
