@@ -26,6 +26,11 @@ class Base(Protocol):
         """Return (N,) int64, equal where two sequences have the same steps, bit for bit."""
         ...
 
+    @property
+    def largest_token(self) -> int | None:
+        """The largest of all; None of features, and of no sequences."""
+        ...
+
     def fingerprinted(self) -> tuple[Tensor, ...]:
         """Return what tells these sequences from others."""
         ...

@@ -164,7 +164,8 @@ class DatasetDataModule(SequenceDataModule):
         index = torch.linspace(0, n_train - 1, min(TRIED, n_train)).round().long().tolist()
         tried = [items[i] for i in index]
         given = self._kind, self._fields, self._padding
-        form = find_format(tried, index, *given, steps_last=self._steps_last)
+        places = [items.place(i) for i in index]
+        form = find_format(tried, index, places, *given, steps_last=self._steps_last)
         if self._padding is None and not form.width:
             # Items as long as their sequences: collate_fn knows what stands behind these.
             filling = filling_of(self.collate_fn, tried, form)

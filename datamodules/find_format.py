@@ -38,6 +38,7 @@ Numbers = dict[Key, list[Tensor]]
 def find_format(
     items: Items,
     index: Sequence[int],
+    places: Sequence[str],
     kind: Kind | str | None = None,
     fields: Mapping[str, Key] | None = None,
     padding: float | None = None,
@@ -49,6 +50,7 @@ def find_format(
     Args:
         items: some, of different lengths if there are.
         index: of each in the training set.
+        places: what messages call each.
         kind: of the data; tokens where inputs are whole numbers, else series, where None.
         fields: places of inputs, label, length or mask that are known, and of further inputs by the
             names that they shall have.
@@ -58,7 +60,7 @@ def find_format(
     Raises:
         DataError: there is no sequence or no label, or items of several forms; says what to write.
     """
-    numbers = _numbers(items, index)
+    numbers = _numbers(items, places)
     _check_fields(fields or {}, numbers)
     told = {name: key for name, key in (fields or {}).items() if name in ROLES}
     named = {key: name for name, key in (fields or {}).items() if name not in ROLES}
@@ -103,17 +105,17 @@ def find_format(
     )
 
 
-def _numbers(items: Items, index: Sequence[int]) -> Numbers:
+def _numbers(items: Items, places: Sequence[str]) -> Numbers:
     """Return the numbers at each place that holds any, of all items."""
     keys = []
-    for item, number in zip(items, index, strict=True):
+    for item, place in zip(items, places, strict=True):
         try:
             keys.append(keys_of(item))
         except DataError as error:
-            raise DataError(f"item {number} of train: {error}.") from error
+            raise DataError(f"{place}: {error}.") from error
     first = form_of(items[0])
-    for item, number in zip(items, index, strict=True):
-        check_form(first, items[0], f"item {index[0]} of train", item, f"item {number} of train")
+    for item, place in zip(items, places, strict=True):
+        check_form(first, items[0], places[0], item, place)
     every = {key: [as_tensor(value_at(item, key)) for item in items] for key in keys[0]}
     found = {k: [v for v in values if v is not None] for k, values in every.items()}
     return {key: values for key, values in found.items() if len(values) == len(items)}

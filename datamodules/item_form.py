@@ -34,14 +34,30 @@ def check_form(form: tuple[Any, ...], first: Any, called: str, item: Any, place:
         place: what it calls that.
 
     Raises:
-        DataError: shows both.
+        DataError: shows both, or says that it has no steps.
     """
     if form_of(item) != form:
+        refuse_empty(item, place)
         raise DataError(
             f"items differ in form: {called} is {item_described(first)}, {place} is "
             f"{item_described(item)}. Every item must have the same entries, of the same types and "
             "widths; only the number of steps may differ."
         )
+
+
+def refuse_empty(item: Any, place: str) -> None:
+    """Refuse a sequence without steps: of an empty list nobody can tell what its numbers are.
+
+    Raises:
+        DataError: says which.
+    """
+    for key in keys_of(item):
+        numbers = as_tensor(value_at(item, key))
+        if numbers is not None and numbers.dim() > 0 and numbers.shape[0] == 0:
+            raise DataError(
+                f"{place} is {item_described(item)}: it has no steps; every sequence needs at "
+                "least one: leave it out."
+            )
 
 
 def _shape(value: Any) -> Any:

@@ -96,7 +96,10 @@ def _out(label: Tensor, n_classes: int) -> str:
     if set(label.unique().tolist()) == {-1, 1} and n_classes == 2:
         return f"{found}: they are -1 and 1; give (labels + 1) // 2."
     if low == 1 and high == n_classes:
-        return f"{found}: they begin with 1; give labels - 1."
+        return (
+            f"{found}: they begin with 1; give labels - 1, or, where the network has an output "
+            f"for class 0 too, num_classes={high + 1}."
+        )
     if low >= 0:
         beyond = int((label >= n_classes).sum())
         return (

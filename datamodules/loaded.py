@@ -101,6 +101,12 @@ class LoadedData:
                 f"{self.source}: the channel names {[*self.channel_names][:5]} are not all "
                 "different: nobody could tell which channel is meant."
             )
+        largest = self.sequences.largest_token
+        if self.token_names and largest is not None and largest >= len(self.token_names):
+            raise DataError(
+                f"{self.source}: {len(self.token_names)} token names, for tokens 0 .. {largest}: "
+                "name each of them, in the order of their numbers."
+            )
         spec = DataSpec(
             self.kind,  # type: ignore[arg-type]  # names are taken too
             width,
@@ -113,6 +119,7 @@ class LoadedData:
             padding=int(nothing.padding) if padded and self.kind == Kind.TOKENS else None,
             channel_names=self.channel_names,
             units=self.units,
+            largest_token=largest,
             scale=self._scale(),
         )
         if (spec.kind == Kind.TOKENS) == values.is_floating_point():

@@ -70,6 +70,7 @@ class ReadSequences:
         copies: (N,) int64, equal where two items have the same steps.
         digest: (4,) int64, of all that was read.
         kept: all of it, None where it is read when it is asked for.
+        largest_token: the largest that was read; None of features.
     """
 
     def __init__(
@@ -81,11 +82,12 @@ class ReadSequences:
         digest: Tensor,
         copies: Tensor,
         kept: Kept | None,
+        largest_token: int | None,
     ) -> None:
         """Take what was read; see ``read_sequences``."""
         self.items, self.form, self.kept = items, form, kept
         self.lengths, self.label, self.digest = lengths, label, digest
-        self._copies = copies
+        self._copies, self.largest_token = copies, largest_token
         self._none = Kept.of([form.read(items[0])], form).sequences.none()
         # What was read last: a batch and its further inputs are asked for one after the other.
         self._last: tuple[Tensor, Kept] | None = None
@@ -195,7 +197,7 @@ def read_sequences(
     first, n_bytes, widths = items[0], 0, set()
     common = form_of(first)
     digest = hashlib.sha256()
-    lengths, labels, contents = [], [], []
+    lengths, labels, contents, largest = [], [], [], []
     kept: list[Sample] | None = []
     for index, item in enumerate(_shown(items, progress)):
         _check(items, common, first, item, index)
@@ -207,6 +209,8 @@ def read_sequences(
         labels.append(sample.label)
         widths.add(sample.n_steps)
         contents.append(_digest(sample.sequence))
+        if not sample.sequence.is_floating_point():
+            largest.append(int(sample.sequence.max()))
         digest.update(f"{sample.label}".encode())
         tensors = [sample.sequence, *sample.static.values(), *sample.beside.values()]
         for tensor in tensors if repeats else ():
@@ -225,6 +229,7 @@ def read_sequences(
         torch.frombuffer(bytearray(digest.digest()), dtype=torch.int64),
         numbered(contents),
         None if kept is None else Kept.of(kept, found),
+        max(largest, default=None),
     )
 
 

@@ -29,7 +29,7 @@ from rnnrepair.datamodules.planted_trigger import PlantedTrigger
 from rnnrepair.datamodules.planting import Fault, prepare
 from rnnrepair.datamodules.rare_edit import RareEdit
 from rnnrepair.datamodules.rare_group import RareGroup
-from rnnrepair.datamodules.same_scale import check_scale
+from rnnrepair.datamodules.same_scale import SCALE, check_scale
 from rnnrepair.datamodules.sequences import Sequences
 from rnnrepair.datamodules.splits import PartShare, split_all, tell_left_out, tell_shared
 from rnnrepair.datamodules.store import Store
@@ -444,7 +444,7 @@ class SequenceDataModule(pl.LightningDataModule):
         return {
             "version": STATE_VERSION,
             "fingerprint": self.fingerprint,
-            "scale": described(self.spec.scale),
+            SCALE: described(self.spec.scale),
             **self._training.state(),
         }
 
@@ -466,6 +466,6 @@ class SequenceDataModule(pl.LightningDataModule):
                 "the datamodule section of the run that wrote it (its .hydra/config.yaml), or "
                 "start without ckpt_path."
             )
-        check_scale(state_dict.get("scale"), self.spec.scale)
+        check_scale(state_dict, self.spec.scale)
         self._training.restore(state_dict)
         self._edits = None

@@ -97,6 +97,13 @@ class Sequences(Ragged):
         """Return (N,) int64, equal where two sequences have the same steps, bit for bit."""
         return content_numbers(self.values, self.offsets)
 
+    @property
+    def largest_token(self) -> int | None:
+        """The largest of all; None of features, and of no sequences."""
+        if self.values.is_floating_point() or len(self.values) == 0:
+            return None
+        return int(self.values.max())
+
     def fingerprinted(self) -> tuple[Tensor, ...]:
         """Return what tells these sequences from others."""
         return self.values, self.offsets

@@ -8,6 +8,7 @@ from rnnrepair.edits import EditBatch, RangedEdits, SeriesEdits, SweptEdits, app
 from rnnrepair.edits.spreads import spreads_in, spreads_of
 from rnnrepair.edits.sweeps import sweeps_of
 from rnnrepair.errors import ConfigurationError, IncompatibleCheckpointError, SettingsError
+from rnnrepair.made_with import described
 from rnnrepair.patterns.vectors import vectors_of
 from rnnrepair.sequences import DataSpec, Kind, RoughScale, SequenceBatch, fetching_scaled
 
@@ -138,6 +139,12 @@ def test_edits_go_on_in_the_units_that_they_were_drawn_in_or_not_at_all():
     del state["scale"]
     with pytest.raises(IncompatibleCheckpointError, match=r"scale was None, it is .*960\.0"):
         again.load_state_dict(state)
+    state["scale"] = described(RoughScale((960.0, 0.0, -2.0), (256.0, 1 / 1024, 0.25)))
+    with pytest.raises(IncompatibleCheckpointError, match=r"scale was .*256\.0"):
+        again.load_state_dict(state)
+    # As much as rounding may do, where items differ each time they are asked for.
+    state["scale"] = described(RoughScale((960.0, 0.0, -2.0), (64.0, 1 / 1024, 0.25)))
+    again.load_state_dict(state)
     unscaled = ArrayDataModule(scaled, label)
     unscaled.setup("fit")
     state = unscaled.state_dict()

@@ -9,7 +9,7 @@ from torch import nn
 from rnnrepair.errors import ConfigurationError
 from rnnrepair.network.calls import Call
 from rnnrepair.network.hooked import UNFIT, HookedModule, Pass, called
-from rnnrepair.network.input_width import misfit
+from rnnrepair.network.misfit import misfit
 from rnnrepair.network.outputs import find_decoder
 from rnnrepair.network.player import Part, playing
 from rnnrepair.network.refusal import refusal
@@ -102,7 +102,8 @@ def _that_ran(
         except UNFIT as error:
             unfit = misfit(module, call, batch)
             if unfit is not None:
-                raise refusal(module, told, unfit.reason, mend=unfit.mend) from error
+                reason, mend = unfit
+                raise refusal(module, told, reason, mend=mend) from error
             raise refusal(module, told, f"that failed: {error}") from error
     ran = [r.layer for r in recorded]
     if name is not None and layers[name] not in ran:

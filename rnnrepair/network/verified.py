@@ -9,6 +9,7 @@ from torch import nn
 
 from rnnrepair.network.calls import Call
 from rnnrepair.network.no_words import refuse_numbers_as_words
+from rnnrepair.network.tokens_beyond import refusing_tokens_beyond
 from rnnrepair.network.traced import TracedNetwork
 from rnnrepair.protocols import RepairableData
 
@@ -36,13 +37,14 @@ def verified(
 
     Raises:
         ConfigurationError: the network cannot be read, see ``TracedNetwork.verify``; or its inputs
-            are whole numbers that are no words.
+            are whole numbers that are no words, or words that it does not know.
     """
     network = TracedNetwork.of(module, data.spec, tap, call, context, data.training_form)
     index = data.indices("fit")
     every = max(len(index) // VERIFIED_ON, 1)
     sample = data.fetch(index[::every])
-    network.verify(sample)
+    with refusing_tokens_beyond(network, sample, data.spec.largest_token):
+        network.verify(sample)
     refuse_numbers_as_words(network, sample, named=bool(data.spec.token_names))
     if tap is not None and not network.remembers(sample):
         log.warning(

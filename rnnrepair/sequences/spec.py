@@ -42,6 +42,7 @@ class DataSpec:
         padding: token that stands behind the end of shorter texts, None where there is none.
         channel_names: by feature of a series; numbers stand for those that have none.
         units: by feature of a series, empty where they are not known.
+        largest_token: of all splits, None where it is not known.
         scale: of the features of a series; None where they are scaled, or it is not known.
     """
 
@@ -57,6 +58,7 @@ class DataSpec:
     padding: int | None = None
     channel_names: Sequence[str] = ()
     units: Sequence[str] = ()
+    largest_token: int | None = None
     scale: RoughScale | None = None
 
     def __post_init__(self) -> None:
