@@ -21,8 +21,11 @@ from rnnrepair.explanation.asked import asked_about, told_rows
 from rnnrepair.explanation.by_group import failures_by_group
 from rnnrepair.explanation.cautions import cautions, without_doubted
 from rnnrepair.explanation.common_causes import common_causes
+from rnnrepair.explanation.cut_off import cut_off
 from rnnrepair.explanation.explanation import Explanation
+from rnnrepair.explanation.goes_by import goes_by
 from rnnrepair.explanation.states import states_name, states_of
+from rnnrepair.explanation.two_labels import two_labels
 from rnnrepair.influence import (
     Doubting,
     Evidence,
@@ -171,7 +174,8 @@ def explain(
     doubted = 4 * int((doubt.suspect | doubt.explained).sum()) > len(failures)
     # Classes say little of why.
     elsewhere = any(of.parameters.get("group") != "class" for of in gathered)
-    more_is_told = patterns or doubted or elsewhere
+    several = two_labels(data, trained_on, traces, split)
+    more_is_told = patterns or doubted or elsewhere or several
     failing, groups = traces.index[~traces.correct], view.groups
     return Explanation(
         spec=data.spec,
@@ -183,6 +187,8 @@ def explain(
         set_aside=sum(len(data.indices(other)) for other in ("repair", "val") if other != split),
         warning="\n".join(warnings),
         learnt="" if warnings or more_is_told else learnt_told(traces, undoubted, split),
+        two_labels=several,
+        cut_off=cut_off(data, trained_on, traces, split),
         confused=confusion(traces.label, traces.final_prediction),
         failing=failing,
         by_group=failures_by_group(traces.index, ~traces.correct, groups, view.columns),
@@ -192,6 +198,10 @@ def explain(
         gathered=gathered,
         unlike={
             found.description: unlike_inside(data.spec, data.fetch, trained_on.index, found)
+            for found in patterns or ()
+        },
+        goes_by={
+            found.description: goes_by(found, trained_on, traces, Names.of(data.spec))
             for found in patterns or ()
         },
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),

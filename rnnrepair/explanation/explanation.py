@@ -70,6 +70,8 @@ class Explanation(Findings):
             self.set_aside_told,
             self.warning,
             self.learnt,
+            self.two_labels,
+            self.cut_off,
             self.states_told,
             f"behind the number of a sample: {called}" if called else "",
             self.mistaken,

@@ -29,6 +29,8 @@ class Findings:
             unlike them; empty for none.
         learnt: whether failures are of what the network has not learnt, or of what is new to it;
             empty for neither, and where a warning, a pattern or where they gather says more.
+        two_labels: inputs that stand in training with several labels; empty for none.
+        cut_off: that texts have probably been cut at a length; empty where nothing points to it.
         confused: (C, C) int64, how often the class of the row is taken for that of the column on
             the whole split.
         failing: (n,) int64 indices of all failures of the split; as many may be told, or fewer.
@@ -41,6 +43,7 @@ class Findings:
         gathered: classes, lengths and odd values of the inputs in which failures gather, where
             patterns explain less than half of them: where they are, and not why.
         unlike: by which values samples of a pattern differ from training, by what is told of it.
+        goes_by: which class a network may take it for, likewise.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
@@ -64,6 +67,8 @@ class Findings:
     set_aside: int
     warning: str
     learnt: str
+    two_labels: str
+    cut_off: str
     confused: Tensor
     failing: Tensor
     n_apart: int
@@ -72,6 +77,7 @@ class Findings:
     perhaps: Pattern | None
     gathered: tuple[Pattern, ...]
     unlike: Mapping[str, str]
+    goes_by: Mapping[str, str]
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt
