@@ -7,7 +7,7 @@ import torch
 
 from rnnrepair.callbacks.pattern_outcome import labels_before
 from rnnrepair.errors import ConfigurationError, SettingsError
-from rnnrepair.influence import LabelDoubt, Suspicion
+from rnnrepair.influence import LabelDoubt, SharedValue, Suspicion
 from rnnrepair.repair import (
     Action,
     Campaign,
@@ -71,6 +71,25 @@ def test_each_action_becomes_its_change(repair_case):
     assert torch.equal(changes.new_label, (label + 1) % 3)
     assert torch.equal(changes.removed, failure)  # never relabelled: it measures
     assert len(changes.reweighted) == 0
+
+
+def test_labels_that_a_value_explains_are_left_and_that_is_said(repair_case, caplog):
+    context = judged(repair_case, suspects=[2, 5])
+    explained = torch.zeros(len(context.originals), dtype=torch.bool)
+    explained[[1, 7, 8]] = True
+    by_kim = SharedValue("annotator", "kim", 3, 5, 9, len(explained), 0.001, (0,))
+    context = replace(
+        context, suspicion=replace(context.suspicion, explained=explained, shared=(by_kim,))
+    )
+    with caplog.at_level("INFO"):
+        changes = CleanLabels("remove").propose(context, 1).changes()
+    assert changes.removed.tolist() == context.originals[[5, 2]].tolist()
+    assert "3 doubted labels are left as they are" in caplog.text
+    assert "annotator=kim" in caplog.text
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        CleanLabels("remove").propose(judged(repair_case, suspects=[2]), 1)
+    assert "left as they are" not in caplog.text
 
 
 def test_what_is_settled_is_not_mended_again(repair_case):

@@ -61,6 +61,16 @@ class CleanLabels(RepairStrategy):
     def propose(self, context: RepairContext, budget: int) -> Proposal:
         """Mend all that is suspect and not settled, within the limits."""
         suspicion, doubt = judged_labels(context)
+        n_explained = int(suspicion.explained.sum())
+        if n_explained:
+            told = ", ".join(value.name for value in suspicion.shared)
+            log.info(
+                "%d doubted labels are left as they are, since what they share (%s) may be why: "
+                "they stand at the end of the table of suspects. If they are wrong, fill it in "
+                "and give it back as corrections.",
+                n_explained,
+                told,
+            )
         mends = self._of_training(context, suspicion) + self._of_failures(context, doubt)
         return replace(Proposal.empty(context), mends=mends)
 
