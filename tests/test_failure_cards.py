@@ -45,7 +45,14 @@ def test_card_tells_where_the_prediction_left_the_truth(page_of):
 
 
 def test_card_whose_prediction_was_never_right(page_of):
-    assert "No step was ever predicted 4" in page_of(record_with(failure_of(step=0))).text
+    always = page_of(record_with(failure_of(step=0))).text
+    assert "No step was ever predicted 4: the prediction was 9 from step 1 of 28 on. The" in always
+    changing = torch.tensor([9, 9, 2, 9, 3, 9, 9])
+    settled = page_of(record_with(failure_of(n_steps=7, step=0, prediction=changing))).text
+    assert "was 9 from step 6 of 7 on and another wrong class before. The" in settled
+    last = torch.tensor([3, 3, 9])
+    late = page_of(record_with(failure_of(n_steps=3, step=0, prediction=last))).text
+    assert "was 9 from step 3 of 3 on" in late
 
 
 def test_samples_are_those_that_the_record_names():

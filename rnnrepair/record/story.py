@@ -19,9 +19,12 @@ def story(failure: Failure, names: Names) -> str:
         )
     label, turned = names.of_class(failure.label), int(failure.prediction[step])
     if not failure.ever_right:
+        settled = _settled(failure)
+        before = " and another wrong class before" if settled else ""
         return (
-            f"No step was ever predicted {label}: the prediction was wrong from step 1 to "
-            f"step {n_steps}, where the network is in state {int(failure.state[-1])}."
+            f"No step was ever predicted {label}: the prediction was "
+            f"{names.of_class(failure.predicted)} from step {settled + 1} of {n_steps} on{before}. "
+            f"The network ends in state {int(failure.state[-1])}."
         )
     ending = (
         "" if turned == failure.predicted else f" and ended as {names.of_class(failure.predicted)}"
@@ -32,3 +35,9 @@ def story(failure: Failure, names: Names) -> str:
         f"The prediction left the label for good at step {step + 1} of {n_steps}, where "
         f"{label} turned into {names.of_class(turned)}{ending}: the network {way}."
     )
+
+
+def _settled(failure: Failure) -> int:
+    """Return the step from which on the prediction is that of the sequence."""
+    other = (failure.prediction[:-1] != failure.predicted).nonzero()[:, 0]
+    return int(other[-1]) + 1 if len(other) else 0
