@@ -48,6 +48,7 @@ from rnnrepair.network.calls import Call
 from rnnrepair.patterns import (
     Finder,
     learnt_told,
+    other_unit,
     unlike_inside,
 )
 from rnnrepair.progress import bars_if, bars_shown
@@ -199,6 +200,10 @@ def explain(
         unlike={
             found.description: unlike_inside(data.spec, data.fetch, trained_on.index, found)
             for found in patterns or ()
+        },
+        other_unit={
+            found.description: other_unit(data.spec, data.fetch, trained_on.index, found)
+            for found in (*(patterns or ()), *gathered)
         },
         goes_by={
             found.description: goes_by(found, trained_on, traces, Names.of(data.spec))

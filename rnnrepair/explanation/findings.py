@@ -43,6 +43,8 @@ class Findings:
         gathered: classes, lengths and odd values of the inputs in which failures gather, where
             patterns explain less than half of them: where they are, and not why.
         unlike: by which values samples of a pattern differ from training, by what is told of it.
+        other_unit: which channels these samples may have in another unit, likewise, of all that
+            is in ``gathered`` too.
         goes_by: which class a network may take it for, likewise.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
@@ -77,6 +79,7 @@ class Findings:
     perhaps: Pattern | None
     gathered: tuple[Pattern, ...]
     unlike: Mapping[str, str]
+    other_unit: Mapping[str, str]
     goes_by: Mapping[str, str]
     failures: tuple[Failure, ...]
     evidence: Evidence

@@ -8,6 +8,7 @@ from rnnrepair.patterns.finder import Finder
 from rnnrepair.patterns.group_patterns import GroupPatterns
 from rnnrepair.patterns.input_patterns import InputPatterns
 from rnnrepair.patterns.odd_values import unlike_inside
+from rnnrepair.patterns.other_unit import other_unit
 from rnnrepair.patterns.path_patterns import PathPatterns
 from rnnrepair.patterns.pattern import LEAST_INSIDE, Candidate, Pattern
 from rnnrepair.patterns.teachable import gathering_finders, teachable_finders
@@ -38,6 +39,7 @@ __all__ = [
     "is_in",
     "learnt_told",
     "members_of",
+    "other_unit",
     "taught_of",
     "teachable_finders",
     "unlike_inside",
