@@ -514,6 +514,17 @@ def test_an_inverted_image_is_one_minus_the_image(images):
     assert torch.equal(ImageEdits().apply(images, image_edit(inverted=0.0)), plain)
 
 
+def test_a_mirrored_image_is_mirrored_before_anything_else(images):
+    mirrored = ImageEdits().apply(images, image_edit(mirrored=1.0, angle=20.0, right=2.0))
+    flipped = ImageEdits().apply(images.flip(2), image_edit(angle=20.0, right=2.0))
+    assert torch.equal(mirrored, flipped)
+    plain = ImageEdits().apply(images, image_edit(angle=20.0, right=2.0))
+    assert not torch.equal(mirrored, plain)
+    assert torch.equal(
+        ImageEdits().apply(images, image_edit(mirrored=0.0, angle=20.0, right=2.0)), plain
+    )
+
+
 def test_drift_moves_the_last_real_step_by_its_size_and_the_first_by_nothing():
     inputs = torch.rand(3, 6, 4, generator=torch.Generator().manual_seed(0))
     lengths = torch.tensor([6, 4, 1])

@@ -39,6 +39,7 @@ FINDERS = [EditPatterns(), GroupPatterns()]
         ({"angle": (50.0, 80.0)}, "rotation", (50, 80)),
         ({"shear": (25.0, 40.0)}, "shear", (25, 40)),
         ({"inverted": 1.0}, "inverted", None),
+        ({"mirrored": 1.0}, "mirrored", None),
         ({"covered": (0.4, 0.6), "side": 2.0}, "covered_top", (0.4, 0.6)),
     ],
 )

@@ -26,8 +26,8 @@ SIDES = ("left", "right", "top", "bottom")
 class ImageEdits:
     """Small affine changes, and optionally contrast, blur, noise and a covered side.
 
-    ``apply`` also inverts images (``inverted`` of 1), which is never drawn: it is one change, and
-    none that comes in sizes.
+    ``apply`` also inverts images (``inverted`` of 1) and mirrors them (``mirrored`` of 1), which is
+    never drawn: these are single changes, which come in no sizes.
 
     Source: RNNRepair algorithm 2 (rotations and translations), with limits that keep the label.
     """
@@ -44,6 +44,7 @@ class ImageEdits:
         "contrast": 1,
         "blur": 0,
         "inverted": 0,
+        "mirrored": 0,
         "covered": 0,
         "side": 0,
     }
@@ -131,6 +132,8 @@ class ImageEdits:
     def _changed(self, inputs: Tensor, edits: EditBatch) -> Tensor:
         """Apply edit i to image i of (B, rows, columns) without padding."""
         p: dict[str, Any] = edits.parameters
+        if "mirrored" in p:
+            inputs = torch.where((p["mirrored"] == 1)[:, None, None], inputs.flip(2), inputs)
         images = warp(inputs, p)
         if "contrast" in p:
             mean = images.mean((1, 2), keepdim=True)

@@ -22,6 +22,7 @@ def image_sweeps(spec: DataSpec) -> list[Sweep]:
         _sweep("contrast", "contrast times {low} to {high}", "contrast", 0.3, 3, by_factor=True),
         _sweep("blur", "blurred by {low} to {high} pixels", "blur", 0.2, 1.5),
         Sweep("inverted", "inverted", IMAGE_JITTER, fixed={"inverted": 1.0}),
+        Sweep("mirrored", "mirrored left to right", IMAGE_JITTER, fixed={"mirrored": 1.0}),
         *(_covered(number, side) for number, side in enumerate(SIDES)),
     ]
 
