@@ -32,7 +32,7 @@ from rnnrepair.callbacks.state_abstraction import StateAbstraction
 from rnnrepair.callbacks.trace_collector import TraceCollector, repairable_data
 from rnnrepair.edits import EditFamily
 from rnnrepair.influence import Evidence
-from rnnrepair.protocols import columns_of_samples, names_of_samples
+from rnnrepair.protocols import columns_of_samples, labels_of_samples, names_of_samples
 from rnnrepair.repair import (
     Action,
     Campaign,
@@ -155,7 +155,8 @@ class RepairInjection(AnalysisCallback):
         if self.strategy.finders:
             tell_silent_columns(data)
         training = torch.cat([data.indices("fit"), data.indices("repair")])
-        self.strategy.check_known(columns_of_samples(data), data.spec.token_names, training)
+        known = columns_of_samples(data), data.spec.token_names
+        self.strategy.check_known(*known, training, labels_of_samples(data, training))
         if self.strategy.starts_anew:
             first = upstream(trainer, TraceCollector, self).first_analysis(trainer.max_epochs)
             check_begins_anew(trainer, first, self.called)

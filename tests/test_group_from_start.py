@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rnnrepair.edits import ImageEdits
 from rnnrepair.errors import ConfigurationError, SettingsError
 from rnnrepair.repair import GroupFromStart
-from rnnrepair.sequences import COPY
+from rnnrepair.sequences import COPY, DataSpec, Kind
 
 
 @pytest.fixture
@@ -78,13 +79,13 @@ def test_a_base_that_fails_at_none_of_the_group_is_no_reason_to_teach_it_nothing
 def test_a_group_that_training_samples_lack_is_refused_by_name():
     columns = {"device": ["1", "1", "7"], "site": ["a", "b", "c"]}
     training = torch.tensor([0, 1])
-    GroupFromStart("device", "1").check_known(columns, [], training)
+    GroupFromStart("device", "1").check_known(columns, [], training, training)
     with pytest.raises(ConfigurationError, match=r"column='devise'.*\['device', 'site'\]"):
-        GroupFromStart("devise", "7").check_known(columns, [], training)
+        GroupFromStart("devise", "7").check_known(columns, [], training, training)
     with pytest.raises(ConfigurationError, match=r"value='7': no training sample.*there are 1\."):
-        GroupFromStart("device", "7").check_known(columns, [], training)
+        GroupFromStart("device", "7").check_known(columns, [], training, training)
     with pytest.raises(ConfigurationError, match="no columns"):
-        GroupFromStart("device", "7").check_known({}, [], training)
+        GroupFromStart("device", "7").check_known({}, [], training, training)
 
 
 def test_texts_are_grouped_by_the_words_that_they_hold(text_case):
@@ -98,11 +99,11 @@ def test_texts_are_grouped_by_the_words_that_they_hold(text_case):
     assert 0 < len(group) < len(known)
     made = GroupFromStart(words=words).propose(context, 1000)
     assert set(made.parent.tolist()) == group
-    GroupFromStart(words=words).check_known({}, names, known)
+    GroupFromStart(words=words).check_known({}, names, known, known)
     with pytest.raises(ConfigurationError, match=r"words: the data know no words \['w0x'\].*rare"):
-        GroupFromStart(words=["w7", "w0x"]).check_known({}, names, known)
+        GroupFromStart(words=["w7", "w0x"]).check_known({}, names, known, known)
     with pytest.raises(ConfigurationError, match="no texts"):
-        GroupFromStart(words=words).check_known({}, [], known)
+        GroupFromStart(words=words).check_known({}, [], known, known)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,31 @@ def test_settings_are_checked(settings):
     named = "times" if "times" in settings else "column"
     with pytest.raises(SettingsError, match=named):
         GroupFromStart(**{"column": "device", "value": "7", **settings})
+
+
+def test_a_class_is_a_group(repair_case):
+    context, data = repair_case.context, repair_case.data
+    strategy = GroupFromStart(label=1, times=3)
+    made = strategy.propose(context, 1000)
+    known = torch.cat([data.indices("fit"), data.indices("repair")])
+    own = known[data.fetch(known).label == 1]
+    assert set(made.parent.tolist()) <= set(own.tolist())
+    assert (made.label == 1).all()
+    drawn = (len(context.originals) - len(made)) / len(known)
+    assert (drawn + len(made) / len(own)) / drawn == pytest.approx(3, rel=0.05)
+    label = data.fetch(known).label
+    strategy.check_known({}, [], known, label)
+    with pytest.raises(ConfigurationError, match=r"label=7: no training sample.*there are \[0, 1"):
+        GroupFromStart(label=7).check_known({}, [], known, label)
+    for two in ({"column": "device", "value": 1}, {"words": ["not"]}, {"column": "device"}):
+        with pytest.raises(SettingsError, match="a class alone"):
+            GroupFromStart(label=1, **two)
+    with pytest.raises(SettingsError, match="label"):
+        GroupFromStart(label=-1)
+
+
+def test_its_augmentation_may_draw_the_edits_of_the_repair():
+    edits = ImageEdits()
+    spec = DataSpec(Kind.IMAGE, 28, 10)
+    assert GroupFromStart(label=1, augments=True).training_edits(edits, spec) is edits
+    assert GroupFromStart(label=1).training_edits(edits, spec) is None

@@ -62,9 +62,13 @@ class CleanThen(RepairStrategy):
 
     @override
     def check_known(
-        self, columns: Mapping[str, Sequence[str]], token_names: Sequence[str], training: Tensor
+        self,
+        columns: Mapping[str, Sequence[str]],
+        token_names: Sequence[str],
+        training: Tensor,
+        label: Tensor,
     ) -> None:
-        self.then.check_known(columns, token_names, training)
+        self.then.check_known(columns, token_names, training, label)
 
     @override
     def explains(self, context: RepairContext) -> Tensor:

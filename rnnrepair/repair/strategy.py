@@ -63,17 +63,23 @@ class RepairStrategy(ABC):
         """
 
     def check_known(  # noqa: B027 (most name nothing)
-        self, columns: Mapping[str, Sequence[str]], token_names: Sequence[str], training: Tensor
+        self,
+        columns: Mapping[str, Sequence[str]],
+        token_names: Sequence[str],
+        training: Tensor,
+        label: Tensor,
     ) -> None:
-        """Refuse columns or words that the strategy names and the data lack.
+        """Refuse columns, words or classes that the strategy names and the data lack.
 
         Args:
             columns: of all samples, by name.
             token_names: by token; empty where inputs are features.
             training: (n,) int64 samples of the fit and the repair split.
+            label: (n,) int64 of these.
 
         Raises:
-            ConfigurationError: names the column, the value or the word, and what there is.
+            ConfigurationError: names the column, the value, the word or the class, and what there
+                is.
         """
 
     def training_edits(self, edits: EditFamily | None, spec: DataSpec) -> EditFamily | None:
