@@ -197,17 +197,13 @@ def explain(
         patterns=patterns,
         perhaps=perhaps,
         gathered=gathered,
-        unlike={
-            found.description: unlike_inside(data.spec, data.fetch, trained_on.index, found)
-            for found in patterns or ()
-        },
-        other_unit={
-            found.description: other_unit(data.spec, data.fetch, trained_on.index, found)
+        known={
+            found.description: (
+                goes_by(found, trained_on, traces, Names.of(data.spec)),
+                unlike_inside(data.spec, data.fetch, trained_on.index, found),
+                other_unit(data.spec, data.fetch, trained_on.index, found),
+            )
             for found in (*(patterns or ()), *gathered)
-        },
-        goes_by={
-            found.description: goes_by(found, trained_on, traces, Names.of(data.spec))
-            for found in patterns or ()
         },
         failures=gather_failures(evidence, (), lambda i: data.fetch(i).label, len(failures)),
         evidence=evidence,

@@ -42,10 +42,8 @@ class Findings:
             not easily.
         gathered: classes, lengths and odd values of the inputs in which failures gather, where
             patterns explain less than half of them: where they are, and not why.
-        unlike: by which values samples of a pattern differ from training, by what is told of it.
-        other_unit: which channels these samples may have in another unit, likewise, of all that
-            is in ``gathered`` too.
-        goes_by: which class a network may take it for, likewise.
+        known: what else is known of patterns and of where failures gather, by what is told of them:
+            which class a network may take them for, how they differ from training.
         failures: M of them as records hold them, with the training samples that a card shows; their
             steps are positions in ``state`` and ``prediction``, from 0.
         evidence: of the same failures, all training samples that were looked for, by role.
@@ -78,9 +76,7 @@ class Findings:
     patterns: tuple[Pattern, ...] | None
     perhaps: Pattern | None
     gathered: tuple[Pattern, ...]
-    unlike: Mapping[str, str]
-    other_unit: Mapping[str, str]
-    goes_by: Mapping[str, str]
+    known: Mapping[str, tuple[str, ...]]
     failures: tuple[Failure, ...]
     evidence: Evidence
     doubt: LabelDoubt

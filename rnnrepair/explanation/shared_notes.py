@@ -41,9 +41,7 @@ def _notes(found: Findings, pattern: Pattern) -> list[str]:
     index = [failure.index for failure in found.failures]
     notes = [
         rare_in_training(pattern, found.searched, int(found.confused.sum()), found.split),
-        found.goes_by.get(pattern.description, ""),
-        found.unlike.get(pattern.description, ""),
-        found.other_unit.get(pattern.description, ""),
+        *found.known.get(pattern.description, ()),
         or_wrong_labels(pattern, index, found.doubt.suspect),
     ]
     return [note for note in notes if note]
