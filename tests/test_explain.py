@@ -360,7 +360,9 @@ def test_steps_count_from_1_where_people_read(words):
         first, end = failure.segment
         assert row["step"] == told.step == failure.step + 1
         assert range(row["segment_first"] - 1, row["segment_last"]) == range(first, end)
-        step = f"for good at step {failure.step + 1} of" if failure.ever_right else "No step was ever"
+        step = (
+            f"for good at step {failure.step + 1} of" if failure.ever_right else "No step was ever"
+        )
         assert step in line or row["n_steps"] == 1
         # One failure says what the table and the text of all say of it.
         assert str(told) == f"sample {line}"

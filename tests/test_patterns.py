@@ -9,6 +9,7 @@ import torch
 
 from rnnrepair.edits.sweeps import still, sweeps_of
 from rnnrepair.patterns import (
+    Candidate,
     EditPatterns,
     GroupPatterns,
     PathPatterns,
@@ -413,3 +414,48 @@ def test_edits_are_out_of_reach_for_samples_farther_away_than_edited_ones_from_e
     has = torch.isin(context.index, planted)
     assert reached[has].double().mean() > 0.8
     assert not reached[~has].any()
+
+
+def test_what_is_found_twice_is_one_pattern_with_all_its_failures():
+    def found(members, inside, *others):
+        indices = torch.tensor(members), torch.tensor(inside)
+        return Pattern("edit", "inverted", *indices, *others, {"edit": "inverted"}, indices[1])
+
+    first = found([3, 9], [3, 5, 9, 12], 0.5, 0.2, 0.002)
+    first = replace(first, within="within it class 3: 2 of 2")
+    more = found([1], [1, 7], 0.5, 0.1, 0.006)
+    joined = first.joined(more)
+    assert joined.members.tolist() == [1, 3, 9]
+    assert joined.inside.tolist() == [1, 3, 5, 7, 9, 12]
+    assert joined.error_inside == 0.5
+    assert joined.error_outside == 0.1
+    assert joined.p == 0.002
+    assert joined.within == ""
+    assert joined.samples.tolist() == first.samples.tolist()
+
+
+class InTwoParts:
+    """Finds what planted samples share, first of one half of them, then of the other."""
+
+    name = "word"
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def candidates(self, context, difficulty):
+        has = [torch.isin(context.index, part) for part in self.parts]
+        return [Candidate(self.name, "reads it", part, {"part": i}) for i, part in enumerate(has)]
+
+    def refined(self, context, candidate, stratum):
+        return candidate
+
+    def again(self, context, parameters):
+        return torch.isin(context.index, self.parts[parameters["part"]])
+
+
+def test_no_description_is_named_twice():
+    context, planted = images_with({"inverted": 1.0})
+    failing = context.index[context.failed & torch.isin(context.index, planted)]
+    (pattern,) = find_patterns(context, [InTwoParts(failing[::2], failing[1::2])])
+    assert pattern.members.tolist() == sorted(failing.tolist())
+    assert pattern.error_inside == 1.0

@@ -90,17 +90,16 @@ class Search:
                 seen = [other for other in others if other is not None]
                 same = [o for o in seen if same_failures(refined.inside, o.inside, rest.failed)]
                 inside = _among(rows, refined.inside, len(context))
-                found.append(
-                    Pattern.of(
-                        replace(refined, inside=inside),
-                        context.index,
-                        context.failed,
-                        unnamed & ~inside,
-                        passed.p[number],
-                        tuple(other.trait for other in same),
-                        told_within(refined, tried.groups(rows), rest),
-                    )
+                pattern = Pattern.of(
+                    replace(refined, inside=inside),
+                    context.index,
+                    context.failed,
+                    unnamed & ~inside,
+                    passed.p[number],
+                    tuple(other.trait for other in same),
+                    told_within(refined, tried.groups(rows), rest),
                 )
+                _add(found, pattern)
                 unnamed &= ~inside
                 # Of a column just these samples have it: what is left of a quarter whose end was
                 # moved is among the others, here as in other splits.
@@ -127,6 +126,15 @@ class Search:
             if error_of(failed, inside) > error_of(failed, unnamed & ~inside):
                 return number, refined
         return passed.first[0], None
+
+
+def _add(found: list[Pattern], pattern: Pattern) -> None:
+    """Add a pattern; what is called as one before is more of that."""
+    for place, before in enumerate(found):
+        if before.description == pattern.description:
+            found[place] = before.joined(pattern)
+            return
+    found.append(pattern)
 
 
 def _among(rows: Tensor, inside: Tensor, n: int) -> Tensor:

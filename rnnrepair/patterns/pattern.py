@@ -1,7 +1,7 @@
 """What some failures have in common."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -135,6 +135,24 @@ class Pattern:
         """What a network is taught: the edit that its failures have, where one explains them."""
         own = Trait(self.kind, self.description, self.parameters, tuple(self.samples.tolist()))
         return taught_of([own, *self.also])
+
+    def joined(self, more: "Pattern") -> "Pattern":
+        """Return one pattern of this and another of the same description, found after it.
+
+        Args:
+            more: whose other samples are without those of this one.
+        """
+        members = torch.cat([self.members, more.members]).sort().values
+        inside = torch.cat([self.inside, more.inside]).sort().values
+        return replace(
+            self,
+            members=members,
+            inside=inside,
+            error_inside=len(members) / len(inside),
+            error_outside=more.error_outside,
+            # It counts what was found first.
+            within="",
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return numbers, strings and lists, for a checkpoint or JSON."""
