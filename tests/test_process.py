@@ -9,7 +9,8 @@ import pytest
 
 from rnnrepair.process import collector_at_rest
 
-# Page faults of allocating and touching 64 MB a few times, in a process of its own.
+# Least page faults of allocating and touching 64 MB, of several times, in a process of its own: a
+# machine that takes back what lies idle makes some more at times.
 PROGRAM = """
 import resource, sys, torch
 torch.set_num_threads(1)
@@ -17,10 +18,12 @@ if sys.argv[1] == "keep":
     from rnnrepair.process import keep_freed_memory
     assert keep_freed_memory()
 torch.ones(64_000_000)  # the process has needed more before
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+faults = []
 for _ in range(10):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(16_000_000)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(min(faults))
 """
 
 
