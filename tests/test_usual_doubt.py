@@ -257,3 +257,22 @@ def test_what_a_column_explains_is_not_looked_for_among_other_labels(seed):
     assert (found.explained & kim).sum() > 0.9 * kim.sum()
     assert abs(int(found.suspect.sum()) - int(plain.suspect.sum())) <= 3
     assert found.rate == pytest.approx(plain.rate, abs=0.005)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_where_one_source_has_the_wrong_labels_fewer_of_the_others_are_suspect(seed):
+    """A third of one annotator's labels are wrong: too few to explain a doubt."""
+    g = torch.Generator().manual_seed(seed + 9)
+    kim = torch.rand(N, generator=g) < 0.2
+    wrong = kim & (torch.rand(N, generator=g) < 0.35)
+    view = judged(seed, wrong, told=0.75, held_out=False)
+    columns = {"annotator": ["kim" if own else "eva" for own in kim.tolist()] + ["eva"] * M}
+    plain, found = suspect_labels(view), suspect_labels(replace(view, columns=columns))
+    (shared,) = found.shared
+    assert (shared.value, shared.classes) == ("kim", ())
+    # Of that one just the same are.
+    assert torch.equal(found.suspect & kim, plain.suspect & kim)
+    assert (found.suspect & wrong).sum() > 0.7 * wrong.sum()
+    # All labels of the others are right.
+    assert (found.suspect & ~kim).sum() <= 0.65 * (plain.suspect & ~kim).sum()
+    assert (found.score <= plain.score + 1e-6).all()

@@ -124,6 +124,14 @@ def suspect_labels(view: TrainingView, seed: int = 0) -> Suspicion:
         rates = rates.without(has)
         odds = wrong_label_odds(kinds, label, rates.expected, found.counts)
         doubted = _doubted(odds, kinds, label) & open_
+    source = _have_a_source(shared, view, traces) & ~has
+    if bool(source.any()):
+        # Where one source has most of the wrong labels, those of all others are not as many.
+        rest = ~(source | has)
+        fewer = rates.without(~rest)
+        others = wrong_label_odds(kinds[:, rest], label[rest], fewer.expected, found.counts)
+        odds = odds.masked_scatter(rest, torch.minimum(others, odds[rest]))
+        doubted &= source | has | _doubted(odds, kinds, label)
     doubted &= ~found.usual
     suspect = doubted & ~found.far
     explained &= ~suspect
@@ -171,6 +179,15 @@ def _have(shared: tuple[SharedValue, ...], view: TrainingView, traces: Traces) -
     has = torch.zeros(len(traces), dtype=torch.bool)
     for value in shared:
         has |= value.explains(view.columns, traces.index, traces.label)
+    return has
+
+
+def _have_a_source(shared: tuple[SharedValue, ...], view: TrainingView, traces: Traces) -> Tensor:
+    """Return (N,) bool: samples with a value that explains no doubt, and may be its source."""
+    has = torch.zeros(len(traces), dtype=torch.bool)
+    for value in shared:
+        if not value.classes:
+            has |= value.had_by(view.columns, traces.index)
     return has
 
 

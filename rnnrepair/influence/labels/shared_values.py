@@ -73,8 +73,9 @@ class SharedValue:
         )
         if not self.classes:
             return (
-                f"{told}that may be a source of wrong labels, or of faulty recordings. Look at "
-                "these samples first, and at the study of patterns"
+                f"{told}that may be a source of wrong labels, or of faulty recordings, so fewer "
+                "labels of the others are called suspect. Look at these samples first, and at the "
+                "study of patterns"
             )
         return (
             f"{told}either these {self.doubted} labels are wrong, or what has this value differs "
@@ -93,13 +94,21 @@ class SharedValue:
             index: (n,) int64 of the samples.
             label: (n,) int64 their classes.
         """
-        values = columns[self.column]
-        has = torch.tensor([values[i] == self.value for i in index.tolist()], dtype=torch.bool)
-        if self.beside is not None:
-            column, value = self.beside
-            others = columns[column]
-            has &= torch.tensor([others[i] == value for i in index.tolist()], dtype=torch.bool)
+        has = self.had_by(columns, index)
         return has & torch.isin(label, torch.tensor(self.classes, dtype=torch.int64))
+
+    def had_by(self, columns: Mapping[str, Sequence[str]], index: Tensor) -> Tensor:
+        """Return (n,) bool: samples with the value, or with both.
+
+        Args:
+            columns: of the data.
+            index: (n,) int64 of the samples.
+        """
+        has = torch.ones(len(index), dtype=torch.bool)
+        for column, value in self.pairs:
+            values = columns[column]
+            has &= torch.tensor([values[i] == value for i in index.tolist()], dtype=torch.bool)
+        return has
 
     def plain(self) -> dict[str, Any]:
         """Return numbers, strings and lists, for a checkpoint or JSON."""
