@@ -2,6 +2,9 @@
 
 from rnnrepair.explanation.findings import Findings, real
 
+# Near copies told by their names; the table has all of them.
+TOLD = 3
+
 
 def is_suspect(found: Findings, row: int) -> bool:
     """Return whether a label at a failure is suspect; a pattern may explain that.
@@ -45,8 +48,10 @@ def why_suspect(found: Findings, row: int) -> str:
     if found.doubt.neighbours[row]:
         told.append("most neighbours that speak for the prediction look mislabelled themselves")
     if found.doubt.copied[row]:
-        copies = ", ".join(found.numbered(real(found.doubt.copies[row])))
-        told.append(f"near copies in training carry another label (samples {copies})")
+        copies = real(found.doubt.copies[row])
+        named = ", ".join(found.numbered(copies[:TOLD]))
+        more = f" and {len(copies) - TOLD} more" if len(copies) > TOLD else ""
+        told.append(f"near copies in training carry another label (samples {named}{more})")
     return "; ".join(told)
 
 
