@@ -69,7 +69,7 @@ def test_what_failures_share_is_told_first(make_data, tmp_path):
     copies[suspect[0], :5] = torch.arange(5)
     five = replace(doubted, doubt=replace(doubted.doubt, copies=copies))
     assert five.suspect_told(suspect[0]).endswith("2 (device=d2) and 2 more)")
-    assert five[suspect[0]].copies == [0, 1, 2, 3, 4]
+    assert five.to_dataframe()["copies"][suspect[0]] == [0, 1, 2, 3, 4]
     already = int(doubted.doubt.copied.sum())
     assert f"Labels suspect at {already + 1} of the {len(failing)} failures told" in str(copied)
     # Labels around a failure are no labels of failures.
